@@ -1,0 +1,102 @@
+"""Groups of fields with gradients, and the arrays that mirror them for the kernels."""
+
+import math
+
+import numpy as np
+import taichi as ti
+
+from taichi_dr.kernels import bridge
+from taichi_dr.runtime import ShapeError, check_runtime, float_dtype, runtime_token
+
+
+def make_array(shape, dtype=None):
+    """A zeroed ``ti.ndarray`` of scalars; of the run's floating-point type unless ``dtype`` says otherwise."""
+    array = ti.ndarray(dtype or float_dtype(), shape)
+    array.fill(0)
+    return array
+
+
+def array_from(values, dtype=None):
+    """A ``ti.ndarray`` with the numbers of a NumPy array, as the run's floating-point type or as ``dtype``."""
+    dtype = dtype or float_dtype()
+    array = ti.ndarray(dtype, np.shape(values))
+    array.from_numpy(np.ascontiguousarray(values, dtype=ti.lang.util.to_numpy_type(dtype)))
+    return array
+
+
+class FieldGroup:
+    """Fields with gradients that belong to one owner, each with an array of its values and one of its adjoints.
+
+    ``FieldGroup("mesh", vertices=((1, 642), 3), weight=((5,), 0))`` makes ``group.fields["vertices"]``, a field of
+    shape (1, 642) of 3-vectors, and ``group.fields["weight"]``, a field of 5 scalars.
+
+    ``pull()`` copies every field into ``group.arrays[name]`` (elements, components); ``zero_adjoints()`` clears
+    ``group.adjoints[name]``; ``push_gradients()`` adds the adjoints to ``field.grad``.
+    """
+
+    def __init__(self, owner, **specifications):
+        self.owner = owner
+        self.token = runtime_token()
+        self.fields, self.arrays, self.adjoints = {}, {}, {}
+        builder = ti.FieldsBuilder()
+        for name, (shape, components) in specifications.items():
+            self.fields[name] = self._place(builder, shape, components)
+            self.arrays[name] = make_array((math.prod(shape), max(components, 1)))
+        builder.finalize()
+
+    @staticmethod
+    def _place(builder, shape, components):
+        dtype = float_dtype()
+        if components:
+            field = ti.Vector.field(components, dtype, needs_grad=True)
+        else:
+            field = ti.field(dtype, needs_grad=True)
+        axes = (ti.i, ti.ij, ti.ijk, ti.ijkl)[len(shape) - 1]
+        builder.dense(axes, shape).place(field, field.grad)
+        return field
+
+    def check(self):
+        """Raises RuntimeStateError if ``ti.init`` was called since the group was made."""
+        check_runtime(self.token, self.owner)
+
+    def set(self, name, values):
+        """Writes a NumPy array of the field's shape (broadcast where NumPy can) into a field.
+
+        Raises:
+            ShapeError: the values do not broadcast to the field's shape.
+        """
+        self.check()
+        field = self.fields[name]
+        expected = tuple(field.shape) + ((field.n,) if bridge.components(field) else ())
+        values = np.asarray(values, dtype=ti.lang.util.to_numpy_type(float_dtype()))
+        try:
+            values = np.broadcast_to(values, expected)
+        except ValueError:
+            raise ShapeError(f"{self.owner}.{name}: expected shape {expected}, got {values.shape}") from None
+        self.arrays[name].from_numpy(np.ascontiguousarray(values).reshape(self.arrays[name].shape))
+        bridge.array_to_field(self.arrays[name], field)
+
+    def get(self, name):
+        """The values of a field as a NumPy array."""
+        self.pull(name)
+        field = self.fields[name]
+        return self.arrays[name].to_numpy().reshape(tuple(field.shape) + ((field.n,) if bridge.components(field) else ()))
+
+    def pull(self, *names):
+        """Copies the named fields (all, by default) into their arrays."""
+        self.check()
+        for name in names or self.fields:
+            bridge.field_to_array(self.fields[name], self.arrays[name])
+
+    def zero_adjoints(self):
+        """Clears every adjoint array, making it on first use."""
+        for name, array in self.arrays.items():
+            if name not in self.adjoints:
+                self.adjoints[name] = make_array(array.shape)
+            else:
+                self.adjoints[name].fill(0)
+
+    def push_gradients(self):
+        """Adds every adjoint array to its field's gradient."""
+        for name, field in self.fields.items():
+            bridge.add_array_to_field(self.adjoints[name], field.grad)

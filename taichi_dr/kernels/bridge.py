@@ -1,0 +1,61 @@
+"""Copies between the fields that users own and the arrays that kernel pairs take.
+
+An array holds the elements of a field in row-major order, one row each: shape ``(elements, components)``.
+"""
+
+import math
+
+import taichi as ti
+
+SERIAL_ELEMENTS = 1 << 13  # below this, waking the CPU's threads costs more than the copy
+READ, WRITE, ADD = range(3)
+
+
+def field_to_array(field, array):
+    """``array[row(i), k] = field[i][k]``."""
+    _bridge(field, array, *_layout(field), READ)
+
+
+def array_to_field(array, field):
+    """``field[i][k] = array[row(i), k]``."""
+    _bridge(field, array, *_layout(field), WRITE)
+
+
+def add_array_to_field(array, field):
+    """``field[i][k] += array[row(i), k]``: how an adjoint reaches the gradient of a user's field."""
+    _bridge(field, array, *_layout(field), ADD)
+
+
+def components(field):
+    """Number of components of a vector field, 0 for a scalar field."""
+    return getattr(field, "n", 0)
+
+
+def _layout(field):
+    return components(field), math.prod(field.shape) < SERIAL_ELEMENTS
+
+
+@ti.kernel
+def _bridge(
+    field: ti.template(), array: ti.types.ndarray(ndim=2), n: ti.template(), serial: ti.template(), mode: ti.template()
+):
+    ti.loop_config(serialize=serial)
+    for index in ti.grouped(ti.ndrange(*field.shape)):
+        row = 0
+        for d in ti.static(range(len(field.shape))):
+            row = row * field.shape[d] + index[d]
+        for k in ti.static(range(max(n, 1))):
+            if ti.static(n > 0):
+                _move(field[index][k], array[row, k], mode)
+            else:
+                _move(field[index], array[row, k], mode)
+
+
+@ti.func
+def _move(element: ti.template(), entry: ti.template(), mode: ti.template()):
+    if ti.static(mode == READ):
+        entry = element
+    elif ti.static(mode == WRITE):
+        element = entry
+    else:
+        element += entry

@@ -1,0 +1,166 @@
+"""Backend and precision choice, the state of Taichi's runtime, and the package's errors.
+
+Everything that reaches into Taichi below its documented interface is in this file, each with the reason:
+
+* ``runtime_token`` / ``current_tape`` read ``ti.lang.impl.get_runtime()``: Taichi tells neither that a second
+  ``ti.init`` has invalidated every field nor which tape is open.  Gone when Taichi offers either by name.
+"""
+
+import os
+from contextlib import contextmanager
+
+import taichi as ti
+from taichi.lang import impl
+
+from taichi_dr.devices import vulkan_device
+
+ARCHITECTURES = {"cpu": ti.cpu, "cuda": ti.cuda, "vulkan": ti.vulkan}
+
+
+class Error(Exception):
+    """Base of every error that the package raises on purpose."""
+
+
+class RuntimeStateError(Error, RuntimeError):
+    """Taichi was not initialised, or was initialised again since an object was made."""
+
+
+class BackendError(Error, RuntimeError):
+    """A backend that this machine or the package does not support was asked for."""
+
+
+class InputError(Error, ValueError):
+    """A value outside its domain; the message says what was expected and what was got."""
+
+
+class ShapeError(InputError):
+    """An array or a field of the wrong shape; the message gives both shapes."""
+
+
+class GeometryError(InputError):
+    """A mesh that cannot be rendered: a vertex that is not finite, a face index out of range."""
+
+
+class CameraError(InputError):
+    """A camera that defines no image: eye = target, up parallel to the view, near >= far, ..."""
+
+
+class FileError(Error, OSError):
+    """A file that is missing, empty, corrupt or of an unknown format; the message names it."""
+
+
+class DataSetError(FileError):
+    """A set of posed images that is incomplete or inconsistent; the message names the images."""
+
+
+class GradientError(Error, RuntimeError):
+    """Gradients that would be wrong: one renderer used twice in one tape, a loop in a user's function, ..."""
+
+
+def init(arch="auto", *, float64=False, **options):
+    """Initialises Taichi for the package: ``ti.init`` with a backend that exists and quiet logs.
+
+    ``arch`` is ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"vulkan"``.  ``"auto"`` takes CUDA, then a Vulkan *hardware*
+    device, then the CPU (a software Vulkan driver is slower than the CPU backend, so it must be asked for by name).
+    ``float64=True`` makes every kernel compute in double precision, which is what gradient checks want; CUDA and CPU
+    only.  Any other keyword goes to ``ti.init``.  A call of ``ti.init`` of your own serves as well.
+
+    Returns the name of the backend in use.
+
+    Raises:
+        BackendError: ``arch`` is unknown or not available here, or is Vulkan with ``float64=True``.
+
+    >>> init("cpu")
+    'cpu'
+    """
+    names = _candidates(arch)
+    if float64 and "vulkan" in names:
+        names = [name for name in names if name != "vulkan"]
+        if not names:
+            raise BackendError("float64 on Vulkan is not supported (it has no double-precision exp): use cpu or cuda")
+    quiet = {"log_level": ti.ERROR} | options
+    for name in names:
+        with _quiet_start(verbose="log_level" in options):
+            ti.init(arch=ARCHITECTURES[name], default_fp=ti.f64 if float64 else ti.f32, **quiet)
+        if backend() == name:
+            return name
+    raise BackendError(f"backend {arch!r} could not be started on this machine; available: {available_backends()}")
+
+
+def _candidates(arch):
+    if arch != "auto" and arch not in ARCHITECTURES:
+        expected = ", ".join(["auto", *ARCHITECTURES])
+        raise BackendError(f"unknown backend {arch!r}: expected one of {expected}")
+    if arch == "auto":
+        return [name for name in available_backends() if name != "vulkan" or vulkan_device().hardware]
+    if arch not in available_backends():
+        raise BackendError(f"backend {arch!r} is not available on this machine; available: {available_backends()}")
+    return [arch]
+
+
+def available_backends():
+    """Names of the backends that this machine has, fastest first; ``"cpu"`` always is among them."""
+    names = []
+    ti.set_logging_level(ti.ERROR)  # looking for CUDA warns where there is none; ti.init sets the level anew
+    if ti.lang.misc.is_arch_supported(ti.cuda):
+        names.append("cuda")
+    if vulkan_device() is not None and ti.lang.misc.is_arch_supported(ti.vulkan):
+        names.append("vulkan")
+    return [*names, "cpu"]
+
+
+@contextmanager
+def _quiet_start(verbose):
+    """Silences the two banner lines of ``ti.init``, which no option turns off, for the length of the call."""
+    if verbose:
+        yield
+        return
+    import sys
+
+    sys.stdout.flush()
+    saved, sink = os.dup(1), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(sink, 1)
+        yield
+    finally:
+        os.dup2(saved, 1)
+        os.close(saved)
+        os.close(sink)
+
+
+def require_init():
+    """Raises RuntimeStateError unless Taichi has been initialised."""
+    if impl.get_runtime().prog is None:
+        raise RuntimeStateError("Taichi is not initialised: call taichi_dr.init() or ti.init(...) first")
+
+
+def backend():
+    """Name of the backend in use: ``"cpu"``, ``"cuda"``, ``"vulkan"`` (or Taichi's name of another)."""
+    require_init()
+    arch = ti.cfg.arch
+    return next((name for name, value in ARCHITECTURES.items() if value == arch), ti._lib.core.arch_name(arch))
+
+
+def float_dtype():
+    """``ti.f32`` or ``ti.f64``: the floating-point type of this run's fields, arrays and kernels."""
+    require_init()
+    return impl.get_runtime().default_fp
+
+
+def runtime_token():
+    """An object that stays the same until the next ``ti.init``; owners of fields and arrays compare it."""
+    require_init()
+    return impl.get_runtime()
+
+
+def check_runtime(token, owner):
+    """Raises RuntimeStateError if ``owner`` (a word for the message) was made before the latest ``ti.init``."""
+    if runtime_token() is not token:
+        raise RuntimeStateError(
+            f"this {owner} was made before the latest ti.init, which frees every field and array: make it again"
+        )
+
+
+def current_tape():
+    """The open ``ti.ad.Tape``, or None."""
+    return impl.get_runtime().target_tape

@@ -1,0 +1,50 @@
+"""One runtime at a time: a fixture per backend and precision, re-initialised only when the previous test used another."""
+
+import os
+
+import pytest
+
+import taichi_dr as dr
+
+_current = [None]
+
+
+def _use(arch, float64=False):
+    if _current[0] != (arch, float64):
+        dr.init(arch, float64=float64, random_seed=1)
+        _current[0] = (arch, float64)
+    return arch
+
+
+@pytest.fixture
+def cpu64():
+    """The CPU in double precision: gradient checks."""
+    return _use("cpu", float64=True)
+
+
+@pytest.fixture
+def cpu32():
+    """The CPU in single precision: what users run."""
+    return _use("cpu")
+
+
+@pytest.fixture
+def vulkan():
+    """Vulkan in single precision, Mesa's software driver included; skips (or fails where required) without a device."""
+    if "vulkan" not in dr.available_backends():
+        message = "no Vulkan device on this machine"
+        pytest.fail(message) if os.environ.get("TAICHI_DR_REQUIRE_VULKAN") else pytest.skip(message)
+    return _use("vulkan")
+
+
+@pytest.fixture(params=["cpu32", "vulkan"])
+def any32(request):
+    """Each single-precision backend in turn."""
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture
+def own_runtime():
+    """For tests that call init themselves: the next test initialises anew."""
+    yield
+    _current[0] = None
