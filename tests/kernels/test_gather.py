@@ -1,0 +1,91 @@
+"""Corner and view sums against NumPy's unbuffered additions."""
+
+import numpy as np
+import pytest
+import taichi as ti
+
+from taichi_dr.fields import array_from, make_array
+from taichi_dr.kernels import gather
+
+I32 = np.int32
+
+
+def _faces(rng, count, rows):
+    return np.stack([rng.permutation(rows)[:3] for _ in range(count)]).astype(I32) if count else np.zeros((0, 3), I32)
+
+
+def _ints(values):
+    return array_from(values, ti.i32)
+
+
+def test_adjacency_lists_every_corner_of_a_row_in_ascending_order():
+    rng = np.random.default_rng(0)
+    faces = _faces(rng, 40, 17)
+    start, corners = gather.build_adjacency(faces, 20)
+    assert start.dtype == I32
+    assert corners.dtype == I32
+    assert start[0] == 0
+    assert start[-1] == faces.size
+    for row in range(20):
+        assert corners[start[row] : start[row + 1]].tolist() == np.flatnonzero(faces.ravel() == row).tolist()
+
+
+def test_adjacency_of_no_faces_is_empty():
+    start, corners = gather.build_adjacency(np.zeros((0, 3), I32), 4)
+    assert start.tolist() == [0] * 5
+    assert corners.shape == (0,)
+
+
+def _check_corners(rng, views, faces, rows, first, count, tolerance):
+    index = _faces(rng, faces, rows)
+    values = rng.normal(size=(views * faces * 3, first + count + 1))
+    initial = rng.normal(size=(views * rows, count))
+    expected = initial.copy()
+    for v in range(views):
+        part = values[v * faces * 3 : (v + 1) * faces * 3, first : first + count]
+        np.add.at(expected, v * rows + index.ravel(), part)
+    start, corners = gather.build_adjacency(index, rows)
+    out = array_from(initial)
+    gather.gather_corners(array_from(values), first, count, _ints(start), _ints(corners), out, views, faces)
+    np.testing.assert_allclose(out.to_numpy(), expected, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize(
+    ("views", "faces", "rows", "first", "count"), [(1, 1, 3, 0, 1), (3, 50, 31, 2, 4), (2, 9, 40, 0, 3)]
+)
+def test_gather_corners_adds_each_corner_to_its_row(cpu64, views, faces, rows, first, count):
+    _check_corners(np.random.default_rng(1), views, faces, rows, first, count, 1e-13)
+
+
+def _check_views(rng, view_mesh, meshes, rows, components, tolerance):
+    values = rng.normal(size=(len(view_mesh), rows, components))
+    initial = rng.normal(size=(meshes, rows, components))
+    expected = initial.copy()
+    np.add.at(expected, view_mesh, values)
+    start, views = gather.build_view_lists(view_mesh, meshes)
+    out = array_from(initial.reshape(-1, components))
+    gather.sum_views(array_from(values.reshape(-1, components)), _ints(start), _ints(views), out, rows)
+    np.testing.assert_allclose(out.to_numpy(), expected.reshape(-1, components), rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize(("view_mesh", "meshes"), [([0], 1), ([0, 0, 0], 1), ([2, 0, 2, 3], 4)])
+def test_sum_views_adds_the_views_of_each_mesh(cpu64, view_mesh, meshes):
+    _check_views(np.random.default_rng(2), np.array(view_mesh, I32), meshes, 13, 3, 1e-13)
+
+
+def test_sums_are_the_same_in_single_precision(any32):
+    _check_corners(np.random.default_rng(3), 3, 50, 31, 2, 4, 1e-5)
+    _check_views(np.random.default_rng(4), np.array([1, 0, 1], I32), 2, 13, 3, 1e-5)
+
+
+def test_gather_is_the_same_every_time(cpu32):
+    rng = np.random.default_rng(5)
+    faces = _faces(rng, 2000, 50)
+    start, corners = (_ints(a) for a in gather.build_adjacency(faces, 50))
+    values = array_from(rng.normal(size=(6000, 3)))
+    sums = []
+    for _ in range(5):
+        out = make_array((50, 3))
+        gather.gather_corners(values, 0, 3, start, corners, out, 1, 2000)
+        sums.append(out.to_numpy())
+    assert all((s == sums[0]).all() for s in sums)
