@@ -1,6 +1,7 @@
 """Copies between the fields that users own and the arrays that kernel pairs take.
 
-An array holds the elements of a field in row-major order, one row each: shape ``(elements, components)``.
+An array holds the elements of a field in row-major order, one row each: shape ``(elements, components)``, or
+``(elements,)`` for scalars.
 """
 
 import math
@@ -37,7 +38,7 @@ def _layout(field):
 
 @ti.kernel
 def _bridge(
-    field: ti.template(), array: ti.types.ndarray(ndim=2), n: ti.template(), serial: ti.template(), mode: ti.template()
+    field: ti.template(), array: ti.types.ndarray(), n: ti.template(), serial: ti.template(), mode: ti.template()
 ):
     ti.loop_config(serialize=serial)
     for index in ti.grouped(ti.ndrange(*field.shape)):
@@ -47,6 +48,8 @@ def _bridge(
         for k in ti.static(range(max(n, 1))):
             if ti.static(n > 0):
                 _move(field[index][k], array[row, k], mode)
+            elif ti.static(len(array.shape) == 1):
+                _move(field[index], array[row], mode)
             else:
                 _move(field[index], array[row, k], mode)
 
@@ -58,4 +61,4 @@ def _move(element: ti.template(), entry: ti.template(), mode: ti.template()):
     elif ti.static(mode == WRITE):
         element = entry
     else:
-        element += entry
+        element = element + entry  # one thread owns each element: += would make it an atomic

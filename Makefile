@@ -1,0 +1,35 @@
+# make demo   the main job on data it makes itself: posed images of a procedural car, then a mesh from them
+# make test   format, lint and tests
+# make bench  the table of forward and backward times (benchmarks/)
+
+PYTHON ?= python3
+BIN := .venv/bin
+export XDG_RUNTIME_DIR ?= /tmp
+
+.PHONY: demo test bench clean
+
+demo: .venv/installed
+	$(BIN)/taichi-dr dataset car out/demo/images --views 24 --size 192 --overwrite
+	$(BIN)/taichi-dr reconstruct out/demo/images out/demo/mesh --as mesh --minutes 1.5 --overwrite
+
+test: .venv/installed-dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/python -m pytest
+
+bench: .venv/installed-dev
+	$(BIN)/python benchmarks/raster.py
+
+clean:
+	rm -rf .venv build *.egg-info out
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/installed: .venv/bin/python pyproject.toml setup.cfg
+	$(BIN)/python -m pip install --quiet --editable .
+	touch $@
+
+.venv/installed-dev: .venv/bin/python pyproject.toml setup.cfg
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	touch $@ .venv/installed

@@ -1,0 +1,133 @@
+"""What a renderer returns: images as fields with gradients, made when they are first asked for."""
+
+import math
+
+import numpy as np
+import taichi as ti
+
+from taichi_dr.fields import make_array
+from taichi_dr.io.images import save_animation, save_image
+from taichi_dr.kernels import bridge
+from taichi_dr.runtime import InputError, check_runtime, float_dtype, runtime_token
+from taichi_dr.tape import off_tape
+
+COMPONENTS = {"color": 3, "alpha": 0, "depth": 0, "normal": 3, "barycentric": 3, "face_id": 0}
+"""Components of each output; 0 is a scalar image."""
+
+
+class Frame:
+    """The outputs of one render of V views: fields of shape (V, H, W), row 0 at the top.
+
+    ============  ======  =====================================================================================
+    output        type    meaning
+    ============  ======  =====================================================================================
+    color         vec3    linear RGB over the background
+    alpha         scalar  coverage in [0, 1]
+    depth         scalar  distance along the viewing axis in world units; ``far`` where nothing is hit
+    normal        vec3    unit normal in world space, 0 where nothing is hit
+    barycentric   vec3    perspective-correct barycentric coordinates in the face ``face_id``
+    face_id       int     index of the visible face, -1 where nothing is hit
+    ============  ======  =====================================================================================
+
+    An output costs nothing until it is asked for: ``frame.depth`` makes the field on first use.  The gradients of the
+    outputs in use flow back when the renderer's adjoint runs.  A frame belongs to its renderer, which writes the next
+    render of the same number of views into the same fields: take ``frame.numpy("color")`` to keep one.
+    """
+
+    def __init__(self, views, height, width, produce):
+        self.shape = (views, height, width)
+        self._token = runtime_token()
+        self._produce = produce
+        self._arrays, self._adjoints, self._fields = {}, {}, {}
+
+    color = property(lambda self: self.field("color"), doc="(V, H, W) vec3, linear RGB.")
+    alpha = property(lambda self: self.field("alpha"), doc="(V, H, W), coverage in [0, 1].")
+    depth = property(lambda self: self.field("depth"), doc="(V, H, W), world units.")
+    normal = property(lambda self: self.field("normal"), doc="(V, H, W) vec3, world space.")
+    barycentric = property(lambda self: self.field("barycentric"), doc="(V, H, W) vec3.")
+    face_id = property(lambda self: self.field("face_id"), doc="(V, H, W) int32, -1 where nothing is hit.")
+
+    def field(self, name):
+        """The field of an output, made and filled on first use."""
+        if name not in COMPONENTS:
+            raise InputError(f"unknown output {name!r}: expected one of {', '.join(COMPONENTS)}")
+        check_runtime(self._token, "frame")
+        if name not in self._fields:
+            self._fields[name] = self._place(name)
+            self._fill(name)
+        return self._fields[name]
+
+    def array(self, name):
+        """The array behind an output, (V*H*W,) or (V*H*W, components): what the renderer writes."""
+        if name not in self._arrays:
+            self._arrays[name] = self._allocate(name)
+        return self._arrays[name]
+
+    def adjoint(self, name):
+        """The array of an output's gradient, copied from its field; None if the output is not in use."""
+        if name not in self._fields or name == "face_id":
+            return None
+        if name not in self._adjoints:
+            self._adjoints[name] = self._allocate(name)
+        bridge.field_to_array(self._fields[name].grad, self._adjoints[name])
+        return self._adjoints[name]
+
+    def in_use(self, name):
+        """Whether an output's field has been asked for."""
+        return name in self._fields
+
+    def refresh(self):
+        """Copies the arrays into the fields in use; the renderer calls it when it has rendered."""
+        for name in self._fields:
+            self._fill(name)
+
+    def numpy(self, name="color"):
+        """An output as a new NumPy array (V, H, W) or (V, H, W, 3)."""
+        if name in self._fields:
+            return self._fields[name].to_numpy()
+        self._produce(name)
+        components = COMPONENTS[name]
+        return self.array(name).to_numpy().reshape(self.shape + ((components,) if components else ()))
+
+    def rgba(self):
+        """Colour and alpha (V, H, W, 4) as for a file: straight alpha over the renderer's background."""
+        return np.concatenate([self.numpy("color"), self.numpy("alpha")[..., None]], axis=-1)
+
+    def save(self, path, fps=12):
+        """Writes the views: a GIF or video of them by ``path``'s suffix, else a picture (a contact sheet if V > 1)."""
+        images = self.numpy("color")
+        if str(path).lower().endswith((".gif", ".mp4")):
+            save_animation(path, images, fps=fps)
+        else:
+            save_image(path, contact_sheet(images))
+
+    def _place(self, name):
+        components = COMPONENTS[name]
+        if name == "face_id":
+            return ti.field(ti.i32, shape=self.shape)
+        if components:
+            return ti.Vector.field(components, float_dtype(), shape=self.shape, needs_grad=True)
+        return ti.field(float_dtype(), shape=self.shape, needs_grad=True)
+
+    def _allocate(self, name):
+        components, rows = COMPONENTS[name], math.prod(self.shape)
+        return make_array((rows, components) if components else (rows,), ti.i32 if name == "face_id" else None)
+
+    @off_tape
+    def _fill(self, name):
+        self._produce(name)
+        bridge.array_to_field(self.array(name), self._fields[name])
+
+
+def contact_sheet(images, columns=None):
+    """Tiles images (V, H, W, C) into one, as square as can be, row by row.
+
+    >>> contact_sheet(np.zeros((3, 10, 20, 3))).shape
+    (20, 40, 3)
+    """
+    count, height, width, channels = images.shape
+    columns = columns or math.ceil(math.sqrt(count))
+    rows = math.ceil(count / columns)
+    sheet = np.ones((rows * columns, height, width, channels), images.dtype)
+    sheet[:count] = images
+    return sheet.reshape(rows, columns, height, width, channels).swapaxes(1, 2).reshape(rows * height, -1, channels)

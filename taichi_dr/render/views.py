@@ -1,0 +1,54 @@
+"""Which mesh each view shows, as arrays for the kernels."""
+
+from functools import lru_cache
+
+import numpy as np
+import taichi as ti
+
+from taichi_dr.fields import array_from
+from taichi_dr.kernels.gather import build_view_lists
+from taichi_dr.runtime import InputError, ShapeError, runtime_token
+
+
+class ViewMap:
+    """View v shows mesh ``mesh_of_view[v]``: mesh 0 if there is one, mesh v if there are as many as views.
+
+    Attributes: ``views`` and ``batch`` (counts), ``view_mesh`` (V,) and, for sums over the views of a mesh,
+    ``mesh_view_start`` (B + 1,) and ``mesh_view_list`` (V,): the views of mesh b are
+    ``mesh_view_list[mesh_view_start[b]:mesh_view_start[b + 1]]``.
+    """
+
+    def __init__(self, mesh_of_view, batch):
+        mesh_of_view = np.asarray(mesh_of_view, np.int32)
+        self.views, self.batch = len(mesh_of_view), batch
+        start, views = build_view_lists(mesh_of_view, batch)
+        self.view_mesh = array_from(mesh_of_view, ti.i32)
+        self.mesh_view_start = array_from(start, ti.i32)
+        self.mesh_view_list = array_from(views, ti.i32)
+
+
+def view_map(views, batch, view_mesh=None):
+    """The ViewMap of V cameras and B meshes; the same object for the same arguments until the next ``ti.init``.
+
+    Raises:
+        ShapeError: V and B differ and ``view_mesh`` is not given, or it has not V entries.
+        InputError: an entry of ``view_mesh`` names no mesh.
+    """
+    if view_mesh is None:
+        if batch not in (1, views):
+            raise ShapeError(
+                f"{views} views of {batch} meshes: expected 1 mesh, {views} meshes, or view_mesh (one index per view)"
+            )
+        view_mesh = np.zeros(views, int) if batch == 1 else np.arange(views)
+    view_mesh = np.asarray(view_mesh)
+    if view_mesh.shape != (views,):
+        raise ShapeError(f"view_mesh: expected shape ({views},), got {view_mesh.shape}")
+    wrong = np.flatnonzero((view_mesh < 0) | (view_mesh >= batch))
+    if len(wrong):
+        raise InputError(f"view_mesh[{wrong[0]}] = {view_mesh[wrong[0]]}: expected 0 to {batch - 1} ({batch} meshes)")
+    return _cached(runtime_token(), batch, tuple(int(b) for b in view_mesh))
+
+
+@lru_cache(maxsize=64)
+def _cached(token, batch, view_mesh):
+    return ViewMap(view_mesh, batch)
