@@ -58,7 +58,7 @@ def gather_corners(
             for c in ti.static(range(count)):
                 total[c] += corner_adjoint[corner, first + c]
         for c in ti.static(range(count)):
-            out[i, c] += total[c]
+            out[i, c] = out[i, c] + total[c]  # one thread owns the row; `+=` would be an atomic add
 
 
 @ti.kernel
