@@ -1,0 +1,157 @@
+"""How the faces of a mesh hang together: corners around vertices, edges, neighbours.  NumPy, built on first use."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import taichi as ti
+
+from taichi_dr.fields import array_from
+from taichi_dr.runtime import runtime_token
+
+
+@dataclass(frozen=True)
+class Subdivision:
+    """One midpoint subdivision: ``faces`` (4F, 3) and, for each new row, the two old rows it is the mean of.
+
+    Faces 4f … 4f + 3 come from face f.  The old rows come first and unchanged (``parents[i] = (i, i)``).
+    """
+
+    faces: np.ndarray
+    parents: np.ndarray
+
+
+class Topology:
+    """The connectivity of ``faces`` (F, 3) over ``rows`` rows (vertices, texture coordinates, ...).
+
+    The properties are int32 NumPy arrays that must not be written to; ``array(name)`` gives each as a ``ti.ndarray``
+    of the current runtime.  Faces with a repeated vertex have corners but no edges.
+    """
+
+    def __init__(self, faces, rows):
+        self.faces = np.ascontiguousarray(faces, dtype=np.int32)
+        self.rows = int(rows)
+        self._token, self._arrays = None, {}
+
+    def array(self, name):
+        """The property ``name`` as an int32 ``ti.ndarray``, made once per ``ti.init``."""
+        token = runtime_token()
+        if token is not self._token:
+            self._token, self._arrays = token, {}
+        if name not in self._arrays:
+            self._arrays[name] = array_from(_at_least_one_row(getattr(self, name)), ti.i32)
+        return self._arrays[name]
+
+    @cached_property
+    def corner_list(self):
+        """(3F,): the corners ``3 f + k`` sorted by the row they refer to, then by face."""
+        return np.argsort(self.faces.reshape(-1), kind="stable").astype(np.int32)
+
+    @cached_property
+    def corner_start(self):
+        """(rows + 1,): the corners of row i are ``corner_list[corner_start[i] : corner_start[i + 1]]``."""
+        return _starts(self.faces.reshape(-1), self.rows)
+
+    @property
+    def edges(self):
+        """(E, 2): every edge once, the smaller vertex first, in lexicographic order."""
+        return self._edge_table[0]
+
+    @property
+    def edge_faces(self):
+        """(E, 2): the faces beside each edge in increasing order; the second is −1 on a boundary.
+
+        Where more than two faces meet (see ``edge_face_counts``) these are the first two.
+        """
+        return self._edge_table[1]
+
+    @property
+    def edge_opposites(self):
+        """(E, 2): the vertex of each of ``edge_faces`` that is not on the edge; −1 on a boundary."""
+        return self._edge_table[2]
+
+    @property
+    def edge_face_counts(self):
+        """(E,): how many faces share each edge; 2 everywhere on a closed manifold."""
+        return self._edge_table[3]
+
+    @property
+    def face_edges(self):
+        """(F, 3): the edge from corner k to corner k + 1 of each face; −1 for faces with a repeated vertex."""
+        return self._edge_table[4]
+
+    @cached_property
+    def _edge_table(self):
+        a, b, c = self.faces.T
+        proper = np.flatnonzero((a != b) & (b != c) & (c != a))
+        edges, of_corner = _unique_edges(self.faces[proper])
+        corner = np.arange(3 * len(proper))
+        face = np.repeat(proper, 3)
+        opposite = self.faces[face, (corner + 2) % 3]
+
+        order = np.argsort(of_corner, kind="stable")
+        start = _starts(of_corner, len(edges))
+        counts = np.diff(start)
+        beside = np.full((2, len(edges), 2), -1, dtype=np.int32)
+        for side in range(2):
+            present = counts > side
+            chosen = order[start[:-1][present] + side]
+            beside[0, present, side] = face[chosen]
+            beside[1, present, side] = opposite[chosen]
+        face_edges = np.full(self.faces.shape, -1, dtype=np.int32)
+        face_edges[proper] = of_corner.reshape(-1, 3)
+        return edges, beside[0], beside[1], counts.astype(np.int32), face_edges
+
+    @property
+    def neighbor_start(self):
+        """(rows + 1,): the neighbours of row i are ``neighbors[neighbor_start[i] : neighbor_start[i + 1]]``."""
+        return self._neighbor_table[0]
+
+    @property
+    def neighbors(self):
+        """(2E,): the vertices joined to each vertex by an edge, in increasing order."""
+        return self._neighbor_table[1]
+
+    @cached_property
+    def _neighbor_table(self):
+        here = self.edges.reshape(-1)
+        there = self.edges[:, ::-1].reshape(-1)
+        order = np.lexsort((there, here))
+        return _starts(here, self.rows), there[order]
+
+    @property
+    def is_closed(self):
+        """Whether every edge has exactly two faces, so that the surface encloses a volume."""
+        return bool(len(self.edges)) and bool((self.edge_face_counts == 2).all())
+
+    def subdivision(self):
+        """Each face cut into four at the midpoints of its edges, as a ``Subdivision``."""
+        edges, of_corner = _unique_edges(self.faces)
+        middle = (self.rows + of_corner).reshape(-1, 3)
+        a, b, c = self.faces.T
+        ab, bc, ca = middle.T
+        faces = np.stack([[a, ab, ca], [b, bc, ab], [c, ca, bc], [ab, bc, ca]])  # (4, 3, F)
+        old = np.arange(self.rows, dtype=np.int32)
+        return Subdivision(
+            faces=np.ascontiguousarray(faces.transpose(2, 0, 1).reshape(-1, 3), dtype=np.int32),
+            parents=np.concatenate([np.stack([old, old], axis=1), edges]),
+        )
+
+
+def _unique_edges(faces):
+    """The distinct edges (E, 2) of faces, and for each corner the index of the edge to the next corner (3F,)."""
+    pairs = np.sort(np.stack([faces, np.roll(faces, -1, axis=1)], axis=-1).reshape(-1, 2), axis=1)
+    keys = pairs[:, 0].astype(np.int64) << 32 | pairs[:, 1]
+    unique, of_corner = np.unique(keys, return_inverse=True)
+    edges = np.stack([unique >> 32, unique & 0xFFFFFFFF], axis=1).astype(np.int32)
+    return edges, of_corner.reshape(-1).astype(np.int32)
+
+
+def _starts(values, rows):
+    """Where each of 0 … rows − 1 begins in the sorted ``values``: (rows + 1,)."""
+    return np.concatenate([[0], np.cumsum(np.bincount(values, minlength=rows))]).astype(np.int32)
+
+
+def _at_least_one_row(values):
+    """Taichi has no empty arrays; a mesh without edges gets a row of −1 that nobody counts."""
+    return values if len(values) else np.full((1, *values.shape[1:]), -1, dtype=np.int32)
