@@ -28,6 +28,9 @@ PERSPECTIVE, PINHOLE, ORTHOGRAPHIC = range(3)
 PACKED = 16  # numbers per packed camera
 U, V, W, E, F, P = 0, 3, 6, 9, 12, 14  # first column of each part
 
+PARAMETERS = 19  # numbers per row of parameters
+EYE, TARGET, UP, POSE, LENS, PRINCIPAL = 0, 3, 6, 9, 15, 17  # first column of each part
+
 # Power series in s = theta^2 of a = sin(theta)/theta and b = (1 - cos(theta))/theta^2 and of their derivatives,
 # highest power first; exact to 1e-17 for s <= 1.
 _A = tuple((-1) ** k / math.factorial(2 * k + 1) for k in range(9, -1, -1))
@@ -39,127 +42,84 @@ _rows = ti.types.ndarray(ndim=2)
 
 
 @ti.kernel
-def _pack_camera(
-    eye: _rows,
-    target: _rows,
-    up: _rows,
-    pose: _rows,
-    lens: _rows,
-    principal: _rows,
-    camera: _rows,
-    aspect: float,
-    kind: ti.template(),
-    serial: ti.template(),
-):
+def _pack_camera(parameters: _rows, camera: _rows, aspect: float, kind: ti.template(), serial: ti.template()):
     ti.loop_config(serialize=serial)
     for i in range(camera.shape[0]):
-        base = look_at(get3(eye, i, 0), get3(target, i, 0), get3(up, i, 0))
-        frame = base @ rotation(get3(pose, i, 0))
-        origin = get3(eye, i, 0) + base @ get3(pose, i, 3)
+        eye = get3(parameters, i, EYE)
+        base = look_at(eye, get3(parameters, i, TARGET), get3(parameters, i, UP))
+        frame = base @ rotation(get3(parameters, i, POSE))
+        origin = eye + base @ get3(parameters, i, POSE + 3)
         for k in ti.static(range(3)):
             camera[i, U + k] = frame[k, 0]
             camera[i, V + k] = frame[k, 1]
             camera[i, W + k] = frame[k, 2]
             camera[i, E + k] = origin[k]
+        lens = ti.Vector([parameters[i, LENS], parameters[i, LENS + 1]])
         if ti.static(kind == PERSPECTIVE):
-            focal = aspect * ti.cos(0.5 * lens[i, 0]) / ti.sin(0.5 * lens[i, 0])
-            camera[i, F] = focal
-            camera[i, F + 1] = focal
+            camera[i, F] = aspect * ti.cos(0.5 * lens[0]) / ti.sin(0.5 * lens[0])
+            camera[i, F + 1] = camera[i, F]
         elif ti.static(kind == PINHOLE):
-            camera[i, F] = aspect * lens[i, 0]
-            camera[i, F + 1] = aspect * lens[i, 1]
+            camera[i, F] = aspect * lens[0]
+            camera[i, F + 1] = aspect * lens[1]
         else:
-            camera[i, F] = aspect / lens[i, 0]
-            camera[i, F + 1] = aspect / lens[i, 0]
-        camera[i, P] = aspect * principal[i, 0]
-        camera[i, P + 1] = aspect * principal[i, 1]
+            camera[i, F] = aspect / lens[0]
+            camera[i, F + 1] = aspect / lens[0]
+        camera[i, P] = aspect * parameters[i, PRINCIPAL]
+        camera[i, P + 1] = aspect * parameters[i, PRINCIPAL + 1]
 
 
 @ti.kernel
 def _pack_camera_adjoint(
-    eye: _rows,
-    target: _rows,
-    up: _rows,
-    pose: _rows,
-    lens: _rows,
+    parameters: _rows,
     camera_adjoint: _rows,
-    eye_adjoint: _rows,
-    target_adjoint: _rows,
-    up_adjoint: _rows,
-    pose_adjoint: _rows,
-    lens_adjoint: _rows,
-    principal_adjoint: _rows,
+    parameters_adjoint: _rows,
     aspect: float,
     kind: ti.template(),
     serial: ti.template(),
 ):
     ti.loop_config(serialize=serial)
     for i in range(camera_adjoint.shape[0]):
-        omega = get3(pose, i, 0)
-        base = look_at(get3(eye, i, 0), get3(target, i, 0), get3(up, i, 0))
-        frame_adjoint = ti.Matrix.cols(
-            [get3(camera_adjoint, i, U), get3(camera_adjoint, i, V), get3(camera_adjoint, i, W)]
-        )
-        origin_adjoint = get3(camera_adjoint, i, E)
-        _add3(pose_adjoint, i, 0, rotation_adjoint(omega, base.transpose() @ frame_adjoint))
-        _add3(pose_adjoint, i, 3, base.transpose() @ origin_adjoint)
-        base_adjoint = frame_adjoint @ rotation(omega).transpose() + origin_adjoint.outer_product(get3(pose, i, 3))
-        backward_adjoint, g_up = look_at_adjoint(
-            get3(eye, i, 0), get3(target, i, 0), get3(up, i, 0), base, base_adjoint
-        )
-        _add3(eye_adjoint, i, 0, origin_adjoint + backward_adjoint)
-        _add3(target_adjoint, i, 0, -backward_adjoint)
-        _add3(up_adjoint, i, 0, g_up)
-        both = camera_adjoint[i, F] + camera_adjoint[i, F + 1]
+        eye, target = get3(parameters, i, EYE), get3(parameters, i, TARGET)
+        up, omega = get3(parameters, i, UP), get3(parameters, i, POSE)
+        base = look_at(eye, target, up)
+        g_frame = ti.Matrix.cols([get3(camera_adjoint, i, U), get3(camera_adjoint, i, V), get3(camera_adjoint, i, W)])
+        g_origin = get3(camera_adjoint, i, E)
+        g_base = g_frame @ rotation(omega).transpose() + g_origin.outer_product(get3(parameters, i, POSE + 3))
+        g_backward, g_up = look_at_adjoint(eye - target, up, base, g_base)
+        add3(parameters_adjoint, i, EYE, g_origin + g_backward)
+        add3(parameters_adjoint, i, TARGET, -g_backward)
+        add3(parameters_adjoint, i, UP, g_up)
+        add3(parameters_adjoint, i, POSE, rotation_adjoint(omega, base.transpose() @ g_frame))
+        add3(parameters_adjoint, i, POSE + 3, base.transpose() @ g_origin)
+        lens, g_x, g_y = parameters[i, LENS], camera_adjoint[i, F], camera_adjoint[i, F + 1]
         if ti.static(kind == PERSPECTIVE):
-            sine = ti.sin(0.5 * lens[i, 0])
-            lens_adjoint[i, 0] -= 0.5 * aspect * both / (sine * sine)
+            parameters_adjoint[i, LENS] -= 0.5 * aspect * (g_x + g_y) / ti.sin(0.5 * lens) ** 2
         elif ti.static(kind == PINHOLE):
-            lens_adjoint[i, 0] += aspect * camera_adjoint[i, F]
-            lens_adjoint[i, 1] += aspect * camera_adjoint[i, F + 1]
+            parameters_adjoint[i, LENS] += aspect * g_x
+            parameters_adjoint[i, LENS + 1] += aspect * g_y
         else:
-            lens_adjoint[i, 0] -= aspect * both / (lens[i, 0] * lens[i, 0])
-        principal_adjoint[i, 0] += aspect * camera_adjoint[i, P]
-        principal_adjoint[i, 1] += aspect * camera_adjoint[i, P + 1]
+            parameters_adjoint[i, LENS] -= aspect * (g_x + g_y) / lens**2
+        parameters_adjoint[i, PRINCIPAL] += aspect * camera_adjoint[i, P]
+        parameters_adjoint[i, PRINCIPAL + 1] += aspect * camera_adjoint[i, P + 1]
 
 
-def pack_camera(eye, target, up, pose, lens, principal, camera, *, kind, width, height):
-    """Writes the packed cameras of an image of ``width`` x ``height`` pixels.
+def pack_camera(parameters, camera, kind, width, height):
+    """Writes the packed cameras (V, 16) of an image of ``width`` x ``height`` pixels.
 
-    Shapes: eye, target, up (V, 3); pose (V, 6) = (omega, t); lens (V, 1), or (V, 2) for ``PINHOLE``;
-    principal (V, 2), x right and y up; camera (V, 16).  Nothing is validated here (``scene.camera`` does).
+    A row of ``parameters`` (V, 19) is eye(3) target(3) up(3) pose(6: omega, t) lens(2) principal(2: right, up); only
+    ``PINHOLE`` uses both numbers of the lens.  Nothing is validated here (``scene.camera`` does).
     """
+    _pack_camera(parameters, camera, height / min(width, height), kind, few_views_are_serial())
+
+
+def pack_camera_adjoint(parameters, camera_adjoint, parameters_adjoint, kind, width, height):
+    """Adds to ``parameters_adjoint`` (V, 19) what ``camera_adjoint`` (V, 16) implies."""
     aspect = height / min(width, height)
-    _pack_camera(eye, target, up, pose, lens, principal, camera, aspect, kind, _serial())
+    _pack_camera_adjoint(parameters, camera_adjoint, parameters_adjoint, aspect, kind, few_views_are_serial())
 
 
-def pack_camera_adjoint(
-    eye,
-    target,
-    up,
-    pose,
-    lens,
-    camera_adjoint,
-    eye_adjoint,
-    target_adjoint,
-    up_adjoint,
-    pose_adjoint,
-    lens_adjoint,
-    principal_adjoint,
-    *,
-    kind,
-    width,
-    height,
-):
-    """Adds to the adjoints of every parameter of ``pack_camera`` what ``camera_adjoint`` (V, 16) implies."""
-    aspect = height / min(width, height)
-    parameters = (eye, target, up, pose, lens)
-    adjoints = (eye_adjoint, target_adjoint, up_adjoint, pose_adjoint, lens_adjoint, principal_adjoint)
-    _pack_camera_adjoint(*parameters, camera_adjoint, *adjoints, aspect, kind, _serial())
-
-
-def _serial():
-    """A handful of views: one CPU thread is faster than waking the others; a GPU takes one thread each."""
+def few_views_are_serial():
+    """A handful of views: one CPU thread is done before the others wake; a GPU takes one thread each."""
     return ti.cfg.arch in (ti.x64, ti.arm64)
 
 
@@ -172,8 +132,8 @@ def look_at(eye, target, up):
 
 
 @ti.func
-def look_at_adjoint(eye, target, up, frame, frame_adjoint):
-    """Adjoints of (eye - target) and of ``up``, given the frame of ``look_at`` and its adjoint (3 x 3)."""
+def look_at_adjoint(backward, up, frame, frame_adjoint):
+    """Adjoints of ``backward`` = eye - target and of ``up``, given the frame of ``look_at`` and its adjoint (3 x 3)."""
     u = ti.Vector([frame[0, 0], frame[1, 0], frame[2, 0]])
     w = ti.Vector([frame[0, 2], frame[1, 2], frame[2, 2]])
     g_u = ti.Vector([frame_adjoint[0, 0], frame_adjoint[1, 0], frame_adjoint[2, 0]])
@@ -183,7 +143,7 @@ def look_at_adjoint(eye, target, up, frame, frame_adjoint):
     g_w += u.cross(g_v)
     g_side = (g_u - u * u.dot(g_u)) / up.cross(w).norm()  # u = side/|side|, side = up x w
     g_w += g_side.cross(up)
-    return (g_w - w * w.dot(g_w)) / (eye - target).norm(), w.cross(g_side)
+    return (g_w - w * w.dot(g_w)) / backward.norm(), w.cross(g_side)
 
 
 @ti.func
@@ -241,6 +201,6 @@ def get3(array: ti.template(), row, column: ti.template()):
 
 
 @ti.func
-def _add3(array: ti.template(), row, column: ti.template(), value):
+def add3(array: ti.template(), row, column: ti.template(), value):
     for k in ti.static(range(3)):
         array[row, column + k] += value[k]

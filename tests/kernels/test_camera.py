@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
+from oracles import camera as oracle
 
 from taichi_dr.fields import array_from, make_array
 from taichi_dr.kernels.camera import ORTHOGRAPHIC, PERSPECTIVE, PINHOLE, pack_camera, pack_camera_adjoint
-from tests.oracles import camera as oracle
 
 KINDS = {"perspective": PERSPECTIVE, "pinhole": PINHOLE, "orthographic": ORTHOGRAPHIC}
 NAMES = ("eye", "target", "up", "pose", "lens", "principal")
@@ -25,18 +25,28 @@ def parameters(kind, views=3, seed=0, pose=0.4):
     }
 
 
+def rows(values):
+    """The parameters as an array (V, 19); a lens of one number leaves the second column unused."""
+    lens = np.pad(values["lens"], ((0, 0), (0, 2 - values["lens"].shape[1])))
+    return array_from(np.concatenate([(values | {"lens": lens})[name] for name in NAMES], axis=1))
+
+
 def packed(values, kind, **size):
-    arrays = [array_from(values[name]) for name in NAMES]
     camera = make_array((len(values["eye"]), 16))
-    pack_camera(*arrays, camera, kind=KINDS[kind], **(size or SIZE))
+    pack_camera(rows(values), camera, KINDS[kind], **(size or SIZE))
     return camera.to_numpy()
 
 
-def adjoints(values, weights, kind):
-    arrays = [array_from(values[name]) for name in NAMES]
-    outputs = [make_array(array.shape) for array in arrays]
-    pack_camera_adjoint(*arrays[:5], array_from(weights), *outputs, kind=KINDS[kind], **SIZE)
-    return {name: array.to_numpy() for name, array in zip(NAMES, outputs, strict=True)}
+def adjoints(values, weights, kind, times=1):
+    adjoint = make_array((len(values["eye"]), 19))
+    for _ in range(times):
+        pack_camera_adjoint(rows(values), array_from(weights), adjoint, KINDS[kind], **SIZE)
+    starts = np.cumsum([0, 3, 3, 3, 6, 2])
+    widths = [values[name].shape[1] for name in NAMES]
+    return {
+        name: adjoint.to_numpy()[:, start : start + width]
+        for name, start, width in zip(NAMES, starts, widths, strict=True)
+    }
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -90,13 +100,9 @@ def test_adjoint_around_the_end_of_the_series(cpu64):
 
 def test_adjoint_adds(cpu64):
     values, weights = parameters("pinhole"), np.ones((3, 16))
-    arrays = [array_from(values[name]) for name in NAMES]
-    outputs = [make_array(array.shape) for array in arrays]
-    for _ in range(2):
-        pack_camera_adjoint(*arrays[:5], array_from(weights), *outputs, kind=PINHOLE, **SIZE)
-    once = adjoints(values, weights, "pinhole")
-    for name, array in zip(NAMES, outputs, strict=True):
-        np.testing.assert_allclose(array.to_numpy(), 2 * once[name], rtol=1e-13)
+    once, twice = adjoints(values, weights, "pinhole"), adjoints(values, weights, "pinhole", times=2)
+    for name in NAMES:
+        np.testing.assert_allclose(twice[name], 2 * once[name], rtol=1e-13)
 
 
 @pytest.mark.parametrize("kind", KINDS)

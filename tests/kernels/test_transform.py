@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import taichi as ti
+from oracles import camera as oracle
 
 from taichi_dr.fields import array_from, make_array
 from taichi_dr.kernels import transform as module
 from taichi_dr.kernels.transform import CHUNK, partial_shape, transform, transform_adjoint, views_of_meshes
-from tests.oracles import camera as oracle
 
 
 class Scene:
