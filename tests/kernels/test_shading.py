@@ -1,0 +1,271 @@
+"""Shading of vertices and of flat faces: closed forms, the NumPy oracle, and central differences of every input."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+import taichi as ti
+from oracles import shading as oracle
+from oracles.differences import relative_errors
+
+from taichi_dr.fields import array_from, make_array
+from taichi_dr.kernels import lighting, shading
+from taichi_dr.kernels.gather import build_adjacency
+from taichi_dr.kernels.transform import views_of_meshes
+
+FACES = np.array([[0, 1, 2], [0, 3, 1], [0, 2, 3], [1, 3, 2], [4, 0, 1]], np.int32)
+ALBEDO_INDEX = np.array([[0, 0, 0], [1, 2, 1], [2, 2, 2], [3, 0, 1], [1, 1, 3]], np.int32)
+ROWS, ALBEDOS, MESHES = 5, 4, 3
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The inputs of the kernels that have no gradient."""
+
+    kinds: tuple = (0, 1, 2, 1, 2)
+    view_mesh: tuple = (2, 0, 2)  # mesh 1 is not seen
+    orthographic: bool = False
+    two_sided: bool = True
+    specular: float = 0.6
+    shininess: float = 5.0
+
+
+VARIANTS = [
+    Settings(),
+    Settings(orthographic=True),
+    Settings(two_sided=False),
+    Settings(specular=0.0),
+    Settings(kinds=(0,), view_mesh=(0,)),
+    Settings(kinds=(2,), view_mesh=(1, 1), shininess=1.0),
+]
+
+
+def _inputs(settings, seed=0, normal_rows=ROWS, albedo_rows=ROWS):
+    rng = np.random.default_rng(seed)
+    return {
+        "albedo": rng.uniform(0.1, 1, (MESHES, albedo_rows, 3)),
+        "vertices": rng.normal(size=(MESHES, ROWS, 3)),
+        "normals": rng.normal(size=(MESHES, normal_rows, 3)),
+        "camera": rng.normal(size=(len(settings.view_mesh), 16)) * 2,
+        "light_color": rng.uniform(0.2, 1, (len(settings.kinds), 3)),
+        "light_vector": rng.normal(size=(len(settings.kinds), 3)) * 2,
+    }
+
+
+def _rows(values):
+    return array_from(np.reshape(values, (-1, values.shape[-1])))
+
+
+def _ints(values):
+    return array_from(np.asarray(values), ti.i32)
+
+
+def _lights(x, settings):
+    return _ints(settings.kinds), _rows(x["light_color"]), _rows(x["light_vector"])
+
+
+def _modes(settings):
+    return settings.specular, settings.shininess, settings.orthographic, settings.two_sided
+
+
+def _outputs(x):
+    return {name: make_array((int(np.prod(a.shape[:-1])), a.shape[-1])) for name, a in x.items()}
+
+
+def _reduced(x, settings, partials, adjoints):
+    lighting.reduce_partials(
+        partials, adjoints["light_color"], adjoints["light_vector"], adjoints["camera"], settings.orthographic
+    )
+    return {name: adjoints[name].to_numpy().reshape(x[name].shape) for name in x}
+
+
+def _geometry(x):
+    return _rows(x["vertices"]), _rows(x["normals"])
+
+
+def shade_vertices(x, settings):
+    out = make_array((len(settings.view_mesh) * ROWS, 3))
+    shading.shade_vertices(
+        _rows(x["albedo"]),
+        *_geometry(x),
+        _ints(settings.view_mesh),
+        _rows(x["camera"]),
+        *_lights(x, settings),
+        *_modes(settings),
+        out,
+    )
+    return out.to_numpy().reshape(len(settings.view_mesh), ROWS, 3)
+
+
+def shade_vertices_adjoint(x, settings, g):
+    views = len(settings.view_mesh)
+    adjoints = _outputs(x)
+    partials = make_array(lighting.partials_shape(len(settings.kinds), views, ROWS))
+    shading.shade_vertices_adjoint(
+        _rows(x["albedo"]),
+        *_geometry(x),
+        _ints(settings.view_mesh),
+        *(_ints(a) for a in views_of_meshes(settings.view_mesh, MESHES)),
+        _rows(x["camera"]),
+        *_lights(x, settings),
+        *_modes(settings),
+        _rows(g),
+        adjoints["albedo"],
+        adjoints["vertices"],
+        adjoints["normals"],
+        partials,
+        make_array((views * ROWS, shading.VERTEX_SCRATCH)),
+    )
+    return _reduced(x, settings, partials, adjoints)
+
+
+def shade_corners(x, settings):
+    views = len(settings.view_mesh)
+    out = make_array((views * 3 * len(FACES), 3))
+    shading.shade_corners(
+        _rows(x["albedo"]),
+        _ints(ALBEDO_INDEX),
+        _rows(x["vertices"]),
+        _ints(FACES),
+        _rows(x["normals"]),
+        _ints(settings.view_mesh),
+        _rows(x["camera"]),
+        *_lights(x, settings),
+        *_modes(settings),
+        MESHES,
+        out,
+    )
+    return out.to_numpy().reshape(views, len(FACES), 3, 3)
+
+
+def shade_corners_adjoint(x, settings, g):
+    views = len(settings.view_mesh)
+    adjoints = _outputs(x)
+    partials = make_array(lighting.partials_shape(len(settings.kinds), views, len(FACES)))
+    shading.shade_corners_adjoint(
+        _rows(x["albedo"]),
+        _ints(ALBEDO_INDEX),
+        *(_ints(a) for a in build_adjacency(ALBEDO_INDEX, ALBEDOS)),
+        _rows(x["vertices"]),
+        _ints(FACES),
+        *(_ints(a) for a in build_adjacency(FACES, ROWS)),
+        _rows(x["normals"]),
+        _ints(settings.view_mesh),
+        *(_ints(a) for a in views_of_meshes(settings.view_mesh, MESHES)),
+        _rows(x["camera"]),
+        *_lights(x, settings),
+        *_modes(settings),
+        _rows(g),
+        adjoints["albedo"],
+        adjoints["vertices"],
+        adjoints["normals"],
+        partials,
+        make_array((views * len(FACES), shading.CORNER_SCRATCH)),
+    )
+    return _reduced(x, settings, partials, adjoints)
+
+
+def _corner_inputs(settings, seed=0):
+    return _inputs(settings, seed, len(FACES), ALBEDOS)
+
+
+@pytest.mark.parametrize("settings", VARIANTS)
+def test_vertices_and_corners_equal_the_oracle(cpu64, settings):
+    x = _inputs(settings)
+    np.testing.assert_allclose(shade_vertices(x, settings), oracle.shade_vertices(x, settings), atol=1e-12)
+    x = _corner_inputs(settings)
+    expected = oracle.shade_corners(x, settings, FACES, ALBEDO_INDEX)
+    np.testing.assert_allclose(shade_corners(x, settings), expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("settings", VARIANTS)
+@pytest.mark.parametrize(
+    ("forward", "adjoint", "inputs"),
+    [(shade_vertices, shade_vertices_adjoint, _inputs), (shade_corners, shade_corners_adjoint, _corner_inputs)],
+)
+def test_adjoints_equal_central_differences(cpu64, settings, forward, adjoint, inputs):
+    x = inputs(settings, 1)
+    g = np.random.default_rng(2).normal(size=forward(x, settings).shape)
+    gradients = adjoint(x, settings, g)
+    errors = relative_errors(lambda y: np.sum(g * forward(y, settings)), x, gradients, list(x))
+    assert max(errors.values()) < 1e-7, errors
+
+
+def _one_point(settings, *, normal=(0, 0, 1), eye=(0, 0, 5), color=(1, 1, 1), vector=(0, 0, 1)):
+    x = _inputs(replace(settings, kinds=(settings.kinds[0],)))
+    x["albedo"][:] = 1
+    x["vertices"][:] = 0
+    x["normals"][:] = normal
+    x["camera"][:, 9:12] = eye
+    x["light_color"][:] = color
+    x["light_vector"][:] = vector
+    return shade_vertices(x, settings)[0, 0]
+
+
+DIRECTIONAL = Settings(kinds=(1,), view_mesh=(0,), specular=0.0)
+
+
+def test_lambert_at_sixty_degrees_is_one_half(cpu64):
+    slant = (np.sqrt(3), 0, 1)
+    np.testing.assert_allclose(_one_point(DIRECTIONAL, vector=slant), 0.5, atol=1e-15)
+    np.testing.assert_allclose(_one_point(replace(DIRECTIONAL, kinds=(2,)), vector=slant), 0.5, atol=1e-15)
+    np.testing.assert_allclose(_one_point(replace(DIRECTIONAL, kinds=(0,)), vector=slant), 1, atol=1e-15)
+
+
+def test_length_of_normal_and_direction_do_not_matter(cpu64):
+    assert np.ptp([_one_point(DIRECTIONAL, normal=(0, 0, s), vector=(s, 0, s)) for s in (0.1, 1, 30)]) < 1e-14
+
+
+def test_light_from_behind_gives_nothing(cpu64):
+    assert (_one_point(replace(DIRECTIONAL, specular=1.0), vector=(0, 0.1, -1)) == 0).all()
+
+
+def test_two_sided_lights_the_side_that_is_seen(cpu64):
+    np.testing.assert_allclose(_one_point(DIRECTIONAL, normal=(0, 0, -1)), 1, atol=1e-15)
+    assert (_one_point(replace(DIRECTIONAL, two_sided=False), normal=(0, 0, -1)) == 0).all()
+
+
+def test_highlight_is_full_where_the_half_vector_meets_the_normal(cpu64):
+    settings = replace(DIRECTIONAL, specular=0.25, shininess=50.0)
+    mirror = _one_point(settings, eye=(3, 0, 4), vector=(-3, 0, 4))
+    np.testing.assert_allclose(mirror, 0.8 + 0.25, atol=1e-14)
+
+
+def test_missing_normal_leaves_the_ambient_light(cpu64):
+    x = _inputs(Settings())
+    x["normals"][:] = 0
+    ambient = x["light_color"][0] * x["albedo"][[2, 0, 2]]
+    np.testing.assert_allclose(shade_vertices(x, Settings()), ambient, atol=1e-15)
+    gradients = shade_vertices_adjoint(x, Settings(), np.ones((3, ROWS, 3)))
+    assert all(np.isfinite(g).all() for g in gradients.values())
+
+
+def test_partial_sums_of_many_chunks_add_up(cpu64):
+    lights, views, points = 2, 3, 130 * lighting.CHUNK
+    partials = np.random.default_rng(0).normal(size=lighting.partials_shape(lights, views, points))
+    color, vector, camera = make_array((lights, 3)), make_array((lights, 3)), make_array((views, 16))
+    lighting.reduce_partials(array_from(partials), color, vector, camera, False)
+    per_light = partials[:-3].sum(axis=1).reshape(lights, 6)
+    np.testing.assert_allclose(color.to_numpy(), per_light[:, :3], atol=1e-12)
+    np.testing.assert_allclose(vector.to_numpy(), per_light[:, 3:], atol=1e-12)
+    eyes = partials[-3:].reshape(3, views, -1).sum(axis=2).T
+    np.testing.assert_allclose(camera.to_numpy()[:, 9:12], eyes, atol=1e-12)
+
+
+def test_single_precision_equals_the_oracle(any32):
+    settings = Settings()
+    x = _inputs(settings, 3)
+    np.testing.assert_allclose(shade_vertices(x, settings), oracle.shade_vertices(x, settings), atol=2e-5)
+    g = np.random.default_rng(4).normal(size=(3, ROWS, 3))
+    gradients = shade_vertices_adjoint(x, settings, g)
+    errors = relative_errors(lambda y: np.sum(g * oracle.shade_vertices(y, settings)), x, gradients, list(x))
+    assert max(errors.values()) < 2e-5, errors
+    x = _corner_inputs(settings, 3)
+    expected = oracle.shade_corners(x, settings, FACES, ALBEDO_INDEX)
+    np.testing.assert_allclose(shade_corners(x, settings), expected, atol=2e-5)
+    g = np.random.default_rng(5).normal(size=expected.shape)
+    gradients = shade_corners_adjoint(x, settings, g)
+    errors = relative_errors(
+        lambda y: np.sum(g * oracle.shade_corners(y, settings, FACES, ALBEDO_INDEX)), x, gradients, list(x)
+    )
+    assert max(errors.values()) < 2e-5, errors

@@ -1,0 +1,79 @@
+"""Blinn-Phong shading in NumPy, float64, written from the formula; any shapes that broadcast."""
+
+import numpy as np
+
+AMBIENT, DIRECTIONAL, POINT = range(3)
+
+
+def unit(v):
+    return v / np.linalg.norm(v, axis=-1, keepdims=True)
+
+
+def dot(a, b):
+    return np.sum(a * b, axis=-1, keepdims=True)
+
+
+def shade(albedo, normal, position, to_eye, lights, specular=0.0, shininess=32.0, two_sided=True):
+    """albedo (ambient + sum c max(n.l, 0)) + specular sum c max(n.h, 0)^shininess where n.l > 0.
+
+    ``lights``: a list of (kind, color, vector).
+    """
+    n, e = unit(normal), unit(to_eye)
+    if two_sided:
+        n = np.where(dot(n, e) < 0, -n, n)
+    irradiance, highlight = 0.0, 0.0
+    for kind, color, vector in lights:
+        if kind == AMBIENT:
+            irradiance = irradiance + color * np.ones_like(n)
+            continue
+        light = unit(vector - position if kind == POINT else vector + np.zeros_like(position))
+        cosine, reflected = dot(n, light), dot(n, unit(light + e))
+        irradiance = irradiance + color * np.maximum(cosine, 0)
+        highlight = highlight + np.where(cosine > 0, color * np.maximum(reflected, 0) ** shininess, 0.0)
+    return albedo * irradiance + specular * highlight
+
+
+def towards_eye(camera, position, orthographic):
+    """camera (16,) packed, position (..., 3)."""
+    return camera[6:9] + np.zeros_like(position) if orthographic else camera[9:12] - position
+
+
+def shade_vertices(x, settings):
+    """(V, N, 3) colours of ``x``: albedo, vertices, normals (B, N, 3), camera (V, 16), color, vector (L, 3)."""
+    lights = list(zip(settings.kinds, x["light_color"], x["light_vector"], strict=True))
+    return np.stack(
+        [
+            shade(
+                x["albedo"][b],
+                x["normals"][b],
+                x["vertices"][b],
+                towards_eye(x["camera"][v], x["vertices"][b], settings.orthographic),
+                lights,
+                settings.specular,
+                settings.shininess,
+                settings.two_sided,
+            )
+            for v, b in enumerate(settings.view_mesh)
+        ]
+    )
+
+
+def shade_corners(x, settings, faces, albedo_index):
+    """(V, F, 3, 3) colours of ``x`` as in ``shade_vertices``, with normals (B, F, 3) and albedo (B, M, 3)."""
+    lights = list(zip(settings.kinds, x["light_color"], x["light_vector"], strict=True))
+    views = []
+    for v, b in enumerate(settings.view_mesh):
+        centre = x["vertices"][b][faces].mean(axis=1)[:, None]
+        views.append(
+            shade(
+                x["albedo"][b][albedo_index],
+                x["normals"][b][:, None],
+                centre,
+                towards_eye(x["camera"][v], centre, settings.orthographic),
+                lights,
+                settings.specular,
+                settings.shininess,
+                settings.two_sided,
+            )
+        )
+    return np.stack(views)
