@@ -1,0 +1,219 @@
+"""Losses between images, pixel by pixel: mean squared, mean absolute and Huber."""
+
+import math
+
+import taichi as ti
+
+from taichi_dr.kernels import bridge
+from taichi_dr.losses.inputs import (
+    add_sum,
+    array_rows,
+    check_field,
+    check_loss,
+    check_same,
+    has_gradient,
+    is_field,
+    scratch,
+    unflatten,
+)
+from taichi_dr.runtime import InputError, backend
+from taichi_dr.tape import tape_operation
+
+SQUARED, ABSOLUTE, HUBER = range(3)
+
+
+def mse(prediction, target, loss, weight=1.0):
+    """Adds ``weight * mean((prediction - target)^2)`` to ``loss``, the mean over pixels, views and components.
+
+    Args:
+        prediction: field with a gradient, such as ``frame.color`` (V, H, W) of 3-vectors; any shape will do.
+        target: field or NumPy array of the same shape (components last).  A field with a gradient gets one too.  An
+            array is read when the loss is called and again in the backward pass: leave it as it is until the tape
+            closes.  On a GPU it is sent there both times: for more than a few calls use ``constant(array)``.
+        loss: 0-D field with a gradient.
+        weight: number.
+
+    Raises:
+        ShapeError: the shapes differ.
+
+    ``prediction = [1, 3]``, ``target = [0, 1]`` give (1 + 4) / 2 = 2.5.
+    """
+    _pixel_loss(prediction, target, loss, weight, 1.0, SQUARED)
+
+
+def l1(prediction, target, loss, weight=1.0):
+    """Adds ``weight * mean(|prediction - target|)`` to ``loss``; the slope at equality is 0.  Arguments as ``mse``."""
+    _pixel_loss(prediction, target, loss, weight, 1.0, ABSOLUTE)
+
+
+def huber(prediction, target, loss, weight=1.0, delta=0.1):
+    """Adds ``weight * mean(h(prediction - target))`` to ``loss``.  Arguments as ``mse``.
+
+    ``h(x) = x^2 / 2`` where ``|x| <= delta``, ``delta (|x| - delta / 2)`` elsewhere (Huber 1964).
+
+    Raises:
+        InputError: ``delta`` is not positive.
+    """
+    if not delta > 0:
+        raise InputError(f"delta: expected a positive number, got {delta}")
+    _pixel_loss(prediction, target, loss, weight, delta, HUBER)
+
+
+def _pixel_loss(prediction, target, loss, weight, delta, kind):
+    check_loss(loss)
+    check_field("prediction", prediction)
+    check_same("target", target, prediction)
+    n = bridge.components(prediction)
+    scale = weight / (math.prod(prediction.shape) * max(n, 1))
+    reference = target if is_field(target) else array_rows(target, n)
+    _operation(prediction, reference, loss, scale, delta, kind)
+
+
+def _forward(prediction, target, loss, scale, delta, kind):
+    count = math.prod(prediction.shape)
+    length = max(64, math.isqrt(count))
+    chunks = -(-count // length)
+    # Neighbouring threads of a GPU read neighbouring pixels; a thread of a CPU reads a run of them.
+    steps = (length, 1) if backend() == "cpu" else (1, chunks)
+    partial = scratch("pixel", (chunks,))
+    n = bridge.components(prediction)
+    kernel = _field_sums if is_field(target) else _array_sums
+    kernel(prediction, target, partial, count, length, *steps, delta, n, kind)
+    add_sum(partial, loss, scale, 0.0)
+
+
+def _adjoint(prediction, target, loss, scale, delta, kind):
+    n = bridge.components(prediction)
+    if is_field(target):
+        _field_adjoint(prediction, target, prediction.grad, loss.grad, scale, delta, n, kind)
+        if has_gradient(target):
+            _field_adjoint(target, prediction, target.grad, loss.grad, scale, delta, n, kind)
+    else:
+        _array_adjoint(prediction, target, prediction.grad, loss.grad, scale, delta, n, kind)
+
+
+_operation = tape_operation(_forward, _adjoint)
+
+
+@ti.kernel
+def _field_sums(
+    prediction: ti.template(),
+    target: ti.template(),
+    partial: ti.types.ndarray(ndim=1),
+    count: int,
+    length: int,
+    outer: int,
+    inner: int,
+    delta: float,
+    n: ti.template(),
+    kind: ti.template(),
+):
+    for chunk in range(partial.shape[0]):
+        total = 0.0
+        for j in range(length):
+            i = chunk * outer + j * inner
+            if i < count:
+                index = unflatten(i, prediction.shape)
+                for k in ti.static(range(max(n, 1))):
+                    total += _penalty(_get(prediction, index, k, n) - _get(target, index, k, n), delta, kind)
+        partial[chunk] = total
+
+
+@ti.kernel
+def _array_sums(
+    prediction: ti.template(),
+    target: ti.types.ndarray(ndim=2),
+    partial: ti.types.ndarray(ndim=1),
+    count: int,
+    length: int,
+    outer: int,
+    inner: int,
+    delta: float,
+    n: ti.template(),
+    kind: ti.template(),
+):
+    for chunk in range(partial.shape[0]):
+        total = 0.0
+        for j in range(length):
+            i = chunk * outer + j * inner
+            if i < count:
+                index = unflatten(i, prediction.shape)
+                for k in ti.static(range(max(n, 1))):
+                    total += _penalty(_get(prediction, index, k, n) - target[i, k], delta, kind)
+        partial[chunk] = total
+
+
+@ti.kernel
+def _field_adjoint(
+    prediction: ti.template(),
+    target: ti.template(),
+    grad: ti.template(),
+    seed: ti.template(),
+    scale: float,
+    delta: float,
+    n: ti.template(),
+    kind: ti.template(),
+):
+    for index in ti.grouped(prediction):
+        for k in ti.static(range(max(n, 1))):
+            slope = _slope(_get(prediction, index, k, n) - _get(target, index, k, n), delta, kind)
+            _add(grad, index, k, n, seed[None] * scale * slope)
+
+
+@ti.kernel
+def _array_adjoint(
+    prediction: ti.template(),
+    target: ti.types.ndarray(ndim=2),
+    grad: ti.template(),
+    seed: ti.template(),
+    scale: float,
+    delta: float,
+    n: ti.template(),
+    kind: ti.template(),
+):
+    for i in range(target.shape[0]):
+        index = unflatten(i, prediction.shape)
+        for k in ti.static(range(max(n, 1))):
+            slope = _slope(_get(prediction, index, k, n) - target[i, k], delta, kind)
+            _add(grad, index, k, n, seed[None] * scale * slope)
+
+
+@ti.func
+def _get(field: ti.template(), index, k: ti.template(), n: ti.template()):
+    if ti.static(n > 0):
+        return field[index][k]
+    else:
+        return field[index]
+
+
+@ti.func
+def _add(field: ti.template(), index, k: ti.template(), n: ti.template(), value):
+    # Reading and storing rather than +=, which would be atomic: each element belongs to one thread.
+    if ti.static(n > 0):
+        field[index][k] = field[index][k] + value
+    else:
+        field[index] = field[index] + value
+
+
+@ti.func
+def _penalty(x, delta, kind: ti.template()):
+    value = ti.abs(x)
+    if ti.static(kind == SQUARED):
+        value = x * x
+    elif ti.static(kind == HUBER):
+        if value <= delta:
+            value = 0.5 * x * x
+        else:
+            value = delta * (value - 0.5 * delta)
+    return value
+
+
+@ti.func
+def _slope(x, delta, kind: ti.template()):
+    """The derivative of ``_penalty``."""
+    value = 2.0 * x
+    if ti.static(kind == ABSOLUTE):
+        value = ti.math.sign(x)
+    elif ti.static(kind == HUBER):
+        value = ti.math.clamp(x, -delta, delta)
+    return value

@@ -1,0 +1,145 @@
+"""What the losses accept: checks of shapes, and rows of numbers out of fields and arrays."""
+
+import math
+
+import numpy as np
+import taichi as ti
+from taichi.lang import impl
+from taichi.lang.field import Field
+
+from taichi_dr.fields import make_array
+from taichi_dr.kernels import bridge
+from taichi_dr.runtime import InputError, ShapeError, float_dtype, runtime_token
+
+
+def is_field(value):
+    """Whether ``value`` is a Taichi field."""
+    return isinstance(value, Field)
+
+
+def has_gradient(value):
+    """Whether ``value`` is a field with a gradient."""
+    if not is_field(value):
+        return False
+    impl.get_runtime().materialize()  # a field placed since the last launch has no tree to ask yet
+    return value.snode.ptr.has_adjoint()
+
+
+def full_shape(value):
+    """Shape of a field or an array, the components of a vector field being the last axis."""
+    if is_field(value):
+        n = bridge.components(value)
+        return tuple(value.shape) + ((n,) if n else ())
+    return tuple(np.shape(value))
+
+
+def check_loss(loss):
+    """Raises unless ``loss`` is a 0-D scalar field with a gradient."""
+    if not is_field(loss):
+        raise InputError(f"loss: expected a 0-D field with a gradient, got {type(loss).__name__}")
+    if full_shape(loss) != ():
+        raise ShapeError(f"loss: expected shape (), got {full_shape(loss)}")
+    if not has_gradient(loss):
+        raise InputError("loss: expected a field with a gradient: ti.field(..., shape=(), needs_grad=True)")
+
+
+def check_field(name, value, shape=None):
+    """Raises unless ``value`` is a field with a gradient; ``shape`` may hold None for any length."""
+    if not has_gradient(value):
+        what = "a field without one" if is_field(value) else type(value).__name__
+        raise InputError(f"{name}: expected a field with a gradient (needs_grad=True), got {what}")
+    got = full_shape(value)
+    if shape is not None and not _matches(got, shape):
+        raise ShapeError(f"{name}: expected shape {_spell(shape)}, got {got}")
+
+
+def check_same(name, value, reference):
+    """Raises unless ``value``, a field or an array, has the shape of the field ``reference``."""
+    expected, got = full_shape(reference), full_shape(value)
+    if expected != got:
+        raise ShapeError(f"{name}: expected shape {expected}, got {got}")
+
+
+def _matches(got, shape):
+    return len(got) == len(shape) and all(want in (None, have) for want, have in zip(shape, got, strict=True))
+
+
+def _spell(shape):
+    return "(" + ", ".join("any" if length is None else str(length) for length in shape) + ")"
+
+
+def numpy_dtype():
+    """NumPy's name of the run's floating-point type."""
+    return ti.lang.util.to_numpy_type(float_dtype())
+
+
+def array_rows(values, components):
+    """A NumPy array as contiguous rows ``(elements, components)`` of the run's floating-point type.
+
+    Copies only where type or layout demand it, so on the CPU the kernels read the caller's own memory.
+    """
+    return np.ascontiguousarray(values, dtype=numpy_dtype()).reshape(-1, max(components, 1))
+
+
+def rows(name, value, components):
+    """Rows ``(elements, components)`` of a field (copied into the scratch array ``name``) or of a NumPy array."""
+    if not is_field(value):
+        return array_rows(value, components)
+    array = scratch(name, (math.prod(value.shape), max(components, 1)))
+    bridge.field_to_array(value, array)
+    return array
+
+
+_scratch = {}
+
+
+def scratch(name, shape, dtype=None):
+    """An array that holds nothing from one call to the next; one for each name, shape and runtime.
+
+    No loss may expect to find in its adjoint what its forward left here: another use of the same loss may lie between.
+    """
+    token = runtime_token()
+    if _scratch.get("token") is not token:
+        _scratch.clear()
+        _scratch["token"] = token
+    key = (name, shape, dtype)
+    if key not in _scratch:
+        _scratch[key] = make_array(shape, dtype)
+    return _scratch[key]
+
+
+@ti.kernel
+def add_sum(values: ti.types.ndarray(ndim=1), loss: ti.template(), scale: float, constant: float):
+    """``loss += scale * sum(values) + constant``, summed in order."""
+    ti.loop_config(serialize=True)
+    for _ in range(1):
+        total = values[0] * 0.0
+        for i in range(values.shape[0]):
+            total += values[i]
+        loss[None] += scale * total + constant
+
+
+@ti.kernel
+def push_gradient(gradient: ti.types.ndarray(ndim=2), grad: ti.template(), seed: ti.template(), scale: float):
+    """``grad[i][k] += seed * scale * gradient[row(i), k]``: how the adjoint of a loss reaches the user's field.
+
+    Reads and stores rather than ``+=``, which would be atomic: each element belongs to one thread.
+    """
+    for row in range(gradient.shape[0]):
+        index = unflatten(row, grad.shape)
+        for k in ti.static(range(max(getattr(grad, "n", 0), 1))):
+            if ti.static(getattr(grad, "n", 0) > 0):
+                grad[index][k] = grad[index][k] + seed[None] * scale * gradient[row, k]
+            else:
+                grad[index] = grad[index] + seed[None] * scale * gradient[row, k]
+
+
+@ti.func
+def unflatten(row, shape: ti.template()):
+    """Index of the ``row``-th element, in row-major order, of a field of this shape."""
+    index = ti.Vector([0 for _ in ti.static(range(len(shape)))])
+    rest = row
+    for d in ti.static(range(len(shape) - 1, -1, -1)):
+        index[d] = rest % shape[d]
+        rest = rest // shape[d]
+    return index
