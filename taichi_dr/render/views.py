@@ -21,6 +21,7 @@ class ViewMap:
     def __init__(self, mesh_of_view, batch):
         mesh_of_view = np.asarray(mesh_of_view, np.int32)
         self.views, self.batch = len(mesh_of_view), batch
+        self.one_to_one = batch == self.views and bool((mesh_of_view == np.arange(batch)).all())
         start, views = build_view_lists(mesh_of_view, batch)
         self.view_mesh = array_from(mesh_of_view, ti.i32)
         self.mesh_view_start = array_from(start, ti.i32)

@@ -1,0 +1,46 @@
+"""The first stage of the rasterizers: a mesh's vertices as each camera sees them."""
+
+from taichi_dr.kernels.checks import first_nonfinite
+from taichi_dr.kernels.transform import partial_shape, transform, transform_adjoint
+from taichi_dr.runtime import GeometryError
+
+SERIAL_ROWS = 1 << 13
+
+
+class GeometryStage:
+    """``vertices`` (B, N) through cameras (V,) to clip coordinates (V*N, 4)."""
+
+    def __init__(self, buffers):
+        self._buffers = buffers
+
+    def forward(self, scene):
+        """Writes ``scene.camera_array`` and ``scene.clip``.
+
+        Raises:
+            GeometryError, CameraError: a vertex or a camera that is not finite (which one, and its value).
+        """
+        vertices = scene.mesh.fields.arrays["vertices"]
+        scene.camera_array = scene.camera.pack(scene.width, scene.height)
+        scene.clip = self._buffers.get("clip", (scene.views.views * scene.mesh.vertex_count, 4))
+        transform(vertices, scene.views.view_mesh, scene.camera_array, scene.clip, scene.camera.is_orthographic)
+        rows = scene.clip.shape[0]
+        if first_nonfinite(scene.clip, rows < SERIAL_ROWS) < rows:
+            scene.mesh.check()
+            scene.camera.check()
+            raise GeometryError(f"{scene.mesh.name}: coordinates too large to render (above 1e30)")
+
+    def adjoint(self, scene, clip_adjoint):
+        """Adds to the adjoints of the mesh's vertices and to ``scene.camera_adjoint``."""
+        views = scene.views
+        transform_adjoint(
+            scene.mesh.fields.arrays["vertices"],
+            views.view_mesh,
+            views.mesh_view_start,
+            views.mesh_view_list,
+            scene.camera_array,
+            clip_adjoint,
+            scene.mesh.fields.adjoints["vertices"],
+            scene.camera_adjoint,
+            self._buffers.get("transform_partial", partial_shape(views.views, scene.mesh.vertex_count)),
+            scene.camera.is_orthographic,
+        )

@@ -1,0 +1,150 @@
+"""What all renderers share: the frame, the stages' order, and their place on the user's tape."""
+
+import weakref
+from dataclasses import dataclass
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+
+from taichi_dr.render.buffers import Buffers
+from taichi_dr.render.frame import COMPONENTS, Frame
+from taichi_dr.render.views import ViewMap, view_map
+from taichi_dr.runtime import GradientError, InputError, check_runtime, current_tape, runtime_token
+from taichi_dr.tape import off_tape, tape_operation
+
+
+@dataclass
+class Scene:
+    """One call of ``render``: what the user gave, and the arrays that the stages hand on."""
+
+    mesh: Any
+    camera: Any
+    lights: Any
+    views: ViewMap
+    frame: Frame
+    width: int
+    height: int
+    camera_array: Any = None  # (V, 16) of kernels.camera
+    camera_adjoint: Any = None
+    clip: Any = None  # (V*N, 4) of kernels.transform
+    surface: Any = None  # render.surface.Surface: what is interpolated over the faces
+
+
+class Renderer:
+    """Base of the renderers: ``render`` runs ``_forward(scene)`` and puts ``_adjoint(scene)`` on an open tape."""
+
+    def __init__(self, size, background):
+        self.height, self.width = image_size(size)
+        self.background = background_color(background)
+        self._token = runtime_token()
+        self._buffers = Buffers()
+        self._frames = {}
+        self._operation = tape_operation(self._run, self._run_adjoint)
+        self._latest = None
+        self._tape = None
+
+    def render(self, mesh, camera, lights=None, *, view_mesh=None):
+        """Renders V views and returns their Frame.
+
+        ``camera`` has V views.  View v shows mesh 0 if ``mesh`` is a single one, mesh v if it is a batch of V, else
+        mesh ``view_mesh[v]``.  Without ``lights`` the surface shows its own colours.  Inside a ``ti.ad.Tape`` the
+        gradients of the frame's outputs flow to the fields of mesh, camera and lights.
+
+        Raises:
+            RuntimeStateError: the renderer or an argument is older than the latest ``ti.init``.
+            ShapeError: views and meshes do not match.
+            GeometryError, CameraError: a vertex or a camera that is not finite.
+            GradientError: this renderer has rendered within the open tape before: its state would be overwritten.
+        """
+        check_runtime(self._token, "renderer")
+        self._claim_tape()
+        views = view_map(camera.views, mesh.batch, view_mesh)
+        scene = Scene(mesh, camera, lights, views, self._frame(camera.views), self.width, self.height)
+        self._latest = scene
+        self._operation(scene)
+        return scene.frame
+
+    def backward(self):
+        """Adds the latest render's gradients by hand, from what the caller wrote into the outputs' ``.grad`` fields.
+
+        For programs without a tape; inside one it happens by itself.
+        """
+        if self._latest is None:
+            raise GradientError("backward() before any render()")
+        self._run_adjoint(self._latest)
+
+    def _claim_tape(self):
+        tape = current_tape()
+        if tape is not None and self._tape is not None and self._tape() is tape:
+            raise GradientError(
+                "this renderer has rendered within this tape before, and a second render would overwrite what the first"
+                " one's gradient needs: render all views in one call (a camera of several views, a batch of meshes), or"
+                " use one renderer for each"
+            )
+        self._tape = None if tape is None else weakref.ref(tape)
+
+    def _frame(self, views):
+        if views not in self._frames:
+            self._frames[views] = Frame(views, self.height, self.width, off_tape(self._produce_latest))
+        return self._frames[views]
+
+    def _produce_latest(self, name):
+        if name not in COMPONENTS:
+            raise InputError(f"unknown output {name!r}: expected one of {', '.join(COMPONENTS)}")
+        self._produce(self._latest, name)
+
+    def _run(self, scene):
+        scene.mesh.fields.pull()
+        if scene.lights is not None:
+            scene.lights.fields.pull()
+        self._forward(scene)
+        scene.frame.refresh()
+
+    def _run_adjoint(self, scene):
+        if scene is not self._latest:
+            raise GradientError("this renderer has rendered again since the render whose gradient is asked for")
+        scene.mesh.fields.zero_adjoints()
+        if scene.lights is not None:
+            scene.lights.fields.zero_adjoints()
+        scene.camera_adjoint = self._buffers.zeroed("camera_adjoint", scene.camera_array.shape)
+        self._adjoint(scene)
+        scene.mesh.fields.push_gradients()
+        if scene.lights is not None:
+            scene.lights.fields.push_gradients()
+        scene.camera.add_gradients(scene.camera_adjoint, scene.width, scene.height)
+
+    def _forward(self, scene):
+        """Renders ``scene`` into the arrays of its frame."""
+        raise NotImplementedError
+
+    def _adjoint(self, scene):
+        """Takes the adjoints of the frame's outputs back to those of mesh, lights and ``scene.camera_adjoint``."""
+        raise NotImplementedError
+
+    def _produce(self, scene, name):
+        """Writes the array of an output that ``_forward`` leaves until somebody asks for it."""
+
+
+def image_size(size):
+    """(height, width) from one number (a square image) or from two.
+
+    Raises:
+        InputError: not one or two positive integers.
+    """
+    sides = (size, size) if isinstance(size, Integral) else tuple(size)
+    if len(sides) != 2 or not all(isinstance(side, Integral) and side > 0 for side in sides):
+        raise InputError(f"size: expected (height, width) in pixels, or one number for a square; got {size!r}")
+    return int(sides[0]), int(sides[1])
+
+
+def background_color(color):
+    """Three linear RGB numbers as floats.
+
+    Raises:
+        InputError: not three finite numbers.
+    """
+    values = np.asarray(color, float).reshape(-1)
+    if values.shape != (3,) or not np.isfinite(values).all():
+        raise InputError(f"background: expected three finite numbers (linear RGB), got {color!r}")
+    return tuple(values.tolist())

@@ -1,0 +1,230 @@
+"""What the rasterizers interpolate over the faces: colours, lit at vertices or faces, or what pixels need to be lit.
+
+=======================  =================================================  ============
+surface                  used for                                           lit
+=======================  =================================================  ============
+``OwnColors``            no lights, no texture                              not at all
+``VertexLitColors``      Gouraud shading of vertex colours                  at vertices
+``FaceLitColors``        flat shading; face colours under Gouraud shading   at faces
+``render.pixel_surface``  Phong shading, textures                            at pixels
+=======================  =================================================  ============
+
+Each has ``channels``, ``index`` (F, 3) (row of ``attributes`` for each corner, before adding v * ``rows``), ``rows``,
+the adjacency ``corner_start``, ``corner_list`` of ``index``, and ``attributes`` (V*rows, channels) once ``forward``
+has run; ``adjoint`` takes ``attributes_adjoint`` to the fields of mesh and lights and to the camera.
+"""
+
+import numpy as np
+
+from taichi_dr.kernels.gather import sum_views
+from taichi_dr.kernels.lighting import partials_shape, reduce_partials
+from taichi_dr.kernels.normals import face_normals, face_normals_adjoint, vertex_normals, vertex_normals_adjoint
+from taichi_dr.kernels.rows import repeat_views
+from taichi_dr.kernels.shading import (
+    CORNER_SCRATCH,
+    VERTEX_SCRATCH,
+    shade_corners,
+    shade_corners_adjoint,
+    shade_vertices,
+    shade_vertices_adjoint,
+)
+from taichi_dr.scene.topology import Topology
+
+TWO_SIDED = True  # light the side that is seen: meshes may be open, or turn inside out while they are optimised
+
+
+class Surface:
+    """Base: the attributes of one mesh, indexed as ``topology`` says."""
+
+    channels = 3
+    shades_pixels = False
+
+    def __init__(self, buffers, topology):
+        self._buffers = buffers
+        self.rows = topology.rows
+        self.index = topology.array("faces")
+        self.corner_start, self.corner_list = topology.array("corner_start"), topology.array("corner_list")
+        self.attributes = None
+
+    def new_adjoint(self):
+        """A zeroed array for the adjoint of ``attributes``."""
+        return self._buffers.zeroed("attributes_adjoint", self.attributes.shape)
+
+    def _allocate(self, scene):
+        self.attributes = self._buffers.get("attributes", (scene.views.views * self.rows, self.channels))
+
+
+class OwnColors(Surface):
+    """The mesh's own colours, as they are."""
+
+    def __init__(self, buffers, mesh):
+        super().__init__(buffers, mesh.color_topology)
+
+    def forward(self, scene):
+        colors = scene.mesh.fields.arrays["colors"]
+        if scene.views.one_to_one:
+            self.attributes = colors
+        else:
+            self._allocate(scene)
+            repeat_views(colors, scene.views.view_mesh, self.attributes, self.rows)
+
+    def adjoint(self, scene, attributes_adjoint):
+        colors_adjoint = scene.mesh.fields.adjoints["colors"]
+        sum_views(
+            attributes_adjoint, scene.views.mesh_view_start, scene.views.mesh_view_list, colors_adjoint, self.rows
+        )
+
+
+class VertexLitColors(Surface):
+    """Vertex colours times the light at the vertices (Gouraud).
+
+    ``albedo`` is an array (B*N, 3) with an adjoint to add to; the mesh's colours unless given.
+    """
+
+    def __init__(self, buffers, mesh, albedo=None, albedo_adjoint=None):
+        super().__init__(buffers, mesh.topology)
+        self._albedo, self._albedo_adjoint = albedo, albedo_adjoint
+
+    def forward(self, scene):
+        self._allocate(scene)
+        albedo = scene.mesh.fields.arrays["colors"] if self._albedo is None else self._albedo
+        normals = compute_vertex_normals(self._buffers, scene.mesh)
+        arguments = (albedo, scene.mesh.fields.arrays["vertices"], normals, scene.views.view_mesh)
+        shade_vertices(*arguments, *_light_arguments(scene), self.attributes)
+
+    def adjoint(self, scene, attributes_adjoint):
+        fields, views = scene.mesh.fields, scene.views
+        normals = self._buffers.get("vertex_normals", fields.arrays["vertices"].shape)
+        normals_adjoint = self._buffers.zeroed("vertex_normals_adjoint", normals.shape)
+        partials = self._buffers.get("light_partials", partials_shape(scene.lights.count, views.views, self.rows))
+        shade_vertices_adjoint(
+            fields.arrays["colors"] if self._albedo is None else self._albedo,
+            fields.arrays["vertices"],
+            normals,
+            views.view_mesh,
+            views.mesh_view_start,
+            views.mesh_view_list,
+            *_light_arguments(scene),
+            attributes_adjoint,
+            fields.adjoints["colors"] if self._albedo_adjoint is None else self._albedo_adjoint,
+            fields.adjoints["vertices"],
+            normals_adjoint,
+            partials,
+            self._buffers.get("shading_scratch", (views.views * self.rows, VERTEX_SCRATCH)),
+        )
+        _add_light_adjoints(scene, partials)
+        add_vertex_normals_adjoint(self._buffers, scene.mesh, normals_adjoint)
+
+
+class FaceLitColors(Surface):
+    """Colours times the light at the centre of each face (flat)."""
+
+    def __init__(self, buffers, mesh, albedo=None, albedo_adjoint=None):
+        super().__init__(buffers, corner_topology(mesh))
+        self._albedo, self._albedo_adjoint = albedo, albedo_adjoint
+
+    def forward(self, scene):
+        self._allocate(scene)
+        mesh, topology = scene.mesh, scene.mesh.topology
+        vertices = mesh.fields.arrays["vertices"]
+        normals = compute_face_normals(self._buffers, mesh)
+        shade_corners(
+            mesh.fields.arrays["colors"] if self._albedo is None else self._albedo,
+            mesh.color_topology.array("faces"),
+            vertices,
+            topology.array("faces"),
+            normals,
+            scene.views.view_mesh,
+            *_light_arguments(scene),
+            mesh.batch,
+            self.attributes,
+        )
+
+    def adjoint(self, scene, attributes_adjoint):
+        mesh, views, topology = scene.mesh, scene.views, scene.mesh.topology
+        fields, colors = mesh.fields, mesh.color_topology
+        normals = self._buffers.get("face_normals", (mesh.batch * mesh.face_count, 3))
+        normals_adjoint = self._buffers.zeroed("face_normals_adjoint", normals.shape)
+        partials = self._buffers.get("light_partials", partials_shape(scene.lights.count, views.views, mesh.face_count))
+        shade_corners_adjoint(
+            fields.arrays["colors"] if self._albedo is None else self._albedo,
+            colors.array("faces"),
+            colors.array("corner_start"),
+            colors.array("corner_list"),
+            fields.arrays["vertices"],
+            topology.array("faces"),
+            topology.array("corner_start"),
+            topology.array("corner_list"),
+            normals,
+            views.view_mesh,
+            views.mesh_view_start,
+            views.mesh_view_list,
+            *_light_arguments(scene),
+            attributes_adjoint,
+            fields.adjoints["colors"] if self._albedo_adjoint is None else self._albedo_adjoint,
+            fields.adjoints["vertices"],
+            normals_adjoint,
+            partials,
+            self._buffers.get("shading_scratch", (views.views * mesh.face_count, CORNER_SCRATCH)),
+        )
+        _add_light_adjoints(scene, partials)
+        add_face_normals_adjoint(self._buffers, mesh, normals_adjoint)
+
+
+def corner_topology(mesh):
+    """The topology in which every corner of every face has a row of its own; kept with the mesh."""
+    if getattr(mesh, "corner_topology", None) is None:
+        mesh.corner_topology = Topology(np.arange(3 * mesh.face_count).reshape(-1, 3), 3 * mesh.face_count)
+    return mesh.corner_topology
+
+
+def compute_vertex_normals(buffers, mesh):
+    """Unit normals (B*N, 3), in the buffer ``vertex_normals``."""
+    vertices, topology = mesh.fields.arrays["vertices"], mesh.topology
+    normals = buffers.get("vertex_normals", vertices.shape)
+    adjacency = (topology.array("corner_start"), topology.array("corner_list"))
+    vertex_normals(vertices, topology.array("faces"), *adjacency, normals, mesh.batch)
+    return normals
+
+
+def add_vertex_normals_adjoint(buffers, mesh, normals_adjoint):
+    """Takes the adjoint of ``compute_vertex_normals`` to the mesh's vertices."""
+    vertices, topology = mesh.fields.arrays["vertices"], mesh.topology
+    adjacency = (topology.array("corner_start"), topology.array("corner_list"))
+    scratch = buffers.get("normal_sum_adjoint", vertices.shape)
+    target = mesh.fields.adjoints["vertices"]
+    vertex_normals_adjoint(vertices, topology.array("faces"), *adjacency, normals_adjoint, scratch, target, mesh.batch)
+
+
+def compute_face_normals(buffers, mesh):
+    """Unit normals (B*F, 3), in the buffer ``face_normals``."""
+    normals = buffers.get("face_normals", (mesh.batch * mesh.face_count, 3))
+    face_normals(mesh.fields.arrays["vertices"], mesh.topology.array("faces"), normals, mesh.batch)
+    return normals
+
+
+def add_face_normals_adjoint(buffers, mesh, normals_adjoint):
+    """Takes the adjoint of ``compute_face_normals`` to the mesh's vertices."""
+    vertices, topology = mesh.fields.arrays["vertices"], mesh.topology
+    adjacency = (topology.array("corner_start"), topology.array("corner_list"))
+    target = mesh.fields.adjoints["vertices"]
+    face_normals_adjoint(vertices, topology.array("faces"), *adjacency, normals_adjoint, target, mesh.batch)
+
+
+def _light_arguments(scene):
+    lights, material = scene.lights, scene.mesh.material
+    return (
+        scene.camera_array,
+        lights.kinds,
+        lights.fields.arrays["color"],
+        lights.fields.arrays["vector"],
+        material.specular,
+        material.shininess,
+        scene.camera.is_orthographic,
+        TWO_SIDED,
+    )
+
+
+def _add_light_adjoints(scene, partials):
+    adjoints = scene.lights.fields.adjoints
+    reduce_partials(partials, adjoints["color"], adjoints["vector"], scene.camera_adjoint, scene.camera.is_orthographic)
