@@ -1,0 +1,309 @@
+"""Cameras: batches of views with gradients for every parameter, from look-at points, orbits, matrices or OpenCV."""
+
+import numpy as np
+
+from taichi_dr.fields import FieldGroup, array_from, make_array
+from taichi_dr.kernels.camera import (
+    EYE,
+    LENS,
+    ORTHOGRAPHIC,
+    PACKED,
+    PARAMETERS,
+    PERSPECTIVE,
+    PINHOLE,
+    POSE,
+    PRINCIPAL,
+    TARGET,
+    UP,
+    pack_camera,
+    pack_camera_adjoint,
+)
+from taichi_dr.kernels.camera_fields import add_parameters_to_fields, fields_to_parameters, parameters_to_fields
+from taichi_dr.runtime import CameraError
+from taichi_dr.scene import camera_poses
+from taichi_dr.scene.camera_check import check_parameters
+
+NEAR, FAR = 0.1, 100.0
+"""The visible depths of a camera that was given without a target, in world units."""
+
+NEAR_PER_DISTANCE, FAR_PER_DISTANCE = 0.1, 37.0
+"""... of one with a target, per unit of distance to it: 0.27 and 100 at the distance 2.7 of a scene of unit size."""
+
+_LENS_NAMES = {PERSPECTIVE: "fov_y", PINHOLE: "focal", ORTHOGRAPHIC: "half_height"}
+
+
+class Camera:
+    """V cameras, each looking from ``eye`` to ``target``.
+
+    With ``w = normalise(eye - target)``, ``u = normalise(up x w)``, ``v = w x u``: u points right, v up, and the camera
+    looks along -w.  ``pose`` = (omega, t) then moves the camera in its own axes: it turns by the rotation vector omega
+    (radians about u, v, w) and moves by t (world units along u, v, w); zero leaves it where it is.
+
+    Fields with gradients, of shape (V,):
+        eye, target, up: vec3 in world units.
+        fov_y: the full vertical angle in radians; or focal: vec2, focal lengths (x, y) in half image heights;
+            or half_height: half the visible height in world units (orthographic).  ``lens`` is whichever it has.
+        principal: vec2, where the viewing axis meets the image, in half image heights right and up of its middle.
+        pose: 6-vector.
+    ``near`` and ``far`` are numbers: what lies outside that depth is not seen.
+
+    Every argument may be one value for all views or V of them.  ``near`` and ``far`` default to 0.1 and 37 times the
+    distance from eye to target (the least and the greatest of all views).  A larger near hides what comes close; a
+    larger far makes the soft rasterizer's gamma, which acts on (far - z)/(far - near), weaker.
+
+    Raises:
+        CameraError: a camera that defines no image; the message names the view and what to change.
+
+    >>> Camera(eye=(0, 0, 3), target=(0, 0, 0), fov_y=0.8).views
+    1
+    """
+
+    def __init__(
+        self,
+        eye,
+        target=(0.0, 0.0, 0.0),
+        up=(0.0, 1.0, 0.0),
+        *,
+        fov_y=None,
+        focal=None,
+        half_height=None,
+        principal=(0.0, 0.0),
+        pose=(0.0,) * 6,
+        near=None,
+        far=None,
+    ):
+        self.kind, lens = _choose_lens(fov_y, focal, half_height)
+        rows = _join(eye=eye, target=target, up=up, pose=pose, lens=lens, principal=principal)
+        distance = np.linalg.norm(rows[:, EYE : EYE + 3] - rows[:, TARGET : TARGET + 3], axis=1)
+        self.near = float(NEAR_PER_DISTANCE * distance.min() if near is None else near)
+        self.far = float(FAR_PER_DISTANCE * distance.max() if far is None else far)
+        check_parameters(rows, self.kind, self.near, self.far)
+        self._allocate(rows)
+
+    def _allocate(self, rows):
+        self.views = len(rows)
+        lens_components = 2 if self.kind == PINHOLE else 0
+        shapes = {"eye": 3, "target": 3, "up": 3, "pose": 6, "lens": lens_components, "principal": 2}
+        self.fields = FieldGroup("camera", **{name: ((self.views,), size) for name, size in shapes.items()})
+        self._fields = [self.fields.fields[name] for name in shapes]
+        self.eye, self.target, self.up, self.pose, self.lens, self.principal = self._fields
+        self._parameters = array_from(rows)
+        self._parameters_adjoint = None
+        self._packed = {}
+        parameters_to_fields(self._parameters, self._fields)
+
+    @classmethod
+    def orbit(
+        cls, azimuth_deg=0.0, elevation_deg=0.0, distance=2.7, fov_y_deg=60.0, target=(0, 0, 0), *, near=None, far=None
+    ):
+        """Cameras on a sphere around ``target``, y up.
+
+        Azimuth 0 looks from +z, azimuth 90 from +x; a positive elevation looks from above.  Numbers and sequences
+        broadcast: ``orbit([0, 90, 180], 20, 2.7)`` is three views.
+
+        Raises:
+            CameraError: an elevation outside [-90, 90], a distance that is not positive, lengths that do not match.
+        """
+        numbers = {"azimuth_deg": azimuth_deg, "elevation_deg": elevation_deg, "distance": distance}
+        azimuth, elevation, radius, fov_y = _broadcast(numbers | {"fov_y_deg": fov_y_deg})
+        eye, up = camera_poses.orbit_eye(azimuth, elevation, radius, np.asarray(target, dtype=np.float64))
+        return cls(eye, target, up, fov_y=np.deg2rad(fov_y), near=near, far=far)
+
+    @classmethod
+    def orthographic(cls, eye, target=(0, 0, 0), up=(0, 1, 0), *, half_height=1.0, near=None, far=None):
+        """Parallel projection: the image shows ``half_height`` world units above and below its middle."""
+        return cls(eye, target, up, half_height=half_height, near=near, far=far)
+
+    @classmethod
+    def from_uvwe(cls, u, v, w, e, *, near=NEAR, far=FAR, **lens):
+        """Cameras from their axes (right, up, backward) and origins, each (3,) or (V, 3); ``target`` is e - w.
+
+        ``lens`` is what ``Camera`` takes: ``fov_y``, ``focal`` or ``half_height``, and ``principal``.
+
+        Raises:
+            CameraError: axes that are not orthonormal or not right-handed.
+        """
+        u, v, w, e = (np.atleast_2d(np.asarray(axis, dtype=np.float64)) for axis in (u, v, w, e))
+        if {axis.shape[-1] for axis in (u, v, w, e)} != {3} or u.shape != v.shape or u.shape != w.shape:
+            raise CameraError(f"expected u, v, w, e of shape (V, 3), got {u.shape}, {v.shape}, {w.shape}, {e.shape}")
+        camera_poses.require_orthonormal(u, v, w)
+        return cls(e, e - w, v, near=near, far=far, **lens)
+
+    @classmethod
+    def pinhole(cls, camera_to_world, fl_x, fl_y=None, cx=None, cy=None, *, width, height, near=NEAR, far=FAR):
+        """Cameras with intrinsics in pixels of a ``width`` x ``height`` image; poses as in ``from_blender``.
+
+        ``cx, cy`` run right and down from the upper left corner of the image, whose first pixel has its centre at
+        (0.5, 0.5); they default to the middle, ``fl_y`` to ``fl_x``.  The camera may render at any other size.
+        """
+        focal, principal = camera_poses.pixels_to_half_heights(fl_x, fl_y, cx, cy, width, height)
+        axes = camera_poses.axes_of_matrices(camera_to_world)
+        return cls.from_uvwe(*axes, focal=focal, principal=principal, near=near, far=far)
+
+    @classmethod
+    def from_blender(
+        cls, camera_to_world, *, fov_y=None, camera_angle_x=None, width=None, height=None, near=NEAR, far=FAR
+    ):
+        """Cameras from camera-to-world matrices (4, 4) or (V, 4, 4) with columns right, up, backward, origin.
+
+        The convention of Blender, OpenGL and NeRF's ``transforms.json``.  The lens is ``fov_y``, or ``camera_angle_x``
+        (the full horizontal angle) with the image's ``width`` and ``height``; both in radians.
+        """
+        if (fov_y is None) == (camera_angle_x is None):
+            raise CameraError("from_blender expects one of fov_y and camera_angle_x (pixels go through pinhole)")
+        if fov_y is None:
+            fov_y = camera_poses.fov_y_of_angle_x(camera_angle_x, width, height)
+        return cls.from_uvwe(*camera_poses.axes_of_matrices(camera_to_world), fov_y=fov_y, near=near, far=far)
+
+    @classmethod
+    def from_opencv(cls, rotation, translation, intrinsics, *, width, height, pixel_center=0.5, near=NEAR, far=FAR):
+        """Cameras from OpenCV's ``x_camera = R x + t`` (axes right, down, forward) and the matrix K.
+
+        Shapes: rotation (V, 3, 3), translation (V, 3), intrinsics (V, 3, 3), or without V.  ``pixel_center`` is the
+        coordinate that K gives to the first pixel's centre: 0.5 for COLMAP, 0 for ``cv2.calibrateCamera``.
+
+        Raises:
+            CameraError: a rotation that is not orthonormal, a K with skew.
+        """
+        matrices = np.asarray(intrinsics, dtype=np.float64)
+        matrices = matrices[None] if matrices.ndim == 2 else matrices
+        if matrices.ndim != 3 or matrices.shape[1:] != (3, 3):
+            raise CameraError(f"expected intrinsics of shape (V, 3, 3) or (3, 3), got {np.shape(intrinsics)}")
+        if np.abs(matrices[:, 0, 1]).max() > 1e-6 * np.abs(matrices[:, 0, 0]).max():
+            raise CameraError(f"expected intrinsics without skew, got {matrices[:, 0, 1].tolist()}; undistort first")
+        shift = 0.5 - pixel_center
+        fl_x, fl_y = matrices[:, 0, 0], matrices[:, 1, 1]
+        cx, cy = matrices[:, 0, 2] + shift, matrices[:, 1, 2] + shift
+        focal, principal = camera_poses.pixels_to_half_heights(fl_x, fl_y, cx, cy, width, height)
+        axes = camera_poses.axes_of_extrinsics(rotation, translation)
+        return cls.from_uvwe(*axes, focal=focal, principal=principal, near=near, far=far)
+
+    def to_opencv(self, width, height, *, pixel_center=0.5):
+        """NumPy (R (V, 3, 3), t (V, 3), K (V, 3, 3)) of an image of ``width`` x ``height``; see ``from_opencv``."""
+        if self.is_orthographic:
+            raise CameraError("an orthographic camera has no intrinsic matrix K")
+        packed = self.pack(width, height).to_numpy().astype(np.float64)
+        u, v, w, e = np.split(packed[:, :12], 4, axis=1)
+        rotation = np.stack([u, -v, -w], axis=1)
+        half = min(width, height) / 2
+        intrinsics = np.zeros((self.views, 3, 3))
+        intrinsics[:, 0, 0], intrinsics[:, 1, 1] = half * packed[:, 12], half * packed[:, 13]
+        intrinsics[:, 0, 2] = width / 2 + half * packed[:, 14] + pixel_center - 0.5
+        intrinsics[:, 1, 2] = height / 2 - half * packed[:, 15] + pixel_center - 0.5
+        intrinsics[:, 2, 2] = 1
+        return rotation, -np.einsum("vij,vj->vi", rotation, e), intrinsics
+
+    @property
+    def is_orthographic(self):
+        """Whether the projection is parallel."""
+        return self.kind == ORTHOGRAPHIC
+
+    fov_y = property(lambda self: self._lens_field(PERSPECTIVE), doc="(V,) field: full vertical angle, radians.")
+    focal = property(lambda self: self._lens_field(PINHOLE), doc="(V,) vec2 field: focal lengths, half heights.")
+    half_height = property(lambda self: self._lens_field(ORTHOGRAPHIC), doc="(V,) field, world units.")
+
+    def _lens_field(self, kind):
+        if self.kind != kind:
+            raise AttributeError(f"this camera has {_LENS_NAMES[self.kind]}, not {_LENS_NAMES[kind]}")
+        return self.lens
+
+    def pack(self, width, height):
+        """The cameras as an array (V, 16) for the kernels (``kernels.camera``), from the fields as they are now.
+
+        The array is kept per image size and written again by the next call with that size.
+        """
+        self._read()
+        size = (width, height)
+        if size not in self._packed:
+            self._packed[size] = make_array((self.views, PACKED))
+        pack_camera(self._parameters, self._packed[size], self.kind, width, height)
+        return self._packed[size]
+
+    def add_gradients(self, camera_adjoint, width, height):
+        """Adds to the fields' gradients what an adjoint (V, 16) of the latest ``pack(width, height)`` implies."""
+        if self._parameters_adjoint is None:
+            self._parameters_adjoint = make_array((self.views, PARAMETERS))
+        self._parameters_adjoint.fill(0)
+        pack_camera_adjoint(self._parameters, camera_adjoint, self._parameters_adjoint, self.kind, width, height)
+        add_parameters_to_fields(self._parameters_adjoint, [field.grad for field in self._fields])
+
+    def check(self):
+        """Validates the fields as they are now.
+
+        Raises:
+            CameraError: as the constructor does.
+        """
+        check_parameters(self._read().to_numpy(), self.kind, self.near, self.far)
+
+    def frames(self):
+        """NumPy (u, v, w, e), each (V, 3): the axes (right, up, backward) and origins, pose included."""
+        return tuple(np.split(self.pack(1, 1).to_numpy()[:, :12], 4, axis=1))
+
+    def select(self, indices):
+        """A new camera with copies of the views ``indices``; its gradients are its own."""
+        rows = np.atleast_2d(self._read().to_numpy()[indices])
+        if len(rows) == 0:
+            raise CameraError(f"expected at least one view, got indices {indices!r}")
+        chosen = object.__new__(type(self))
+        chosen.kind, chosen.near, chosen.far = self.kind, self.near, self.far
+        chosen._allocate(rows)
+        return chosen
+
+    def __getitem__(self, indices):
+        return self.select(indices)
+
+    def __len__(self):
+        return self.views
+
+    def _read(self):
+        self.fields.check()
+        fields_to_parameters(self._fields, self._parameters)
+        return self._parameters
+
+
+def _choose_lens(fov_y, focal, half_height):
+    given = {
+        kind: lens
+        for kind, lens in ((PERSPECTIVE, fov_y), (PINHOLE, focal), (ORTHOGRAPHIC, half_height))
+        if lens is not None
+    }
+    if len(given) > 1:
+        raise CameraError(f"expected one lens, got {' and '.join(_LENS_NAMES[kind] for kind in given)}")
+    kind, lens = next(iter(given.items()), (PERSPECTIVE, np.deg2rad(60.0)))
+    lens = _number(lens, _LENS_NAMES[kind])
+    if kind == PINHOLE:
+        return kind, np.stack([lens, lens], axis=-1) if lens.ndim == 0 else lens
+    if lens.ndim > 1:
+        raise CameraError(f"expected {_LENS_NAMES[kind]} of shape () or (V,), got {lens.shape}")
+    return kind, np.stack([lens, np.zeros_like(lens)], axis=-1)
+
+
+def _join(**parts):
+    """The rows of parameters (V, 19) of values that are (k,) or (V, k) each."""
+    sizes = {"eye": (EYE, 3), "target": (TARGET, 3), "up": (UP, 3), "pose": (POSE, 6)}
+    sizes |= {"lens": (LENS, 2), "principal": (PRINCIPAL, 2)}
+    arrays = {name: np.atleast_2d(_number(value, name)) for name, value in parts.items()}
+    views = max(len(array) for array in arrays.values())
+    rows = np.zeros((views, PARAMETERS))
+    for name, array in arrays.items():
+        column, size = sizes[name]
+        if array.shape not in ((1, size), (views, size)) or views == 0:
+            raise CameraError(f"expected {name} of shape ({size},) or ({max(views, 1)}, {size}), got {array.shape}")
+        rows[:, column : column + size] = array
+    return rows
+
+
+def _broadcast(numbers):
+    arrays = [np.atleast_1d(_number(value, name)) for name, value in numbers.items()]
+    try:
+        return np.broadcast_arrays(*arrays)
+    except ValueError:
+        got = ", ".join(f"{name} {array.shape}" for name, array in zip(numbers, arrays, strict=True))
+        raise CameraError(f"expected numbers or sequences of one length, got {got}") from None
+
+
+def _number(value, name):
+    try:
+        return np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise CameraError(f"expected numbers as {name}, got {value!r}") from None

@@ -1,0 +1,139 @@
+"""Lights: ambient, directional and point, with gradients for their colours, directions and positions."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import taichi as ti
+
+from taichi_dr.fields import FieldGroup, array_from
+from taichi_dr.runtime import InputError
+
+AMBIENT, DIRECTIONAL, POINT = range(3)
+"""Kinds of light, the values of ``Lights.kinds``."""
+
+
+@dataclass(frozen=True)
+class DirectionalLight:
+    """Parallel light.  ``direction`` points from the scene *towards* the light, and need not be of unit length."""
+
+    direction: tuple
+    intensity: float = 1.0
+    color: tuple = (1.0, 1.0, 1.0)
+
+
+@dataclass(frozen=True)
+class PointLight:
+    """Light from ``position`` in world space; it does not weaken with distance."""
+
+    position: tuple
+    intensity: float = 1.0
+    color: tuple = (1.0, 1.0, 1.0)
+
+
+class Lights:
+    """L lights: row 0 is the ambient light, then the directional lights, then the point lights.
+
+    Fields with gradients:
+        color (L,) vec3: intensity times colour, linear RGB.
+        vector (L,) vec3: the direction towards a directional light, the position of a point light, unused for ambient.
+    ``kinds`` (L,) is an int32 array of ``AMBIENT``, ``DIRECTIONAL``, ``POINT``.
+
+    ``ambient`` is a grey level or a colour.  A directional light's field keeps the length it was given with; shading
+    normalises it, so that an optimiser may move it freely.
+
+    Raises:
+        InputError: a number that is not finite, a negative intensity, a direction of length zero.
+
+    >>> Lights(ambient=0.3, directional=[DirectionalLight((0, 1, 1), 0.7)]).count
+    2
+    """
+
+    def __init__(self, ambient=0.3, directional=(), point=()):
+        directional, point = _as_tuple(directional, DirectionalLight), _as_tuple(point, PointLight)
+        colors = [_ambient_color(ambient)]
+        vectors = [np.zeros(3)]
+        for i, light in enumerate(directional):
+            name = f"directional light {i}"
+            colors.append(_light_color(light, name))
+            vectors.append(_direction(light.direction, name))
+        for i, light in enumerate(point):
+            name = f"point light {i}"
+            colors.append(_light_color(light, name))
+            vectors.append(_finite(light.position, name, "position"))
+        self.count = len(colors)
+        kinds = [AMBIENT] + [DIRECTIONAL] * len(directional) + [POINT] * len(point)
+        self.kinds = array_from(kinds, ti.i32)
+        self.fields = FieldGroup("lights", color=((self.count,), 3), vector=((self.count,), 3))
+        self.color = self.fields.fields["color"]
+        self.vector = self.fields.fields["vector"]
+        self.fields.set("color", np.stack(colors))
+        self.fields.set("vector", np.stack(vectors))
+
+    @classmethod
+    def default(cls):
+        """A key light from the upper right, a weaker fill from the left, a rim light from behind, and ambient light."""
+        return cls(
+            ambient=0.35,
+            directional=[
+                DirectionalLight((0.6, 0.8, 1.0), 0.55),
+                DirectionalLight((-1.0, 0.2, 0.6), 0.2),
+                DirectionalLight((0.0, 0.6, -1.0), 0.25),
+            ],
+        )
+
+    def check(self):
+        """Validates the fields as they are now.
+
+        Raises:
+            InputError: which light, and what is wrong with it.
+        """
+        colors, vectors, kinds = self.fields.get("color"), self.fields.get("vector"), self.kinds.to_numpy()
+        for i in range(self.count):
+            _finite(colors[i], f"light {i}", "color")
+            if kinds[i] == DIRECTIONAL:
+                _direction(vectors[i], f"light {i}")
+            else:
+                _finite(vectors[i], f"light {i}", "vector")
+
+
+def _as_tuple(lights, kind):
+    lights = (lights,) if isinstance(lights, DirectionalLight | PointLight) else tuple(lights)
+    for light in lights:
+        if not isinstance(light, kind):
+            raise InputError(f"expected {kind.__name__} objects, got {light!r}")
+    return lights
+
+
+def _ambient_color(ambient):
+    if np.ndim(ambient) == 0:
+        ambient = (ambient,) * 3
+    return _non_negative(_finite(ambient, "ambient light", "color"), "ambient light", "color")
+
+
+def _light_color(light, name):
+    if np.ndim(light.intensity) != 0 or not np.isfinite(light.intensity) or light.intensity < 0:
+        raise InputError(f"{name}: expected a finite intensity >= 0, got {light.intensity!r}")
+    return light.intensity * _non_negative(_finite(light.color, name, "color"), name, "color")
+
+
+def _direction(direction, name):
+    direction = _finite(direction, name, "direction")
+    if np.linalg.norm(direction) < 1e-12:
+        raise InputError(f"{name}: expected a direction towards the light, got {direction.tolist()} of length zero")
+    return direction
+
+
+def _finite(values, name, what):
+    try:
+        array = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise InputError(f"{name}: expected three finite numbers as {what}, got {values!r}") from None
+    if array.shape != (3,) or not np.isfinite(array).all():
+        raise InputError(f"{name}: expected three finite numbers as {what}, got {array.tolist()}")
+    return array
+
+
+def _non_negative(values, name, what):
+    if (values < 0).any():
+        raise InputError(f"{name}: expected a {what} >= 0, got {values.tolist()}")
+    return values
