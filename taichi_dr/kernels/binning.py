@@ -51,13 +51,13 @@ class TileBins:
         tiles = self.tiles_x * self.tiles_y
         serial, chunks, chunk_faces = _plan(views, faces)
         blocks = -(-views * tiles // SCAN_BLOCK)
-        self.tile_start = _grown(self.tile_start, views * tiles + 1)
-        self._count = _grown(self._count, views * chunks * tiles)
-        self._block = _grown(self._block, blocks)
+        self.tile_start = grown(self.tile_start, views * tiles + 1)
+        self._count = grown(self._count, views * chunks * tiles)
+        self._block = grown(self._block, blocks)
         sizes = (views, faces, chunks, chunk_faces, self.tiles_x, self.tiles_y, tile_size.bit_length() - 1)
         _count_faces(boxes, self._count, self._block, self.tile_start, *sizes, serial)
         self.total = self.tile_start[views * tiles]
-        self.tile_faces = _grown(self.tile_faces, self.total)
+        self.tile_faces = grown(self.tile_faces, self.total)
         _fill_tiles(boxes, self._count, self.tile_start, self.tile_faces, *sizes, serial)
 
 
@@ -72,9 +72,9 @@ def _plan(views, faces):
     return serial, chunks, -(-faces // chunks)
 
 
-def _grown(array, size):
-    """The array, or an emptied one half as large again as needed if it holds fewer than ``size`` elements."""
-    return array if array.shape[0] >= size else ti.ndarray(array.dtype, size + size // 2)
+def grown(array, rows):
+    """The array, or an empty one half as large again as needed if it has fewer than ``rows`` rows."""
+    return array if array.shape[0] >= rows else ti.ndarray(array.dtype, (rows + rows // 2, *array.shape[1:]))
 
 
 @ti.func

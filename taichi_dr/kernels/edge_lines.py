@@ -1,0 +1,118 @@
+"""Edge lines in integers: which pixel centres lie on the face's side of an edge, exactly.
+
+Corners are snapped to a grid of 1/256 pixel, and an edge becomes the integers of ``E(col, row) = A col + B row + C``,
+with the face on the side E ≥ 0.  The two faces at an edge get lines that are negatives of each other bit for bit, less
+one on the side that does not own pixels on the line (top-left rule), so a pixel beside a shared edge belongs to exactly
+one of them.
+
+A corner behind the camera or far outside the image cannot be snapped.  Its edges are taken as homogeneous lines, the
+cross product of both ends' (X, Y, W), quantised once per edge; if one end can be snapped the line passes exactly
+through it.  With signed lines the inside test needs no polygon clipping: points behind the camera satisfy no triple of
+edges.
+"""
+
+import taichi as ti
+
+SUBPIXELS = 256
+GUARD_PIXELS = 8192.0  # corners up to here from the image's centre are snapped
+LINE_SCALE = float(1 << 21)  # length of quantised homogeneous lines: E changes by less than 2^28 within a tile
+FAR_LINE = 2.0**-36  # lines further away than 2^36 sub-pixels lose bits of A and B instead of overflowing C
+LINE_LIMIT = 2.0**57
+C_SHIFT = 24  # C is stored as C = high * 2^24 + low
+SMALLEST_W = 1e-20
+
+
+@ti.func
+def snap_corner(snapped: ti.template(), clip: ti.template(), i, width, height):
+    """``snapped[i]``: column and row in sub-pixels from the image's centre, and 1 if they are valid."""
+    side = ti.cast(ti.min(width, height), float)
+    scale = 0.5 * SUBPIXELS * side
+    w = clip[i, 2]
+    valid = 0
+    if w > SMALLEST_W and ti.max(ti.abs(clip[i, 0]), ti.abs(clip[i, 1])) * (0.5 * side) <= GUARD_PIXELS * w:
+        valid = 1
+        snapped[i, 0] = ti.floor(clip[i, 0] / w * scale + 0.5, ti.i32)
+        snapped[i, 1] = ti.floor(-clip[i, 1] / w * scale + 0.5, ti.i32)
+    snapped[i, 2] = valid
+
+
+@ti.func
+def _store_line(lines: ti.template(), item, k, a, b, c, width, height):
+    """Moves the origin of A x + B y + C (sub-pixels from the image's centre) to pixel (0, 0), applies the top-left rule
+    and divides by 256: for whole columns and rows E ≥ 0 is the same as floor(C / 256) + A col + B row ≥ 0."""
+    half = SUBPIXELS // 2
+    c0 = c + ti.cast(a, ti.i64) * (half - half * width) + ti.cast(b, ti.i64) * (half - half * height)
+    if not (a > 0 or (a == 0 and b > 0)):
+        c0 -= 1
+    c0 = c0 >> 8
+    high = c0 >> C_SHIFT
+    lines[item, 4 * k] = a
+    lines[item, 4 * k + 1] = b
+    lines[item, 4 * k + 2] = ti.cast(high, ti.i32)
+    lines[item, 4 * k + 3] = ti.cast(c0 - (high << C_SHIFT), ti.i32)
+
+
+@ti.func
+def write_snapped_line(lines: ti.template(), item, k, snapped: ti.template(), start, end, sign, width, height):
+    xa, ya, xb, yb = snapped[start, 0], snapped[start, 1], snapped[end, 0], snapped[end, 1]
+    c = (ti.cast(xa, ti.i64) * yb - ti.cast(ya, ti.i64) * xb) * sign
+    _store_line(lines, item, k, (ya - yb) * sign, (xb - xa) * sign, c, width, height)
+
+
+@ti.func
+def write_line(
+    lines: ti.template(), item, k, clip: ti.template(), snapped: ti.template(), start, end, sign, width, height
+):
+    """The line of an edge of which an end may not be snapped; ends ordered by what they are, not by the face."""
+    if snapped[start, 2] + snapped[end, 2] == 2:
+        write_snapped_line(lines, item, k, snapped, start, end, sign, width, height)
+    else:
+        p, q = start, end
+        if snapped[end, 2] == 1 or (snapped[start, 2] == 0 and _precedes(clip, end, start)):
+            p, q = end, start
+            sign = -sign
+        scale = 0.5 * SUBPIXELS * ti.cast(ti.min(width, height), float)
+        xq, yq, wq = clip[q, 0] * scale, -clip[q, 1] * scale, clip[q, 2]
+        if snapped[p, 2] == 1:
+            xp, yp = snapped[p, 0], snapped[p, 1]
+            a, b = _quantised(yp * wq - yq, xq - xp * wq, 0.0)
+            _store_line(
+                lines,
+                item,
+                k,
+                a * sign,
+                b * sign,
+                -(ti.cast(a, ti.i64) * xp + ti.cast(b, ti.i64) * yp) * sign,
+                width,
+                height,
+            )
+        else:
+            xp, yp, wp = clip[p, 0] * scale, -clip[p, 1] * scale, clip[p, 2]
+            fa, fb, fc = yp * wq - wp * yq, wp * xq - xp * wq, xp * yq - yp * xq
+            a, b = _quantised(fa, fb, fc)
+            size = ti.max(ti.abs(fa), ti.abs(fb), ti.abs(fc) * FAR_LINE)
+            c = ti.cast(0, ti.i64)
+            if size > 0.0:
+                c = ti.cast(ti.math.clamp(fc * (LINE_SCALE / size), -LINE_LIMIT, LINE_LIMIT), ti.i64)
+            _store_line(lines, item, k, a * sign, b * sign, c * sign, width, height)
+
+
+@ti.func
+def _precedes(clip: ti.template(), i, j):
+    """An order of corners by position, the same for every face."""
+    before = clip[i, 2] < clip[j, 2]
+    if clip[i, 0] != clip[j, 0]:
+        before = clip[i, 0] < clip[j, 0]
+    elif clip[i, 1] != clip[j, 1]:
+        before = clip[i, 1] < clip[j, 1]
+    return before
+
+
+@ti.func
+def _quantised(a, b, c):
+    """A and B of a line as integers of at most 2^21."""
+    size = ti.max(ti.abs(a), ti.abs(b), ti.abs(c) * FAR_LINE)
+    factor = 0.0
+    if size > 0.0:
+        factor = LINE_SCALE / size
+    return ti.floor(a * factor + 0.5, ti.i32), ti.floor(b * factor + 0.5, ti.i32)

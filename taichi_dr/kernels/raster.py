@@ -1,0 +1,176 @@
+"""The z-buffer: which face each pixel shows, its depth and its barycentrics there.
+
+Stages: per-face records (raster_setup.py), tile lists (binning.py), then every pixel takes the nearest face of its tile
+that covers it.  Visibility is chosen, not differentiated; what is differentiable is in interpolate.py.
+"""
+
+import taichi as ti
+
+from taichi_dr.kernels.barycentric import edge_values, normalize_edges, pixel_center
+from taichi_dr.kernels.binning import TileBins, grown
+from taichi_dr.kernels.edge_lines import C_SHIFT
+from taichi_dr.kernels.raster_setup import PLANE, RECORD, Float2, Int2, setup_faces
+
+TILE = 16
+SERIAL_FACES = 1 << 13  # below this, waking the CPU's threads costs more than it saves
+TINY = 1e-20
+
+Int1 = ti.types.ndarray(dtype=ti.i32, ndim=1)
+Float1 = ti.types.ndarray(ndim=1)
+
+
+class ZBuffer:
+    """Draws triangles into arrays; owns the buffers in between, which grow.
+
+    Attributes (of the latest ``draw``):
+        boxes: (>= V*F, 4) pixels [col0, row0, col1, row1] per view and face that the face may cover; empty if culled.
+        bins: the TileBins made from them.
+    """
+
+    def __init__(self):
+        self.bins = TileBins()
+        self.boxes = ti.ndarray(ti.i32, (1, 4))
+        self._snapped = ti.ndarray(ti.i32, (1, 3))
+        self._lines = ti.ndarray(ti.i32, (1, RECORD))
+        self._planes = ti.ndarray(ti.lang.impl.get_runtime().default_fp, (1, PLANE))
+
+    def draw(self, clip, faces, views, width, height, near, far, face_id, depth, barycentric, cull_back=False):
+        """Finds the nearest face at every pixel centre.
+
+        Args:
+            clip: (views * N, 4) X, Y, W, depth of the corners; the screen position is (X / W, Y / W).
+            faces: (F, 3) i32.
+            near, far: depths outside [near, far] are not drawn.
+            face_id: (views * height * width,) i32, out: the face, −1 where there is none.
+            depth: (views * height * width,), out: ``Σ p_k depth_k``; ``far`` where there is no face.
+            barycentric: (views * height * width, 3), out: perspective-correct, ≥ 0, sum 1; zeros without a face.
+            cull_back: draw only faces whose corners run counter-clockwise on the screen.
+
+        Of faces at equal depth the one with the lowest index is shown.
+        """
+        count = faces.shape[0]
+        items = views * count
+        self._snapped = grown(self._snapped, clip.shape[0])
+        self.boxes = grown(self.boxes, items)
+        self._lines = grown(self._lines, items)
+        self._planes = grown(self._planes, items)
+        setup_faces(
+            clip,
+            faces,
+            self._snapped,
+            self.boxes,
+            self._lines,
+            self._planes,
+            views,
+            width,
+            height,
+            near,
+            far,
+            int(cull_back),
+            items < SERIAL_FACES,
+        )
+        self.bins.build(self.boxes, views, count, width, height, TILE)
+        _draw_pixels(
+            clip,
+            faces,
+            self.boxes,
+            self._lines,
+            self._planes,
+            self.bins.tile_start,
+            self.bins.tile_faces,
+            face_id,
+            depth,
+            barycentric,
+            views,
+            width,
+            height,
+            near,
+            far,
+        )
+
+
+@ti.func
+def _covers(lines: ti.template(), item, col, row):
+    """Whether a pixel centre is inside all three edges."""
+    inside = True
+    for k in ti.static(range(3)):
+        c = (ti.cast(lines[item, 4 * k + 2], ti.i64) << C_SHIFT) + lines[item, 4 * k + 3]
+        e = ti.cast(lines[item, 4 * k], ti.i64) * col + ti.cast(lines[item, 4 * k + 1], ti.i64) * row + c
+        inside = inside and e >= 0
+    return inside
+
+
+@ti.func
+def _depth_at(planes: ti.template(), item, i, j):
+    """Depth i columns and j rows from the face's box."""
+    d = planes[item, 0] + planes[item, 1] * i + planes[item, 2] * j
+    n = planes[item, 3] + planes[item, 4] * i + planes[item, 5] * j
+    return ti.math.clamp(n / ti.max(d, TINY), planes[item, 6], planes[item, 7])
+
+
+@ti.kernel
+def _draw_pixels(
+    clip: Float2,
+    faces: Int2,
+    boxes: Int2,
+    lines: Int2,
+    planes: Float2,
+    tile_start: Int1,
+    tile_faces: Int1,
+    face_id: Int1,
+    depth: Float1,
+    barycentric: Float2,
+    views: ti.i32,
+    width: ti.i32,
+    height: ti.i32,
+    near: float,
+    far: float,
+):
+    """One thread per pixel."""
+    for pixel in range(views * width * height):
+        view = pixel // (width * height)
+        row = pixel // width - view * height
+        col = pixel % width
+        tiles_x, tiles_y = (width + TILE - 1) // TILE, (height + TILE - 1) // TILE
+        tile = (view * tiles_y + row // TILE) * tiles_x + col // TILE
+        best, shown = far, -1
+        for entry in range(tile_start[tile], tile_start[tile + 1]):
+            item = view * faces.shape[0] + tile_faces[entry]
+            if boxes[item, 0] <= col <= boxes[item, 2] and boxes[item, 1] <= row <= boxes[item, 3]:
+                if _covers(lines, item, col, row):
+                    z = _depth_at(planes, item, col - boxes[item, 0], row - boxes[item, 1])
+                    if z >= near and (z < best or (shown < 0 and z <= far)):
+                        best, shown = z, tile_faces[entry]
+        _resolve(clip, faces, face_id, depth, barycentric, pixel, view, row, col, shown, views, width, height, far)
+
+
+@ti.func
+def _resolve(
+    clip: ti.template(),
+    faces: ti.template(),
+    face_id: ti.template(),
+    depth: ti.template(),
+    barycentric: ti.template(),
+    pixel,
+    view,
+    row,
+    col,
+    shown,
+    views,
+    width,
+    height,
+    far,
+):
+    """Writes a pixel's outputs, depth and barycentrics from the corners themselves."""
+    p = ti.Vector([0.0, 0.0, 0.0])
+    z = far
+    if shown >= 0:
+        first = view * (clip.shape[0] // views)
+        a, b, c = first + faces[shown, 0], first + faces[shown, 1], first + faces[shown, 2]
+        x, y = pixel_center(row, col, width, height)
+        p, _ = normalize_edges(edge_values(clip, a, b, c, x, y))
+        z = p[0] * clip[a, 3] + p[1] * clip[b, 3] + p[2] * clip[c, 3]
+    face_id[pixel] = shown
+    depth[pixel] = z
+    for k in ti.static(range(3)):
+        barycentric[pixel, k] = p[k]

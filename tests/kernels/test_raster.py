@@ -1,0 +1,250 @@
+"""The z-buffer against brute force, and the properties that make it exact."""
+
+import numpy as np
+import pytest
+import taichi as ti
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from taichi_dr.fields import array_from, make_array
+from taichi_dr.kernels.raster import ZBuffer
+from tests.oracles import raster as oracle
+
+NEAR, FAR = 0.1, 50.0
+
+
+def draw(clip, faces, width, height, views=1, near=NEAR, far=FAR, cull_back=False):
+    """face_id (V, H, W), depth, barycentric (V, H, W, 3) as NumPy arrays."""
+    pixels = views * width * height
+    face_id, depth, barycentric = make_array((pixels,), ti.i32), make_array((pixels,)), make_array((pixels, 3))
+    arrays = array_from(clip), array_from(faces, ti.i32)
+    ZBuffer().draw(*arrays, views, width, height, near, far, face_id, depth, barycentric, cull_back)
+    shape = (views, height, width)
+    return face_id.to_numpy().reshape(shape), depth.to_numpy().reshape(shape), barycentric.to_numpy().reshape(*shape, 3)
+
+
+def perspective(points, f=1.7):
+    """Clip coordinates of points given in camera space (x right, y up, depth forward)."""
+    points = np.asarray(points, np.float64)
+    return np.concatenate([f * points[..., :2], points[..., 2:], points[..., 2:]], -1)
+
+
+def orthographic(points):
+    points = np.asarray(points, np.float64)
+    return np.concatenate([points[..., :2], np.ones_like(points[..., :1]), points[..., 2:]], -1)
+
+
+def soup(seed, count, depths=(1.0, 6.0), spread=2.0, size=1.0):
+    """Separate random triangles in camera space: points (3 count, 3) and faces."""
+    generator = np.random.default_rng(seed)
+    center = generator.uniform([-spread, -spread, depths[0]], [spread, spread, depths[1]], (count, 1, 3))
+    points = center + generator.normal(0, size, (count, 3, 3))
+    return points.reshape(-1, 3), np.arange(3 * count, dtype=np.int32).reshape(-1, 3)
+
+
+def plane_grid(seed, n=4):
+    """A flat grid of 2 n² triangles under a camera inside its extent, so that it crosses the camera's plane."""
+    generator = np.random.default_rng(seed)
+    u, v = np.meshgrid(np.linspace(-1, 1, n + 1), np.linspace(-1, 1, n + 1), indexing="ij")
+    inner = np.zeros_like(u, bool)
+    inner[1:-1, 1:-1] = True
+    u = u + inner * generator.uniform(-0.3, 0.3, u.shape) / n
+    v = v + inner * generator.uniform(-0.3, 0.3, v.shape) / n
+    axis_u, axis_v = generator.normal(0, 1, (2, 3)) * 4
+    origin = generator.normal(0, 0.5, 3)
+    points = (origin + u[..., None] * axis_u + v[..., None] * axis_v).reshape(-1, 3)
+    corner = (np.arange(n)[:, None] * (n + 1) + np.arange(n)).reshape(-1, 1)
+    faces = np.concatenate([corner + [0, 1, n + 1], corner + [1, n + 2, n + 1]]).astype(np.int32)
+    flip = generator.random(len(faces)) < 0.5
+    faces[flip] = faces[flip][:, ::-1]
+    return points, faces, (origin, axis_u, axis_v)
+
+
+def compare(clip, faces, width, height, certain=0.5, **options):
+    face_id, depth, barycentric = (x[0] for x in draw(clip, faces, width, height, **options))
+    want_id, want_depth, want_barycentric, doubtful = oracle.rasterize(
+        clip, faces, width, height, options.get("near", NEAR), options.get("far", FAR), options.get("cull_back", False)
+    )
+    sure = ~doubtful
+    assert sure.mean() > certain
+    np.testing.assert_array_equal(face_id[sure], want_id[sure])
+    np.testing.assert_allclose(depth[sure], want_depth[sure], rtol=1e-7)
+    np.testing.assert_allclose(barycentric[sure], want_barycentric[sure], atol=1e-7)
+    return face_id
+
+
+def coverage_count(clip, faces, width, height, **options):
+    """How many faces cover each pixel: each is drawn in a view of its own."""
+    face_id, _, _ = draw(clip[faces].reshape(-1, 4), [[0, 1, 2]], width, height, views=len(faces), **options)
+    return (face_id >= 0).sum(0)
+
+
+@pytest.mark.parametrize("size", [(64, 48), (33, 70), (1, 1)])
+def test_perspective_soup_agrees_with_brute_force(cpu64, size):
+    points, faces = soup(3, 60)
+    points[:, 2] = np.maximum(points[:, 2], 0.2)
+    assert (compare(perspective(points), faces, *size) >= 0).any()
+
+
+def test_orthographic_soup_agrees_with_brute_force(cpu64):
+    points, faces = soup(4, 40)
+    assert (compare(orthographic(points * [0.4, 0.4, 1]), faces, 50, 61) >= 0).any()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_faces_through_and_behind_the_camera(cpu64, seed):
+    points, faces = soup(seed, 25, depths=(-2.0, 3.0), size=2.0)
+    assert (compare(perspective(points), faces, 64, 64) >= 0).any()
+
+
+def test_small_depth_range(cpu64):
+    points, faces = soup(9, 60)
+    compare(perspective(np.maximum(points, [-99, -99, 0.2])), faces, 40, 40, near=2.0, far=3.0)
+
+
+def test_back_faces(cpu64):
+    points, faces = soup(5, 30)
+    points[:, 2] = np.maximum(points[:, 2], 0.2)
+    compare(perspective(points), faces, 40, 40, cull_back=True)
+    crossing, faces = soup(6, 30, depths=(-2.0, 3.0), size=2.0)
+    compare(perspective(crossing), faces, 40, 40, cull_back=True)
+
+
+def test_one_face_both_windings_and_culling(cpu64):
+    points = np.array([[-0.5, -0.5, 2], [0.5, -0.5, 2], [0, 0.5, 2]])  # counter-clockwise for the camera
+    counts = {}
+    for winding in ([0, 1, 2], [2, 1, 0]):
+        for cull in (False, True):
+            face_id, depth, _ = draw(perspective(points), [winding], 32, 32, cull_back=cull)
+            counts[winding[0], cull] = (face_id >= 0).sum()
+            np.testing.assert_allclose(depth[face_id >= 0], 2, rtol=1e-6)
+            assert (depth[face_id < 0] == FAR).all()
+    assert counts[0, False] == counts[0, True] == counts[2, False] > 50
+    assert counts[2, True] == 0
+
+
+def test_nothing_is_drawn_behind_beyond_or_without_area(cpu64):
+    behind = perspective([[-1, -1, -2], [1, -1, -2], [0, 1, -3]])
+    beyond = perspective([[-1, -1, 60], [1, -1, 60], [0, 1, 60]])
+    needle = perspective([[-1, -1, 2], [0, 0, 2], [1, 1, 2]])
+    point = perspective([[0.1, 0, 2]] * 3)
+    through = perspective([[-1, 0, -1], [1, 0, 1], [3, 0, 3]])
+    for clip in (behind, beyond, needle, point, through):
+        assert (draw(clip, [[0, 1, 2]], 32, 32)[0] == -1).all()
+
+
+def test_shared_edges_through_pixel_centers_cover_once(cpu64):
+    # every corner lies on a pixel centre and the edges run through many of them
+    x = (2 * (np.array([2, 13, 24]) + 0.5) - 32) / 32
+    grid = np.array([[a, -b, 2.0] for b in x for a in x])
+    faces = np.array([[0, 1, 3], [1, 4, 3], [1, 2, 5], [1, 5, 4], [3, 4, 7], [3, 7, 6], [4, 5, 8], [4, 8, 7]])
+    count = coverage_count(orthographic(grid), faces, 32, 32)
+    expected = np.zeros((32, 32), int)
+    expected[2:24, 2:24] = 1  # the left and top borders belong to the square, the right and bottom ones do not
+    np.testing.assert_array_equal(count, expected)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 2**31), st.integers(3, 12), st.booleans())
+def check_fan(seed, spokes, coarse):
+    generator = np.random.default_rng(seed)
+    angle = np.sort(generator.uniform(0, 2 * np.pi, spokes))
+    if np.diff(np.append(angle, angle[0] + 2 * np.pi)).max() > 3:
+        return
+    rim = np.stack([np.cos(angle), np.sin(angle)], 1) * generator.uniform(0.3, 3, (spokes, 1))
+    points = np.concatenate([[[0, 0]], rim]) + generator.uniform(-0.3, 0.3, 2)
+    if coarse:
+        points = np.round(points * 8) / 8 + 1 / 32  # pixel centres at size 32 lie at odd multiples of 1/32
+        if len(np.unique(points, axis=0)) <= spokes:
+            return
+    depth = generator.uniform(1, 3, (spokes + 1, 1))
+    clip = np.concatenate([points * depth, depth, depth], 1)
+    ring = np.arange(spokes)
+    faces = np.stack([np.zeros_like(ring), 1 + ring, 1 + (ring + 1) % spokes], 1)
+    flip = generator.random(spokes) < 0.5
+    faces[flip] = faces[flip][:, ::-1]
+    count = coverage_count(clip, faces, 32, 32)
+    assert count.max() <= 1 or coarse  # rounding to a coarse grid may fold the fan
+    center = points[0]
+    x, y = oracle.pixel_centers(32, 32)
+    assert (count[np.hypot(x - center[0], y - center[1]) < 0.05] == 1).all() or coarse
+
+
+def test_fans_cover_every_pixel_once(cpu32):
+    check_fan()
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 2**31))
+def check_plane(seed):
+    points, faces, (origin, axis_u, axis_v) = plane_grid(seed)
+    width, height = 48, 40
+    count = coverage_count(perspective(points), faces, width, height)
+    assert count.max() <= 1
+    # where the ray of a pixel meets the plane well inside the grid, exactly one face covers the pixel
+    x, y = oracle.pixel_centers(width, height)
+    rays = np.stack([x / 1.7, y / 1.7, np.ones_like(x)], -1)
+    matrix = np.stack([np.broadcast_to(axis_u, rays.shape), np.broadcast_to(axis_v, rays.shape), -rays], -1)
+    u, v, z = np.moveaxis(np.linalg.solve(matrix, np.broadcast_to(-origin, rays.shape)[..., None])[..., 0], -1, 0)
+    visible = (np.abs(u) < 0.98) & (np.abs(v) < 0.98) & (z > NEAR * 1.02) & (z < FAR * 0.98)
+    assert (count[visible] == 1).all()
+    outside = (np.abs(u) > 1.02) | (np.abs(v) > 1.02) | (z < NEAR * 0.98) | (z > FAR * 1.02)
+    assert (count[outside] == 0).all()
+
+
+def test_planes_through_the_camera_cover_every_pixel_once(cpu32):
+    check_plane()
+
+
+def test_face_order_does_not_matter(cpu32):
+    points, faces = soup(11, 200, size=0.6)
+    clip = perspective(np.maximum(points, [-99, -99, 0.2]))
+    order = np.random.default_rng(0).permutation(len(faces))
+    first, second = draw(clip, faces, 64, 64), draw(clip, faces[order], 64, 64)
+    np.testing.assert_array_equal(first[0], np.where(second[0] >= 0, order[second[0]], -1))
+    np.testing.assert_array_equal(first[1], second[1])
+
+
+def test_coincident_faces_show_the_lowest_index(cpu32):
+    clip = perspective([[-1, -1, 2], [1, -1, 2], [0, 1, 3]])
+    face_id = draw(clip, [[0, 1, 2], [2, 1, 0], [1, 2, 0]], 32, 32)[0]
+    assert set(np.unique(face_id)) == {-1, 0}
+
+
+def test_moving_by_whole_pixels_moves_the_image(cpu32):
+    points, faces = soup(12, 40, size=0.3)
+    clip = orthographic(points * [0.2, 0.2, 1])
+    moved = clip + np.array([2 * 5 / 64, -2 * 3 / 64, 0, 0])
+    before, after = draw(clip, faces, 64, 64)[0][0], draw(moved, faces, 64, 64)[0][0]
+    np.testing.assert_array_equal(before[:-3, :-5], after[3:, 5:])
+
+
+def test_views_are_independent_and_empty_views_stay_empty(cpu32):
+    points, faces = soup(13, 50)
+    points[:, 2] = np.maximum(points[:, 2], 0.3)
+    clips = [perspective(points), perspective(points * [1, 1, -1]), perspective(points + [0.5, 0, 1])]
+    together = draw(np.concatenate(clips), faces, 40, 30, views=3)
+    for view, clip in enumerate(clips):
+        for a, b in zip(together, draw(clip, faces, 40, 30), strict=True):
+            np.testing.assert_array_equal(a[view], b[0])
+    assert (together[0][1] == -1).all()
+
+
+def test_barycentrics_sum_to_one(cpu32):
+    points, faces = soup(14, 80, depths=(-2.0, 4.0), size=1.5)
+    face_id, _, barycentric = draw(perspective(points), faces, 64, 64)
+    np.testing.assert_allclose(barycentric[face_id >= 0].sum(-1), 1, atol=1e-6)
+    assert barycentric.min() >= 0
+
+
+def test_vulkan_agrees_with_the_cpu(request):
+    points, faces = soup(15, 120, depths=(-1.0, 5.0))
+    clip = perspective(points)
+    results = []
+    for fixture in ("cpu32", "vulkan"):
+        request.getfixturevalue(fixture)
+        results.append([x[0] for x in draw(clip, faces, 64, 64)])
+    same = results[0][0] == results[1][0]
+    assert same.mean() > 0.998
+    np.testing.assert_allclose(results[0][1][same], results[1][1][same], rtol=1e-4)
+    np.testing.assert_allclose(results[0][2][same], results[1][2][same], atol=1e-4)
