@@ -41,8 +41,9 @@ class FieldGroup:
         builder = ti.FieldsBuilder()
         for name, (shape, components) in specifications.items():
             self.fields[name] = self._place(builder, shape, components)
+        builder.finalize()  # before the arrays: in float64 zeroing one launches a kernel
+        for name, (shape, components) in specifications.items():
             self.arrays[name] = make_array((math.prod(shape), max(components, 1)))
-        builder.finalize()
 
     @staticmethod
     def _place(builder, shape, components):
