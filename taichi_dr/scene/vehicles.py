@@ -13,7 +13,7 @@ WHITE = (0.82, 0.83, 0.85)
 def car_parts(color):
     """A hatchback about 4 long (x), 1.7 wide (z) and 1.4 high (y), wheels on y = 0."""
     wheels = [(x, z) for x in (-1.25, 1.25) for z in (-0.78, 0.78)]
-    parts = [(_car_body(), color), (_cabin(0.68, 1.36), GLASS), (_cabin(1.3, 1.4), color)]
+    parts = [(_car_body(), color), (_cabin(0.68, 1.36), GLASS), (_cabin(1.3, 1.4, 0.015), color)]
     for x, z in wheels:
         tyre, rim = _wheel()
         parts += [(tyre.moved((x, 0.34, z)), RUBBER), (rim.moved((x, 0.34, z + np.sign(z) * 0.015)), METAL)]
@@ -44,13 +44,13 @@ def _car_body():
     return loft(rings)
 
 
-def _cabin(low, high):
-    """Slice of the cabin between two heights: a rounded rectangle that shrinks and slants upwards."""
+def _cabin(low, high, outward=0.0):
+    """Slice of the cabin between two heights, grown by ``outward``: a rounded rectangle that shrinks upwards."""
     rings = []
     for y in np.linspace(low, high, 6):
         t = (y - 0.68) / (1.4 - 0.68)
         front, back, half = 0.95 - 0.75 * t, -1.75 + 0.45 * t, 0.8 - 0.2 * t
-        section = rounded_rectangle((front - back) / 2, half, 0.35)
+        section = rounded_rectangle((front - back) / 2 + outward, half + outward, 0.35)
         rings.append(np.stack([section[:, 0] + (front + back) / 2, np.full(len(section), y), section[:, 1]], axis=1))
     return loft(rings)
 

@@ -1,0 +1,90 @@
+"""Reading and writing files so that nothing half-written stays behind."""
+
+import json
+import os
+import secrets
+from contextlib import contextmanager
+from pathlib import Path
+
+from taichi_dr.runtime import FileError
+
+
+@contextmanager
+def atomic_path(path):
+    """A temporary path beside ``path`` (same folder, same suffix) to write to; renamed to ``path`` on success.
+
+    When the body raises (Ctrl-C included), the temporary file and the folders made for it are removed and what was at
+    ``path`` before stays as it was.
+
+    Raises:
+        FileError: the folder cannot be made, or ``path`` cannot be replaced.
+
+    >>> with atomic_path("out/picture.png") as temporary:
+    ...     temporary.write_bytes(b"...")  # doctest: +SKIP
+    """
+    path = Path(path)
+    made = _make_folder(path)
+    temporary = path.with_name(f".{path.stem}.{secrets.token_hex(4)}{path.suffix}")
+    try:
+        yield temporary
+        try:
+            os.replace(temporary, path)
+        except OSError as error:
+            raise FileError(f"{path}: cannot be written: {error.strerror or error}") from error
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        _remove_empty(made)
+        raise
+
+
+def _make_folder(path):
+    """Makes the folder of ``path``; returns the folders that did not exist, innermost first."""
+    missing = [folder for folder in (path.parent, *path.parent.parents) if not folder.exists()]
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileError(f"{path}: its folder cannot be made: {error.strerror or error}") from error
+    return missing
+
+
+def _remove_empty(folders):
+    for folder in folders:
+        try:
+            folder.rmdir()
+        except OSError:  # somebody else has put a file there
+            return
+
+
+def write_text(path, text):
+    """Writes a UTF-8 text file through ``atomic_path``."""
+    with atomic_path(path) as temporary:
+        _guarded(path, lambda: temporary.write_text(text, encoding="utf-8"))
+
+
+def write_json(path, value):
+    """Writes a JSON file through ``atomic_path``; numbers that are not finite are refused with a ValueError."""
+    write_text(path, json.dumps(value, indent=1, allow_nan=False) + "\n")
+
+
+def read_bytes(path):
+    """The contents of a file that must exist and hold something.
+
+    Raises:
+        FileError: the file is missing, a folder, unreadable or empty.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise FileError(f"{path}: no such file")
+    if path.is_dir():
+        raise FileError(f"{path}: is a folder, expected a file")
+    data = _guarded(path, path.read_bytes, "read")
+    if not data:
+        raise FileError(f"{path}: is empty")
+    return data
+
+
+def _guarded(path, action, verb="written"):
+    try:
+        return action()
+    except OSError as error:
+        raise FileError(f"{path}: cannot be {verb}: {error.strerror or error}") from error

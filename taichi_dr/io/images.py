@@ -1,0 +1,193 @@
+"""Pictures and animations: linear floating-point colours in memory, sRGB bytes in files."""
+
+import importlib.util
+import io
+import warnings
+from pathlib import Path
+
+import imageio.v3 as iio
+import numpy as np
+
+from taichi_dr.io.files import atomic_path, read_bytes
+from taichi_dr.runtime import FileError, InputError, ShapeError
+
+PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
+WITHOUT_ALPHA = (".jpg", ".jpeg", ".bmp")
+ANIMATIONS = (".gif", ".mp4")
+
+
+def srgb_to_linear(values):
+    """sRGB (IEC 61966-2-1) to linear: ``c/12.92`` up to 0.04045, ``((c + 0.055)/1.055)^2.4`` above.
+
+    >>> float(srgb_to_linear(0.5).round(6))
+    0.214041
+    """
+    values = np.asarray(values)
+    return np.where(values <= 0.04045, values / 12.92, ((np.maximum(values, 0.04045) + 0.055) / 1.055) ** 2.4)
+
+
+def linear_to_srgb(values):
+    """Linear to sRGB, inverse of ``srgb_to_linear``: ``12.92 c`` up to 0.0031308, ``1.055 c^(1/2.4) - 0.055`` above.
+
+    >>> float(linear_to_srgb(0.5).round(6))
+    0.735357
+    """
+    values = np.asarray(values)
+    return np.where(values <= 0.0031308, values * 12.92, 1.055 * np.maximum(values, 0.0031308) ** (1 / 2.4) - 0.055)
+
+
+_LINEAR_OF_BYTE = srgb_to_linear(np.arange(256) / 255).astype(np.float32)
+
+
+def load_image(path):
+    """A picture as linear float32 (H, W, 3), or (H, W, 4) with straight alpha if the file has transparency.
+
+    Grey pictures get three equal channels; a photograph's orientation tag is obeyed.
+
+    Raises:
+        FileError: missing, empty, or not a picture that can be decoded.
+    """
+    return decode_image(read_bytes(path), path)
+
+
+def decode_image(data, name):
+    """``load_image`` from the bytes of a file called ``name``."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow warns about damaged tags of pictures that it can read
+            mode = iio.immeta(io.BytesIO(data), plugin="pillow").get("mode", "RGB")
+            wanted = None if mode in ("L", "RGB", "RGBA") or mode.startswith("I") else "RGBA"
+            pixels = iio.imread(io.BytesIO(data), plugin="pillow", index=0, mode=wanted, rotate=True)
+    except Exception as error:  # Pillow raises a dozen different types for broken files
+        raise FileError(f"{name}: cannot be read as a picture: {error}") from error
+    if pixels.ndim not in (2, 3) or pixels.size == 0:
+        raise FileError(f"{name}: cannot be read as a picture: its pixels have shape {pixels.shape}")
+    if pixels.ndim == 2:
+        pixels = np.repeat(pixels[:, :, None], 3, axis=2)
+    if wanted == "RGBA" and (pixels[:, :, 3] == 255).all():
+        pixels = pixels[:, :, :3]
+    if pixels.dtype == np.uint8:
+        return _linear_from_bytes(pixels)
+    return srgb_to_linear(pixels.astype(np.float32) / 65535).astype(np.float32)
+
+
+def _linear_from_bytes(pixels):
+    result = np.empty(pixels.shape, dtype=np.float32)
+    result[..., :3] = _LINEAR_OF_BYTE[pixels[..., :3]]
+    result[..., 3:] = pixels[..., 3:] * np.float32(1 / 255)
+    return result
+
+
+def save_image(path, pixels, *, alpha=None):
+    """Writes linear colours as an 8-bit sRGB picture (PNG, JPEG, BMP, TIFF by suffix).
+
+    ``pixels`` is a NumPy array or a field of shape (H, W) grey, (H, W, 3), or (H, W, 4) with straight alpha; ``alpha``
+    (H, W) is an alpha channel given apart.  Values are clipped to [0, 1].  In formats without alpha, transparency shows
+    white.
+
+    Raises:
+        InputError: a pixel is not finite (the message says which).
+        ShapeError: not one picture.
+        FileError: unknown suffix, or the file cannot be written.
+    """
+    path = Path(path)
+    _check_suffix(path, PICTURES)
+    pixels = _with_alpha(_as_array(pixels), alpha)
+    if path.suffix.lower() in WITHOUT_ALPHA:
+        pixels = _over_white(pixels)
+    _write(path, image_bytes(pixels, path.name), plugin="pillow")
+
+
+def image_bytes(pixels, name="picture"):
+    """Linear colours (H, W), (H, W, 3) or (H, W, 4) as 8-bit sRGB, rounded to nearest; alpha is not transformed.
+
+    Raises:
+        InputError, ShapeError: as ``save_image``.
+    """
+    pixels = _as_array(pixels)
+    if pixels.ndim not in (2, 3) or pixels.size == 0 or (pixels.ndim == 3 and pixels.shape[2] not in (3, 4)):
+        raise ShapeError(f"{name}: expected pixels of shape (H, W), (H, W, 3) or (H, W, 4), got {pixels.shape}")
+    finite = np.isfinite(pixels)
+    if not finite.all():
+        index = tuple(int(i) for i in np.argwhere(~finite)[0])
+        raise InputError(f"{name}: pixel {index} is {pixels[index]}; {(~finite).sum()} values are not finite")
+    values = np.clip(pixels, 0, 1).astype(np.float64)
+    if pixels.ndim == 2 or pixels.shape[2] == 3:
+        values = linear_to_srgb(values)
+    else:
+        values[..., :3] = linear_to_srgb(values[..., :3])
+    return np.round(values * 255).astype(np.uint8)
+
+
+def save_animation(path, frames, fps=20):
+    """Writes pictures of one size (as for ``save_image``) as a GIF that repeats, or an MP4 (H.264), by suffix.
+
+    MP4 needs ``pip install av`` or ``pip install imageio-ffmpeg``.  Transparency shows white.  GIF frames last a whole
+    number of 1/100 s.
+
+    Raises:
+        InputError: no frames, a pixel that is not finite, or ``fps`` not in (0, 100].
+        ShapeError: frames of differing size.
+        FileError: unknown suffix, no MP4 encoder, or the file cannot be written.
+    """
+    path = Path(path)
+    _check_suffix(path, ANIMATIONS)
+    if not 0 < fps <= 100:
+        raise InputError(f"save_animation: expected fps in (0, 100], got {fps!r}")
+    movie = []
+    for i, frame in enumerate(frames):
+        pixels = image_bytes(_over_white(_with_alpha(_as_array(frame), None)), f"{path.name}, frame {i}")
+        movie.append(np.repeat(pixels[:, :, None], 3, axis=2) if pixels.ndim == 2 else pixels)
+        if movie[i].shape != movie[0].shape:
+            raise ShapeError(f"{path.name}, frame {i}: expected shape {movie[0].shape} as frame 0, got {pixels.shape}")
+    if not movie:
+        raise InputError(f"{path.name}: an animation needs at least one frame")
+    if path.suffix.lower() == ".gif":
+        _write(path, np.stack(movie), plugin="pillow", duration=round(100 / fps) * 10, loop=0)
+    else:
+        _write(path, _even_sized(np.stack(movie)), **_mp4_options(path, fps))
+
+
+def _mp4_options(path, fps):
+    if importlib.util.find_spec("av"):
+        return {"plugin": "pyav", "codec": "libx264", "fps": fps}
+    if importlib.util.find_spec("imageio_ffmpeg"):
+        return {"plugin": "FFMPEG", "codec": "libx264", "fps": fps}
+    raise FileError(f"{path}: writing MP4 needs an encoder: pip install av (or save a .gif)")
+
+
+def _even_sized(movie):
+    """H.264 wants even sides: repeats the last row and column where needed."""
+    return np.pad(movie, [(0, 0), (0, movie.shape[1] % 2), (0, movie.shape[2] % 2), (0, 0)], mode="edge")
+
+
+def _as_array(pixels):
+    return pixels.to_numpy() if hasattr(pixels, "to_numpy") else np.asarray(pixels)
+
+
+def _with_alpha(pixels, alpha):
+    if alpha is None:
+        return pixels
+    alpha = _as_array(alpha)
+    if pixels.ndim != 3 or pixels.shape[2] != 3 or alpha.shape != pixels.shape[:2]:
+        raise ShapeError(f"alpha: expected (H, W, 3) pixels and (H, W) alpha, got {pixels.shape} and {alpha.shape}")
+    return np.concatenate([pixels, alpha[:, :, None]], axis=2)
+
+
+def _over_white(pixels):
+    if pixels.ndim != 3 or pixels.shape[2] != 4:
+        return pixels
+    return pixels[:, :, :3] * pixels[:, :, 3:] + (1 - pixels[:, :, 3:])
+
+
+def _check_suffix(path, known):
+    if path.suffix.lower() not in known:
+        raise FileError(f"{path}: unknown suffix {path.suffix!r}: expected one of {', '.join(known)}")
+
+
+def _write(path, data, **options):
+    with atomic_path(path) as temporary:
+        try:
+            iio.imwrite(temporary, data, **options)
+        except Exception as error:  # plugins raise their own types
+            raise FileError(f"{path}: cannot be written: {error}") from error

@@ -1,0 +1,357 @@
+"""Images with known cameras, in the format of NeRF's Blender scenes (``transforms_train.json`` and RGBA pictures)."""
+
+import json
+import math
+import warnings
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from taichi_dr.io.files import read_bytes, write_json
+from taichi_dr.io.images import load_image, save_image
+from taichi_dr.runtime import DataSetError, FileError, InputError, ShapeError
+
+SUFFIXES = ("", ".png", ".jpg", ".jpeg")
+RIGID_TOLERANCE = 1e-3
+NAMES_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class PosedImages:
+    """V views of one scene, all of H × W pixels.
+
+    ``images`` (V, H, W, 3): linear RGB, *straight* (not multiplied by alpha; 0 where alpha is 0), float32;
+    ``alpha`` (V, H, W): 1 where the scene covers the pixel; all ones if ``has_alpha`` is false;
+    ``camera_to_world`` (V, 4, 4): columns u, v, w, e of each camera (OpenGL: x right, y up, looking along −z), float64;
+    ``focal`` (V, 2): fl_x, fl_y in pixels; ``principal_point`` (V, 2): cx, cy in pixels from the top left *corner* of
+    the image (its centre is (W/2, H/2)); ``names`` (V,): the file of each view.
+    """
+
+    images: np.ndarray
+    alpha: np.ndarray
+    camera_to_world: np.ndarray
+    focal: np.ndarray
+    principal_point: np.ndarray
+    names: tuple
+    has_alpha: bool = True
+
+    def __post_init__(self):
+        views, height, width = self.alpha.shape
+        expected = {
+            "images": (views, height, width, 3),
+            "camera_to_world": (views, 4, 4),
+            "focal": (views, 2),
+            "principal_point": (views, 2),
+        }
+        for name, shape in expected.items():
+            if getattr(self, name).shape != shape:
+                raise ShapeError(f"PosedImages.{name}: expected shape {shape}, got {getattr(self, name).shape}")
+        if len(self.names) != views:
+            raise ShapeError(f"PosedImages.names: expected {views} names, got {len(self.names)}")
+
+    def __len__(self):
+        return len(self.alpha)
+
+    @property
+    def height(self):
+        """H, pixels."""
+        return self.alpha.shape[1]
+
+    @property
+    def width(self):
+        """W, pixels."""
+        return self.alpha.shape[2]
+
+    @property
+    def fov_x(self):
+        """(V,): full horizontal angle ``2 atan(W / (2 fl_x))`` in radians."""
+        return 2 * np.arctan(self.width / (2 * self.focal[:, 0]))
+
+    @property
+    def fov_y(self):
+        """(V,): full vertical angle ``2 atan(H / (2 fl_y))`` in radians."""
+        return 2 * np.arctan(self.height / (2 * self.focal[:, 1]))
+
+    def over(self, background=(1.0, 1.0, 1.0)):
+        """The images composed over a linear RGB background: ``c α + b (1 − α)``, (V, H, W, 3)."""
+        alpha = self.alpha[..., None]
+        return self.images * alpha + np.asarray(background, dtype=np.float32) * (1 - alpha)
+
+    def subset(self, views):
+        """The views of the given indices (a list, an array or a slice)."""
+        views = np.arange(len(self))[views]
+        return replace(
+            self,
+            images=self.images[views],
+            alpha=self.alpha[views],
+            camera_to_world=self.camera_to_world[views],
+            focal=self.focal[views],
+            principal_point=self.principal_point[views],
+            names=tuple(self.names[i] for i in views),
+        )
+
+    def resized(self, size):
+        """The views averaged down to ``size``: (H, W), or the longer side alone; cameras follow.
+
+        Raises:
+            InputError: the size is larger than the images or not positive.
+        """
+        height, width = _target_size(size, 1.0, (self.height, self.width))
+        images = np.empty((len(self), height, width, 3), dtype=np.float32)
+        alpha = np.empty((len(self), height, width), dtype=np.float32)
+        for i in range(len(self)):
+            images[i], alpha[i] = _downscaled(self.images[i], self.alpha[i], (height, width))
+        ratio = np.array([width / self.width, height / self.height])
+        return replace(
+            self, images=images, alpha=alpha, focal=self.focal * ratio, principal_point=self.principal_point * ratio
+        )
+
+
+def splits(folder):
+    """The splits that a data set has: ``["train", "test"]`` for ``transforms_train.json``, …; ``["train"]`` for one
+    ``transforms.json``."""
+    folder = Path(folder)
+    found = sorted((path.stem.removeprefix("transforms_") for path in folder.glob("transforms_*.json")), reverse=True)
+    return found or (["train"] if (folder / "transforms.json").is_file() else [])
+
+
+def load_posed_images(folder, split="train", *, size=None, scale=1.0, require_alpha=False, progress=None):
+    """Reads ``folder/transforms_<split>.json`` (for ``"train"`` also ``transforms.json``) and the pictures it names.
+
+    ``size`` ((H, W), or the longer side) or ``scale`` <= 1 average the pictures down over pixel areas, in linear light
+    and weighted by alpha.  ``progress(done, total)`` is called after each picture.
+    Focal lengths come from ``fl_x``, ``fl_y`` or ``camera_angle_x``, ``camera_angle_y``; the principal point from
+    ``cx``, ``cy`` (default: the centre); of the frame or of the whole file.  If the file's ``w``, ``h`` differ from
+    the pictures', the intrinsics are scaled to the pictures.  Lens distortion is not modelled (warns).
+
+    Raises:
+        DataSetError: no or corrupt JSON, missing keys, no frames, missing or unreadable pictures, pictures of differing
+            size, no alpha where ``require_alpha``, a camera matrix that is not finite or not rigid.
+        InputError: a size larger than the pictures, or not positive.
+    """
+    json_path = _json_path(Path(folder), split)
+    contents = _read_json(json_path)
+    frames = contents["frames"]
+    names = [_frame_name(json_path, i, frame) for i, frame in enumerate(frames)]
+    matrices = np.stack([_matrix(json_path, name, frame) for name, frame in zip(names, frames, strict=True)])
+    paths = _picture_paths(json_path, names)
+
+    images, alpha, with_alpha, sizes = None, None, [], []
+    for i, path in enumerate(paths):
+        picture = _read_picture(path)
+        sizes.append(picture.shape[:2])
+        with_alpha.append(picture.shape[2] == 4)
+        _check_sizes(json_path, names, sizes)
+        if require_alpha and not with_alpha[i]:
+            raise DataSetError(f"{path}: has no alpha channel, which silhouettes are taken from")
+        if images is None:
+            height, width = _target_size(size, scale, sizes[0])
+            images = np.empty((len(paths), height, width, 3), dtype=np.float32)
+            alpha = np.empty((len(paths), height, width), dtype=np.float32)
+        opacity = picture[:, :, 3] if with_alpha[i] else np.ones(sizes[i], dtype=np.float32)
+        images[i], alpha[i] = _downscaled(picture[:, :, :3], opacity, (height, width))
+        if progress is not None:
+            progress(i + 1, len(paths))
+
+    intrinsics = [_intrinsics(json_path, n, contents | frame, sizes[0]) for n, frame in zip(names, frames, strict=True)]
+    intrinsics = np.array(intrinsics) * np.tile([width / sizes[0][1], height / sizes[0][0]], 2)
+    return PosedImages(
+        images, alpha, matrices, intrinsics[:, :2], intrinsics[:, 2:], tuple(p.name for p in paths), any(with_alpha)
+    )
+
+
+def save_posed_images(folder, posed, split="train", *, progress=None):
+    """Writes ``folder/<split>/r_<i>.png`` (RGBA, 8-bit sRGB) and ``folder/transforms_<split>.json``, that one last.
+
+    If a picture cannot be written, those already written are removed.
+
+    Raises:
+        InputError: a pixel or a camera is not finite.
+        FileError: a file cannot be written.
+    """
+    folder = Path(folder)
+    if not all(np.isfinite(a).all() for a in (posed.camera_to_world, posed.focal, posed.principal_point)):
+        raise InputError("save_posed_images: a camera matrix, focal length or principal point is not finite")
+    frames, written = [], []
+    try:
+        for i in range(len(posed)):
+            path = folder / split / f"r_{i}.png"
+            save_image(path, posed.images[i], alpha=posed.alpha[i])
+            written.append(path)
+            frame = {"file_path": f"./{split}/r_{i}", "transform_matrix": posed.camera_to_world[i].tolist()}
+            frames.append(frame | _camera_keys(posed, i))
+            if progress is not None:
+                progress(i + 1, len(posed))
+        shared = {"w": posed.width, "h": posed.height, "frames": frames}
+        if len({tuple(_camera_keys(posed, i).values()) for i in range(len(posed))}) == 1:
+            keys = _camera_keys(posed, 0)
+            shared = keys | shared | {"frames": [{k: v for k, v in f.items() if k not in keys} for f in frames]}
+        write_json(folder / f"transforms_{split}.json", shared)
+    except BaseException:
+        for path in written:
+            path.unlink(missing_ok=True)
+        raise
+
+
+def _camera_keys(posed, view):
+    (fl_x, fl_y), (cx, cy) = posed.focal[view].tolist(), posed.principal_point[view].tolist()
+    return {"camera_angle_x": float(posed.fov_x[view]), "fl_x": fl_x, "fl_y": fl_y, "cx": cx, "cy": cy}
+
+
+def _json_path(folder, split):
+    if not folder.is_dir():
+        raise DataSetError(f"{folder}: no such folder")
+    candidates = [f"transforms_{split}.json"] + (["transforms.json"] if split == "train" else [])
+    for name in candidates:
+        if (folder / name).is_file():
+            return folder / name
+    found = ", ".join(sorted(path.name for path in folder.glob("transforms*.json"))) or "none"
+    raise DataSetError(f"{folder}: expected {' or '.join(candidates)}; transforms files found: {found}")
+
+
+def _read_json(path):
+    try:
+        contents = json.loads(read_bytes(path).decode("utf-8"))
+    except FileError as error:
+        raise DataSetError(str(error)) from error
+    except (ValueError, RecursionError) as error:
+        raise DataSetError(f"{path}: is not valid JSON: {error}") from error
+    if not isinstance(contents, dict) or not isinstance(contents.get("frames"), list):
+        raise DataSetError(f"{path}: missing key 'frames' (a list)")
+    if not contents["frames"]:
+        raise DataSetError(f"{path}: has no frames")
+    return contents
+
+
+def _frame_name(path, index, frame):
+    missing = [key for key in ("file_path", "transform_matrix") if not isinstance(frame, dict) or key not in frame]
+    if missing:
+        raise DataSetError(f"{path}: frame {index} lacks {', '.join(missing)}")
+    if not isinstance(frame["file_path"], str) or "\0" in frame["file_path"]:
+        raise DataSetError(f"{path}: frame {index}: file_path is not a file name: {frame['file_path']!r}")
+    return frame["file_path"]
+
+
+def _matrix(path, name, frame):
+    where = f"{path}: frame {name}: transform_matrix"
+    try:
+        matrix = np.array(frame["transform_matrix"], dtype=np.float64)
+    except (TypeError, ValueError):
+        raise DataSetError(f"{where} is not a matrix of numbers") from None
+    if matrix.shape == (3, 4):
+        matrix = np.concatenate([matrix, [[0, 0, 0, 1]]])
+    if matrix.shape != (4, 4):
+        raise DataSetError(f"{where}: expected shape (4, 4), got {matrix.shape}")
+    if not np.isfinite(matrix).all():
+        raise DataSetError(f"{where} holds a number that is not finite")
+    rotation = matrix[:3, :3]
+    error = np.abs(rotation.T @ rotation - np.eye(3)).max()
+    if error > RIGID_TOLERANCE or np.linalg.det(rotation) < 0 or np.abs(matrix[3] - [0, 0, 0, 1]).max() > 1e-6:
+        raise DataSetError(
+            f"{where} is not rigid: its rotation's RᵀR differs from the identity by {error:.3g},"
+            f" its determinant is {np.linalg.det(rotation):.3g} and its last row {matrix[3].tolist()}"
+        )
+    return matrix
+
+
+def _picture_paths(json_path, names):
+    found = []
+    for name in names:
+        candidates = [json_path.parent / (name + suffix) for suffix in SUFFIXES]
+        found.append(next((path for path in candidates if path.is_file()), None))
+    missing = [name for name, path in zip(names, found, strict=True) if path is None]
+    if missing:
+        shown = ", ".join(missing[:NAMES_SHOWN]) + (", …" if len(missing) > NAMES_SHOWN else "")
+        raise DataSetError(f"{json_path}: {len(missing)} of {len(names)} images are missing: {shown}")
+    return found
+
+
+def _read_picture(path):
+    try:
+        return load_image(path)
+    except FileError as error:
+        raise DataSetError(str(error)) from error
+
+
+def _check_sizes(json_path, names, sizes):
+    if sizes[-1] != sizes[0]:
+        (first_h, first_w), (h, w) = sizes[0], sizes[-1]
+        raise DataSetError(
+            f"{json_path}: images differ in size:"
+            f" {names[0]} is {first_w} × {first_h}, {names[len(sizes) - 1]} is {w} × {h}"
+        )
+
+
+def _intrinsics(path, name, keys, size):
+    """fl_x, fl_y, cx, cy in pixels of pictures of (height, width) ``size``."""
+    height, width = size
+    w, h = _number(path, name, keys, "w", width), _number(path, name, keys, "h", height)
+    focal = _focal(path, name, keys, "x", w) or _focal(path, name, keys, "y", h)
+    if focal is None:
+        raise DataSetError(f"{path}: frame {name}: missing camera_angle_x or fl_x")
+    fl_x, fl_y = _focal(path, name, keys, "x", w) or focal, _focal(path, name, keys, "y", h) or focal
+    cx, cy = _number(path, name, keys, "cx", w / 2), _number(path, name, keys, "cy", h / 2)
+    if min(w, h, fl_x, fl_y) <= 0:
+        raise DataSetError(f"{path}: frame {name}: w, h and focal lengths must be positive: {w}, {h}, {fl_x}, {fl_y}")
+    if any(_number(path, name, keys, key, 0) for key in ("k1", "k2", "k3", "k4", "p1", "p2")):
+        warnings.warn(f"{path}: lens distortion (k1, k2, p1, p2, …) is not modelled", stacklevel=3)
+    return [fl_x * width / w, fl_y * height / h, cx * width / w, cy * height / h]
+
+
+def _focal(path, name, keys, axis, side):
+    length = _number(path, name, keys, f"fl_{axis}", None)
+    if length is not None:
+        return length
+    angle = _number(path, name, keys, f"camera_angle_{axis}", None)
+    if angle is None:
+        return None
+    if not 0 < angle < math.pi:
+        raise DataSetError(f"{path}: frame {name}: camera_angle_{axis} must be in (0, π), got {angle}")
+    return side / (2 * math.tan(angle / 2))
+
+
+def _number(path, name, keys, key, default):
+    value = keys.get(key, default)
+    if value is default:
+        return value
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise DataSetError(f"{path}: frame {name}: {key} is not a finite number: {value!r}")
+    return float(value)
+
+
+def _target_size(size, scale, original):
+    height, width = original
+    if size is None:
+        target = (max(1, round(height * scale)), max(1, round(width * scale)))
+        if not 0 < scale <= 1:
+            raise InputError(f"scale: expected a number in (0, 1], got {scale!r}")
+        return target
+    if np.ndim(size) == 0:
+        ratio = size / max(height, width)
+        size = (max(1, round(height * ratio)), max(1, round(width * ratio))) if size > 0 else (0, 0)
+    target = tuple(int(side) for side in size)
+    if len(target) != 2 or not (0 < target[0] <= height and 0 < target[1] <= width):
+        raise InputError(f"size: expected at most the pictures' {height} × {width} (height × width), got {size}")
+    return target
+
+
+def _downscaled(colors, alpha, size):
+    """Area averages: of α, and of colour weighted by α (that is, of premultiplied colour, made straight again)."""
+    if alpha.shape == size:
+        return np.where(alpha[..., None] > 0, colors, 0), alpha
+    rows, columns = _area_weights(alpha.shape[0], size[0]), _area_weights(alpha.shape[1], size[1])
+    premultiplied = np.concatenate([colors * alpha[..., None], alpha[..., None]], axis=2)
+    averaged = np.einsum("rh,hwc->rwc", rows, premultiplied, optimize=True)
+    averaged = np.einsum("sw,rwc->rsc", columns, averaged, optimize=True)
+    opacity = averaged[..., 3]
+    straight = averaged[..., :3] / np.where(opacity > 0, opacity, 1)[..., None]
+    return straight, np.minimum(opacity, 1)
+
+
+def _area_weights(length, target):
+    """(target, length): the share of each old pixel in each new one, for pixels as intervals of a line."""
+    edges = np.linspace(0, length, target + 1)
+    old = np.arange(length)
+    overlap = np.minimum(edges[1:, None], old + 1) - np.maximum(edges[:-1, None], old)
+    return (np.maximum(overlap, 0) * (target / length)).astype(np.float32)

@@ -1,0 +1,77 @@
+"""What mesh files have in common: NumPy data between a file format and a ``Mesh``, in linear colours."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from taichi_dr.scene.mesh import Mesh
+
+EQUAL_COLORS = 1e-6
+
+
+@dataclass(frozen=True)
+class Surface:
+    """Triangles as a file gives them.
+
+    ``vertices`` (N, 3), ``faces`` (F, 3); optional: ``corner_colors`` (F, 3, 3), the linear RGB of each corner of each
+    face; ``uv`` (T, 2) with ``uv_faces`` (F, 3); ``texture`` (Ht, Wt, 3), linear RGB.
+    """
+
+    vertices: np.ndarray
+    faces: np.ndarray
+    corner_colors: np.ndarray | None = None
+    uv: np.ndarray | None = None
+    uv_faces: np.ndarray | None = None
+    texture: np.ndarray | None = None
+
+    def welded(self):
+        """Vertices at exactly the same position made one; kept in the order in which they first appear."""
+        _, first, of_vertex = np.unique(self.vertices, axis=0, return_index=True, return_inverse=True)
+        order = np.argsort(first)
+        rank = np.empty_like(order)
+        rank[order] = np.arange(len(order))
+        return replace(self, vertices=self.vertices[first[order]], faces=rank[of_vertex.reshape(-1)][self.faces])
+
+    def to_mesh(self, **mesh):
+        """The ``Mesh``: colours per vertex where corners agree, else per face where those agree, else averaged."""
+        arguments = {"uv": self.uv, "uv_faces": self.uv_faces, "texture": self.texture}
+        if self.corner_colors is not None:
+            arguments |= self._colors()
+        return Mesh(self.vertices, self.faces, **(arguments | mesh))
+
+    def vertex_colors(self):
+        """(N, 3): the mean of the corner colours around each vertex; vertices without faces get the overall mean."""
+        corners, rows = self.corner_colors.reshape(-1, 3), self.faces.reshape(-1)
+        count = np.bincount(rows, minlength=len(self.vertices))[:, None]
+        sums = np.stack([np.bincount(rows, corners[:, k], len(self.vertices)) for k in range(3)], axis=1)
+        return np.where(count > 0, sums / np.maximum(count, 1), corners.mean(axis=0))
+
+    def _colors(self):
+        corners = self.corner_colors
+        if np.ptp(corners, axis=(0, 1)).max() <= EQUAL_COLORS:
+            return {"colors": corners[0, 0]}
+        mean = self.vertex_colors()
+        per_face = np.ptp(corners, axis=1).max() <= EQUAL_COLORS
+        if per_face and np.abs(mean[self.faces] - corners).max() > EQUAL_COLORS:
+            return {"face_colors": corners[:, 0]}
+        return {"colors": mean}
+
+
+def sample_texture(texture, uv):
+    """Bilinear lookup, repeating outside [0, 1]: texture (Ht, Wt, 3) at uv (..., 2), v upwards, texel centres at ½."""
+    height, width = texture.shape[:2]
+    x, y = uv[..., 0] * width - 0.5, (1 - uv[..., 1]) * height - 0.5
+    column, row = np.floor(x).astype(int), np.floor(y).astype(int)
+    s, t = (x - column)[..., None], (y - row)[..., None]
+    upper, lower = row % height, (row + 1) % height
+    left, right = column % width, (column + 1) % width
+    above = texture[upper, left] * (1 - s) + texture[upper, right] * s
+    below = texture[lower, left] * (1 - s) + texture[lower, right] * s
+    return above * (1 - t) + below * t
+
+
+def corner_colors(mesh, index):
+    """(F, 3, 3): the linear colour at each corner of mesh ``index`` of the batch; read off its texture, if any."""
+    if mesh.texture is not None:
+        return sample_texture(mesh.numpy("texture"), mesh.numpy("uv")[mesh.uv_faces])
+    return mesh.numpy("colors")[index][mesh.color_topology.faces]
