@@ -5,6 +5,7 @@ import math
 import taichi as ti
 
 from taichi_dr.kernels import bridge
+from taichi_dr.kernels.elements import get_component, set_component, unflatten
 from taichi_dr.losses.inputs import (
     add_sum,
     array_rows,
@@ -14,7 +15,6 @@ from taichi_dr.losses.inputs import (
     has_gradient,
     is_field,
     scratch,
-    unflatten,
 )
 from taichi_dr.runtime import InputError, backend
 from taichi_dr.tape import tape_operation
@@ -115,7 +115,9 @@ def _field_sums(
             if i < count:
                 index = unflatten(i, prediction.shape)
                 for k in ti.static(range(max(n, 1))):
-                    total += _penalty(_get(prediction, index, k, n) - _get(target, index, k, n), delta, kind)
+                    total += _penalty(
+                        get_component(prediction, index, k, n) - get_component(target, index, k, n), delta, kind
+                    )
         partial[chunk] = total
 
 
@@ -139,7 +141,7 @@ def _array_sums(
             if i < count:
                 index = unflatten(i, prediction.shape)
                 for k in ti.static(range(max(n, 1))):
-                    total += _penalty(_get(prediction, index, k, n) - target[i, k], delta, kind)
+                    total += _penalty(get_component(prediction, index, k, n) - target[i, k], delta, kind)
         partial[chunk] = total
 
 
@@ -156,8 +158,9 @@ def _field_adjoint(
 ):
     for index in ti.grouped(prediction):
         for k in ti.static(range(max(n, 1))):
-            slope = _slope(_get(prediction, index, k, n) - _get(target, index, k, n), delta, kind)
-            _add(grad, index, k, n, seed[None] * scale * slope)
+            slope = _slope(get_component(prediction, index, k, n) - get_component(target, index, k, n), delta, kind)
+            value = get_component(grad, index, k, n) + seed[None] * scale * slope
+            set_component(grad, index, k, n, value)
 
 
 @ti.kernel
@@ -174,25 +177,9 @@ def _array_adjoint(
     for i in range(target.shape[0]):
         index = unflatten(i, prediction.shape)
         for k in ti.static(range(max(n, 1))):
-            slope = _slope(_get(prediction, index, k, n) - target[i, k], delta, kind)
-            _add(grad, index, k, n, seed[None] * scale * slope)
-
-
-@ti.func
-def _get(field: ti.template(), index, k: ti.template(), n: ti.template()):
-    if ti.static(n > 0):
-        return field[index][k]
-    else:
-        return field[index]
-
-
-@ti.func
-def _add(field: ti.template(), index, k: ti.template(), n: ti.template(), value):
-    # Reading and storing rather than +=, which would be atomic: each element belongs to one thread.
-    if ti.static(n > 0):
-        field[index][k] = field[index][k] + value
-    else:
-        field[index] = field[index] + value
+            slope = _slope(get_component(prediction, index, k, n) - target[i, k], delta, kind)
+            value = get_component(grad, index, k, n) + seed[None] * scale * slope
+            set_component(grad, index, k, n, value)
 
 
 @ti.func

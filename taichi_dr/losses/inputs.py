@@ -9,6 +9,7 @@ from taichi.lang.field import Field
 
 from taichi_dr.fields import make_array
 from taichi_dr.kernels import bridge
+from taichi_dr.kernels.elements import get_component, set_component, unflatten
 from taichi_dr.runtime import InputError, ShapeError, float_dtype, runtime_token
 
 
@@ -113,33 +114,27 @@ def add_sum(values: ti.types.ndarray(ndim=1), loss: ti.template(), scale: float,
     """``loss += scale * sum(values) + constant``, summed in order."""
     ti.loop_config(serialize=True)
     for _ in range(1):
-        total = values[0] * 0.0
+        total = 0.0
         for i in range(values.shape[0]):
             total += values[i]
         loss[None] += scale * total + constant
 
 
 @ti.kernel
-def push_gradient(gradient: ti.types.ndarray(ndim=2), grad: ti.template(), seed: ti.template(), scale: float):
-    """``grad[i][k] += seed * scale * gradient[row(i), k]``: how the adjoint of a loss reaches the user's field.
+def add_value(loss: ti.template(), value: float):
+    """``loss += value``."""
+    loss[None] += value
 
-    Reads and stores rather than ``+=``, which would be atomic: each element belongs to one thread.
-    """
+
+def push_gradient(gradient, field, loss, scale):
+    """``field.grad[i][k] += loss.grad * scale * gradient[row(i), k]``: how an adjoint reaches the user's field."""
+    _push(gradient, field.grad, loss.grad, bridge.components(field), scale)
+
+
+@ti.kernel
+def _push(gradient: ti.types.ndarray(ndim=2), grad: ti.template(), seed: ti.template(), n: ti.template(), scale: float):
     for row in range(gradient.shape[0]):
         index = unflatten(row, grad.shape)
-        for k in ti.static(range(max(getattr(grad, "n", 0), 1))):
-            if ti.static(getattr(grad, "n", 0) > 0):
-                grad[index][k] = grad[index][k] + seed[None] * scale * gradient[row, k]
-            else:
-                grad[index] = grad[index] + seed[None] * scale * gradient[row, k]
-
-
-@ti.func
-def unflatten(row, shape: ti.template()):
-    """Index of the ``row``-th element, in row-major order, of a field of this shape."""
-    index = ti.Vector([0 for _ in ti.static(range(len(shape)))])
-    rest = row
-    for d in ti.static(range(len(shape) - 1, -1, -1)):
-        index[d] = rest % shape[d]
-        rest = rest // shape[d]
-    return index
+        for k in ti.static(range(max(n, 1))):
+            value = get_component(grad, index, k, n) + seed[None] * scale * gradient[row, k]
+            set_component(grad, index, k, n, value)

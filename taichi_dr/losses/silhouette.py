@@ -56,7 +56,7 @@ def _adjoint(alpha, target, loss, weight):
     for field, other in ((alpha, t), (target, a)):
         if has_gradient(field):
             _gradient(other, sums, gradient, gradient.shape[0] // views, TINY)
-            push_gradient(gradient, field.grad, loss.grad, -weight / views)
+            push_gradient(gradient, field, loss, -weight / views)
 
 
 _operation = tape_operation(_forward, _adjoint)

@@ -92,7 +92,7 @@ def _adjoint(prediction, target, loss, weight):
             _spread_across(
                 down, x, y, images.window, gradient, view * images.height, images.height, images.width, images.inner[1]
             )
-        push_gradient(gradient, field.grad, loss.grad, -weight / images.count)
+        push_gradient(gradient, field, loss, -weight / images.count)
 
 
 _operation = tape_operation(_forward, _adjoint)
