@@ -1,0 +1,509 @@
+"""Analytic edge antialiasing: a rasterized image made differentiable in visibility.
+
+Two neighbouring pixels p, q that show different surfaces are separated by a silhouette edge of one of them.  Where that
+edge crosses the segment from p's centre to q's, a fraction ``t`` in [0, 1] of the way, decides how far the farther
+reaching of the two surfaces extends into the other's pixel:
+
+    t < 1/2:  output_p = image_p + (1/2 - t) (image_q - image_p)
+    t > 1/2:  output_q = image_q + (t - 1/2) (image_p - image_q)
+
+which for an edge parallel to the pixel grid is exactly the coverage of the pixel's area.  ``t`` depends smoothly on the
+edge's two end points, and that is where vertices get the gradient of visibility from.  An edge is used in horizontal
+pairs if it is nearer to vertical, else in vertical pairs, so that each piece of a silhouette is counted once.
+
+The work is done per *edge*, not per pixel pair, because few edges are silhouettes while on a fine mesh most pixels
+differ from a neighbour: each silhouette edge visits the pixel lines that it crosses and claims the pair that it
+crosses there.  It may do so only if its surface is what the pixel on its inner side shows, which is found by walking
+from the edge to that pixel through adjacent faces.  The faces between may be smaller than a pixel: a silhouette need
+not belong to a face that covers a pixel's centre.  Seen from the pixel, the walk leads to one edge only, so no two
+threads write one claim and the result does not depend on their order.  (Atomics would not do: on Mesa's software
+Vulkan driver an atomic in an inner loop ends the thread.)
+
+Half-edge ``3 f + e`` is edge e of face f, from corner e to corner (e + 1) mod 3.  Everything is evaluated in
+homogeneous coordinates (X, Y, W), so faces that reach behind the camera need no special case.
+
+Source: Laine et al., Modular Primitives for High-Performance Differentiable Rendering, ACM TOG 39(6), 2020;
+the walk through adjacent faces and the edge-major order are this package's.
+
+Limits: surfaces that cover no pixel centre are not seen; where two edges cross one pair, one is used; lines along which
+two surfaces intersect, and the cuts of the near and far planes, are not edges and stay hard.
+"""
+
+import numpy as np
+import taichi as ti
+
+from taichi_dr.runtime import ShapeError
+
+NO_EDGE = 2**31 - 1
+BEHIND = 2**30  # added to the half-edge's number where the outer pixel is nearer than the edge: a weaker claim
+WALK_STEPS = 32  # faces between an edge and the centre of the pixel beside it
+
+
+def build_twins(faces):
+    """The other half-edge of every edge: (F, 3) int32 with ``3 g + e'`` or -1.
+
+    -1 stands for boundaries and for edges of three or more faces, which then count as silhouettes from everywhere.
+
+    >>> build_twins([[0, 1, 2], [2, 1, 3]]).tolist()
+    [[-1, 3, -1], [1, -1, -1]]
+    """
+    faces = np.asarray(faces, dtype=np.int64)
+    if faces.ndim != 2 or faces.shape[1] != 3:
+        raise ShapeError(f"faces: expected shape (F, 3), got {faces.shape}")
+    start, end = faces.ravel(), np.roll(faces, -1, axis=1).ravel()
+    key = np.minimum(start, end) * (faces.max(initial=0) + 1) + np.maximum(start, end)
+    _, group, count = np.unique(key, return_inverse=True, return_counts=True)
+    order = np.argsort(group, kind="stable")
+    first = np.concatenate([[0], np.cumsum(count)[:-1]])[count == 2]
+    twins = np.full(len(key), -1, dtype=np.int32)
+    twins[order[first]], twins[order[first + 1]] = order[first + 1], order[first]
+    return twins.reshape(-1, 3)
+
+
+@ti.kernel
+def antialias(
+    clip: ti.types.ndarray(ndim=2),
+    faces: ti.types.ndarray(ndim=2),
+    twins: ti.types.ndarray(ndim=2),
+    face_id: ti.types.ndarray(ndim=1),
+    depth: ti.types.ndarray(ndim=1),
+    image: ti.types.ndarray(ndim=2),
+    pair_edge: ti.types.ndarray(ndim=2),
+    edge_mask: ti.types.ndarray(ndim=1),
+    output: ti.types.ndarray(ndim=2),
+    views: int,
+    width: int,
+    height: int,
+    near: float,
+    channels: ti.template(),
+):
+    """Blends the pixels on both sides of every visible silhouette edge.
+
+    ``clip`` (V*N, 4): X, Y, W, depth; ``faces`` (F, 3); ``twins`` (F, 3) from :func:`build_twins`; ``face_id``
+    (V*H*W,) with -1 for the background; ``depth`` (V*H*W,), the far distance for the background; ``image`` and
+    ``output`` (V*H*W, channels).  Scratch that :func:`antialias_adjoint` reads: ``pair_edge`` (V*H*W, 4) int32, the
+    half-edges that separate a pixel from its right (0, 1) and from its lower (2, 3) neighbour, first that whose surface
+    is on the pixel's own side, then that on the neighbour's; ``edge_mask`` (V*F,) int32, bit e set where edge e of the
+    face is a silhouette.
+    """
+    for i in range(pair_edge.shape[0]):
+        for k in ti.static(range(4)):
+            pair_edge[i, k] = NO_EDGE
+    for i in range(views * faces.shape[0]):
+        view = i // faces.shape[0]
+        face = i - view * faces.shape[0]
+        base = view * (clip.shape[0] // views)
+        size = ti.Vector([width, height])
+        mask = 0
+        for e in range(3):
+            if _is_silhouette(face, e, base, clip, faces, twins):
+                mask |= 1 << e
+                a = _point(clip, base + faces[face, e])
+                b = _point(clip, base + faces[face, (e + 1) % 3])
+                inner = _point(clip, base + faces[face, (e + 2) % 3])
+                if _more_vertical(a, b):
+                    _claim_pairs(
+                        face, e, a, b, inner, view, base, size, near, clip, faces, twins, face_id, depth, pair_edge, 0
+                    )
+                else:
+                    _claim_pairs(
+                        face, e, a, b, inner, view, base, size, near, clip, faces, twins, face_id, depth, pair_edge, 1
+                    )
+        edge_mask[i] = mask
+    for i in range(pair_edge.shape[0]):
+        line = i // width
+        col = i - line * width
+        view = line // height
+        row = line - view * height
+        base = view * (clip.shape[0] // views)
+        size = ti.Vector([width, height])
+        color = ti.Vector([0.0 for _ in ti.static(range(channels))])
+        for c in ti.static(range(channels)):
+            color[c] = image[i, c]
+        for k in ti.static(range(4)):
+            first, other, exists = _pair(k, i, row, col, size)
+            if exists:
+                edge = _separating_edge(pair_edge, first, k % 2)
+                if edge != NO_EDGE:
+                    t = _crossing_fraction(edge, first - view * width * height, base, size, clip, faces, k % 2)
+                    weight = _weight(t, k)
+                    for c in ti.static(range(channels)):
+                        color[c] += weight * (image[other, c] - image[i, c])
+        for c in ti.static(range(channels)):
+            output[i, c] = color[c]
+
+
+@ti.kernel
+def antialias_adjoint(
+    clip: ti.types.ndarray(ndim=2),
+    faces: ti.types.ndarray(ndim=2),
+    image: ti.types.ndarray(ndim=2),
+    pair_edge: ti.types.ndarray(ndim=2),
+    edge_mask: ti.types.ndarray(ndim=1),
+    output_adjoint: ti.types.ndarray(ndim=2),
+    image_adjoint: ti.types.ndarray(ndim=2),
+    corner_adjoint: ti.types.ndarray(ndim=2),
+    views: int,
+    width: int,
+    height: int,
+    near: float,
+    first_component: int,
+    channels: ti.template(),
+):
+    """Adjoint of :func:`antialias`; ``pair_edge`` and ``edge_mask`` are those that it left.
+
+    Adds to ``image_adjoint`` (V*H*W, channels) and to ``corner_adjoint`` (V*F*3, K): in its components
+    ``first_component`` + 0, 1, 2, the adjoints of X, Y, W of corner k of face f in view v at row (v*F + f)*3 + k.
+    Depth gets none: the choice of edges is not differentiated.
+    """
+    for i in range(views * faces.shape[0]):
+        mask = edge_mask[i]
+        if mask != 0:
+            view = i // faces.shape[0]
+            face = i - view * faces.shape[0]
+            base = view * (clip.shape[0] // views)
+            size = ti.Vector([width, height])
+            for e in range(3):
+                if mask & (1 << e):
+                    a = _point(clip, base + faces[face, e])
+                    b = _point(clip, base + faces[face, (e + 1) % 3])
+                    gradient = ti.Matrix([[0.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
+                    if _more_vertical(a, b):
+                        gradient = _edge_gradient(
+                            3 * face + e, a, b, view, size, near, image, pair_edge, output_adjoint, channels, 0
+                        )
+                    else:
+                        gradient = _edge_gradient(
+                            3 * face + e, a, b, view, size, near, image, pair_edge, output_adjoint, channels, 1
+                        )
+                    for k in ti.static(range(3)):
+                        start, end, column = 3 * i + e, 3 * i + (e + 1) % 3, first_component + k
+                        corner_adjoint[start, column] = corner_adjoint[start, column] + gradient[0, k]
+                        corner_adjoint[end, column] = corner_adjoint[end, column] + gradient[1, k]
+    for i in range(pair_edge.shape[0]):
+        line = i // width
+        col = i - line * width
+        view = line // height
+        row = line - view * height
+        base = view * (clip.shape[0] // views)
+        size = ti.Vector([width, height])
+        total = ti.Vector([0.0 for _ in ti.static(range(channels))])
+        for c in ti.static(range(channels)):
+            total[c] = output_adjoint[i, c]
+        for k in ti.static(range(4)):
+            first, other, exists = _pair(k, i, row, col, size)
+            if exists:
+                edge = _separating_edge(pair_edge, first, k % 2)
+                if edge != NO_EDGE:
+                    t = _crossing_fraction(edge, first - view * width * height, base, size, clip, faces, k % 2)
+                    received = _weight(t, k)
+                    given = _weight(t, (k + 2) % 4)
+                    for c in ti.static(range(channels)):
+                        total[c] += given * output_adjoint[other, c] - received * output_adjoint[i, c]
+        for c in ti.static(range(channels)):
+            image_adjoint[i, c] = image_adjoint[i, c] + total[c]  # one thread owns the row; `+=` would be atomic
+
+
+# The geometry of one pair.  `axis` 0: the pair (row, col), (row, col + 1) on the horizontal line of that row;
+# 1: the pair (row, col), (row + 1, col) on the vertical line of that column.  A point is (X, Y, W, depth).
+
+
+@ti.func
+def _point(clip: ti.template(), row):
+    return ti.Vector([clip[row, 0], clip[row, 1], clip[row, 2], clip[row, 3]])
+
+
+@ti.func
+def _pair(k: ti.template(), i, row, col, size):
+    """Pair k of pixel i (right, below, left, above): its first pixel, the other pixel, whether it exists."""
+    first, other, exists = i, i, False
+    if ti.static(k == 0):
+        other, exists = i + 1, col + 1 < size[0]
+    elif ti.static(k == 1):
+        other, exists = i + size[0], row + 1 < size[1]
+    elif ti.static(k == 2):
+        first, other, exists = i - 1, i - 1, col > 0
+    else:
+        first, other, exists = i - size[0], i - size[0], row > 0
+    return first, other, exists
+
+
+@ti.func
+def _separating_edge(pair_edge: ti.template(), pixel, axis: ti.template()):
+    """The better of the two claims on a pair, NO_EDGE if there is none."""
+    return min(pair_edge[pixel, 2 * axis], pair_edge[pixel, 2 * axis + 1])
+
+
+@ti.func
+def _weight(t, k: ti.template()):
+    """What a pixel receives from the other one in its pair k: it is first in pairs 0 and 1, second in 2 and 3."""
+    weight = t - 0.5
+    if ti.static(k < 2):
+        weight = 0.5 - t
+    return max(weight, 0.0)
+
+
+@ti.func
+def _center(index, axis: ti.template(), size):
+    """Screen coordinate (x on axis 0, y on axis 1) of the centre of a column or row."""
+    offset = (2 * index + 1 - size[axis]) / ti.cast(min(size[0], size[1]), float)
+    if ti.static(axis == 1):
+        offset = -offset
+    return offset
+
+
+@ti.func
+def _pixel_position(coordinate, axis: ti.template(), size):
+    """The inverse of `_center`: columns or rows from a screen coordinate; whole numbers are centres."""
+    offset = coordinate * min(size[0], size[1])
+    if ti.static(axis == 1):
+        offset = -offset
+    return 0.5 * (offset + size[axis] - 1)
+
+
+@ti.func
+def _homogeneous_line(a, b):
+    """L with L·(X, Y, W) = 0 on the plane through the camera, a and b."""
+    return ti.Vector([a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]])
+
+
+@ti.func
+def _side(line, point):
+    return line[0] * point[0] + line[1] * point[1] + line[2] * point[2]
+
+
+@ti.func
+def _more_vertical(a, b):
+    line = _homogeneous_line(a, b)
+    return ti.abs(line[0]) >= ti.abs(line[1])
+
+
+@ti.func
+def _is_silhouette(face, e, base, clip: ti.template(), faces: ti.template(), twins: ti.template()):
+    """True for boundaries and where both faces lie on the same side of the plane through the camera and the edge."""
+    silhouette = True
+    twin = twins[face, e]
+    if twin >= 0:
+        line = _homogeneous_line(_point(clip, base + faces[face, e]), _point(clip, base + faces[face, (e + 1) % 3]))
+        own = _side(line, _point(clip, base + faces[face, (e + 2) % 3]))
+        other = _side(line, _point(clip, base + faces[twin // 3, (twin + 2) % 3]))
+        silhouette = (own > 0.0) == (other > 0.0)
+    return silhouette
+
+
+@ti.func
+def _crossing(a, b, along, across, axis: ti.template()):
+    """Where edge ab meets the pixel line at `across`: position relative to `along` on that line as (numerator, W)."""
+    fa = a[1 - axis] - across * a[2]
+    fb = b[1 - axis] - across * b[2]
+    numerator = (a[axis] - along * a[2]) * fb - (b[axis] - along * b[2]) * fa
+    return ti.Vector([numerator, a[2] * fb - b[2] * fa, fb - fa, fa])
+
+
+@ti.func
+def _fraction(a, b, along, across, size, axis: ti.template()):
+    """t: the crossing's distance from the pair's first pixel, in pixels."""
+    crossing = _crossing(a, b, along, across, axis)
+    t = 0.5 * min(size[0], size[1]) * crossing[0] / crossing[1]
+    if ti.static(axis == 1):
+        t = -t
+    return t
+
+
+@ti.func
+def _crossing_fraction(edge, pixel, base, size, clip: ti.template(), faces: ti.template(), axis: ti.template()):
+    half_edge = edge & (BEHIND - 1)
+    face, e = half_edge // 3, half_edge % 3
+    a = _point(clip, base + faces[face, e])
+    b = _point(clip, base + faces[face, (e + 1) % 3])
+    row = pixel // size[0]
+    center = ti.Vector([_center(pixel - row * size[0], 0, size), _center(row, 1, size)])
+    return _fraction(a, b, center[axis], center[1 - axis], size, axis)
+
+
+@ti.func
+def _lines_crossed(a, b, near, size, axis: ti.template()):
+    """First and last pixel line that the part of edge ab beyond the near plane may cross; an empty range if none."""
+    first, last = 0, -1
+    if max(a[3], b[3]) >= near:
+        p, q = a, b
+        if a[3] < near:
+            p = a + (near - a[3]) / (b[3] - a[3]) * (b - a)
+        if b[3] < near:
+            q = b + (near - b[3]) / (a[3] - b[3]) * (a - b)
+        u = _pixel_position(p[1 - axis] / p[2], 1 - axis, size)
+        v = _pixel_position(q[1 - axis] / q[2], 1 - axis, size)
+        slack = 0.01  # rounding; whether a line is crossed is decided exactly afterwards
+        first = ti.cast(ti.ceil(max(min(u, v) - slack, 0.0)), ti.i32)
+        last = ti.cast(ti.floor(min(max(u, v) + slack, size[1 - axis] - 1.0)), ti.i32)
+    return first, last
+
+
+@ti.func
+def _crossed_pair(a, b, index, near, size, axis: ti.template()):
+    """Index along line `index` of the first pixel of the pair that edge ab crosses, or -1; the crossing's depth."""
+    pair, depth = -1, 0.0
+    crossing = _crossing(a, b, 0.0, _center(index, 1 - axis, size), axis)
+    fa, fb = crossing[3], crossing[2] + crossing[3]
+    if (fa < 0.0) != (fb < 0.0):
+        depth = (a[3] * fb - b[3] * fa) / crossing[2]
+        if depth >= near:
+            position = _pixel_position(crossing[0] / crossing[1], axis, size)
+            if position >= 0.0 and position < size[axis] - 1:
+                pair = ti.cast(position, ti.i32)
+    return pair, depth
+
+
+@ti.func
+def _pixel_index(view, along, line, size, axis: ti.template()):
+    index = line * size[0] + along
+    if ti.static(axis == 1):
+        index = along * size[0] + line
+    return view * size[0] * size[1] + index
+
+
+@ti.func
+def _claim_pairs(
+    face,
+    e,
+    a,
+    b,
+    inner,
+    view,
+    base,
+    size,
+    near,
+    clip: ti.template(),
+    faces: ti.template(),
+    twins: ti.template(),
+    face_id: ti.template(),
+    depth: ti.template(),
+    pair_edge: ti.template(),
+    axis: ti.template(),
+):
+    """Enters edge e in every pair that it separates and in which its surface is what the inner pixel shows."""
+    line = _homogeneous_line(a, b)
+    inner_side = _side(line, inner)
+    # Inside is towards larger columns or rows if the line's value grows that way.
+    inner_is_second = (line[axis] > 0.0) == (inner_side > 0.0)
+    if ti.static(axis == 1):
+        inner_is_second = not inner_is_second
+    first_line, last_line = _lines_crossed(a, b, near, size, axis)
+    for index in range(first_line, last_line + 1):
+        along, crossing_depth = _crossed_pair(a, b, index, near, size, axis)
+        if along >= 0:
+            pixel = _pixel_index(view, along, index, size, axis)
+            inside, outside = pixel, _pixel_index(view, along + 1, index, size, axis)
+            second = 0
+            if inner_is_second:
+                inside, outside, second = outside, inside, 1
+            shown = face_id[inside]
+            if shown >= 0 and shown != face_id[outside]:
+                across = _center(index, 1 - axis, size)
+                if _reaches(
+                    face, e, shown, _center(along + second, axis, size), across, base, clip, faces, twins, axis
+                ):
+                    claim = 3 * face + e
+                    if depth[outside] < crossing_depth:
+                        claim += BEHIND
+                    pair_edge[pixel, 2 * axis + second] = claim
+
+
+@ti.func
+def _reaches(
+    face,
+    e,
+    target,
+    along,
+    across,
+    base,
+    clip: ti.template(),
+    faces: ti.template(),
+    twins: ti.template(),
+    axis: ti.template(),
+):
+    """Whether the surface leads from edge e of a face to the point (along, across) on the face `target`.
+
+    Follows the pixel line from face to face, and stops where the surface ends or folds back.
+    """
+    current, corner = face, e
+    a = _point(clip, base + faces[current, corner])
+    b = _point(clip, base + faces[current, (corner + 1) % 3])
+    crossing = _crossing(a, b, along, across, axis)
+    distance = crossing[0] / crossing[1]
+    walking = 1
+    for _ in range(WALK_STEPS):
+        if walking == 1 and current != target:
+            c = _point(clip, base + faces[current, (corner + 2) % 3])
+            fa = a[1 - axis] - across * a[2]
+            fc = c[1 - axis] - across * c[2]
+            if (fa < 0.0) == (fc < 0.0):
+                corner, a = (corner + 1) % 3, c
+            else:
+                corner, b = (corner + 2) % 3, c
+            crossing = _crossing(a, b, along, across, axis)
+            new = crossing[0] / crossing[1]
+            twin = twins[current, corner]
+            # The surface ends, leaves through the camera's plane, is past the point, or folds back.
+            if twin < 0 or crossing[1] * crossing[2] <= 0.0 or new * distance <= 0.0 or ti.abs(new) > ti.abs(distance):
+                walking = 0
+            else:
+                distance = new
+                current, corner = twin // 3, twin % 3
+                a = _point(clip, base + faces[current, corner])
+                b = _point(clip, base + faces[current, (corner + 1) % 3])
+    return current == target
+
+
+@ti.func
+def _edge_gradient(
+    half_edge,
+    a,
+    b,
+    view,
+    size,
+    near,
+    image: ti.template(),
+    pair_edge: ti.template(),
+    output_adjoint: ti.template(),
+    channels: ti.template(),
+    axis: ti.template(),
+):
+    """Adjoints of (X, Y, W) of both end points, summed over the pairs that the edge separates, in the lines' order."""
+    gradient = ti.Matrix([[0.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
+    first_line, last_line = _lines_crossed(a, b, near, size, axis)
+    for index in range(first_line, last_line + 1):
+        along, _ = _crossed_pair(a, b, index, near, size, axis)
+        if along >= 0:
+            p = _pixel_index(view, along, index, size, axis)
+            if _separating_edge(pair_edge, p, axis) & (BEHIND - 1) == half_edge:
+                q = _pixel_index(view, along + 1, index, size, axis)
+                x, y = _center(along, axis, size), _center(index, 1 - axis, size)
+                receiver = p
+                if _fraction(a, b, x, y, size, axis) > 0.5:
+                    receiver = q
+                t_adjoint = 0.0
+                for c in ti.static(range(channels)):
+                    t_adjoint += output_adjoint[receiver, c] * (image[p, c] - image[q, c])
+                gradient += t_adjoint * _fraction_gradient(a, b, x, y, size, axis)
+    return gradient
+
+
+@ti.func
+def _fraction_gradient(a, b, along, across, size, axis: ti.template()):
+    """dt/d(X, Y, W) of a and of b, for the t of `_fraction`."""
+    crossing = _crossing(a, b, along, across, axis)
+    fa, fb = crossing[3], crossing[2] + crossing[3]
+    distance = crossing[0] / crossing[1]
+    scale = 0.5 * min(size[0], size[1]) / crossing[1]
+    if ti.static(axis == 1):
+        scale = -scale
+    # With P = A - along W and f = F - across W: distance = (Pa fb - Pb fa) / (Wa fb - Wb fa).
+    to_a = scale * (distance * b[2] - (b[axis] - along * b[2]))
+    to_b = scale * ((a[axis] - along * a[2]) - distance * a[2])
+    gradient = ti.Matrix([[0.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
+    gradient[0, axis], gradient[1, axis] = scale * fb, -scale * fa
+    gradient[0, 1 - axis], gradient[1, 1 - axis] = to_a, to_b
+    gradient[0, 2] = -scale * fb * (distance + along) - across * to_a
+    gradient[1, 2] = scale * fa * (distance + along) - across * to_b
+    return gradient

@@ -1,0 +1,196 @@
+"""Antialiasing against its oracle, closed forms and supersampled images; its adjoint against central differences."""
+
+import numpy as np
+import pytest
+import taichi as ti
+import trimesh
+from oracles import antialias as oracle
+from oracles.differences import relative_errors
+
+from taichi_dr.fields import array_from, make_array
+from taichi_dr.kernels.antialias import NO_EDGE, antialias, antialias_adjoint, build_twins
+from taichi_dr.runtime import ShapeError
+
+NEAR, FAR = 1.0, 100.0
+
+
+def rotation(rng):
+    q, _ = np.linalg.qr(rng.normal(size=(3, 3)))
+    return q * np.sign(np.linalg.det(q))
+
+
+def project(points, focal=2.0):
+    """Perspective clip coordinates of points in camera space."""
+    depth = -points[:, 2]
+    return np.stack([focal * points[:, 0], focal * points[:, 1], depth, depth], axis=1)
+
+
+class Picture:
+    """A rasterized view and the antialiasing of it; arrays in, arrays out."""
+
+    def __init__(self, clip, faces, width, height, colors=None, background=0.0, seed=0):
+        rng = np.random.default_rng(seed)
+        self.clip, self.faces, self.width, self.height = clip, np.asarray(faces), width, height
+        self.colors = rng.random((len(clip), 4)) if colors is None else colors
+        self.background = background
+        self.face_id, self.depth, self.bary = oracle.rasterize(clip, self.faces, width, height, NEAR, FAR)
+        self.image = oracle.shade(self.face_id, self.bary, self.faces, self.colors, background)
+        self.views = 1
+
+    def run(self, clip=None, image=None):
+        image = self.image if image is None else image
+        self.clip_array, self.image_array = array_from(self.clip if clip is None else clip), array_from(image)
+        self.face_array = array_from(self.faces, ti.i32)
+        self.pair_edge = make_array((len(image), 4), ti.i32)
+        self.edge_mask = make_array((self.views * len(self.faces),), ti.i32)
+        output = make_array(image.shape)
+        twins = array_from(build_twins(self.faces), ti.i32)
+        ids, depth = array_from(self.face_id, ti.i32), array_from(self.depth)
+        inputs = (self.clip_array, self.face_array, twins, ids, depth, self.image_array)
+        sizes = (self.views, self.width, self.height, NEAR)
+        antialias(*inputs, self.pair_edge, self.edge_mask, output, *sizes, image.shape[1])
+        return output.to_numpy()
+
+    def adjoints(self, output_adjoint):
+        """Of the last run: image (H*W, C) and clip (N, 4)."""
+        image_adjoint, corners = make_array(self.image.shape), make_array((self.views * len(self.faces) * 3, 4))
+        inputs = (self.clip_array, self.face_array, self.image_array, self.pair_edge, self.edge_mask)
+        sizes = (self.views, self.width, self.height, NEAR)
+        outputs = (array_from(output_adjoint), image_adjoint, corners)
+        antialias_adjoint(*inputs, *outputs, *sizes, 1, self.image.shape[1])
+        clip_adjoint = np.zeros_like(self.clip)
+        vertices = len(self.clip) // self.views
+        rows = np.arange(self.views)[:, None] * vertices + self.faces.reshape(1, -1)
+        np.add.at(clip_adjoint[:, :3], rows.ravel(), corners.to_numpy()[:, 1:])
+        return image_adjoint.to_numpy(), clip_adjoint
+
+
+def posed(vertices, seed, offset=(0.1, 0.2, -4.0)):
+    return project(vertices @ rotation(np.random.default_rng(seed)).T + offset)
+
+
+def sphere(level):
+    mesh = trimesh.creation.icosphere(subdivisions=level)
+    return np.array(mesh.vertices), np.array(mesh.faces)
+
+
+BOX = np.array([[x, y, z] for x in (-0.7, 0.7) for y in (-0.7, 0.7) for z in (-0.7, 0.7)])
+BOX_FACES = np.array(
+    [[0, 1, 3], [0, 3, 2], [4, 7, 5], [4, 6, 7], [0, 5, 1], [0, 4, 5], [2, 3, 7], [2, 7, 6], [0, 2, 6], [0, 6, 4]]
+    + [[1, 5, 7], [1, 7, 3]]
+)
+
+
+def two_boxes(seed):
+    near, far = posed(BOX * 0.5, seed, (0.3, 0.1, -3.0)), posed(BOX, seed + 1, (0.0, 0.0, -5.0))
+    return np.concatenate([near, far]), np.concatenate([BOX_FACES, BOX_FACES + 8])
+
+
+def triangle_behind_the_camera():
+    points = np.array([[-0.92, -0.83, -3.0], [0.81, -0.52, -2.0], [0.3, 2.0, 1.5]])
+    return project(points), np.array([[0, 1, 2]])
+
+
+SCENES = {
+    "box": lambda: (posed(BOX, 0), BOX_FACES),
+    "box, another pose": lambda: (posed(BOX, 5), BOX_FACES),
+    "coarse sphere": lambda: (posed(sphere(1)[0], 1), sphere(1)[1]),
+    "sphere, faces smaller than pixels": lambda: (posed(sphere(3)[0], 2), sphere(3)[1]),
+    "two boxes, one before the other": lambda: two_boxes(3),
+    "partly off screen": lambda: (posed(BOX, 4, (1.5, 0.9, -3.0)), BOX_FACES),
+    "one face": lambda: (posed(BOX, 6), BOX_FACES[:1]),
+    "reaches behind the camera": triangle_behind_the_camera,
+    "behind the camera": lambda: (posed(BOX, 6, (0.0, 0.0, 4.0)), BOX_FACES),
+}
+
+
+@pytest.mark.parametrize("name", SCENES)
+def test_forward_matches_the_oracle(cpu64, name):
+    picture = Picture(*SCENES[name](), 27, 20)
+    output = picture.run()
+    expected = oracle.antialias(picture.clip, picture.faces, picture.face_id, picture.image, 27, 20, NEAR)
+    np.testing.assert_allclose(output, expected, atol=1e-12)
+    assert (name == "behind the camera") == (np.abs(output - picture.image).max() == 0)
+
+
+@pytest.mark.parametrize("name", SCENES)
+def test_adjoint_matches_central_differences(cpu64, name):
+    picture = Picture(*SCENES[name](), 27, 20)
+    weights = np.random.default_rng(7).normal(size=picture.image.shape)
+    picture.run()
+    image_adjoint, clip_adjoint = picture.adjoints(weights)
+    errors = relative_errors(
+        lambda inputs: (picture.run(**inputs) * weights).sum(),
+        {"clip": picture.clip, "image": picture.image},
+        {"clip": clip_adjoint, "image": image_adjoint},
+        ["clip", "image"],
+    )
+    assert max(errors.values()) < 1e-6, errors
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+@pytest.mark.parametrize("shift", np.linspace(-0.95, 0.95, 9))
+def test_an_edge_along_the_grid_gives_the_covered_area(cpu64, axis, shift):
+    size = 8
+    pixel = 2.0 / size
+    corners = np.array([[-3.0, -3.0], [shift * pixel, -3.0], [shift * pixel, 3.0], [-3.0, 3.0]])[:, :: (1 - 2 * axis)]
+    clip = np.concatenate([2.0 * corners, np.full((4, 2), 2.0)], axis=1)
+    picture = Picture(clip, [[0, 1, 2], [0, 2, 3]], size, size, colors=np.ones((4, 1)))
+    output = picture.run().reshape(size, size)
+    lines = output if axis == 0 else output[::-1].T
+    covered = np.clip(shift + 0.5 * size - np.arange(size), 0, 1)
+    np.testing.assert_allclose(lines, np.broadcast_to(covered, lines.shape), atol=1e-12)
+
+
+def test_edges_inside_a_surface_stay_hard(cpu64):
+    square = np.array([[-3.0, -3.0, -2.0], [3.0, -3.0, -2.0], [3.0, 3.0, -2.0], [-3.0, 3.0, -2.0]])
+    picture = Picture(project(square), [[0, 1, 2], [0, 2, 3]], 8, 8)
+    np.testing.assert_array_equal(picture.run(), picture.image)
+    assert (picture.pair_edge.to_numpy() == NO_EDGE).all()
+
+
+@pytest.mark.parametrize("name", ["box", "sphere, faces smaller than pixels", "two boxes, one before the other"])
+def test_float32_backends_agree_with_float64(any32, name):
+    picture = Picture(*SCENES[name](), 27, 20)
+    weights = np.random.default_rng(7).normal(size=picture.image.shape)
+    expected = oracle.antialias(picture.clip, picture.faces, picture.face_id, picture.image, 27, 20, NEAR)
+    np.testing.assert_allclose(picture.run(), expected, atol=1e-4)
+    _, clip_adjoint = picture.adjoints(weights)
+    direction = np.random.default_rng(8).normal(size=clip_adjoint.shape)
+    step = 1e-6
+    ends = [
+        oracle.antialias(picture.clip + s * direction, picture.faces, picture.face_id, picture.image, 27, 20, NEAR)
+        for s in (step, -step)
+    ]
+    measured = ((ends[0] - ends[1]) * weights).sum() / (2 * step)
+    assert abs((clip_adjoint * direction).sum() - measured) < 1e-3 * abs(clip_adjoint * direction).sum()
+
+
+def test_a_batch_is_its_views(cpu32):
+    pictures = [Picture(posed(BOX, seed), BOX_FACES, 16, 12, seed=seed) for seed in range(3)]
+    single = [(p.run(), *p.adjoints(p.image)) for p in pictures]
+    batch = Picture(pictures[0].clip, BOX_FACES, 16, 12)
+    batch.views = 3
+    for name in ("clip", "face_id", "depth", "image"):
+        setattr(batch, name, np.concatenate([getattr(p, name) for p in pictures]))
+    together = (batch.run(), *batch.adjoints(batch.image))
+    for k in range(3):
+        np.testing.assert_array_equal(together[k], np.concatenate([one[k] for one in single]))
+
+
+def test_runs_repeat_to_the_bit(cpu32):
+    picture = Picture(*SCENES["sphere, faces smaller than pixels"](), 27, 20)
+    first = picture.run(), *picture.adjoints(picture.image)
+    second = picture.run(), *picture.adjoints(picture.image)
+    for one, other in zip(first, second, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_twins_of_boundaries_and_of_edges_with_three_faces(cpu64):
+    assert build_twins([[0, 1, 2], [2, 1, 3]]).tolist() == [[-1, 3, -1], [1, -1, -1]]
+    assert (build_twins([[0, 1, 2], [0, 1, 3], [1, 0, 4]]) == -1).all()
+    closed = build_twins(BOX_FACES)
+    assert (closed >= 0).all()
+    assert (closed.ravel()[closed.ravel()] == np.arange(closed.size)).all()
+    with pytest.raises(ShapeError, match="expected shape"):
+        build_twins([0, 1, 2])
