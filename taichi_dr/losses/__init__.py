@@ -4,8 +4,23 @@ Several losses, and several uses of one, may add to the same field within one ta
 be overwritten before the tape closes (Taichi's rule for everything on a tape).
 """
 
+from taichi_dr.losses.chamfer import chamfer, sample_surface
 from taichi_dr.losses.image import huber, l1, mse
+from taichi_dr.losses.laplacian import laplacian
+from taichi_dr.losses.mesh import edge_length, flatten, normal_consistency
 from taichi_dr.losses.silhouette import iou
 from taichi_dr.losses.ssim import ssim
 
-__all__ = ["huber", "iou", "l1", "mse", "ssim"]
+__all__ = [
+    "chamfer",
+    "edge_length",
+    "flatten",
+    "huber",
+    "iou",
+    "l1",
+    "laplacian",
+    "mse",
+    "normal_consistency",
+    "sample_surface",
+    "ssim",
+]

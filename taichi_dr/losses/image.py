@@ -29,7 +29,7 @@ def mse(prediction, target, loss, weight=1.0):
         prediction: field with a gradient, such as ``frame.color`` (V, H, W) of 3-vectors; any shape will do.
         target: field or NumPy array of the same shape (components last).  A field with a gradient gets one too.  An
             array is read when the loss is called and again in the backward pass: leave it as it is until the tape
-            closes.  On a GPU it is sent there both times: for more than a few calls use ``constant(array)``.
+            closes.  On a GPU it is sent there both times: for more than a few calls put it in a field.
         loss: 0-D field with a gradient.
         weight: number.
 

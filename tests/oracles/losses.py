@@ -27,3 +27,71 @@ def ssim(x, y):
     options = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "data_range": 1.0}
     axis = -1 if x.ndim == 4 else None
     return 1 - np.mean([structural_similarity(a, b, channel_axis=axis, **options) for a, b in zip(x, y, strict=True)])
+
+
+def edge_table(faces):
+    """For each edge, once: its vertices and the vertices opposite (one per face)."""
+    table = {}
+    for face in faces:
+        for k in range(3):
+            edge = tuple(sorted((face[k], face[(k + 1) % 3])))
+            table.setdefault(edge, []).append(face[(k + 2) % 3])
+    return table
+
+
+def edge_length(vertices, faces, target=None):
+    lengths = [np.linalg.norm(v[b] - v[a]) for v in vertices for a, b in edge_table(faces)]
+    return np.mean(np.square(lengths)) if target is None else np.mean((np.array(lengths) - target) ** 2)
+
+
+def _dihedral_cosines(v, faces):
+    """cos theta as SoftRas computes it: between the parts of both faces perpendicular to their edge."""
+    for (a, b), opposite in edge_table(faces).items():
+        if len(opposite) == 2:
+            edge = (v[b] - v[a]) / np.linalg.norm(v[b] - v[a])
+            p, q = (v[c] - v[a] - edge * edge.dot(v[c] - v[a]) for c in opposite)
+            yield p.dot(q) / (np.linalg.norm(p) * np.linalg.norm(q))
+
+
+def flatten(vertices, faces):
+    return np.mean([sum((c + 1) ** 2 for c in _dihedral_cosines(v, faces)) for v in vertices])
+
+
+def normal_consistency(vertices, faces):
+    terms = []
+    for v in vertices:
+        sides = {}
+        for f in faces:
+            n = np.cross(v[f[1]] - v[f[0]], v[f[2]] - v[f[0]])
+            for k in range(3):
+                sides.setdefault(tuple(sorted((f[k], f[(k + 1) % 3]))), []).append(n / np.linalg.norm(n))
+        terms += [1 - n[0].dot(n[1]) for n in sides.values() if len(n) == 2]
+    return np.mean(terms)
+
+
+def laplacian_matrix(v, faces, kind="uniform"):
+    """L (N, N) with L v = weighted mean of the neighbours - v."""
+    weights = np.zeros((len(v), len(v)))
+    for (a, b), opposite in edge_table(faces).items():
+        total = 1.0
+        if kind == "cotangent":
+            angles = [_angle(v[a] - v[c], v[b] - v[c]) for c in opposite]
+            total = max(0.0, sum(np.cos(t) / np.sin(t) for t in angles) / 2)
+        weights[a, b] = weights[b, a] = total
+    return weights / weights.sum(axis=1, keepdims=True) - np.eye(len(v))
+
+
+def _angle(u, w):
+    return np.arccos(u.dot(w) / (np.linalg.norm(u) * np.linalg.norm(w)))
+
+
+def laplacian(vertices, faces, kind="uniform", weights_at=None):
+    """With ``weights_at``, the weights are those of other vertices."""
+    at = vertices if weights_at is None else weights_at
+    return np.mean([((laplacian_matrix(w, faces, kind) @ v) ** 2).sum() for v, w in zip(vertices, at, strict=True)])
+
+
+def chamfer(x, y):
+    """Of one pair of point sets (P, 3), (Q, 3)."""
+    squared = ((x[:, None] - y[None]) ** 2).sum(axis=-1)
+    return squared.min(axis=1).mean() + squared.min(axis=0).mean()

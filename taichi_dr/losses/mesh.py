@@ -1,0 +1,235 @@
+"""Regularisers of a mesh's shape, edge by edge: flatness, normal consistency and edge lengths.
+
+Each is a sum over *stencils*, the few vertices that a term looks at (two for an edge's length, four for the angle
+across an edge).  The adjoint writes one gradient per stencil and corner; every vertex then gathers its own, so the
+result does not depend on the order of the threads.
+"""
+
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import taichi as ti
+
+from taichi_dr.fields import array_from
+from taichi_dr.losses.inputs import add_sum, check_field, check_loss, push_gradient, rows, scratch
+from taichi_dr.runtime import InputError, runtime_token
+from taichi_dr.tape import tape_operation
+
+SQUARED_LENGTH, LENGTH_TO_TARGET, BEND, SQUARED_BEND = range(4)
+DEGENERATE = 1e-10  # squared sine of an angle below which a face has no normal
+
+
+def edge_length(mesh, loss, weight=1.0, target=None):
+    """Adds ``weight * mean(|e|^2)`` over edges and meshes to ``loss``; ``mean((|e| - target)^2)`` with a ``target``.
+
+    ``mesh`` is a ``Mesh``; lengths are in world units.  An edge of length 0 has no direction and gets no gradient.
+
+    Raises:
+        InputError: ``target`` is negative.
+    """
+    if target is not None and not target >= 0:
+        raise InputError(f"target: expected a length of at least 0, got {target}")
+    kind = SQUARED_LENGTH if target is None else LENGTH_TO_TARGET
+    stencils = _stencils(mesh.topology, "edges")
+    _start(mesh, loss, weight / max(stencils.count, 1), stencils, 0.0 if target is None else target, kind)
+
+
+def normal_consistency(mesh, loss, weight=1.0):
+    """Adds ``weight * mean(1 - cos(n_1, n_2))`` to ``loss``, over meshes and edges with two faces of normals n_1, n_2.
+
+    Faces are taken to be wound consistently.  Edges at a face without area are left out (they count as 0).
+    """
+    stencils = _stencils(mesh.topology, "bends")
+    _start(mesh, loss, weight / max(stencils.count, 1), stencils, 0.0, BEND)
+
+
+def flatten(mesh, loss, weight=1.0):
+    """Adds ``weight * sum_edges (cos theta + 1)^2``, averaged over meshes, to ``loss`` (Liu et al., SoftRas).
+
+    theta is the dihedral angle between the two faces of an edge, pi where the surface is flat:
+    ``cos theta = -cos(n_1, n_2)``.  Edges as for ``normal_consistency``; a sum, so it grows with the mesh.
+    """
+    _start(mesh, loss, weight, _stencils(mesh.topology, "bends"), 0.0, SQUARED_BEND)
+
+
+def _start(mesh, loss, weight, stencils, target, kind):
+    check_loss(loss)
+    check_field("mesh.vertices", mesh.vertices, (None, mesh.topology.rows, 3))
+    if stencils.count:
+        _operation(mesh.vertices, loss, weight / mesh.vertices.shape[0], stencils, target, kind)
+
+
+def _forward(vertices, loss, weight, stencils, target, kind):
+    partial = scratch("stencil partial", (min(1024, -(-stencils.count * vertices.shape[0] // 64)),))
+    _sum_stencils(
+        rows("vertices", vertices, 3), stencils.rows, partial, *vertices.shape, stencils.count, target, DEGENERATE, kind
+    )
+    add_sum(partial, loss, weight, 0.0)
+
+
+def _adjoint(vertices, loss, weight, stencils, target, kind):
+    batch, count = vertices.shape
+    corners = scratch("stencil corners", (batch * stencils.count * stencils.size, 3))
+    gradient = scratch("vertex gradient", (batch * count, 3))
+    _stencil_adjoint(
+        rows("vertices", vertices, 3), stencils.rows, corners, batch, count, stencils.count, target, DEGENERATE, kind
+    )
+    _gather(corners, stencils.start, stencils.corners, gradient, stencils.count * stencils.size)
+    push_gradient(gradient, vertices, loss, weight)
+
+
+_operation = tape_operation(_forward, _adjoint)
+
+
+class _Stencils:
+    """Vertices (count, size) of the stencils, and for each vertex the corners ``stencil * size + k`` it is at."""
+
+    def __init__(self, stencils, vertex_count):
+        self.count, self.size = stencils.shape
+        self.token = runtime_token()
+        if self.count:
+            owner = stencils.reshape(-1)
+            start = np.concatenate([[0], np.cumsum(np.bincount(owner, minlength=vertex_count))])
+            self.rows, self.start = array_from(stencils, ti.i32), array_from(start, ti.i32)
+            self.corners = array_from(np.argsort(owner, kind="stable"), ti.i32)
+
+
+_known = WeakKeyDictionary()
+
+
+def _stencils(topology, kind):
+    """The stencils of a topology: ``"edges"`` (a, b) or ``"bends"`` (a, b, c, d), made once per runtime."""
+    known = _known.setdefault(topology, {})
+    if kind not in known or known[kind].token is not runtime_token():
+        stencils = topology.edges
+        if kind == "bends":
+            inner = topology.edge_face_counts == 2
+            stencils = np.concatenate([topology.edges[inner], topology.edge_opposites[inner]], axis=1)
+        known[kind] = _Stencils(stencils, topology.rows)
+    return known[kind]
+
+
+@ti.kernel
+def _sum_stencils(
+    vertices: ti.types.ndarray(ndim=2),
+    stencils: ti.types.ndarray(ndim=2),
+    partial: ti.types.ndarray(ndim=1),
+    batch: int,
+    vertex_count: int,
+    count: int,
+    target: float,
+    degenerate: float,
+    kind: ti.template(),
+):
+    """``partial[chunk]``: the sum of the terms of a run of stencils, those of all meshes in a row."""
+    chunks = partial.shape[0]
+    length = (batch * count + chunks - 1) // chunks
+    for chunk in range(chunks):
+        total = 0.0
+        for i in range(chunk * length, ti.min(chunk * length + length, batch * count)):
+            b = i // count
+            s = i - b * count
+            p0 = _position(vertices, b * vertex_count + stencils[s, 0])
+            p1 = _position(vertices, b * vertex_count + stencils[s, 1])
+            if ti.static(kind == SQUARED_LENGTH):
+                total += (p1 - p0).dot(p1 - p0)
+            elif ti.static(kind == LENGTH_TO_TARGET):
+                excess = ti.sqrt((p1 - p0).dot(p1 - p0)) - target
+                total += excess * excess
+            else:
+                p2 = _position(vertices, b * vertex_count + stencils[s, 2])
+                p3 = _position(vertices, b * vertex_count + stencils[s, 3])
+                bend = 1.0 - _normals(p1 - p0, p2 - p0, p3 - p0, degenerate)[0]
+                if ti.static(kind == BEND):
+                    total += bend
+                else:
+                    total += bend * bend
+        partial[chunk] = total
+
+
+@ti.kernel
+def _stencil_adjoint(
+    vertices: ti.types.ndarray(ndim=2),
+    stencils: ti.types.ndarray(ndim=2),
+    corners: ti.types.ndarray(ndim=2),
+    batch: int,
+    vertex_count: int,
+    count: int,
+    target: float,
+    degenerate: float,
+    kind: ti.template(),
+):
+    """``corners[(mesh, stencil, k)]``: the derivative of a stencil's term by its k-th vertex."""
+    for i in range(batch * count):
+        b = i // count
+        s = i - b * count
+        p0 = _position(vertices, b * vertex_count + stencils[s, 0])
+        p1 = _position(vertices, b * vertex_count + stencils[s, 1])
+        a = p1 - p0
+        if ti.static(kind == SQUARED_LENGTH):
+            _write(corners, 2 * i, -2.0 * a)
+            _write(corners, 2 * i + 1, 2.0 * a)
+        elif ti.static(kind == LENGTH_TO_TARGET):
+            length = ti.sqrt(a.dot(a))
+            slope = 0.0
+            if length > 0.0:
+                slope = 2.0 * (length - target) / length
+            _write(corners, 2 * i, -slope * a)
+            _write(corners, 2 * i + 1, slope * a)
+        else:
+            c = _position(vertices, b * vertex_count + stencils[s, 2]) - p0
+            d = _position(vertices, b * vertex_count + stencils[s, 3]) - p0
+            cosine, s1, s2 = _normals(a, c, d, degenerate)
+            n1, n2 = a.cross(c), d.cross(a)
+            slope = -1.0
+            if ti.static(kind == SQUARED_BEND):
+                slope = -2.0 * (1.0 - cosine)
+            g1 = slope * (n2 * (s1 * s2) - n1 * (cosine * s1 * s1))
+            g2 = slope * (n1 * (s1 * s2) - n2 * (cosine * s2 * s2))
+            of_a, of_c, of_d = c.cross(g1) + g2.cross(d), g1.cross(a), a.cross(g2)
+            _write(corners, 4 * i, -of_a - of_c - of_d)
+            _write(corners, 4 * i + 1, of_a)
+            _write(corners, 4 * i + 2, of_c)
+            _write(corners, 4 * i + 3, of_d)
+
+
+@ti.func
+def _normals(a, c, d, degenerate):
+    """The cosine between the normals a x c and d x a, and their inverse lengths; (1, 0, 0) if there is none."""
+    n1, n2 = a.cross(c), d.cross(a)
+    q1, q2 = n1.dot(n1), n2.dot(n2)
+    result = ti.Vector([1.0, 0.0, 0.0])
+    if q1 > degenerate * a.dot(a) * c.dot(c) and q2 > degenerate * a.dot(a) * d.dot(d):
+        s1, s2 = 1.0 / ti.sqrt(q1), 1.0 / ti.sqrt(q2)
+        result = ti.Vector([n1.dot(n2) * s1 * s2, s1, s2])
+    return result
+
+
+@ti.kernel
+def _gather(
+    corners: ti.types.ndarray(ndim=2),
+    start: ti.types.ndarray(ndim=1),
+    entries: ti.types.ndarray(ndim=1),
+    gradient: ti.types.ndarray(ndim=2),
+    corners_per_mesh: int,
+):
+    """``gradient[(mesh, vertex)]``: the sum of the vertex's corners, in a fixed order."""
+    vertex_count = start.shape[0] - 1
+    for i in range(gradient.shape[0]):
+        b = i // vertex_count
+        v = i - b * vertex_count
+        total = ti.Vector([0.0, 0.0, 0.0])
+        for j in range(start[v], start[v + 1]):
+            total += _position(corners, b * corners_per_mesh + entries[j])
+        _write(gradient, i, total)
+
+
+@ti.func
+def _position(rows: ti.template(), i):
+    return ti.Vector([rows[i, 0], rows[i, 1], rows[i, 2]])
+
+
+@ti.func
+def _write(rows: ti.template(), i, value):
+    for k in ti.static(range(3)):
+        rows[i, k] = value[k]
