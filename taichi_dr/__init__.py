@@ -1,5 +1,83 @@
-"""Differentiable rendering as Taichi kernels: rasterization, soft rasterization, and the scene, losses and optimisers around them."""
+"""Differentiable rendering as Taichi kernels: rasterizers, and the scene, losses and optimisers around them.
 
-from taichi_dr.runtime import available_backends, backend, init
+>>> import taichi_dr as dr
+>>> dr.init("cpu")
+'cpu'
+>>> mesh = dr.shapes.icosphere(3)
+>>> camera = dr.Camera.orbit(azimuth_deg=[0, 90], elevation_deg=20, distance=2.7, fov_y_deg=60)
+>>> frame = dr.SoftRasterizer(size=(64, 64)).render(mesh, camera)
+>>> frame.color.shape
+(2, 64, 64)
+"""
 
-__all__ = ["available_backends", "backend", "init"]
+from taichi_dr import losses, schedules
+from taichi_dr.gradcheck import check_gradients
+from taichi_dr.io.images import load_image, save_animation, save_image
+from taichi_dr.io.meshes import load_mesh, save_mesh
+from taichi_dr.io.posed_images import PosedImages, load_posed_images, save_posed_images
+from taichi_dr.optim import SGD, Adam, UniformAdam
+from taichi_dr.render.frame import Frame
+from taichi_dr.render.rasterizer import Rasterizer
+from taichi_dr.render.soft import SoftRasterizer
+from taichi_dr.runtime import (
+    BackendError,
+    CameraError,
+    DataSetError,
+    Error,
+    FileError,
+    GeometryError,
+    GradientError,
+    InputError,
+    RuntimeStateError,
+    ShapeError,
+    available_backends,
+    backend,
+    init,
+)
+from taichi_dr.scene import shapes
+from taichi_dr.scene.camera import Camera
+from taichi_dr.scene.light import DirectionalLight, Lights, PointLight
+from taichi_dr.scene.material import Material
+from taichi_dr.scene.mesh import Mesh
+from taichi_dr.version import __version__
+
+__all__ = [
+    "SGD",
+    "Adam",
+    "BackendError",
+    "Camera",
+    "CameraError",
+    "DataSetError",
+    "DirectionalLight",
+    "Error",
+    "FileError",
+    "Frame",
+    "GeometryError",
+    "GradientError",
+    "InputError",
+    "Lights",
+    "Material",
+    "Mesh",
+    "PointLight",
+    "PosedImages",
+    "Rasterizer",
+    "RuntimeStateError",
+    "ShapeError",
+    "SoftRasterizer",
+    "UniformAdam",
+    "__version__",
+    "available_backends",
+    "backend",
+    "check_gradients",
+    "init",
+    "load_image",
+    "load_mesh",
+    "load_posed_images",
+    "losses",
+    "save_animation",
+    "save_image",
+    "save_mesh",
+    "save_posed_images",
+    "schedules",
+    "shapes",
+]

@@ -1,3 +1,3 @@
 """The version of the package, where both setup.cfg and the program can read it."""
 
-VERSION = "0.1.0"
+__version__ = "0.1.0"

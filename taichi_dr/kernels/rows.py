@@ -15,3 +15,43 @@ def repeat_views(
         v = i // rows
         for c in range(out.shape[1]):
             out[i, c] = values[view_mesh[v] * rows + i - v * rows, c]
+
+
+PER_MESH, PER_VIEW, SHARED = range(3)
+"""Whose rows an array holds: each mesh's, each view's, or the same for all."""
+
+
+@ti.kernel
+def spread_to_corners(
+    values: ti.types.ndarray(ndim=2),
+    index: ti.types.ndarray(ndim=2),
+    view_mesh: ti.types.ndarray(ndim=1),
+    rows: ti.i32,
+    owner: ti.template(),
+    out: ti.types.ndarray(ndim=2),
+    first: ti.i32,
+):
+    """``out[3 (v F + f) + k, first + c] = values[base + index[f, k], c]``, base being v's first row by ``owner``.
+
+    ``values`` holds ``rows`` rows for each mesh, each view or once; ``index`` (F, 3); ``out`` (V*3F, >= first + C).
+    The adjoint is ``gather_corners``, followed by ``sum_views`` unless the rows are each view's own.
+    """
+    for i in range(view_mesh.shape[0] * index.shape[0]):
+        v = i // index.shape[0]
+        f = i - v * index.shape[0]
+        base = 0
+        if ti.static(owner == PER_MESH):
+            base = view_mesh[v] * rows
+        elif ti.static(owner == PER_VIEW):
+            base = v * rows
+        for k in ti.static(range(3)):
+            for c in range(values.shape[1]):
+                out[3 * i + k, first + c] = values[base + index[f, k], c]
+
+
+@ti.kernel
+def fill_rows(row: ti.types.ndarray(ndim=2), out: ti.types.ndarray(ndim=2)):
+    """``out[i, c] = row[0, c]``."""
+    for i in range(out.shape[0]):
+        for c in range(out.shape[1]):
+            out[i, c] = row[0, c]

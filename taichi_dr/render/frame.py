@@ -63,6 +63,10 @@ class Frame:
             self._arrays[name] = self._allocate(name)
         return self._arrays[name]
 
+    def bind(self, **arrays):
+        """Makes a renderer's own arrays those behind the outputs of the given names."""
+        self._arrays.update(arrays)
+
     def adjoint(self, name):
         """The array of an output's gradient, copied from its field; None if the output is not in use."""
         if name not in self._fields or name == "face_id":

@@ -29,6 +29,7 @@ class Scene:
     camera_adjoint: Any = None
     clip: Any = None  # (V*N, 4) of kernels.transform
     surface: Any = None  # render.surface.Surface: what is interpolated over the faces
+    normals: Any = None  # render.surface.VertexNormals, once the output ``normal`` is asked for
 
 
 class Renderer:
@@ -93,6 +94,11 @@ class Renderer:
         if name not in COMPONENTS:
             raise InputError(f"unknown output {name!r}: expected one of {', '.join(COMPONENTS)}")
         self._produce(self._latest, name)
+
+    def _adjoint_or_zero(self, frame, name):
+        """The adjoint array of an output, zeros if it is not in use."""
+        adjoint = frame.adjoint(name)
+        return self._buffers.zeroed(f"no_{name}", frame.array(name).shape) if adjoint is None else adjoint
 
     def _run(self, scene):
         scene.mesh.fields.pull()

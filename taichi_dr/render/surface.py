@@ -41,17 +41,18 @@ class Surface:
 
     def __init__(self, buffers, topology):
         self._buffers = buffers
-        self.rows = topology.rows
+        self.topology, self.rows = topology, topology.rows
         self.index = topology.array("faces")
         self.corner_start, self.corner_list = topology.array("corner_start"), topology.array("corner_list")
         self.attributes = None
 
-    def new_adjoint(self):
+    def new_adjoint(self, purpose):
         """A zeroed array for the adjoint of ``attributes``."""
-        return self._buffers.zeroed("attributes_adjoint", self.attributes.shape)
+        return self._buffers.zeroed(f"{purpose}_attributes_adjoint", self.attributes.shape)
 
     def _allocate(self, scene):
-        self.attributes = self._buffers.get("attributes", (scene.views.views * self.rows, self.channels))
+        shape = (scene.views.views * self.rows, self.channels)
+        self.attributes = self._buffers.get(f"{type(self).__name__}_attributes", shape)
 
 
 class OwnColors(Surface):
@@ -169,6 +170,39 @@ class FaceLitColors(Surface):
         )
         _add_light_adjoints(scene, partials)
         add_face_normals_adjoint(self._buffers, mesh, normals_adjoint)
+
+
+class VertexNormals(Surface):
+    """Unit vertex normals in world space: what the output ``normal`` interpolates."""
+
+    def __init__(self, buffers, mesh):
+        super().__init__(buffers, mesh.topology)
+
+    def forward(self, scene):
+        self._allocate(scene)
+        normals = compute_vertex_normals(self._buffers, scene.mesh)
+        repeat_views(normals, scene.views.view_mesh, self.attributes, self.rows)
+
+    def adjoint(self, scene, attributes_adjoint):
+        normals_adjoint = self._buffers.zeroed("vertex_normals_adjoint", scene.mesh.fields.arrays["vertices"].shape)
+        views = scene.views
+        sum_views(attributes_adjoint, views.mesh_view_start, views.mesh_view_list, normals_adjoint, self.rows)
+        add_vertex_normals_adjoint(self._buffers, scene.mesh, normals_adjoint)
+
+
+def choose_surface(buffers, scene):
+    """The surface for a scene's mesh, material and lights."""
+    from taichi_dr.render.pixel_surface import PixelSurface  # a surface itself, built upon those of this file
+
+    mesh = scene.mesh
+    shading = "none" if scene.lights is None else mesh.material.shading
+    if mesh.texture is not None or shading == "phong":
+        return PixelSurface(buffers, scene)
+    if shading == "none":
+        return OwnColors(buffers, mesh)
+    if shading == "flat" or mesh.colors_per == "face":
+        return FaceLitColors(buffers, mesh)
+    return VertexLitColors(buffers, mesh)
 
 
 def corner_topology(mesh):

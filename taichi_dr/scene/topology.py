@@ -7,6 +7,7 @@ import numpy as np
 import taichi as ti
 
 from taichi_dr.fields import array_from
+from taichi_dr.kernels.antialias import build_twins
 from taichi_dr.runtime import runtime_token
 
 
@@ -51,6 +52,11 @@ class Topology:
     def corner_start(self):
         """(rows + 1,): the corners of row i are ``corner_list[corner_start[i] : corner_start[i + 1]]``."""
         return _starts(self.faces.reshape(-1), self.rows)
+
+    @cached_property
+    def twins(self):
+        """(F, 3): the other half-edge ``3 g + e`` of every edge of every face, -1 where there is not exactly one."""
+        return build_twins(self.faces)
 
     @property
     def edges(self):

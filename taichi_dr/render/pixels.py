@@ -1,0 +1,145 @@
+"""From the visible faces to the colour of every pixel, and back."""
+
+import numpy as np
+import taichi as ti
+
+from taichi_dr.fields import make_array
+from taichi_dr.kernels.gather import gather_corners
+from taichi_dr.kernels.interpolate import band_count, interpolate, interpolate_adjoint
+from taichi_dr.kernels.lighting import partials_shape, reduce_partials
+from taichi_dr.kernels.pixel_shading import shade_pixels, shade_pixels_adjoint
+from taichi_dr.kernels.rows import fill_rows
+from taichi_dr.kernels.texture import texture_lods
+from taichi_dr.render.pixel_surface import no_pyramid
+from taichi_dr.render.surface import TWO_SIDED
+
+
+class PixelStage:
+    """Interpolates a surface's attributes over the visible faces and shades the pixels that need it."""
+
+    def __init__(self, buffers):
+        self._buffers = buffers
+        self._no_pyramid = self._no_lights = None
+
+    def forward(self, scene, surface, background, color):
+        """Writes ``color`` (V*H*W, 3) of the faces in the frame's ``face_id``."""
+        if not surface.shades_pixels:
+            self._interpolate(scene, surface, background, color)
+            return
+        attributes = self._buffers.get("pixel_attributes", (color.shape[0], surface.channels))
+        self._interpolate(scene, surface, (0.0,) * surface.channels, attributes)
+        fill_rows(self._constant(background), color)
+        if surface.texture is not None:
+            self._find_lods(scene, surface)
+        shade_pixels(*self._shading_arguments(scene, surface), color)
+
+    def adjoint(self, scene, surface, boxes, color_adjoint, depth_adjoint, barycentric_adjoint, clip_adjoint):
+        """Adds to ``clip_adjoint`` and to the adjoints of the surface's fields."""
+        image_adjoint = color_adjoint
+        if surface.shades_pixels:
+            image_adjoint = self._shading_adjoint(scene, surface, color_adjoint)
+        views, faces, channels = scene.views.views, scene.mesh.topology.array("faces"), surface.channels
+        bands = band_count(views, scene.mesh.face_count)
+        corners = views * scene.mesh.face_count * 3
+        corner_adjoint = self._buffers.get(f"corner_adjoint_{channels}", (bands * corners, 4 + channels))
+        attributes_adjoint = surface.new_adjoint("color")
+        interpolate_adjoint(
+            scene.clip,
+            faces,
+            surface.attributes,
+            surface.index,
+            scene.frame.array("face_id"),
+            boxes,
+            image_adjoint,
+            depth_adjoint,
+            barycentric_adjoint,
+            corner_adjoint,
+            views,
+            scene.width,
+            scene.height,
+            bands,
+            channels,
+        )
+        topology, sizes = scene.mesh.topology, (views, scene.mesh.face_count)
+        adjacency = (topology.array("corner_start"), topology.array("corner_list"))
+        gather_corners(corner_adjoint, 0, 4, *adjacency, clip_adjoint, *sizes)
+        own = (surface.corner_start, surface.corner_list)
+        gather_corners(corner_adjoint, 4, channels, *own, attributes_adjoint, *sizes)
+        surface.adjoint(scene, attributes_adjoint)
+
+    def _interpolate(self, scene, surface, background, image):
+        frame = scene.frame
+        visible = (frame.array("face_id"), frame.array("barycentric"))
+        arguments = (*visible, self._constant(background), image, scene.views.views, surface.channels)
+        interpolate(surface.attributes, surface.index, *arguments)
+
+    def _find_lods(self, scene, surface):
+        mesh = scene.mesh
+        height, width = mesh.texture.shape
+        texture_lods(
+            scene.frame.array("face_id"),
+            scene.clip,
+            mesh.topology.array("faces"),
+            mesh.fields.arrays["uv"],
+            mesh.uv_topology.array("faces"),
+            scene.views.views,
+            scene.width,
+            scene.height,
+            width,
+            height,
+            self._lods(scene),
+        )
+
+    def _shading_adjoint(self, scene, surface, color_adjoint):
+        image_adjoint = self._buffers.zeroed("pixel_attributes_adjoint", (color_adjoint.shape[0], surface.channels))
+        lights, views = scene.lights, scene.views.views
+        shape = partials_shape(lights.count, views, scene.width * scene.height) if surface.layout.lit else (1, 1)
+        partials = self._buffers.get("pixel_light_partials", shape)
+        pyramid_adjoint = self._buffers.get("no_pyramid_adjoint", (1, 3))
+        if surface.texture is not None:
+            pyramid_adjoint = surface.texture.new_adjoint()
+        arguments = self._shading_arguments(scene, surface)
+        shade_pixels_adjoint(*arguments, color_adjoint, image_adjoint, pyramid_adjoint, partials)
+        if surface.layout.lit:
+            adjoints, orthographic = lights.fields.adjoints, scene.camera.is_orthographic
+            reduce_partials(partials, adjoints["color"], adjoints["vector"], scene.camera_adjoint, orthographic)
+        return image_adjoint
+
+    def _shading_arguments(self, scene, surface):
+        material = scene.mesh.material
+        return (
+            self._buffers.get("pixel_attributes", (scene.frame.array("face_id").shape[0], surface.channels)),
+            scene.frame.array("face_id"),
+            self._lods(scene),
+            scene.camera_array,
+            *self._light_arrays(scene),
+            material.specular,
+            material.shininess,
+            scene.camera.is_orthographic,
+            TWO_SIDED,
+            *self._pyramid(surface),
+            surface.layout,
+        )
+
+    def _lods(self, scene):
+        return self._buffers.get("lods", (scene.frame.array("face_id").shape[0],))
+
+    def _light_arrays(self, scene):
+        if scene.lights is not None:
+            return scene.lights.kinds, scene.lights.fields.arrays["color"], scene.lights.fields.arrays["vector"]
+        if self._no_lights is None:
+            self._no_lights = (make_array((1,), ti.i32), make_array((1, 3)), make_array((1, 3)))
+        return self._no_lights
+
+    def _pyramid(self, surface):
+        if surface.texture is not None:
+            return surface.texture.pyramid, surface.texture.levels
+        if self._no_pyramid is None:
+            self._no_pyramid = no_pyramid()
+        return self._no_pyramid
+
+    def _constant(self, row):
+        """A row of constants as an array, made when it changes."""
+        array = self._buffers.get(f"constant_{len(row)}", (1, len(row)))
+        array.from_numpy(np.asarray([row], dtype=array.to_numpy().dtype))
+        return array

@@ -1,0 +1,131 @@
+"""The soft rasterizer: every face near a pixel contributes, so that visibility has gradients too."""
+
+import math
+
+import numpy as np
+
+from taichi_dr.fields import array_from
+from taichi_dr.kernels.soft import ALPHA_MODES, COLOR_MODES, DISTANCE_MODES, SoftPass
+from taichi_dr.render.geometry import GeometryStage
+from taichi_dr.render.renderer import Renderer
+from taichi_dr.render.surface import VertexNormals, choose_surface
+from taichi_dr.runtime import InputError
+
+
+class SoftRasterizer(Renderer):
+    """Soft rasterization of triangles (Liu et al., Soft Rasterizer, ICCV 2019).
+
+    A face covers a pixel at the signed squared distance d² (positive inside) by ``D = sigmoid(±d²/sigma)``.  Colours
+    are averaged with the weights ``D exp(ẑ/gamma)``, ``ẑ = (far − z)/(far − near)``, against the background's
+    ``exp(1e-3/gamma)``; alpha is ``1 − Π (1 − D)``.  Gradients are complete: to x, y and z of every vertex, colours,
+    texels, lights and cameras.
+
+    Arguments:
+        size: (height, width) in pixels, or one number.
+        sigma: softness of the edges in squared screen units (the shorter image side is 2 long): edges blur over about
+            ``sqrt(9.2 sigma)`` on either side.
+        gamma: softness of the depth order, as a fraction of far − near.
+        background: linear RGB.
+        alpha: ``"product"``, ``"sum"`` or ``"hard"``; color: ``"softmax"`` or ``"hard"``; distance: ``"euclidean"``,
+            ``"barycentric"`` or ``"hard"`` (see ``taichi_dr.kernels.soft``).
+
+    ``sigma``, ``gamma`` and ``background`` may be changed between renders, without recompiling anything.  The frame's
+    ``face_id`` and ``barycentric`` are those of the face of the largest weight and have no gradients.
+
+    Raises:
+        InputError: a setting outside its domain.
+
+    >>> SoftRasterizer(64, sigma=-1.0)
+    Traceback (most recent call last):
+    ...
+    taichi_dr.runtime.InputError: sigma: expected a finite number > 0, got -1.0
+    """
+
+    def __init__(
+        self,
+        size,
+        sigma=1e-4,
+        gamma=1e-4,
+        *,
+        background=(0.0, 0.0, 0.0),
+        alpha="product",
+        color="softmax",
+        distance="euclidean",
+    ):
+        super().__init__(size, background)
+        self.sigma, self.gamma = sigma, gamma
+        self._check_softness()
+        self._modes = {"alpha": alpha, "color": color, "distance": distance}
+        for (name, mode), known in zip(self._modes.items(), (ALPHA_MODES, COLOR_MODES, DISTANCE_MODES), strict=True):
+            if mode not in known:
+                raise InputError(f"{name}: expected one of {', '.join(known)}; got {mode!r}")
+        self._geometry = GeometryStage(self._buffers)
+        self._passes = {}
+
+    def _forward(self, scene):
+        self._check_softness()
+        self._geometry.forward(scene)
+        scene.surface = choose_surface(self._buffers, scene)
+        scene.surface.forward(scene)
+        soft = self._soft_pass("color", scene, scene.surface)
+        self._run_pass(soft, scene, scene.surface, self.background)
+        frame = scene.frame
+        frame.bind(color=soft.image, alpha=soft.alpha, depth=soft.depth)
+        frame.bind(face_id=soft.face_id, barycentric=soft.barycentrics)
+        scene.normals = None
+
+    def _produce(self, scene, name):
+        if name == "normal":
+            scene.normals = VertexNormals(self._buffers, scene.mesh)
+            scene.normals.forward(scene)
+            soft = self._soft_pass("normal", scene, scene.normals)
+            self._run_pass(soft, scene, scene.normals, (0.0, 0.0, 0.0))
+            scene.frame.bind(normal=soft.image)
+
+    def _adjoint(self, scene):
+        frame = scene.frame
+        clip_adjoint = self._buffers.zeroed("clip_adjoint", scene.clip.shape)
+        outputs = [self._adjoint_or_zero(frame, name) for name in ("color", "alpha", "depth")]
+        self._run_adjoint_pass("color", scene, scene.surface, outputs, clip_adjoint)
+        if frame.in_use("normal"):
+            nothing = self._buffers.zeroed("no_adjoint", (frame.array("alpha").shape[0],))
+            outputs = [frame.adjoint("normal"), nothing, nothing]
+            self._run_adjoint_pass("normal", scene, scene.normals, outputs, clip_adjoint)
+        self._geometry.adjoint(scene, clip_adjoint)
+
+    def _soft_pass(self, purpose, scene, surface):
+        """The pass for this purpose, made anew when views, faces or channels change."""
+        key = (scene.views.views, scene.mesh.face_count, surface.channels)
+        held = self._passes.get(purpose)
+        if held is None or held[0] != key:
+            held = self._passes[purpose] = (key, SoftPass(*key, self.width, self.height, **self._modes))
+        return held[1]
+
+    def _run_pass(self, soft, scene, surface, background):
+        faces = scene.mesh.topology.array("faces")
+        camera = scene.camera
+        background = self._background(background)
+        softness = (camera.near, camera.far, self.sigma, self.gamma)
+        soft.forward(scene.clip, faces, surface.attributes, surface.index, background, *softness)
+
+    def _run_adjoint_pass(self, purpose, scene, surface, outputs, clip_adjoint):
+        topology = scene.mesh.topology
+        adjacency = (topology.array("corner_start"), topology.array("corner_list"))
+        attributes_adjoint = surface.new_adjoint(purpose)
+        own = (surface.corner_start, surface.corner_list)
+        self._passes[purpose][1].adjoint(*outputs, clip_adjoint, attributes_adjoint, adjacency, own)
+        surface.adjoint(scene, attributes_adjoint)
+
+    def _background(self, color):
+        """The background as an array, made when it changes."""
+        held = getattr(self, "_background_arrays", None) or {}
+        self._background_arrays = held
+        if color not in held:
+            held[color] = array_from(np.array(color))
+        return held[color]
+
+    def _check_softness(self):
+        for name in ("sigma", "gamma"):
+            value = getattr(self, name)
+            if not (isinstance(value, (int, float)) and math.isfinite(value) and value > 0):
+                raise InputError(f"{name}: expected a finite number > 0, got {value!r}")
