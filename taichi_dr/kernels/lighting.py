@@ -116,10 +116,9 @@ def incident_light_adjoint(
                 half = unit(light + e)
                 reflected = n.dot(half)
                 if specular > 0.0 and reflected > 0.0:
-                    color_adjoint += highlight_adjoint * (specular * reflected**shininess)
-                    reflected_adjoint = (
-                        highlight_adjoint.dot(color) * specular * shininess * reflected ** (shininess - 1.0)
-                    )
+                    slope = specular * reflected ** (shininess - 1.0)
+                    color_adjoint += highlight_adjoint * (slope * reflected)
+                    reflected_adjoint = highlight_adjoint.dot(color) * slope * shininess
                     n_adjoint += half * reflected_adjoint
                     sum_adjoint = unit_adjoint(light + e, n * reflected_adjoint)
                     light_adjoint += sum_adjoint

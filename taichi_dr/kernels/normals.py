@@ -11,27 +11,32 @@ TINY = 1e-30  # largest component below which a vector counts as zero
 
 
 @ti.func
-def unit(v):
-    """``v / |v|`` of a 3-vector, (0, 0, 0) where v is zero; no overflow or underflow in squaring small vectors."""
-    result = ti.Vector([0.0, 0.0, 0.0])
-    largest = ti.max(ti.abs(v[0]), ti.abs(v[1]), ti.abs(v[2]))
-    if largest > TINY:
-        scaled = v / largest
-        result = scaled / ti.sqrt(scaled.dot(scaled))
+def inverse_length(v):
+    """``1 / |v|`` of a 3-vector, 0 where v is zero; cross products of tiny edges do not underflow."""
+    result = 0.0
+    squared = v.dot(v)
+    if squared > TINY:
+        result = 1.0 / ti.sqrt(squared)
+    else:
+        largest = ti.max(ti.abs(v[0]), ti.abs(v[1]), ti.abs(v[2]))
+        if largest > TINY:
+            scaled = v / largest
+            result = 1.0 / (largest * ti.sqrt(scaled.dot(scaled)))
     return result
 
 
 @ti.func
+def unit(v):
+    """``v / |v|`` of a 3-vector, (0, 0, 0) where v is zero."""
+    return v * inverse_length(v)
+
+
+@ti.func
 def unit_adjoint(v, g):
-    """Adjoint of v in ``unit(v)``: ``(g - n (n . g)) / |v|`` with n = unit(v)."""
-    result = ti.Vector([0.0, 0.0, 0.0])
-    largest = ti.max(ti.abs(v[0]), ti.abs(v[1]), ti.abs(v[2]))
-    if largest > TINY:
-        scaled = v / largest
-        length = ti.sqrt(scaled.dot(scaled))
-        n = scaled / length
-        result = (g - n * n.dot(g)) / (largest * length)
-    return result
+    """Adjoint of v in ``unit(v)``: ``(g - n (n . g)) / |v|`` with n = unit(v); 0 where v is zero."""
+    scale = inverse_length(v)
+    n = v * scale
+    return (g - n * n.dot(g)) * scale
 
 
 @ti.func

@@ -67,7 +67,7 @@ def shade_pixels(
     count = color.shape[0] // camera.shape[0]
     for i in range(color.shape[0]):
         if face_id[i] >= 0:
-            rgb = base_color(attributes, i, lod, pyramid, levels, layout)
+            rgb = albedo_at(attributes, i, layout) * texel_at(attributes, i, lod, pyramid, levels, layout)
             if ti.static(layout.lit):
                 v = i // count
                 position = get3(attributes, i, layout.position)
@@ -124,9 +124,10 @@ def shade_pixels_adjoint(
             i = v * count + j
             if face_id[i] >= 0:
                 g = get3(color_adjoint, i, 0)
+                albedo = albedo_at(attributes, i, layout)
+                texel = texel_at(attributes, i, lod, pyramid, levels, layout)
                 if ti.static(layout.lit):
                     position = get3(attributes, i, layout.position)
-                    base = base_color(attributes, i, lod, pyramid, levels, layout)
                     g_normal, g_position, g_eye, irradiance = incident_light_adjoint(
                         get3(attributes, i, layout.normal),
                         position,
@@ -137,7 +138,7 @@ def shade_pixels_adjoint(
                         specular,
                         shininess,
                         two_sided,
-                        g * base,
+                        g * albedo * texel,
                         g,
                         partials,
                         column,
@@ -148,52 +149,38 @@ def shade_pixels_adjoint(
                     add_at3(attributes_adjoint, i, layout.normal, g_normal)
                     add_at3(attributes_adjoint, i, layout.position, g_position)
                     g = g * irradiance
-                base_color_adjoint(attributes, i, lod, pyramid, levels, layout, g, attributes_adjoint, pyramid_adjoint)
+                if ti.static(layout.albedo):
+                    add_at3(attributes_adjoint, i, 0, g * texel)
+                if ti.static(layout.textured):
+                    uv = uv_at(attributes, i, layout)
+                    g_uv = sample_trilinear_adjoint(pyramid, levels, uv, lod[i], g * albedo, pyramid_adjoint)
+                    for c in ti.static(range(2)):
+                        attributes_adjoint[i, layout.uv + c] = attributes_adjoint[i, layout.uv + c] + g_uv[c]
 
 
 @ti.func
-def base_color(
-    attributes: ti.template(),
-    i,
-    lod: ti.template(),
-    pyramid: ti.template(),
-    levels: ti.template(),
-    layout: ti.template(),
-):
-    """Albedo times texture of pixel i."""
+def albedo_at(attributes: ti.template(), i, layout: ti.template()):
+    """Albedo of pixel i, 1 where the layout has none."""
     rgb = ti.Vector([1.0, 1.0, 1.0])
     if ti.static(layout.albedo):
         rgb = get3(attributes, i, 0)
-    if ti.static(layout.textured):
-        rgb *= sample_trilinear(pyramid, levels, uv_at(attributes, i, layout), lod[i])
     return rgb
 
 
 @ti.func
-def base_color_adjoint(
+def texel_at(
     attributes: ti.template(),
     i,
     lod: ti.template(),
     pyramid: ti.template(),
     levels: ti.template(),
     layout: ti.template(),
-    g,
-    attributes_adjoint: ti.template(),
-    pyramid_adjoint: ti.template(),
 ):
-    """Adjoint of ``base_color`` for the adjoint ``g`` of its result."""
-    albedo = ti.Vector([1.0, 1.0, 1.0])
-    if ti.static(layout.albedo):
-        albedo = get3(attributes, i, 0)
-    g_albedo = g
+    """Colour of the texture at pixel i, 1 where the layout has none."""
+    rgb = ti.Vector([1.0, 1.0, 1.0])
     if ti.static(layout.textured):
-        uv = uv_at(attributes, i, layout)
-        g_albedo = g * sample_trilinear(pyramid, levels, uv, lod[i])
-        g_uv = sample_trilinear_adjoint(pyramid, levels, uv, lod[i], g * albedo, pyramid_adjoint)
-        for c in ti.static(range(2)):
-            attributes_adjoint[i, layout.uv + c] = attributes_adjoint[i, layout.uv + c] + g_uv[c]
-    if ti.static(layout.albedo):
-        add_at3(attributes_adjoint, i, 0, g_albedo)
+        rgb = sample_trilinear(pyramid, levels, uv_at(attributes, i, layout), lod[i])
+    return rgb
 
 
 @ti.func

@@ -48,15 +48,19 @@ def build_mipmaps(texture, pyramid, width, height):
     levels = level_table(width, height).tolist()
     _copy(texture, pyramid, width * height, _serial(width * height))
     for fine, coarse in itertools.pairwise(levels):
-        _downsample(pyramid, *fine, *coarse, _serial(coarse[1] * coarse[2]))
+        _downsample(pyramid, *fine, *coarse, _halves(fine, coarse), _serial(coarse[1] * coarse[2]))
 
 
 def build_mipmaps_adjoint(texture_adjoint, pyramid_adjoint, width, height):
     """Adds to ``texture_adjoint`` what ``pyramid_adjoint`` implies, which becomes each level's sum with those above."""
     levels = level_table(width, height).tolist()
     for coarse, fine in itertools.pairwise(reversed(levels)):
-        _downsample_adjoint(pyramid_adjoint, *fine, *coarse, _serial(fine[1] * fine[2]))
+        _downsample_adjoint(pyramid_adjoint, *fine, *coarse, _halves(fine, coarse), _serial(fine[1] * fine[2]))
     _add(pyramid_adjoint, texture_adjoint, width * height, _serial(width * height))
+
+
+def _halves(fine, coarse):
+    return fine[1] == 2 * coarse[1] and fine[2] == 2 * coarse[2]
 
 
 def _serial(texels):
@@ -95,6 +99,7 @@ def _downsample(
     offset: ti.i32,
     width: ti.i32,
     height: ti.i32,
+    halves: ti.template(),
     serial: ti.template(),
 ):
     ti.loop_config(serialize=serial)
@@ -102,10 +107,14 @@ def _downsample(
         row = i // width
         col = i - row * width
         total = ti.Vector([0.0, 0.0, 0.0])
-        for y in range(2 * row, ti.min(2 * row + 3, fine_height)):
-            for x in range(2 * col, ti.min(2 * col + 3, fine_width)):
-                weight = box_weight(fine_height, height, row, y) * box_weight(fine_width, width, col, x)
-                total += weight * row3(pyramid, fine_offset + y * fine_width + x)
+        if ti.static(halves):
+            for y, x in ti.static(ti.ndrange(2, 2)):
+                total += 0.25 * row3(pyramid, fine_offset + (2 * row + y) * fine_width + 2 * col + x)
+        else:
+            for y in range(2 * row, ti.min(2 * row + 3, fine_height)):
+                for x in range(2 * col, ti.min(2 * col + 3, fine_width)):
+                    weight = box_weight(fine_height, height, row, y) * box_weight(fine_width, width, col, x)
+                    total += weight * row3(pyramid, fine_offset + y * fine_width + x)
         for c in ti.static(range(3)):
             pyramid[offset + i, c] = total[c]
 
@@ -119,6 +128,7 @@ def _downsample_adjoint(
     offset: ti.i32,
     width: ti.i32,
     height: ti.i32,
+    halves: ti.template(),
     serial: ti.template(),
 ):
     ti.loop_config(serialize=serial)
@@ -126,10 +136,13 @@ def _downsample_adjoint(
         y = i // fine_width
         x = i - y * fine_width
         total = row3(pyramid_adjoint, fine_offset + i)
-        for row in range(ti.max(y - 1, 0) // 2, ti.min(y // 2 + 1, height)):
-            for col in range(ti.max(x - 1, 0) // 2, ti.min(x // 2 + 1, width)):
-                weight = box_weight(fine_height, height, row, y) * box_weight(fine_width, width, col, x)
-                total += weight * row3(pyramid_adjoint, offset + row * width + col)
+        if ti.static(halves):
+            total += 0.25 * row3(pyramid_adjoint, offset + y // 2 * width + x // 2)
+        else:
+            for row in range(ti.max(y - 1, 0) // 2, ti.min(y // 2 + 1, height)):
+                for col in range(ti.max(x - 1, 0) // 2, ti.min(x // 2 + 1, width)):
+                    weight = box_weight(fine_height, height, row, y) * box_weight(fine_width, width, col, x)
+                    total += weight * row3(pyramid_adjoint, offset + row * width + col)
         for c in ti.static(range(3)):
             pyramid_adjoint[fine_offset + i, c] = total[c]
 
@@ -164,12 +177,15 @@ def texture_lod(p0, p1, p2, uv0, uv1, uv2, x, y, pixel_size, width, height):
 
 
 @ti.func
-def levels_at(levels: ti.template(), lod):
-    """The two levels around ``lod`` and the weight of the second; where that is 0 it needs no look."""
-    last = levels.shape[0] - 1
-    clamped = ti.min(ti.max(lod, 0.0), ti.cast(last, float))
-    level = ti.cast(ti.floor(clamped), ti.i32)
-    return level, ti.min(level + 1, last), clamped - ti.floor(clamped)
+def levels_around(levels: ti.template(), lod):
+    """The levels to look at, first and last (the same where ``lod`` is a whole number), and the weight of the last."""
+    clamped = ti.min(ti.max(lod, 0.0), levels.shape[0] - 1.0)
+    first = ti.cast(ti.floor(clamped), ti.i32)
+    t = clamped - first
+    last = first
+    if t > 0.0:
+        last = first + 1
+    return first, last, t
 
 
 @ti.func
@@ -201,10 +217,12 @@ def sample_trilinear(pyramid: ti.template(), levels: ti.template(), uv, lod):
 
     ``pyramid`` (texels, 3) of ``build_mipmaps``, ``levels`` the i32 array of ``level_table``.
     """
-    first, second, t = levels_at(levels, lod)
-    color = sample_bilinear(pyramid, levels, first, uv)
-    if t > 0.0:
-        color += (sample_bilinear(pyramid, levels, second, uv) - color) * t
+    first, last, t = levels_around(levels, lod)
+    color = ti.Vector([0.0, 0.0, 0.0])
+    weight = 1.0 - t
+    for level in range(first, last + 1):
+        color += sample_bilinear(pyramid, levels, level, uv) * weight
+        weight = t
     return color
 
 
@@ -234,10 +252,12 @@ def sample_trilinear_adjoint(
     Texels are the one place where adjoints are added atomically, in the order in which threads come: any pixel may hit
     any texel, and a list of who hits whom costs more than the sum.  Runs differ in the last bits of texel gradients.
     """
-    first, second, t = levels_at(levels, lod)
-    uv_adjoint = sample_bilinear_adjoint(pyramid, levels, first, uv, color_adjoint * (1.0 - t), pyramid_adjoint)
-    if t > 0.0:
-        uv_adjoint += sample_bilinear_adjoint(pyramid, levels, second, uv, color_adjoint * t, pyramid_adjoint)
+    first, last, t = levels_around(levels, lod)
+    uv_adjoint = ti.Vector([0.0, 0.0])
+    weight = 1.0 - t
+    for level in range(first, last + 1):
+        uv_adjoint += sample_bilinear_adjoint(pyramid, levels, level, uv, color_adjoint * weight, pyramid_adjoint)
+        weight = t
     return uv_adjoint
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 
-def relative_errors(forward, inputs, adjoints, names, seed=0, step=1e-6, directions=2, components=2):
+def relative_errors(forward, inputs, adjoints, names, seed=0, step=1e-6, directions=2, components=1):
     """Largest error of ``adjoints[name]`` for each name, relative to the derivative or to the gradient's largest entry.
 
     ``forward(inputs)`` is a number; its derivative is measured along random directions and along the components with
