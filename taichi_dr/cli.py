@@ -1,0 +1,105 @@
+"""The ``taichi-dr`` command: arguments in, one call of ``taichi_dr.jobs``, a few lines and an exit code out.
+
+Exit codes: 0 done, 1 a check of ``doctor`` failed, 2 an error (one line says which), 130 ended by Ctrl-C.
+"""
+
+import sys
+import warnings
+from typing import Annotated
+
+import tyro
+
+from taichi_dr.jobs.settings import DatasetSettings, DoctorSettings, ReconstructSettings, RenderSettings
+from taichi_dr.runtime import Error
+from taichi_dr.version import __version__
+
+DESCRIPTION = f"""taichi_dr {__version__}: differentiable rendering in Taichi.
+
+From pictures to a mesh:
+  taichi-dr dataset car out/car               posed pictures of a mesh (or of a shape)
+  taichi-dr reconstruct out/car out/car-mesh  a mesh from posed pictures
+  taichi-dr render out/car-mesh/mesh.obj car.png --turntable car.gif
+  taichi-dr doctor                            what works on this machine
+
+taichi-dr COMMAND --help explains each."""
+
+Command = (
+    Annotated[DatasetSettings, tyro.conf.subcommand("dataset", prefix_name=False)]
+    | Annotated[ReconstructSettings, tyro.conf.subcommand("reconstruct", prefix_name=False)]
+    | Annotated[RenderSettings, tyro.conf.subcommand("render", prefix_name=False)]
+    | Annotated[DoctorSettings, tyro.conf.subcommand("doctor", prefix_name=False)]
+)
+
+INTERRUPTED = 130  # 128 + SIGINT, as shells report it
+
+
+def run(arguments=None):
+    """Runs the command line (``sys.argv`` by default) and exits with its code."""
+    sys.exit(main(arguments))
+
+
+def main(arguments=None):
+    """Runs the command line and returns its exit code."""
+    warnings.showwarning = _show_warning
+    warnings.filterwarnings("ignore", category=SyntaxWarning, module="taichi")
+    try:
+        settings = tyro.cli(Command, prog="taichi-dr", description=DESCRIPTION, args=arguments)
+        return _COMMANDS[type(settings)](settings)
+    except Error as error:
+        print(f"taichi-dr: error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("taichi-dr: interrupted", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _dataset(settings):
+    from taichi_dr.jobs.dataset import make_dataset
+
+    made = make_dataset(settings)
+    print(f"{made.views} training and {made.test_views} test views of {settings.mesh} ({made.mesh}): {made.folder}")
+    return 0
+
+
+def _reconstruct(settings):
+    from taichi_dr.jobs.reconstruct import reconstruct
+
+    summary = reconstruct(settings)
+    found, out = summary.metrics, summary.folder
+    held_out = found["held_out"]
+    if summary.interrupted:
+        print("Interrupted: everything reached so far is kept; --resume continues.")
+    size = ", ".join(f"{count:,} {what}" for what, count in found["model"].items() if what in ("vertices", "faces"))
+    print(f"{found['steps']} steps in {found['seconds']:.0f} s on {found['backend']}: {size}")
+    numbers = f"IoU {held_out['iou']:.4f}   PSNR {held_out['psnr']:.2f} dB   SSIM {held_out['ssim']:.4f}"
+    print(f"held-out views:  {numbers}")
+    print(f"pictures:        {out / 'comparison.png'}, {out / 'progress.gif'}, {out / 'losses.png'}")
+    print(f"mesh:            {', '.join(str(out / name) for name in found['files'])}")
+    print(f"numbers:         {out / 'metrics.json'}")
+    return INTERRUPTED if summary.interrupted else 0
+
+
+def _render(settings):
+    from taichi_dr.jobs.render import render_picture
+
+    for path in render_picture(settings):
+        print(path)
+    return 0
+
+
+def _doctor(settings):
+    from taichi_dr.jobs.doctor import examine
+
+    return 0 if examine(settings) else 1
+
+
+_COMMANDS = {
+    DatasetSettings: _dataset,
+    ReconstructSettings: _reconstruct,
+    RenderSettings: _render,
+    DoctorSettings: _doctor,
+}
+
+
+def _show_warning(message, category, filename, lineno, file=None, line=None):
+    print(f"taichi-dr: warning: {message}", file=sys.stderr)

@@ -1,0 +1,35 @@
+"""``state.npz``: everything a reconstruction needs to go on, written so that an old one is never lost to a new one."""
+
+import json
+import zipfile
+
+import numpy as np
+
+from taichi_dr.io.files import atomic_path
+from taichi_dr.runtime import FileError
+
+NAME = "state.npz"
+HEADER = "header.json"
+
+
+def save_state(path, header, arrays):
+    """Writes ``header`` (anything JSON can hold) and named arrays."""
+    encoded = np.frombuffer(json.dumps(header).encode(), np.uint8)
+    with atomic_path(path) as temporary:
+        np.savez_compressed(temporary, **{HEADER: encoded}, **arrays)
+
+
+def load_state(path):
+    """``(header, arrays)`` of a file by ``save_state``.
+
+    Raises:
+        FileError: no such file, or it is no checkpoint.
+    """
+    if not path.exists():
+        raise FileError(f"{path}: no such checkpoint, nothing to resume; start without --resume")
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        return json.loads(arrays.pop(HEADER).tobytes()), arrays
+    except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
+        raise FileError(f"{path}: is no checkpoint that can be read ({error}); --overwrite starts anew") from error

@@ -1,0 +1,254 @@
+"""Posed images to a coloured mesh: a sphere (or another start) deformed until silhouettes and colours agree."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import taichi as ti
+
+from taichi_dr import losses
+from taichi_dr.fields import FieldGroup
+from taichi_dr.io.meshes import load_mesh, save_mesh
+from taichi_dr.jobs.large_steps import LargeSteps
+from taichi_dr.jobs.pictures import supersampled
+from taichi_dr.optim import Adam, UniformAdam
+from taichi_dr.render.rasterizer import Rasterizer
+from taichi_dr.render.soft import SoftRasterizer
+from taichi_dr.runtime import GradientError, float_dtype
+from taichi_dr.scene import shapes
+from taichi_dr.scene.camera import Camera
+from taichi_dr.scene.mesh import Mesh
+
+SPHERE_SUBDIVISIONS = 3
+HULL_CELLS = 40
+DEPTH_MARGIN = 1.6  # what is visible reaches this far before and behind the object's centre, whose radius is 1
+MOST_SKIPPED = 20  # steps in a row with gradients that are not finite
+STEPS_BETWEEN_RECORDS = 5
+
+
+@dataclass(frozen=True)
+class Level:
+    """From fraction ``start`` of the budget on: pictures of at most ``size`` pixels, a mesh of up to ``faces`` faces.
+
+    ``sigma`` is the soft rasterizer's; ``color`` weighs the colour loss.
+    """
+
+    start: float
+    size: int
+    faces: int
+    sigma: float
+    color: float
+
+
+LEVELS = (
+    Level(0.0, 64, 1300, 1e-3, 0.0),
+    Level(0.15, 128, 5200, 3e-4, 1.0),
+    Level(0.45, 256, 20500, 1e-4, 1.0),
+)
+
+WEIGHTS = {"laplacian": 0.03, "normals": 0.02, "edges": 0.02}
+
+
+class MeshReconstruction:
+    """A mesh on its way from its start to the pictures ``train``; coordinates are those of the unit scene.
+
+    The vertices are optimised through ``LargeSteps``; silhouettes by ``1 − IoU``, colours by their absolute
+    difference over black, and the surface is kept smooth and even by the Laplacian, normal-consistency and edge-length
+    losses.  Every step shows one group of views; the groups are fixed within a level.
+    """
+
+    FILES = ("mesh.obj", "mesh.ply", "mesh.glb")
+
+    def __init__(self, settings, train, fit):
+        self._settings, self._train, self._fit = settings, train, fit
+        self._loss = ti.field(float_dtype(), shape=(), needs_grad=True)
+        self._skipped, self._skipped_in_row = 0, 0
+        self._changed = False
+        vertices, faces = _start_shape(settings.init, fit)
+        average = train.images[train.alpha > 0.5].mean(axis=0)
+        self._level = -1
+        self._enter(0, Mesh(vertices, faces, colors=average, name="reconstruction"))
+
+    @property
+    def caption(self):
+        """Size of mesh and pictures, for the progress display."""
+        return f"{self._mesh.face_count} faces at {self._size}²"
+
+    def changed(self):
+        """Whether a new level has begun since this was last asked."""
+        changed, self._changed = self._changed, False
+        return changed
+
+    def step(self, fraction):
+        """One update from one group of views, at this fraction of the budget; every few steps returns the losses.
+
+        Raises:
+            GradientError: too many steps in a row had gradients that are not finite.
+        """
+        self._advance(fraction)
+        group = self._next_group()
+        record = {} if self._step % STEPS_BETWEEN_RECORDS == 0 else None
+        self._loss[None] = 0
+        with ti.ad.Tape(self._loss):
+            self._add_losses(group, record)
+        self._rate = 0.1 ** max(0.0, fraction - 0.3)
+        self._update()
+        self._step += 1
+        return record
+
+    def pictures(self, posed):
+        """The mesh in the cameras of ``posed``: (V, H, W, 4) linear RGB with straight alpha, 9 samples per pixel."""
+        return supersampled(self._mesh, self._camera(posed), (posed.height, posed.width), samples=3)
+
+    def export(self, folder):
+        """Writes the mesh in world units as OBJ, PLY and GLB with vertex colours; returns the names."""
+        vertices = self._fit.to_world(self._mesh.numpy("vertices"))
+        world = Mesh(vertices, self._mesh.numpy("faces"), colors=self._mesh.numpy("colors"), name="reconstruction")
+        for name in self.FILES:
+            save_mesh(world, folder / name)
+        return list(self.FILES)
+
+    def describe(self):
+        """What ``metrics.json`` says about the model."""
+        return {
+            "vertices": self._mesh.vertex_count,
+            "faces": self._mesh.face_count,
+            "euler_characteristic": self._mesh.vertex_count - len(self._mesh.topology.edges) + self._mesh.face_count,
+            "renderer": self._settings.renderer,
+            "skipped_steps": self._skipped,
+        }
+
+    def state(self):
+        """Level and step, and every array that the next steps depend on."""
+        arrays = {name: self._mesh.numpy(name) for name in ("vertices", "faces", "colors")}
+        arrays["parameters"] = self._parameters.get("u")
+        for prefix, optimizer in self._optimizers():
+            arrays |= {f"{prefix}/{name}": value for name, value in optimizer.state_dict().items()}
+        return {"level": self._level, "step": self._step, "skipped": self._skipped}, arrays
+
+    def restore(self, header, arrays):
+        """Takes up what ``state`` gave."""
+        mesh = Mesh(arrays["vertices"], arrays["faces"], colors=arrays["colors"], name="reconstruction")
+        self._enter(header["level"], mesh)
+        self._parameters.set("u", arrays["parameters"])
+        for prefix, optimizer in self._optimizers():
+            own = {name.removeprefix(f"{prefix}/"): v for name, v in arrays.items() if name.startswith(f"{prefix}/")}
+            optimizer.load_state_dict(own)
+        self._step, self._skipped = header["step"], header["skipped"]
+        self._changed = False
+
+    def _optimizers(self):
+        return ("shape", self._shape_optimizer), ("color", self._color_optimizer)
+
+    def _advance(self, fraction):
+        level = max(i for i, level in enumerate(LEVELS) if level.start <= fraction)
+        while self._level < level:
+            mesh = self._mesh
+            most = min(LEVELS[self._level + 1].faces, self._settings.faces)
+            if 4 * mesh.face_count <= most:
+                mesh = mesh.subdivide()
+            self._enter(self._level + 1, mesh)
+
+    def _enter(self, level, mesh):
+        """Starts a level: its pictures in groups, its renderer, and optimisers without history."""
+        self._changed = self._level >= 0
+        self._level, self._mesh, self._step = level, mesh, 0
+        own = max(self._train.height, self._train.width)
+        self._size = min(LEVELS[level].size, self._settings.size or own, own)
+        posed = self._train.resized(self._size)
+        self._groups = self._grouped(posed)
+        self._renderer = self._make_renderer((posed.height, posed.width))
+        self._smooth = LargeSteps(mesh.topology.edges, mesh.vertex_count, self._settings.smoothness)
+        self._parameters = FieldGroup("parameters", u=((1, mesh.vertex_count), 3))
+        self._parameters.set("u", self._smooth.parameters(mesh.numpy("vertices")[0]))
+        self._rate = 1.0
+        schedule = lambda step: self._rate  # noqa: E731  the rate follows the budget, not the step
+        shape, color = {"u": self._parameters.fields["u"]}, {"colors": mesh.colors}
+        self._shape_optimizer = UniformAdam(shape, lr=self._settings.lr, betas=(0.9, 0.99), schedule=schedule)
+        self._color_optimizer = Adam(color, lr=self._settings.color_lr, betas=(0.9, 0.99), schedule=schedule)
+
+    def _make_renderer(self, size):
+        if self._settings.renderer == "soft":
+            return SoftRasterizer(size, sigma=LEVELS[self._level].sigma, gamma=1e-4)
+        return Rasterizer(size, antialias=True)
+
+    def _grouped(self, posed):
+        """Every view in one group of ``batch`` at least: cameras, colours over black, and silhouettes."""
+        views, batch = len(posed), min(self._settings.batch, len(posed))
+        order = np.random.default_rng([self._settings.seed, self._level]).permutation(views)
+        order = np.concatenate([order, order[: -views % batch]])
+        colors = posed.over((0, 0, 0))
+        return [
+            (self._camera(posed.subset(chosen)), colors[chosen], posed.alpha[chosen])
+            for chosen in order.reshape(-1, batch)
+        ]
+
+    def _next_group(self):
+        count = len(self._groups)
+        epoch, turn = divmod(self._step, count)
+        order = np.random.default_rng([self._settings.seed, self._level, epoch]).permutation(count)
+        return self._groups[order[turn]]
+
+    def _camera(self, posed):
+        matrices = posed.camera_to_world
+        depth = np.einsum("vi,vi->v", matrices[:, :3, 3], matrices[:, :3, 2])
+        return Camera.pinhole(
+            matrices,
+            *posed.focal.T,
+            *posed.principal_point.T,
+            width=posed.width,
+            height=posed.height,
+            near=max(depth.min() - DEPTH_MARGIN, 0.02 * DEPTH_MARGIN),
+            far=depth.max() + DEPTH_MARGIN,
+        )
+
+    def _add_losses(self, group, record):
+        camera, colors, alpha = group
+        frame = self._renderer.render(self._mesh, camera)
+        level, mesh, loss = LEVELS[self._level], self._mesh, self._loss
+        ease = 1.0 / (1 + self._level)  # a finer mesh needs less of what keeps it smooth
+        terms = {
+            "silhouette": lambda: losses.iou(frame.alpha, alpha, loss),
+            "color": lambda: losses.l1(frame.color, colors, loss, level.color),
+            "laplacian": lambda: losses.laplacian(mesh, loss, WEIGHTS["laplacian"] * ease),
+            "normals": lambda: losses.normal_consistency(mesh, loss, WEIGHTS["normals"] * ease),
+            "edges": lambda: losses.edge_length(mesh, loss, WEIGHTS["edges"] * ease),
+        }
+        if level.color == 0:
+            del terms["color"]
+        before = 0.0
+        for name, add in terms.items():
+            add()
+            if record is not None:
+                after = self._loss[None]
+                record[name] = after - before
+                before = after
+
+    def _update(self):
+        smooth = self._smooth.gradient(self._mesh.vertices.grad.to_numpy()[0])
+        u = self._parameters.fields["u"]
+        u.grad.from_numpy(smooth[None].astype(np.float32))
+        moved = self._shape_optimizer.step()
+        if moved:
+            self._mesh.set("vertices", self._smooth.vertices(self._parameters.get("u")[0]))
+        if LEVELS[self._level].color > 0:
+            moved &= self._color_optimizer.step()
+            self._mesh.set("colors", np.clip(self._mesh.numpy("colors"), 0, 1))
+        self._skipped_in_row = 0 if moved else self._skipped_in_row + 1
+        self._skipped += not moved
+        if self._skipped_in_row > MOST_SKIPPED:
+            raise GradientError(
+                f"{MOST_SKIPPED} steps in a row had gradients that are not finite; the last checkpoint is in"
+                f" {self._settings.out}"
+            )
+
+
+def _start_shape(init, fit):
+    """Vertices and faces, in the unit scene, of what is deformed."""
+    if init == "hull":
+        return fit.hull_mesh(HULL_CELLS)
+    if init != "sphere":
+        mesh = load_mesh(init)
+        return fit.from_world(mesh.numpy("vertices")[0]), mesh.numpy("faces")
+    sphere = shapes.icosphere(SPHERE_SUBDIVISIONS)
+    center, half = fit.hull_extent()
+    return center + half * sphere.numpy("vertices")[0], sphere.numpy("faces")

@@ -1,0 +1,44 @@
+"""Progress on the terminal: a bar where there is one, a line now and then where the output goes to a file."""
+
+import time
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+SECONDS_BETWEEN_LINES = 15.0
+
+console = Console(highlight=False, stderr=False)
+
+
+@contextmanager
+def progress_bar(what):
+    """Yields ``update(fraction, text="")`` for a task whose progress goes from 0 to 1.
+
+    >>> with progress_bar("rendering") as update:
+    ...     update(0.5, "view 3 of 6")  # doctest: +SKIP
+    """
+    if not console.is_terminal:
+        yield _Lines(what).update
+        return
+    columns = [
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[text]}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(compact=True),
+    ]
+    with Progress(*columns, console=console, refresh_per_second=4) as progress:
+        task = progress.add_task(what, total=1.0, text="")
+        yield lambda fraction, text="": progress.update(task, completed=min(fraction, 1.0), text=text)
+
+
+class _Lines:
+    def __init__(self, what):
+        self._what, self._next = what, time.monotonic() + SECONDS_BETWEEN_LINES
+
+    def update(self, fraction, text=""):
+        if time.monotonic() >= self._next or fraction >= 1:
+            console.print(f"{self._what}: {min(fraction, 1.0):4.0%}  {text}".rstrip(), soft_wrap=True, markup=False)
+            self._next = time.monotonic() + SECONDS_BETWEEN_LINES

@@ -1,0 +1,183 @@
+"""``taichi-dr reconstruct``: the part that is the same whatever is reconstructed.
+
+It reads the data, holds some views out, runs steps until the budget is spent or Ctrl-C is pressed, keeps checkpoints,
+and writes the outputs.  A kind of reconstruction is a class as ``MeshReconstruction``:
+
+* ``Kind(settings, train, fit)``: the settings, the training views in the unit scene, and the ``SceneFit``;
+* ``step(fraction)``: one step at that fraction of the budget, returning ``{loss name: weighted value}`` or None;
+* ``pictures(posed)``: what it looks like in the cameras of ``posed``, (V, H, W, 4) linear RGB with straight alpha;
+* ``state()`` and ``restore(header, arrays)``: a JSON-able dict and named arrays, there and back;
+* ``export(folder)``: writes the result's files and returns their names; ``FILES`` lists what they may be called;
+* ``describe()``: a dict for ``metrics.json``; ``caption``: a few words for the progress display.
+"""
+
+import dataclasses
+import time
+from pathlib import Path
+
+from taichi_dr import runtime
+from taichi_dr.io.files import write_json
+from taichi_dr.jobs import checkpoint
+from taichi_dr.jobs.evaluation import evaluate, held_out_split
+from taichi_dr.jobs.history import Animation, History
+from taichi_dr.jobs.interrupt import interruptible
+from taichi_dr.jobs.mesh_reconstruction import MeshReconstruction
+from taichi_dr.jobs.output import claim
+from taichi_dr.jobs.progress import console, progress_bar
+from taichi_dr.jobs.report import write_animation, write_comparison, write_losses
+from taichi_dr.jobs.scene_fit import fit_scene
+from taichi_dr.version import __version__
+
+KINDS = {"mesh": MeshReconstruction}
+REPORTS = ("metrics.json", "comparison.png", "progress.gif", "losses.png", checkpoint.NAME)
+SECONDS_BETWEEN_CHECKPOINTS = 20.0
+DEFAULT_STEPS = 1000
+COMPARED_VIEWS = 4
+
+
+@dataclasses.dataclass(frozen=True)
+class ReconstructionSummary:
+    """What a run reached: the folder, the contents of ``metrics.json``, and whether Ctrl-C ended it."""
+
+    folder: Path
+    metrics: dict
+    interrupted: bool
+
+
+def reconstruct(settings):
+    """Runs the reconstruction that ``settings`` (ReconstructSettings) describes and writes its outputs.
+
+    Initialises Taichi (fields made before become invalid).  Returns a ReconstructionSummary.
+
+    Raises:
+        FileError, DataSetError: data that cannot be read or used; an output folder that may not be written.
+        BackendError: the backend asked for is not there.
+        GradientError: the optimisation stopped making sense (gradients that are not finite, step after step).
+    """
+    saved = _claim_output(settings)
+    if saved is not None:
+        settings = _saved_settings(settings, saved[0]["settings"])
+    backend = runtime.init(settings.backend, random_seed=settings.seed)
+    with progress_bar("reading images") as update:
+        train, held_out, note = held_out_split(settings.data, lambda done, total: update(done / total))
+    console.print(f"{len(train)} training views of {train.width} × {train.height} pixels; {note}")
+    run = _Run(settings, train, held_out)
+    if saved is not None:
+        run.restore(*saved)
+        console.print(f"resuming at step {run.steps} ({run.seconds:.0f} s spent so far)")
+    settings.out.mkdir(parents=True, exist_ok=True)
+    interrupted = run.optimise()
+    return ReconstructionSummary(settings.out, run.finish(backend, interrupted), interrupted)
+
+
+def _claim_output(settings):
+    """Checks the output folder; the checkpoint to go on from, or None."""
+    own = (*REPORTS, *KINDS[settings.kind].FILES)
+    if not settings.resume:
+        claim(settings.out, own, settings.overwrite, "--resume continues it, --overwrite replaces it")
+        for name in own if settings.overwrite else ():
+            (settings.out / name).unlink(missing_ok=True)
+        return None
+    return checkpoint.load_state(settings.out / checkpoint.NAME)
+
+
+def _saved_settings(settings, saved):
+    """The settings of the run to be continued, with this call's folders, budget and backend."""
+    known = {field.name for field in dataclasses.fields(settings)}
+    kept = {name: value for name, value in saved.items() if name in known}
+    now = {name: getattr(settings, name) for name in ("data", "out", "resume", "overwrite", "backend")}
+    if settings.steps is not None or settings.minutes is not None:
+        now |= {"steps": settings.steps, "minutes": settings.minutes}
+    return dataclasses.replace(settings, **kept | now)
+
+
+class _Run:
+    """One reconstruction on its way: the model, the budget, and what is remembered for the reports."""
+
+    def __init__(self, settings, train, held_out):
+        self.settings, self.held_out = settings, held_out
+        self.fit = fit_scene(train)
+        self.model = KINDS[settings.kind](settings, self.fit.to_unit(train), self.fit)
+        self.steps, self.seconds = 0, 0.0
+        self.history = History()
+        self.animation = Animation(self.fit.to_unit(held_out))
+
+    def optimise(self):
+        """Steps until the budget is spent; returns whether Ctrl-C came first."""
+        with progress_bar("optimising") as update, interruptible() as interrupt:
+            started = time.monotonic() - self.seconds
+            saved_at = time.monotonic()
+            self._show(force=self.steps == 0)
+            while self.fraction() < 1 and not interrupt.requested:
+                losses = self.model.step(self.fraction())
+                self.steps += 1
+                self.seconds = time.monotonic() - started
+                if losses is not None:
+                    self.history.add(self.steps, losses)
+                update(self.fraction(), f"step {self.steps}  {self.model.caption}  {self.history.latest()}")
+                self._show()
+                if time.monotonic() - saved_at > SECONDS_BETWEEN_CHECKPOINTS:
+                    self.save()
+                    saved_at = time.monotonic()
+            self.seconds = time.monotonic() - started
+            self.save()
+            return interrupt.requested
+
+    def fraction(self):
+        """The part of the budget that is spent."""
+        if self.settings.minutes is not None:
+            return self.seconds / (60 * self.settings.minutes)
+        return self.steps / (self.settings.steps or DEFAULT_STEPS)
+
+    def save(self):
+        """Writes the checkpoint."""
+        header, arrays = self.model.state()
+        settings = _plain(self.settings)
+        header = {"settings": settings, "steps": self.steps, "seconds": self.seconds, "model": header}
+        header |= {"history": self.history.rows, "marks": self.history.marks}
+        arrays = {f"model/{name}": array for name, array in arrays.items()} | {"frames": self.animation.array()}
+        checkpoint.save_state(self.settings.out / checkpoint.NAME, header, arrays)
+
+    def restore(self, header, arrays):
+        """Takes up what ``save`` wrote."""
+        model = {name.removeprefix("model/"): value for name, value in arrays.items() if name.startswith("model/")}
+        self.model.restore(header["model"], model)
+        self.steps, self.seconds = header["steps"], header["seconds"]
+        self.history = History(header["history"], header["marks"])
+        self.animation.restore(arrays["frames"], self.fraction())
+
+    def finish(self, backend, interrupted):
+        """Writes every output from the model as it is; returns the contents of ``metrics.json``."""
+        out = self.settings.out
+        self._show(force=True)
+        files = self.model.export(out)
+        evaluation = evaluate(self.model, self.fit.to_unit(self.held_out))
+        write_comparison(out / "comparison.png", *evaluation.spread(COMPARED_VIEWS))
+        write_animation(out / "progress.gif", self.animation.frames)
+        write_losses(out / "losses.png", self.history.columns(), self.history.marks)
+        metrics = {
+            "as": self.settings.kind,
+            "held_out": evaluation.mean,
+            "held_out_views": evaluation.by_view(),
+            "seconds": round(self.seconds, 3),
+            "steps": self.steps,
+            "interrupted": interrupted,
+            "backend": backend,
+            "version": __version__,
+            "model": self.model.describe(),
+            "files": files,
+            "settings": _plain(self.settings),
+        }
+        write_json(out / "metrics.json", metrics)
+        return metrics
+
+    def _show(self, force=False):
+        if force or self.animation.due(self.fraction()):
+            self.animation.add(self.model, self.fraction(), f"step {self.steps}   {self.seconds:.0f} s")
+        if self.model.changed():
+            self.history.marks.append(self.steps)
+
+
+def _plain(settings):
+    """Settings as JSON can hold them."""
+    return {name: str(v) if isinstance(v, Path) else v for name, v in dataclasses.asdict(settings).items()}

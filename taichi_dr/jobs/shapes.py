@@ -1,0 +1,32 @@
+"""A mesh by the name a user types: a file or a procedural shape."""
+
+import difflib
+from pathlib import Path
+
+from taichi_dr.io.meshes import load_mesh
+from taichi_dr.runtime import FileError
+from taichi_dr.scene import shapes
+
+SHAPES = ("car", "airplane", "icosphere", "sphere", "torus", "box", "cylinder", "cone")
+
+
+def named_mesh(name, texture=None):
+    """The mesh in the file ``name``, or the procedural shape of that name, normalised to radius 1 about the origin.
+
+    Raises:
+        FileError: neither; the message names files and shapes that are spelt alike.
+    """
+    if name in SHAPES and not Path(name).exists():
+        return getattr(shapes, name)().normalized()
+    path = Path(name)
+    if not path.exists():
+        raise FileError(f"{name}: no such file, nor a shape ({', '.join(SHAPES)}){_near(path)}")
+    return load_mesh(path, normalize=True, texture=texture)
+
+
+def _near(path):
+    folder = path.parent
+    files = [entry.name for entry in folder.iterdir()] if folder.is_dir() else []
+    near = [str(folder / name) for name in difflib.get_close_matches(path.name, files, 3)]
+    near += difflib.get_close_matches(str(path), SHAPES, 1)
+    return f"; did you mean {' or '.join(near)}?" if near else ""
