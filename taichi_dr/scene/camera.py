@@ -22,6 +22,7 @@ from taichi_dr.kernels.camera_fields import add_parameters_to_fields, fields_to_
 from taichi_dr.runtime import CameraError
 from taichi_dr.scene import camera_poses
 from taichi_dr.scene.camera_check import check_parameters
+from taichi_dr.tape import off_tape
 
 NEAR, FAR = 0.1, 100.0
 """The visible depths of a camera that was given without a target, in world units."""
@@ -80,6 +81,7 @@ class Camera:
         check_parameters(rows, self.kind, self.near, self.far)
         self._allocate(rows)
 
+    @off_tape
     def _allocate(self, rows):
         self.views = len(rows)
         lens_components = 2 if self.kind == PINHOLE else 0
@@ -207,6 +209,7 @@ class Camera:
             raise AttributeError(f"this camera has {_LENS_NAMES[self.kind]}, not {_LENS_NAMES[kind]}")
         return self.lens
 
+    @off_tape
     def pack(self, width, height):
         """The cameras as an array (V, 16) for the kernels (``kernels.camera``), from the fields as they are now.
 
@@ -219,6 +222,7 @@ class Camera:
         pack_camera(self._parameters, self._packed[size], self.kind, width, height)
         return self._packed[size]
 
+    @off_tape
     def add_gradients(self, camera_adjoint, width, height):
         """Adds to the fields' gradients what an adjoint (V, 16) of the latest ``pack(width, height)`` implies."""
         if self._parameters_adjoint is None:
@@ -240,7 +244,10 @@ class Camera:
         return tuple(np.split(self.pack(1, 1).to_numpy()[:, :12], 4, axis=1))
 
     def select(self, indices):
-        """A new camera with copies of the views ``indices``; its gradients are its own."""
+        """A new camera with copies of the views ``indices`` (a number, a slice or a list), and gradients of its own.
+
+        Its fields are new as well, and Taichi never frees fields: select once, not in a loop of many steps.
+        """
         rows = np.atleast_2d(self._read().to_numpy()[indices])
         if len(rows) == 0:
             raise CameraError(f"expected at least one view, got indices {indices!r}")
@@ -255,6 +262,7 @@ class Camera:
     def __len__(self):
         return self.views
 
+    @off_tape
     def _read(self):
         self.fields.check()
         fields_to_parameters(self._fields, self._parameters)

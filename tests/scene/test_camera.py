@@ -5,6 +5,7 @@ import pytest
 import taichi as ti
 from oracles import camera as oracle
 
+import taichi_dr as dr
 from taichi_dr.fields import array_from
 from taichi_dr.runtime import CameraError, RuntimeStateError
 from taichi_dr.scene.camera import Camera
@@ -233,13 +234,39 @@ def test_check_sees_what_was_written_to_the_fields(cpu64):
 
 
 def test_a_camera_does_not_survive_init(own_runtime):
-    import taichi_dr as dr
-
     dr.init("cpu")
     camera = Camera.orbit()
     dr.init("cpu")
     with pytest.raises(RuntimeStateError, match="camera was made before"):
         camera.pack(8, 8)
+
+
+def test_an_open_tape_does_not_see_the_cameras_kernels(own_runtime):
+    dr.init("cpu")  # a tape compiles one kernel for every group of fields that the runtime has seen
+    x, loss = (ti.field(ti.f32, shape=(), needs_grad=True) for _ in range(2))
+    x[None] = 3.0
+
+    @ti.kernel
+    def square():
+        loss[None] += x[None] ** 2
+
+    with ti.ad.Tape(loss):
+        camera = Camera.orbit([0, 90])
+        camera.check()
+        camera[0].frames()
+        square()
+    assert x.grad[None] == 6
+    assert not camera.eye.grad.to_numpy().any()
+
+
+@pytest.mark.parametrize("backend", ["cpu32", "vulkan"])
+def test_a_degenerate_camera_packs_to_what_is_not_finite(request, backend):
+    request.getfixturevalue(backend)
+    camera = Camera([(0, 0, 3), (0, 0, 3), (0, 0, 3)])
+    camera.eye[1] = ti.Vector([0.0, 0.0, 0.0])
+    camera.up[2] = ti.Vector([0.0, 0.0, 1.0])
+    finite = np.isfinite(camera.pack(8, 8).to_numpy()).all(axis=1)
+    assert finite.tolist() == [True, False, False]
 
 
 def test_vulkan_matches_the_formulas(vulkan):
