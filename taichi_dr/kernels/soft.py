@@ -1,0 +1,217 @@
+"""The soft rasterizer on arrays (Liu et al., Soft Rasterizer, ICCV 2019; formulas: DESIGN 7.1).
+
+What the modes mean, where ``D_j`` is face j's coverage ``sigmoid(x_j)``, computed for faces with depth in [near, far]:
+
+* distance ``euclidean``: ``x = +-d^2 / sigma`` with d the screen distance to the face's boundary, + inside;
+  ``barycentric``: ``x = sgn(m) m^2 / sigma``, m the smallest screen barycentric; ``hard``: D is 1 inside, else 0.
+* alpha ``product``: ``1 - prod (1 - D_j)``; ``sum``: ``min(1, sum D_j)``; ``hard``: 1 where some face covers the pixel
+  centre, else 0 (no gradient).
+* colour ``softmax``: blended by ``D_j exp(zhat_j / gamma)`` and the background's ``exp(1e-3 / gamma)``; ``hard``: the
+  nearest face that covers the pixel centre, or the background (gradients through interpolation and depth alone).
+
+A face that crosses the near plane is cut there: its boundary is that of the polygon in front of the plane, and its
+depth and attributes are those of the triangle's plane, with perspective-correct barycentrics clipped at zero and depth
+clipped at near; it has no screen barycentrics, so its distance is Euclidean in the mode ``barycentric`` too.
+"""
+
+import math
+
+import taichi as ti
+
+from taichi_dr.fields import make_array
+from taichi_dr.kernels import soft_math
+from taichi_dr.kernels.binning import TileBins
+from taichi_dr.kernels.gather import gather_corners
+from taichi_dr.kernels.soft_adjoint import PIXEL, pack_pixel_adjoints, soft_adjoint, sum_background, sum_bands
+from taichi_dr.kernels.soft_cut import soft_adjoint_cut
+from taichi_dr.kernels.soft_forward import STATE, soft_forward
+from taichi_dr.kernels.soft_setup import record_length, soft_setup
+from taichi_dr.runtime import InputError, float_dtype
+
+ALPHA_MODES = {"product": soft_math.ALPHA_PRODUCT, "sum": soft_math.ALPHA_SUM, "hard": soft_math.ALPHA_HARD}
+COLOR_MODES = {"softmax": soft_math.COLOR_SOFTMAX, "hard": soft_math.COLOR_HARD}
+DISTANCE_MODES = {
+    "euclidean": soft_math.DISTANCE_EUCLIDEAN,
+    "barycentric": soft_math.DISTANCE_BARYCENTRIC,
+    "hard": soft_math.DISTANCE_HARD,
+}
+TASKS = 2048  # with fewer faces than this, a face's rows of packets are shared out to several tasks
+
+
+class SoftPass:
+    """Buffers and launches of the soft rasterizer for one size: ``forward`` and then ``adjoint``.
+
+    Attributes, with V views, F faces and C attributes per corner:
+        image (V*H*W, C): softmax-blended attributes.
+        alpha, depth (V*H*W,): depth is blended with the same weights, the background's being ``far``.
+        face_id (V*H*W,) i32: the face of the largest weight, -1 for the background; not differentiable.
+        barycentrics (V*H*W, 3): its perspective-correct barycentrics, zeros for the background; not differentiable.
+    """
+
+    def __init__(
+        self,
+        views,
+        faces,
+        attributes,
+        width,
+        height,
+        *,
+        alpha="product",
+        color="softmax",
+        distance="euclidean",
+        packet_side=None,
+    ):
+        """``packet_side``: 4 for packets of 4 x 4 pixels (the default on a CPU), 1 for single pixels (on a GPU)."""
+        self.views, self.faces, self.count, self.width, self.height = views, faces, attributes, width, height
+        self.modes = (
+            _mode(ALPHA_MODES, "alpha", alpha),
+            _mode(COLOR_MODES, "color", color),
+            _mode(DISTANCE_MODES, "distance", distance),
+        )
+        self.side = packet_side or (4 if ti.cfg.arch in (ti.x64, ti.arm64) else 1)
+        self.double = float_dtype() == ti.f64
+        self.bands = max(1, min(64, TASKS // (views * faces)))
+        items, pixels = views * faces, views * width * height
+        self._tiles = views * -(-width // soft_math.TILE) * -(-height // soft_math.TILE)
+        self._padded = self._tiles * soft_math.TILE**2
+        self.records = make_array((items, record_length(attributes)))
+        self.kinds = make_array((items,), ti.i32)
+        self.boxes = make_array((items, 4), ti.i32)
+        self._any_cut = make_array((1,), ti.i32)
+        self._bins = TileBins()
+        self.image = make_array((pixels, attributes))
+        self.alpha, self.depth = make_array((pixels,)), make_array((pixels,))
+        self.face_id = make_array((pixels,), ti.i32)
+        self.barycentrics = make_array((pixels, 3))
+        self._state = make_array((self._padded * STATE,))
+        self._packed = self._background_part = self._corner_adjoint = None
+
+    def forward(self, clip, faces, attributes, attribute_faces, background, near, far, sigma, gamma):
+        """Renders into ``image``, ``alpha``, ``depth``, ``face_id`` and ``barycentrics``.
+
+        Args:
+            clip: (V*N, 4) X, Y, W, depth.  The screen position is (X/W, Y/W).
+            faces: (F, 3) i32.
+            attributes: (V*M, C), attribute_faces: (F, 3) i32, the rows of every corner within a view.
+            background: (C,).
+            near, far: depths; sigma, gamma: sharpness of the coverage (screen units squared) and of the depth softmax.
+        """
+        self._inputs = (clip, faces)
+        self._scalars = (float(near), float(far), float(sigma), float(gamma))
+        tau = sigma * soft_math.COVERAGE_CUTOFF
+        if self.modes[2] == soft_math.DISTANCE_HARD:
+            tau = 0.0
+        self._tau = tau
+        sizes = (self.width, self.height)
+        self._any_cut[0] = 0
+        soft_setup(
+            clip,
+            faces,
+            attributes,
+            attribute_faces,
+            self.records,
+            self.kinds,
+            self.boxes,
+            self._any_cut,
+            self.views,
+            near,
+            far,
+            math.sqrt(tau),
+            *sizes,
+            self.side,
+            self.count,
+            self.modes[2],
+        )
+        self._bins.build(self.boxes, self.views, self.faces, *sizes, soft_math.TILE)
+        self._cut = bool(self._any_cut[0])
+        soft_forward(
+            self.records,
+            self.kinds,
+            self.boxes,
+            self._bins.tile_start,
+            self._bins.tile_faces,
+            background,
+            self.image,
+            self.alpha,
+            self.depth,
+            self.face_id,
+            self.barycentrics,
+            self._state,
+            self.views,
+            *self._scalars,
+            tau,
+            *sizes,
+            self.count,
+            self.modes,
+            self.side,
+            self._cut,
+            self.double,
+        )
+
+    def adjoint(
+        self,
+        image_adjoint,
+        alpha_adjoint,
+        depth_adjoint,
+        clip_adjoint,
+        attributes_adjoint,
+        adjacency,
+        attribute_adjacency,
+        background_adjoint=None,
+    ):
+        """Adds the adjoints of the last ``forward``'s inputs.
+
+        Args:
+            image_adjoint (V*H*W, C), alpha_adjoint (V*H*W,), depth_adjoint (V*H*W,): what the outputs pass back.
+            clip_adjoint (V*N, 4), attributes_adjoint (V*M, C), background_adjoint (C,) or None: added to.
+            adjacency, attribute_adjacency: (corner_start, corner_list) of ``faces`` and of ``attribute_faces``, arrays
+                made from ``kernels.gather.build_adjacency``.
+        """
+        self._allocate_adjoint()
+        near, far, _, gamma = self._scalars
+        sizes = (self.width, self.height)
+        pack_pixel_adjoints(
+            self.image,
+            self.depth,
+            self.face_id,
+            self._state,
+            image_adjoint,
+            alpha_adjoint,
+            depth_adjoint,
+            self._packed,
+            self._background_part,
+            self.views,
+            near,
+            far,
+            gamma,
+            *sizes,
+            self.count,
+            self.modes,
+            self.side,
+            self.double,
+        )
+        faces = (self.records, self.kinds, self.boxes, self._packed, self._corner_adjoint, self.views, self.bands)
+        statics = (self.count, self.modes, self.side, self.double)
+        soft_adjoint(*faces, *self._scalars, self._tau, *sizes, *statics)
+        if self._cut:
+            soft_adjoint_cut(*self._inputs, *faces, *self._scalars, self._tau, *sizes, *statics)
+        if self.bands > 1:
+            sum_bands(self._corner_adjoint, self.views * self.faces * 3, self.bands)
+        gather_corners(self._corner_adjoint, 0, 4, *adjacency, clip_adjoint, self.views, self.faces)
+        gather_corners(
+            self._corner_adjoint, 4, self.count, *attribute_adjacency, attributes_adjoint, self.views, self.faces
+        )
+        if background_adjoint is not None:
+            sum_background(self._background_part, self._tiles, background_adjoint)
+
+    def _allocate_adjoint(self):
+        if self._packed is None:
+            self._packed = make_array((self._padded * (PIXEL + self.count),))
+            self._background_part = make_array((self._tiles, self.count))
+            self._corner_adjoint = make_array((self.bands * self.views * self.faces * 3, 4 + self.count))
+
+
+def _mode(modes, name, value):
+    if value not in modes:
+        raise InputError(f"unknown {name} mode {value!r}: expected one of {', '.join(modes)}")
+    return modes[value]

@@ -1,0 +1,343 @@
+"""Adjoint of the soft rasterizer: face by face, each gathering what its pixels pass back.
+
+With ``w_j`` the weight of face j in a pixel, ``v_j = sum_c dL/dI_c C_jc + dL/dZ z_j``, ``v`` the same of the blended
+pixel, ``x_j = +-d^2/sigma`` and ``e_j = -k z_j`` the two exponents::
+
+    dL/de_j = w_j (v_j - v)          dL/dx_j = (1 - D_j) dL/de_j + dL/dA T D_j          dL/dC_jc = w_j dL/dI_c
+
+from there through the interpolation and the distance to the corners.  The derivative of a squared distance is that of
+the distance to the nearest point held fixed in the segment, ``d(d^2)/dp_k = -2 b_k (x - nearest point)``, ``b_k`` its
+barycentrics; that of the barycentrics ``w`` is ``dw_m/dp_k = -w_k grad w_m``.  Everything sums in registers over the
+packets of a face and is written once, so that no sum depends on the order of threads.
+"""
+
+import taichi as ti
+
+from taichi_dr.kernels.soft_forward import STATE
+from taichi_dr.kernels.soft_math import (
+    ABSENT,
+    ALPHA_HARD,
+    ALPHA_PRODUCT,
+    ALPHA_SUM,
+    ATTRIBUTE,
+    BACKGROUND_EXPONENT,
+    COLOR_HARD,
+    DEPTH,
+    DISTANCE_BARYCENTRIC,
+    DISTANCE_HARD,
+    INVERSE_AREA,
+    INVERSE_W,
+    TILE,
+    WHOLE,
+    XY,
+    coverage,
+    exp_negative,
+    fill_lanes,
+    mix,
+    out_of_reach,
+    packet_centers,
+    whole_face,
+    whole_interpolation,
+    whole_squared_distance,
+)
+
+PIXEL = 4  # columns of the packed adjoints before the colours
+REFERENCE, MEAN, DEPTH_ADJOINT, ALPHA_ADJOINT = range(PIXEL)
+
+
+@ti.kernel
+def pack_pixel_adjoints(
+    image: ti.types.ndarray(ndim=2),
+    depth: ti.types.ndarray(ndim=1),
+    face_id: ti.types.ndarray(dtype=ti.i32, ndim=1),
+    state: ti.types.ndarray(ndim=1),
+    image_adjoint: ti.types.ndarray(ndim=2),
+    alpha_adjoint: ti.types.ndarray(ndim=1),
+    depth_adjoint: ti.types.ndarray(ndim=1),
+    packed: ti.types.ndarray(ndim=1),
+    background_part: ti.types.ndarray(ndim=2),
+    views: ti.i32,
+    near: float,
+    far: float,
+    gamma: float,
+    width: ti.i32,
+    height: ti.i32,
+    count: ti.template(),
+    modes: ti.template(),
+    side: ti.template(),
+    double: ti.template(),
+):
+    """What every face needs to know of a pixel, packet by packet, lanes together; ``background_part``: per tile.
+
+    Divided by S: so a face's weight is ``D exp(...)``.  Lanes beyond the image pass nothing back.
+    """
+    tiles_x, tiles_y = (width + TILE - 1) // TILE, (height + TILE - 1) // TILE
+    lanes = ti.static(side * side)
+    across = ti.static(TILE // side)
+    for tile in range(views * tiles_x * tiles_y):
+        view = tile // (tiles_x * tiles_y)
+        corner = tile - view * tiles_x * tiles_y
+        part = ti.Vector([0.0 for _ in ti.static(range(count))])
+        for inner in range(TILE * TILE):
+            packet, lane = tile * (across * across) + inner // lanes, inner % lanes
+            row = corner // tiles_x * TILE + inner // lanes // across * side + lane // side
+            col = corner % tiles_x * TILE + inner // lanes % across * side + lane % side
+            source = packet * (STATE * lanes) + lane
+            target = packet * ((PIXEL + count) * lanes) + lane
+            reference, inverse = state[source], 1.0 / state[source + lanes]
+            combined = state[source + 2 * lanes]
+            mean, alpha_factor, depth_factor = 0.0, 0.0, 0.0
+            color_factor = ti.Vector([0.0 for _ in ti.static(range(count))])
+            if row < height and col < width:
+                pixel = (view * height + row) * width + col
+                depth_factor = depth_adjoint[pixel] * inverse
+                mean = depth_factor * depth[pixel]
+                for c in ti.static(range(count)):
+                    color_factor[c] = image_adjoint[pixel, c] * inverse
+                    mean += color_factor[c] * image[pixel, c]
+                if ti.static(modes[0] == ALPHA_PRODUCT):
+                    alpha_factor = alpha_adjoint[pixel] * combined
+                elif ti.static(modes[0] == ALPHA_SUM):
+                    alpha_factor = ti.select(combined < 1.0, alpha_adjoint[pixel], 0.0)
+                if ti.static(modes[1] == COLOR_HARD):
+                    reference = ti.cast(face_id[pixel], float)
+                    part += ti.select(face_id[pixel] < 0, 1.0, 0.0) * color_factor
+                else:
+                    behind = reference - (far - BACKGROUND_EXPONENT * (far - near))
+                    part += exp_negative(behind / (gamma * (far - near)), double) * color_factor
+            packed[target + REFERENCE * lanes] = reference
+            packed[target + MEAN * lanes] = mean
+            packed[target + DEPTH_ADJOINT * lanes] = depth_factor
+            packed[target + ALPHA_ADJOINT * lanes] = alpha_factor
+            for c in ti.static(range(count)):
+                packed[target + (PIXEL + c) * lanes] = color_factor[c]
+        for c in ti.static(range(count)):
+            background_part[tile, c] = part[c]
+
+
+@ti.func
+def load_lanes(array: ti.template(), start, lanes: ti.template()):
+    return ti.Vector([array[start + lane] for lane in ti.static(range(lanes))])
+
+
+@ti.func
+def packet_of(view, row, col, width, height, side: ti.template()):
+    """Index of the packet in packet row ``row`` and packet column ``col`` of a view."""
+    across = ti.static(TILE // side)
+    tiles_x, tiles_y = (width + TILE - 1) // TILE, (height + TILE - 1) // TILE
+    tile = (view * tiles_y + row // across) * tiles_x + col // across
+    return tile * (across * across) + row % across * across + col % across
+
+
+@ti.kernel
+def soft_adjoint(
+    records: ti.types.ndarray(ndim=2),
+    kinds: ti.types.ndarray(dtype=ti.i32, ndim=1),
+    boxes: ti.types.ndarray(dtype=ti.i32, ndim=2),
+    packed: ti.types.ndarray(ndim=1),
+    corner_adjoint: ti.types.ndarray(ndim=2),
+    views: ti.i32,
+    bands: ti.i32,
+    near: float,
+    far: float,
+    sigma: float,
+    gamma: float,
+    tau: float,
+    width: ti.i32,
+    height: ti.i32,
+    count: ti.template(),
+    modes: ti.template(),
+    side: ti.template(),
+    double: ti.template(),
+):
+    """Writes ``corner_adjoint (bands*V*F*3, 4 + C)``: adjoints of X, Y, W, depth and the attributes of every corner of
+    every face but the cut ones.  Band b takes every ``bands``-th row of packets of a face, starting at its b-th.
+    """
+    lanes = ti.static(side * side)
+    for index in range(bands * kinds.shape[0]):
+        band, item = index // kinds.shape[0], index % kinds.shape[0]
+        view = item // (kinds.shape[0] // views)
+        face = item % (kinds.shape[0] // views)
+        kind = kinds[item]
+        if kind == ABSENT:
+            for corner, column in ti.static(ti.ndrange(3, 4 + count)):
+                corner_adjoint[3 * index + corner, column] = 0.0
+        elif kind == WHOLE:
+            k = 1.0 / (gamma * (far - near))
+            ia = records[item, INVERSE_AREA]
+            x0, y0 = records[item, XY], records[item, XY + 1]
+            x1, y1 = records[item, XY + 2], records[item, XY + 3]
+            x2, y2 = records[item, XY + 4], records[item, XY + 5]
+            position = [fill_lanes(0.0, lanes) for _ in ti.static(range(6))]
+            inverse_w = [fill_lanes(0.0, lanes) for _ in ti.static(range(3))]
+            depths = [fill_lanes(0.0, lanes) for _ in ti.static(range(3))]
+            attributes = [fill_lanes(0.0, lanes) for _ in ti.static(range(3 * count))]
+            col0, col1 = boxes[item, 0] // side, boxes[item, 2] // side + 1
+            row0, row1 = boxes[item, 1] // side + band, boxes[item, 3] // side + 1
+            for step in range((row1 - row0 + bands - 1) // bands):
+                row = row0 + step * bands
+                for col in range(col0, col1):
+                    x, y = packet_centers(row * side, col * side, width, height, side)
+                    if not out_of_reach(records, item, 0.5 * (x[0] + x[lanes - 1]), 0.5 * (y[0] + y[lanes - 1])):
+                        at = packet_of(view, row, col, width, height, side) * ((PIXEL + count) * lanes)
+                        w0, w1, w2, dx, dy, b0, b1, b2 = whole_face(records, item, x, y)
+                        squared, inside = whole_squared_distance(dx, dy, w0, w1, w2, modes[2])
+                        p0, p1, p2, r = whole_interpolation(records, item, w0, w1, w2)
+                        z = mix(records, item, DEPTH, p0, p1, p2)
+                        seen = (inside | (squared < tau)) & (z >= near) & (z <= far)
+
+                        weight, x_adjoint, z_adjoint, h0, h1, h2 = pair_adjoint(
+                            records,
+                            packed,
+                            item,
+                            face,
+                            at,
+                            squared,
+                            inside,
+                            seen,
+                            p0,
+                            p1,
+                            p2,
+                            z,
+                            z >= near,
+                            k,
+                            sigma,
+                            count,
+                            modes,
+                            lanes,
+                            double,
+                        )
+                        for c in ti.static(range(count)):
+                            share = weight * load_lanes(packed, at + (PIXEL + c) * lanes, lanes)
+                            attributes[3 * c] += p0 * share
+                            attributes[3 * c + 1] += p1 * share
+                            attributes[3 * c + 2] += p2 * share
+                        depths[0] += p0 * z_adjoint
+                        depths[1] += p1 * z_adjoint
+                        depths[2] += p2 * z_adjoint
+
+                        mean = p0 * h0 + p1 * h1 + p2 * h2
+                        h0, h1, h2 = h0 - mean, h1 - mean, h2 - mean
+                        inverse_w[0] += p0 * h0
+                        inverse_w[1] += p1 * h1
+                        inverse_w[2] += p2 * h2
+                        g0 = ti.select((w0 > 0.0) & (w0 < 1.0), h0 * r, 0.0) * records[item, INVERSE_W]
+                        g1 = ti.select((w1 > 0.0) & (w1 < 1.0), h1 * r, 0.0) * records[item, INVERSE_W + 1]
+                        g2 = ti.select((w2 > 0.0) & (w2 < 1.0), h2 * r, 0.0) * records[item, INVERSE_W + 2]
+                        fx, fy = fill_lanes(0.0, lanes), fill_lanes(0.0, lanes)
+                        slope = (2.0 / sigma) * ti.select(inside, x_adjoint, -x_adjoint)
+                        if ti.static(modes[2] == DISTANCE_BARYCENTRIC):
+                            smallest = ti.min(w0, ti.min(w1, w2))
+                            slope *= smallest
+                            g0 += ti.select(w0 == smallest, slope, 0.0)
+                            g1 += ti.select((w1 == smallest) & (w0 > smallest), slope, 0.0)
+                            g2 += ti.select((w0 > smallest) & (w1 > smallest), slope, 0.0)
+                        else:
+                            fx, fy = slope * dx, slope * dy
+                        g0, g1 = (g0 - g2) * ia, (g1 - g2) * ia
+                        gx = -g0 * (y2 - y1) - g1 * (y0 - y2)
+                        gy = g0 * (x2 - x1) + g1 * (x0 - x2)
+                        position[0] += b0 * fx + w0 * gx
+                        position[1] += b0 * fy + w0 * gy
+                        position[2] += b1 * fx + w1 * gx
+                        position[3] += b1 * fy + w1 * gy
+                        position[4] += b2 * fx + w2 * gx
+                        position[5] += b2 * fy + w2 * gy
+
+            for corner in ti.static(range(3)):
+                to_clip = -records[item, INVERSE_W + corner]
+                gx, gy = position[2 * corner].sum(), position[2 * corner + 1].sum()
+                px, py = records[item, XY + 2 * corner], records[item, XY + 2 * corner + 1]
+                out = 3 * index + corner
+                corner_adjoint[out, 0] = gx * to_clip
+                corner_adjoint[out, 1] = gy * to_clip
+                corner_adjoint[out, 2] = (inverse_w[corner].sum() - gx * px - gy * py) * to_clip
+                corner_adjoint[out, 3] = depths[corner].sum()
+                for c in ti.static(range(count)):
+                    corner_adjoint[out, 4 + c] = attributes[3 * c + corner].sum()
+
+
+@ti.func
+def pair_adjoint(
+    records: ti.template(),
+    packed: ti.template(),
+    item,
+    face,
+    at,
+    squared,
+    inside,
+    seen,
+    p0,
+    p1,
+    p2,
+    z,
+    sloped,
+    k,
+    sigma,
+    count: ti.template(),
+    modes: ti.template(),
+    lanes: ti.template(),
+    double: ti.template(),
+):
+    """Of a packet and a face: weight / S, adjoints of x and z, and of the interpolation's ``p`` (3).
+
+    ``sloped``: where z is the interpolated depth, not the near plane's.
+    """
+    cover, uncover = ti.select(inside, 1.0 + 0.0 * squared, 0.0), ti.select(inside, 0.0 * squared, 1.0)
+    if ti.static(modes[2] != DISTANCE_HARD):
+        cover, uncover = coverage(squared / sigma, inside, double)
+    cover = ti.select(seen, cover, 0.0)
+    reference = load_lanes(packed, at + REFERENCE * lanes, lanes)
+    depth_factor = load_lanes(packed, at + DEPTH_ADJOINT * lanes, lanes)
+    weight, x_adjoint, z_adjoint = 0.0 * z, 0.0 * z, 0.0 * z
+    if ti.static(modes[1] == COLOR_HARD):
+        weight = ti.select(reference == ti.cast(face, float), 1.0 + 0.0 * z, 0.0)
+        z_adjoint = weight * depth_factor
+    else:
+        weight = cover * exp_negative(-ti.abs(reference - z) * k, double)
+        value = depth_factor * z
+        for c in ti.static(range(count)):
+            factor = load_lanes(packed, at + (PIXEL + c) * lanes, lanes)
+            value += factor * mix(records, item, ATTRIBUTE + 3 * c, p0, p1, p2)
+        exponent_adjoint = weight * (value - load_lanes(packed, at + MEAN * lanes, lanes))
+        z_adjoint = weight * depth_factor - k * exponent_adjoint
+        x_adjoint = uncover * exponent_adjoint
+    if ti.static(modes[0] != ALPHA_HARD):
+        alpha_part = cover * load_lanes(packed, at + ALPHA_ADJOINT * lanes, lanes)
+        if ti.static(modes[0] == ALPHA_SUM):
+            alpha_part *= uncover
+        x_adjoint += alpha_part
+    z_adjoint = ti.select(sloped, z_adjoint, 0.0)
+    h0, h1, h2 = (
+        z_adjoint * records[item, DEPTH],
+        z_adjoint * records[item, DEPTH + 1],
+        z_adjoint * records[item, DEPTH + 2],
+    )
+    for c in ti.static(range(count)):
+        share = weight * load_lanes(packed, at + (PIXEL + c) * lanes, lanes)
+        h0 += share * records[item, ATTRIBUTE + 3 * c]
+        h1 += share * records[item, ATTRIBUTE + 3 * c + 1]
+        h2 += share * records[item, ATTRIBUTE + 3 * c + 2]
+    return weight, x_adjoint, z_adjoint, h0, h1, h2
+
+
+@ti.kernel
+def sum_bands(corner_adjoint: ti.types.ndarray(ndim=2), rows: ti.i32, bands: ti.i32):
+    """``corner_adjoint[r] = sum_b corner_adjoint[b rows + r]``, r < rows."""
+    for row in range(rows):
+        for column in range(corner_adjoint.shape[1]):
+            total = corner_adjoint[row, column]
+            for band in range(1, bands):
+                total += corner_adjoint[band * rows + row, column]
+            corner_adjoint[row, column] = total
+
+
+@ti.kernel
+def sum_background(part: ti.types.ndarray(ndim=2), tiles: ti.i32, background_adjoint: ti.types.ndarray(ndim=1)):
+    """``background_adjoint[c] += sum over the tiles of part[tile, c]``."""
+    ti.loop_config(serialize=True)
+    for c in range(background_adjoint.shape[0]):
+        total = 0.0
+        for tile in range(tiles):
+            total += part[tile, c]
+        background_adjoint[c] += total

@@ -1,0 +1,191 @@
+"""Adjoint of the soft rasterizer for the faces that the near plane cuts; launched only where there are some.
+
+The distance is to the polygon in front of the plane, whose corners on the plane move with the edges they lie on;
+depth and attributes come from the plane of the whole triangle, through
+``u_k = n_k . (x, y, 1)``, ``n_k = +-P_{k+1} x P_{k+2}``.
+"""
+
+import taichi as ti
+
+from taichi_dr.kernels.soft_adjoint import PIXEL, load_lanes, packet_of, pair_adjoint
+from taichi_dr.kernels.soft_math import (
+    CUT_TO_ONE,
+    DEPTH,
+    cut_face,
+    fill_lanes,
+    mix,
+    packet_centers,
+)
+from taichi_dr.kernels.soft_setup import cut_corners, cut_parameter
+
+
+@ti.kernel
+def soft_adjoint_cut(
+    clip: ti.types.ndarray(ndim=2),
+    faces: ti.types.ndarray(dtype=ti.i32, ndim=2),
+    records: ti.types.ndarray(ndim=2),
+    kinds: ti.types.ndarray(dtype=ti.i32, ndim=1),
+    boxes: ti.types.ndarray(dtype=ti.i32, ndim=2),
+    packed: ti.types.ndarray(ndim=1),
+    corner_adjoint: ti.types.ndarray(ndim=2),
+    views: ti.i32,
+    bands: ti.i32,
+    near: float,
+    far: float,
+    sigma: float,
+    gamma: float,
+    tau: float,
+    width: ti.i32,
+    height: ti.i32,
+    count: ti.template(),
+    modes: ti.template(),
+    side: ti.template(),
+    double: ti.template(),
+):
+    """Writes the rows of ``corner_adjoint`` (see ``soft_adjoint``) that belong to cut faces."""
+    lanes = ti.static(side * side)
+    for index in range(bands * kinds.shape[0]):
+        band, item = index // kinds.shape[0], index % kinds.shape[0]
+        view, face = item // faces.shape[0], item % faces.shape[0]
+        if kinds[item] >= CUT_TO_ONE:
+            k = 1.0 / (gamma * (far - near))
+            polygon = [fill_lanes(0.0, lanes) for _ in ti.static(range(8))]
+            planes = [fill_lanes(0.0, lanes) for _ in ti.static(range(9))]
+            depths = [fill_lanes(0.0, lanes) for _ in ti.static(range(3))]
+            attributes = [fill_lanes(0.0, lanes) for _ in ti.static(range(3 * count))]
+            col0, col1 = boxes[item, 0] // side, boxes[item, 2] // side + 1
+            row0, row1 = boxes[item, 1] // side + band, boxes[item, 3] // side + 1
+            for step in range((row1 - row0 + bands - 1) // bands):
+                row = row0 + step * bands
+                for col in range(col0, col1):
+                    x, y = packet_centers(row * side, col * side, width, height, side)
+                    at = packet_of(view, row, col, width, height, side) * ((PIXEL + count) * lanes)
+                    inside, dx, dy, nearest, t, u0, u1, u2, r = cut_face(records, item, x, y)
+                    squared = dx * dx + dy * dy
+                    p0, p1, p2 = ti.max(u0, 0.0) * r, ti.max(u1, 0.0) * r, ti.max(u2, 0.0) * r
+                    plane_z = mix(records, item, DEPTH, p0, p1, p2)
+                    z = ti.max(plane_z, near)
+                    seen = (inside | (squared < tau)) & (r > 0.0) & (z <= far)
+                    weight, x_adjoint, z_adjoint, h0, h1, h2 = pair_adjoint(
+                        records,
+                        packed,
+                        item,
+                        face,
+                        at,
+                        squared,
+                        inside,
+                        seen,
+                        p0,
+                        p1,
+                        p2,
+                        z,
+                        plane_z > near,
+                        k,
+                        sigma,
+                        count,
+                        modes,
+                        lanes,
+                        double,
+                    )
+                    for c in ti.static(range(count)):
+                        share = weight * load_lanes(packed, at + (PIXEL + c) * lanes, lanes)
+                        attributes[3 * c] += p0 * share
+                        attributes[3 * c + 1] += p1 * share
+                        attributes[3 * c + 2] += p2 * share
+                    depths[0] += p0 * z_adjoint
+                    depths[1] += p1 * z_adjoint
+                    depths[2] += p2 * z_adjoint
+
+                    mean = p0 * h0 + p1 * h1 + p2 * h2
+                    g0 = ti.select(u0 > 0.0, (h0 - mean) * r, 0.0)
+                    g1 = ti.select(u1 > 0.0, (h1 - mean) * r, 0.0)
+                    g2 = ti.select(u2 > 0.0, (h2 - mean) * r, 0.0)
+                    _add_plane(planes, 0, g0, x, y)
+                    _add_plane(planes, 1, g1, x, y)
+                    _add_plane(planes, 2, g2, x, y)
+                    slope = (-2.0 / sigma) * ti.select(inside, x_adjoint, -x_adjoint)
+                    for corner in ti.static(range(4)):
+                        before = ti.static((corner + 3) % 4)
+                        share = ti.select(nearest == 1.0 * corner, 1.0 - t, ti.select(nearest == 1.0 * before, t, 0.0))
+                        polygon[2 * corner] += slope * share * dx
+                        polygon[2 * corner + 1] += slope * share * dy
+
+            for corner in ti.static(range(3)):
+                for column in ti.static(range(3)):
+                    corner_adjoint[3 * index + corner, column] = 0.0
+                corner_adjoint[3 * index + corner, 3] = depths[corner].sum()
+                for c in ti.static(range(count)):
+                    corner_adjoint[3 * index + corner, 4 + c] = attributes[3 * c + corner].sum()
+            rows = clip.shape[0] // views * view + ti.Vector([faces[face, c] for c in ti.static(range(3))])
+            _planes_to_corners(clip, rows, planes, corner_adjoint, 3 * index)
+            one, odd, second, third = cut_corners(kinds[item])
+            points = [ti.Vector([polygon[2 * c].sum(), polygon[2 * c + 1].sum()]) for c in ti.static(range(4))]
+            if one:
+                _corner_adjoint(clip, faces, view, views, face, odd, points[0], corner_adjoint, 3 * index)
+                _edge_adjoint(clip, faces, view, views, face, odd, second, near, points[1], corner_adjoint, 3 * index)
+                together = points[2] + points[3]
+                _edge_adjoint(clip, faces, view, views, face, third, odd, near, together, corner_adjoint, 3 * index)
+            else:
+                _corner_adjoint(clip, faces, view, views, face, second, points[0], corner_adjoint, 3 * index)
+                _corner_adjoint(clip, faces, view, views, face, third, points[1], corner_adjoint, 3 * index)
+                _edge_adjoint(clip, faces, view, views, face, third, odd, near, points[2], corner_adjoint, 3 * index)
+                _edge_adjoint(clip, faces, view, views, face, odd, second, near, points[3], corner_adjoint, 3 * index)
+
+
+@ti.func
+def _add_plane(planes: ti.template(), k: ti.template(), g, x, y):
+    planes[3 * k] += g * x
+    planes[3 * k + 1] += g * y
+    planes[3 * k + 2] += g
+
+
+@ti.func
+def _planes_to_corners(clip: ti.template(), rows, planes: ti.template(), out: ti.template(), base):
+    """``n_k = s P_{k+1} x P_{k+2}``: adjoints ``P_{k+1} += s P_{k+2} x g_k`` and ``P_{k+2} += s g_k x P_{k+1}``."""
+    p = [ti.Vector([clip[rows[c], j] for j in ti.static(range(3))]) for c in ti.static(range(3))]
+    sign = ti.select(p[0].dot(p[1].cross(p[2])) > 0.0, 1.0, -1.0)
+    for k in ti.static(range(3)):
+        after, last = ti.static((k + 1) % 3, (k + 2) % 3)
+        g = sign * ti.Vector([planes[3 * k].sum(), planes[3 * k + 1].sum(), planes[3 * k + 2].sum()])
+        to_after, to_last = p[last].cross(g), g.cross(p[after])
+        for j in ti.static(range(3)):
+            out[base + after, j] += to_after[j]
+            out[base + last, j] += to_last[j]
+
+
+@ti.func
+def _row(clip: ti.template(), faces: ti.template(), view, views, face, corner):
+    return clip.shape[0] // views * view + faces[face, corner]
+
+
+@ti.func
+def _corner_adjoint(clip: ti.template(), faces: ti.template(), view, views, face, corner, g, out: ti.template(), base):
+    """Adjoint of a corner's screen position (X/W, Y/W), added to its row of ``out``."""
+    row = _row(clip, faces, view, views, face, corner)
+    w = clip[row, 2]
+    out[base + corner, 0] += g[0] / w
+    out[base + corner, 1] += g[1] / w
+    out[base + corner, 2] -= (g[0] * clip[row, 0] + g[1] * clip[row, 1]) / (w * w)
+
+
+@ti.func
+def _edge_adjoint(
+    clip: ti.template(), faces: ti.template(), view, views, face, a, b, near, g, out: ti.template(), base
+):
+    """Adjoint of the screen position where the edge from corner a to corner b meets depth = near.
+
+    ``Q = P_a + t (P_b - P_a)``, ``t = (near - d_a) / (d_b - d_a)``, so ``dt/dd_a = -(1 - t) / (d_b - d_a)`` and
+    ``dt/dd_b = -t / (d_b - d_a)``.
+    """
+    ra, rb = _row(clip, faces, view, views, face, a), _row(clip, faces, view, views, face, b)
+    t = cut_parameter(clip, ra, rb, near)
+    q = ti.Vector([clip[ra, j] + t * (clip[rb, j] - clip[ra, j]) for j in ti.static(range(3))])
+    to_q = ti.Vector([g[0], g[1], -(g[0] * q[0] + g[1] * q[1]) / q[2]]) / q[2]
+    to_t = 0.0
+    for j in ti.static(range(3)):
+        out[base + a, j] += (1.0 - t) * to_q[j]
+        out[base + b, j] += t * to_q[j]
+        to_t += to_q[j] * (clip[rb, j] - clip[ra, j])
+    slope = to_t / (clip[rb, 3] - clip[ra, 3])
+    out[base + a, 3] -= (1.0 - t) * slope
+    out[base + b, 3] -= t * slope
