@@ -23,6 +23,8 @@ def atomic_path(path):
     ...     temporary.write_bytes(b"...")  # doctest: +SKIP
     """
     path = Path(path)
+    if path.is_dir():
+        raise FileError(f"{path}: cannot be written: it is a folder")
     made = _make_folder(path)
     temporary = path.with_name(f".{path.stem}.{secrets.token_hex(4)}{path.suffix}")
     try:

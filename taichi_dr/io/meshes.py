@@ -165,7 +165,7 @@ def _to_shape(mesh, index):
 
 def _to_ply(mesh, index):
     made = _to_shape(mesh, index)
-    if mesh.texture is None and mesh.colors_per == "face":
+    if not mesh.has("texture") and mesh.colors_per == "face":
         made.visual.face_colors = _bytes(linear_to_srgb(_clipped(mesh.numpy("colors")[index])))
     else:
         surface = Surface(made.vertices, mesh.topology.faces, corner_colors(mesh, index))
@@ -175,7 +175,7 @@ def _to_ply(mesh, index):
 
 def _to_glb(mesh, index):
     vertices, faces = mesh.numpy("vertices")[index], mesh.topology.faces
-    if mesh.texture is not None:
+    if mesh.has("texture"):
         pairs = np.stack([faces.reshape(-1), mesh.uv_faces.reshape(-1)], axis=1)
         pairs, split = np.unique(pairs, axis=0, return_inverse=True)
         material = trimesh.visual.material.PBRMaterial(

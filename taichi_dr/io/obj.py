@@ -199,11 +199,11 @@ def write_obj(mesh, path, index):
     library, face_materials = _material_lines(mesh, path, index)
     if library:
         lines.append(f"mtllib {path.with_suffix('.mtl').name}")
-    if mesh.texture is None and mesh.colors_per == "vertex":
+    if not mesh.has("texture") and mesh.colors_per == "vertex":
         vertices = np.concatenate([vertices, linear_to_srgb(np.clip(mesh.numpy("colors")[index], 0, 1))], axis=1)
     lines += ["v " + " ".join(f"{x:.9g}" for x in row) for row in vertices.tolist()]
     corners = [[str(i) for i in face] for face in (mesh.topology.faces + 1).tolist()]
-    if mesh.uv is not None:
+    if mesh.has("uv"):
         lines += [f"vt {u:.9g} {v:.9g}" for u, v in mesh.numpy("uv").tolist()]
         uv_faces = (mesh.uv_faces + 1).tolist()
         corners = [[f"{i}/{j}" for i, j in zip(*pair, strict=True)] for pair in zip(corners, uv_faces, strict=True)]
@@ -219,13 +219,13 @@ def write_obj(mesh, path, index):
     with atomic_path(path) as obj, atomic_path(path.with_suffix(".mtl")) as mtl:
         obj.write_text("\n".join(lines) + "\n", encoding="utf-8")
         mtl.write_text("\n".join(library) + "\n", encoding="utf-8")
-        if mesh.texture is not None:
+        if mesh.has("texture"):
             save_image(path.with_suffix(".png"), mesh.numpy("texture"))
 
 
 def _material_lines(mesh, path, index):
     """The lines of the MTL file (none if it is not needed) and each face's material."""
-    if mesh.texture is not None:
+    if mesh.has("texture"):
         return ["newmtl texture", "Kd 1 1 1", f"map_Kd {path.with_suffix('.png').name}"], ["texture"] * mesh.face_count
     if mesh.colors_per == "vertex":
         return [], [None] * mesh.face_count

@@ -287,10 +287,11 @@ def _intrinsics(path, name, keys, size):
     """fl_x, fl_y, cx, cy in pixels of pictures of (height, width) ``size``."""
     height, width = size
     w, h = _number(path, name, keys, "w", width), _number(path, name, keys, "h", height)
-    focal = _focal(path, name, keys, "x", w) or _focal(path, name, keys, "y", h)
-    if focal is None:
+    lengths = [_focal(path, name, keys, "x", w), _focal(path, name, keys, "y", h)]
+    known = [length for length in lengths if length is not None]
+    if not known:
         raise DataSetError(f"{path}: frame {name}: missing camera_angle_x or fl_x")
-    fl_x, fl_y = _focal(path, name, keys, "x", w) or focal, _focal(path, name, keys, "y", h) or focal
+    fl_x, fl_y = (known[0] if length is None else length for length in lengths)
     cx, cy = _number(path, name, keys, "cx", w / 2), _number(path, name, keys, "cy", h / 2)
     if min(w, h, fl_x, fl_y) <= 0:
         raise DataSetError(f"{path}: frame {name}: w, h and focal lengths must be positive: {w}, {h}, {fl_x}, {fl_y}")

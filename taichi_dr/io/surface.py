@@ -72,6 +72,6 @@ def sample_texture(texture, uv):
 
 def corner_colors(mesh, index):
     """(F, 3, 3): the linear colour at each corner of mesh ``index`` of the batch; read off its texture, if any."""
-    if mesh.texture is not None:
+    if mesh.has("texture"):
         return sample_texture(mesh.numpy("texture"), mesh.numpy("uv")[mesh.uv_faces])
     return mesh.numpy("colors")[index][mesh.color_topology.faces]

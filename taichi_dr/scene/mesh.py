@@ -4,9 +4,10 @@ import numpy as np
 import taichi as ti
 
 from taichi_dr.fields import FieldGroup
-from taichi_dr.runtime import GeometryError, InputError, ShapeError
+from taichi_dr.runtime import GeometryError, InputError, RuntimeStateError, ShapeError, float_dtype
 from taichi_dr.scene.material import Material
 from taichi_dr.scene.topology import Topology
+from taichi_dr.tape import off_tape
 
 GREY = (0.7, 0.7, 0.7)
 
@@ -24,13 +25,14 @@ class Mesh:
     * ``material``: a ``Material``; ``name``: what error messages call the mesh.
 
     The fields ``vertices`` (B, N), ``colors`` (B, N) or (B, F), ``uv`` (T,) and ``texture`` (Ht, Wt) are meant to be
-    written to by kernels, differentiated and optimised.
+    written to by kernels, differentiated and optimised.  They are allocated when one of them is first asked for (Taichi
+    never frees fields, so meshes that are only read, changed and saved cost it nothing).
 
     Raises:
         ShapeError: an array has the wrong shape (expected and got).
         GeometryError: no vertices or no faces, a vertex that is not finite, a face index out of range.
         InputError: arguments that exclude or need each other.
-        RuntimeStateError: Taichi is not initialised.
+        RuntimeStateError: a field is asked for and Taichi is not initialised, or was initialised again since.
 
     >>> mesh = Mesh([[0, 0, 0], [1, 0, 0], [0, 1, 0]], [[0, 1, 2]])
     >>> mesh.batch, mesh.vertex_count, mesh.face_count
@@ -75,9 +77,27 @@ class Mesh:
             values["texture"] = self._texture_values(texture)
         self._check_faces()
         self._check_finite(values)
-        self.fields = FieldGroup(name, **{key: (value.shape[:-1], value.shape[-1]) for key, value in values.items()})
-        for key, value in values.items():
-            self.fields.set(key, value)
+        self._values = values  # until there are fields
+        self._group = None
+
+    @property
+    def fields(self):
+        """The ``FieldGroup`` of ``vertices``, ``colors`` and, where given, ``uv`` and ``texture``."""
+        if self._group is None:
+            self._allocate()
+        return self._group
+
+    @off_tape
+    def _allocate(self):
+        shapes = {name: (value.shape[:-1], value.shape[-1]) for name, value in self._values.items()}
+        group = FieldGroup(self.name, **shapes)
+        for name, value in self._values.items():
+            group.set(name, value)
+        self._group, self._values = group, dict.fromkeys(self._values)
+
+    def has(self, name):
+        """Whether there is a field ``name``; ``"uv"`` and ``"texture"`` are there if they were given."""
+        return name in self._values
 
     @property
     def vertices(self):
@@ -92,21 +112,25 @@ class Mesh:
     @property
     def uv(self):
         """(T,) field of 2-vectors, or None."""
-        return self.fields.fields.get("uv")
+        return self.fields.fields["uv"] if self.has("uv") else None
 
     @property
     def texture(self):
         """(Ht, Wt) field of 3-vectors in linear RGB, or None."""
-        return self.fields.fields.get("texture")
+        return self.fields.fields["texture"] if self.has("texture") else None
 
     @property
     def faces(self):
         """(F,) field of 3 vertex indices; not to be written to: derived data is kept in ``topology``."""
         self.fields.check()
         if self._faces_field is None:
-            self._faces_field = ti.Vector.field(3, ti.i32, shape=self.face_count)
-            self._faces_field.from_numpy(self.topology.faces)
+            self._allocate_faces()
         return self._faces_field
+
+    @off_tape
+    def _allocate_faces(self):
+        self._faces_field = ti.Vector.field(3, ti.i32, shape=self.face_count)
+        self._faces_field.from_numpy(self.topology.faces)
 
     @property
     def uv_faces(self):
@@ -118,6 +142,8 @@ class Mesh:
         ``"faces"`` (F, 3) as a NumPy array."""
         if name == "faces":
             return self.topology.faces.copy()
+        if self._group is None:
+            return np.array(self._values[self._known(name)], dtype=np.float32 if _single_precision() else np.float64)
         return self.fields.get(self._known(name))
 
     def set(self, name, values):
@@ -126,14 +152,22 @@ class Mesh:
         Raises:
             ShapeError: the shapes do not agree.
         """
-        self.fields.set(self._known(name), values)
+        if self._group is not None:
+            self.fields.set(self._known(name), values)
+            return
+        expected = self._values[self._known(name)].shape
+        values = _numbers(values, f"{self.name}.{name}")
+        try:
+            self._values[name] = np.broadcast_to(values, expected).copy()
+        except ValueError:
+            raise ShapeError(f"{self.name}.{name}: expected shape {expected}, got {values.shape}") from None
 
     def check(self):
         """Raises GeometryError (naming mesh, index and value) if a field holds a number that is not finite.
 
         Faces cannot go wrong after construction.  Costs one read of each field.
         """
-        self._check_finite({name: self.fields.get(name) for name in self.fields.fields})
+        self._check_finite({name: self.numpy(name) for name in self._values})
 
     def copy(self):
         """A mesh with fields of its own and the values of this one."""
@@ -176,7 +210,7 @@ class Mesh:
             arguments["colors"] = colors[:, parents].mean(axis=2)
         else:
             arguments["face_colors"] = colors[:, face_parents]
-        if self.uv is not None:
+        if self.has("uv"):
             uv_faces, uv_parents = _refine(self.uv_topology, times)
             arguments |= {"uv": self.numpy("uv")[uv_parents].mean(axis=1), "uv_faces": uv_faces}
         vertices = self.numpy("vertices")[:, parents].mean(axis=2)
@@ -185,16 +219,16 @@ class Mesh:
         return mesh
 
     def __repr__(self):
-        extras = "".join(f", {name} {field.shape}" for name, field in self.fields.fields.items() if name != "vertices")
-        return f"Mesh({self.name!r}, batch {self.batch}, {self.vertex_count} vertices, {self.face_count} faces{extras})"
+        sizes = f"batch {self.batch}, {self.vertex_count} vertices, {self.face_count} faces"
+        return f"Mesh({self.name!r}, {sizes}; fields: {', '.join(self._values)})"
 
     def _like(self, vertices, faces=None, **changed):
         """A mesh of the given vertices (and faces) with this one's other values, unless ``changed``."""
         arguments = {"material": self.material, "name": self.name}
         arguments["colors" if self.colors_per == "vertex" else "face_colors"] = None
-        if self.uv is not None:
+        if self.has("uv"):
             arguments |= {"uv": None, "uv_faces": self.uv_faces}
-        if self.texture is not None:
+        if self.has("texture"):
             arguments["texture"] = None
         arguments |= changed
         for key, value in arguments.items():
@@ -203,8 +237,8 @@ class Mesh:
         return Mesh(vertices, self.topology.faces if faces is None else faces, **arguments)
 
     def _known(self, name):
-        if name not in self.fields.fields:
-            raise InputError(f"{self.name} has no field {name!r}: it has {', '.join(self.fields.fields)}")
+        if not self.has(name):
+            raise InputError(f"{self.name} has no field {name!r}: it has {', '.join(self._values)}")
         return name
 
     def _face_array(self, faces, key):
@@ -278,6 +312,14 @@ def _numbers(values, name):
         return np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError):
         raise ShapeError(f"{name}: expected an array of numbers, got {type(values).__name__} that is none") from None
+
+
+def _single_precision():
+    """Whether the run's fields are float32; so is what is read before there is a run."""
+    try:
+        return float_dtype() == ti.f32
+    except RuntimeStateError:
+        return True
 
 
 def _batched(vertices, name):

@@ -212,6 +212,7 @@ def test_materials_are_validated(values, message):
 def test_an_old_mesh_says_so(own_runtime):
     dr.init("cpu")
     mesh = Mesh(QUAD, FACES, name="thing")
+    assert mesh.vertices.shape == (1, 4)
     dr.init("cpu")
     with pytest.raises(RuntimeStateError, match=r"this thing was made before the latest ti\.init"):
         mesh.numpy("vertices")
@@ -219,7 +220,45 @@ def test_an_old_mesh_says_so(own_runtime):
         _ = mesh.faces
 
 
-def test_a_mesh_before_init_says_so(own_runtime):
+def test_before_init_there_are_values_but_no_fields(own_runtime):
     ti.reset()
+    mesh = Mesh(QUAD, FACES).subdivide().normalized()
+    assert mesh.numpy("vertices").dtype == np.float32
     with pytest.raises(RuntimeStateError, match="not initialised"):
-        Mesh(QUAD, FACES)
+        _ = mesh.vertices
+    dr.init("cpu", float64=True)
+    assert mesh.numpy("vertices").dtype == np.float64
+    assert mesh.vertices.shape == (1, 9)
+    assert mesh.numpy("vertices").dtype == np.float64
+
+
+def test_fields_may_be_made_inside_a_tape(any32):
+    mesh = Mesh(QUAD, FACES)
+    loss = ti.field(ti.f32, shape=(), needs_grad=True)
+
+    @ti.kernel
+    def energy(points: ti.template()):
+        for b, i in points:
+            loss[None] += points[b, i].norm_sqr()
+
+    with ti.ad.Tape(loss):
+        energy(mesh.vertices)
+        assert mesh.faces.shape == (2,)
+    np.testing.assert_array_equal(mesh.vertices.grad.to_numpy()[0], 2 * QUAD)
+    np.testing.assert_array_equal(mesh.numpy("vertices")[0], QUAD)
+
+
+@pytest.mark.parametrize("with_fields", [False, True])
+def test_set_is_the_same_with_and_without_fields(cpu32, with_fields):
+    mesh = Mesh(np.stack([QUAD, QUAD]), FACES, name="thing")
+    if with_fields:
+        assert mesh.vertices.shape == (2, 4)
+    mesh.set("vertices", QUAD + 1)
+    mesh.set("colors", (1, 0, 0))
+    assert mesh.numpy("vertices").tolist() == [(QUAD + 1).tolist()] * 2
+    assert mesh.numpy("colors")[1, 3].tolist() == [1, 0, 0]
+    with pytest.raises(ShapeError, match=r"thing.vertices: expected shape \(2, 4, 3\), got \(5, 3\)"):
+        mesh.set("vertices", np.zeros((5, 3)))
+    mesh.set("vertices", np.full(3, np.nan))
+    with pytest.raises(GeometryError, match=r"thing.vertices\[0, 0\] is not finite.*8 such"):
+        mesh.check()

@@ -1,0 +1,183 @@
+"""Pictures: sRGB against published values, round trips, refusals, damaged files."""
+
+import imageio.v3 as iio
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from taichi_dr.io import images
+from taichi_dr.io.images import image_bytes, linear_to_srgb, load_image, save_animation, save_image, srgb_to_linear
+from taichi_dr.runtime import FileError, InputError, ShapeError
+
+RAMP = np.arange(256, dtype=np.uint8)
+
+
+def test_srgb_against_known_values():
+    # 0.214041 is the linear value of mid grey; 0.04045 / 12.92 where the two branches meet
+    np.testing.assert_allclose(srgb_to_linear([0, 0.04045, 0.5, 1]), [0, 0.0031308, 0.2140411, 1], atol=1e-7)
+    np.testing.assert_allclose(linear_to_srgb([0, 0.0031308, 0.2140411, 1]), [0, 0.04045, 0.5, 1], atol=1e-6)
+    np.testing.assert_allclose(linear_to_srgb(0.18), 0.461356, atol=1e-6)  # photographers' grey card
+
+
+@given(st.floats(0, 1))
+def test_srgb_round_trip(value):
+    assert linear_to_srgb(srgb_to_linear(value)) == pytest.approx(value, abs=1e-6)
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+def test_every_byte_survives(tmp_path, channels):
+    pixels = np.random.default_rng(0).permuted(np.tile(RAMP[:, None], (1, 16 * channels)), axis=0)
+    pixels = pixels.reshape(256, 16, channels)
+    iio.imwrite(tmp_path / "a.png", pixels)
+    loaded = load_image(tmp_path / "a.png")
+    assert loaded.dtype == np.float32
+    assert loaded.shape == (256, 16, channels)
+    save_image(tmp_path / "b.png", loaded)
+    assert (iio.imread(tmp_path / "b.png") == pixels).all()
+
+
+def test_alpha_is_straight_and_linear(tmp_path):
+    save_image(tmp_path / "a.png", np.full((2, 3, 3), 0.5), alpha=np.full((2, 3), 0.5))
+    assert iio.imread(tmp_path / "a.png")[0, 0].tolist() == [188, 188, 188, 128]
+    np.testing.assert_allclose(load_image(tmp_path / "a.png")[0, 0], [0.5029, 0.5029, 0.5029, 128 / 255], atol=1e-4)
+
+
+def test_formats_without_alpha_show_white(tmp_path):
+    pixels = np.zeros((8, 8, 4))
+    save_image(tmp_path / "a.jpg", pixels)
+    np.testing.assert_allclose(load_image(tmp_path / "a.jpg"), np.ones((8, 8, 3)), atol=0.02)
+
+
+def test_grey_values_are_clipped(tmp_path):
+    save_image(tmp_path / "new" / "a.png", np.array([[-1.0, 0.5, 2.0]]))
+    np.testing.assert_allclose(load_image(tmp_path / "new" / "a.png")[0, :, 1], [0, 0.5029, 1], atol=1e-4)
+
+
+def test_fields_can_be_saved(tmp_path, cpu32):
+    import taichi as ti
+
+    field = ti.Vector.field(3, ti.f32, shape=(2, 2))
+    field.fill(1)
+    save_image(tmp_path / "a.png", field)
+    assert (load_image(tmp_path / "a.png") == 1).all()
+
+
+def test_sixteen_bits_palettes_and_bilevel(tmp_path):
+    from PIL import Image
+
+    Image.fromarray(np.array([[0, 32768, 65535]], dtype=np.uint16)).save(tmp_path / "deep.png")
+    expected = [0, srgb_to_linear(32768 / 65535), 1]
+    np.testing.assert_allclose(load_image(tmp_path / "deep.png")[0, :, 0], expected, atol=1e-6)
+    palette = Image.fromarray(np.array([[0, 1, 2]], dtype=np.uint8), mode="P")
+    palette.putpalette([255, 0, 0, 0, 255, 0, 0, 0, 255])
+    palette.save(tmp_path / "palette.png")
+    assert load_image(tmp_path / "palette.png")[0].tolist() == np.eye(3).tolist()
+    palette.save(tmp_path / "cut.png", transparency=1)
+    assert load_image(tmp_path / "cut.png")[0, :, 3].tolist() == [1, 0, 1]
+    Image.fromarray(np.array([[0, 255]], dtype=np.uint8)).convert("1").save(tmp_path / "bits.png")
+    assert load_image(tmp_path / "bits.png")[0, :, 0].tolist() == [0, 1]
+    Image.fromarray(np.array([[[255, 0], [0, 255]]], dtype=np.uint8), mode="LA").save(tmp_path / "la.png")
+    assert load_image(tmp_path / "la.png")[0].tolist() == [[1, 1, 1, 0], [0, 0, 0, 1]]
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_pixels_that_are_not_finite_are_named(tmp_path, bad):
+    pixels = np.zeros((4, 5, 3))
+    pixels[1, 2, 0] = bad
+    with pytest.raises(InputError, match=r"a.png: pixel \(1, 2, 0\) is .*1 values are not finite"):
+        save_image(tmp_path / "a.png", pixels)
+    with pytest.raises(InputError, match=r"a.gif, frame 1: pixel \(1, 2, 0\)"):
+        save_animation(tmp_path / "a.gif", [np.zeros((4, 5, 3)), pixels])
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("shape", [(4,), (2, 4, 4, 3), (4, 4, 2), (0, 4, 3)])
+def test_other_shapes_are_refused(shape):
+    with pytest.raises(ShapeError, match=r"got \("):
+        image_bytes(np.zeros(shape))
+
+
+def test_alpha_of_another_shape_is_refused(tmp_path):
+    with pytest.raises(ShapeError, match=r"got \(2, 2, 3\) and \(3, 2\)"):
+        save_image(tmp_path / "a.png", np.zeros((2, 2, 3)), alpha=np.zeros((3, 2)))
+
+
+def test_unknown_suffixes_are_named(tmp_path):
+    with pytest.raises(FileError, match=r"unknown suffix '.xyz': expected one of .png"):
+        save_image(tmp_path / "a.xyz", np.zeros((2, 2, 3)))
+    with pytest.raises(FileError, match=r"expected one of .gif, .mp4"):
+        save_animation(tmp_path / "a.png", [np.zeros((2, 2, 3))])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_gif(tmp_path):
+    frames = [np.full((4, 6, 3), value) for value in (0.0, 0.5, 1.0)]
+    save_animation(tmp_path / "a.gif", frames, fps=10)
+    movie = iio.imread(tmp_path / "a.gif")
+    assert movie.shape == (3, 4, 6, 3)
+    assert movie[:, 0, 0, 0].tolist() == [0, 188, 255]
+    assert iio.immeta(tmp_path / "a.gif")["duration"] == 100
+
+
+def test_gif_keeps_equal_frames(tmp_path):
+    """So that a pause lasts: as long in sum, however the writer stores it."""
+    save_animation(tmp_path / "a.gif", [np.zeros((4, 6))] * 5 + [np.ones((4, 6))], fps=10)
+    count = iio.improps(tmp_path / "a.gif", index=None).shape[0]
+    assert sum(iio.immeta(tmp_path / "a.gif", index=i)["duration"] for i in range(count)) == 600
+
+
+def test_animations_that_cannot_be(tmp_path):
+    with pytest.raises(InputError, match="at least one frame"):
+        save_animation(tmp_path / "a.gif", [])
+    with pytest.raises(ShapeError, match="frame 1: expected shape"):
+        save_animation(tmp_path / "a.gif", [np.zeros((4, 6)), np.zeros((6, 4))])
+    with pytest.raises(InputError, match="fps"):
+        save_animation(tmp_path / "a.gif", [np.zeros((4, 6))], fps=0)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_mp4_without_an_encoder_says_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setattr(images.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(FileError, match="pip install av"):
+        save_animation(tmp_path / "a.mp4", [np.zeros((4, 6, 3))])
+    assert list(tmp_path.iterdir()) == []
+
+
+@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_damaged_files_raise_file_errors_only(tmp_path, data):
+    path = tmp_path / "a.png"
+    save_image(path, np.random.default_rng(0).random((8, 8, 4)))
+    good = path.read_bytes()
+    kind = data.draw(st.sampled_from(["cut", "flip", "random"]))
+    if kind == "cut":
+        bad = good[: data.draw(st.integers(1, len(good) // 2))]
+    elif kind == "flip":
+        at = data.draw(st.integers(0, len(good) - 1))
+        bad = good[:at] + bytes([good[at] ^ data.draw(st.integers(1, 255))]) + good[at + 1 :]
+    else:
+        bad = data.draw(st.binary(min_size=1, max_size=200))
+    path.write_bytes(bad)
+    error, picture = outcome(path)
+    if error is not None:
+        assert str(path) in str(error)
+    else:
+        assert kind == "flip"  # a changed byte may still be a picture
+        assert np.isfinite(picture).all()
+
+
+def outcome(path):
+    """(error, None) or (None, picture)."""
+    try:
+        return None, load_image(path)
+    except FileError as error:
+        return error, None
+
+
+def test_missing_and_empty_files(tmp_path):
+    (tmp_path / "empty.png").touch()
+    with pytest.raises(FileError, match=r"empty\.png: is empty"):
+        load_image(tmp_path / "empty.png")
+    with pytest.raises(FileError, match=r"none\.png: no such file"):
+        load_image(tmp_path / "none.png")

@@ -1,0 +1,360 @@
+"""Mesh files: real ones, hand-written ones, round trips through every format, and broken ones."""
+
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from taichi_dr.io.images import linear_to_srgb, save_image, srgb_to_linear
+from taichi_dr.io.meshes import SUFFIXES, load_mesh, save_mesh
+from taichi_dr.io.obj import read_obj
+from taichi_dr.io.polygons import triangulate
+from taichi_dr.io.surface import Surface, sample_texture
+from taichi_dr.runtime import FileError, GeometryError, InputError
+from taichi_dr.scene import shapes
+from taichi_dr.scene.mesh import Mesh
+
+MESHES = Path(__file__).parents[3] / "shared" / "data" / "meshes"
+real = pytest.mark.skipif(not MESHES.is_dir(), reason="the real meshes are not on this machine")
+
+CORNERS = "v 0 0 0\nv 2 0 0\nv 2 1 0\nv 0 1 0\n"
+
+
+def write(path, text):
+    path.write_text(text)
+    return path
+
+
+@real
+@pytest.mark.parametrize(
+    ("name", "vertices", "faces", "uv", "closed"),
+    [
+        ("spot", 2930, 5856, 3225, True),
+        ("spot_triangulated", 2930, 5856, 3225, True),
+        ("cow", 2903, 5804, None, True),
+        ("teapot", 3644, 6320, None, False),
+        ("stanford-bunny", 35947, 69451, None, False),
+    ],
+)
+def test_real_meshes(cpu32, name, vertices, faces, uv, closed):
+    mesh = load_mesh(MESHES / f"{name}.obj", normalize=True)
+    assert (mesh.vertex_count, mesh.face_count) == (vertices, faces)
+    assert (mesh.uv and mesh.uv.shape) == (uv and (uv,))
+    assert mesh.topology.is_closed == closed
+    assert np.linalg.norm(mesh.numpy("vertices"), axis=-1).max() == pytest.approx(1)
+    assert (mesh.texture is not None) == (name == "spot_triangulated")
+
+
+@real
+def test_spots_texture_sits_where_it_should(cpu32):
+    """Spot's eyes are the darkest part of the texture; they are on the head (high up), left and right."""
+    mesh = load_mesh(MESHES / "spot_triangulated.obj")
+    assert mesh.texture.shape == (1024, 1024)
+    assert load_mesh(MESHES / "spot.obj", texture=MESHES / "spot_texture.png").texture.shape == (1024, 1024)
+    centers = mesh.numpy("uv")[mesh.uv_faces].mean(axis=1)
+    dark = sample_texture(mesh.numpy("texture"), centers).sum(axis=1) < 0.1
+    places = mesh.numpy("vertices")[0][mesh.numpy("faces")[dark]].mean(axis=1)
+    assert (places[:, 1] > 0.3).mean() > 0.5
+    assert places[:, 0].min() < -0.1 < 0.1 < places[:, 0].max()
+
+
+def test_obj_by_hand(cpu32, tmp_path):
+    text = "# a quad\n" + CORNERS + "vt 0 0\nvt 1 0\nvt 1 1\nvt 0 1\nvn 0 0 1\nf 1/1/1 2/2/1 \\\n3/3/1 4/4/1\n"
+    mesh = load_mesh(write(tmp_path / "a.obj", text))
+    assert mesh.name == "a.obj"
+    assert mesh.numpy("vertices")[0].tolist() == [[0, 0, 0], [2, 0, 0], [2, 1, 0], [0, 1, 0]]
+    assert mesh.numpy("faces").tolist() == [[0, 1, 2], [0, 2, 3]]
+    assert mesh.uv_faces.tolist() == [[0, 1, 2], [0, 2, 3]]
+    assert mesh.numpy("uv").tolist() == [[0, 0], [1, 0], [1, 1], [0, 1]]
+
+
+def test_obj_negative_indices_and_normals_without_uv(tmp_path):
+    surface = read_obj(write(tmp_path / "a.obj", CORNERS + "vn 0 0 1\nf -4//1 -3//1 -2//1\nv 9 9 9\nf -1 1 2\n"))
+    assert surface.faces.tolist() == [[0, 1, 2], [4, 0, 1]]
+    assert surface.uv is None
+
+
+def test_obj_vertex_colors_are_srgb(cpu32, tmp_path):
+    text = "v 0 0 0 0.5 0 0\nv 1 0 0 0 1 0\nv 0 1 0 0 0 1\nf 1 2 3\n"
+    mesh = load_mesh(write(tmp_path / "a.obj", text))
+    np.testing.assert_allclose(mesh.numpy("colors")[0], [[0.2140411, 0, 0], [0, 1, 0], [0, 0, 1]], atol=1e-6)
+
+
+def test_obj_materials_become_face_colors(cpu32, tmp_path):
+    write(tmp_path / "m.mtl", "newmtl red\nKd 1 0 0\nnewmtl dim\nKd 0.5 0.5 0.5\n")
+    text = "mtllib m.mtl\n" + CORNERS + "usemtl red\nf 1 2 3\nusemtl dim\nf 1 3 4\n"
+    mesh = load_mesh(write(tmp_path / "a.obj", text))
+    assert mesh.colors_per == "face"
+    np.testing.assert_allclose(mesh.numpy("colors")[0], [[1, 0, 0], [0.2140411] * 3], atol=1e-6)
+
+
+def test_obj_two_textures_become_colors_with_a_warning(cpu32, tmp_path):
+    for name, color in (("r", (1, 0, 0)), ("b", (0, 0, 1))):
+        save_image(tmp_path / f"{name}.png", np.broadcast_to(color, (2, 2, 3)))
+    write(tmp_path / "m.mtl", "newmtl r\nmap_Kd r.png\nnewmtl b\nmap_Kd -s 1 1 1 b.png\n")
+    text = "mtllib m.mtl\n" + CORNERS + "vt 0.5 0.5\nusemtl r\nf 1/1 2/1 3/1\nusemtl b\nf 1/1 3/1 4/1\n"
+    with pytest.warns(UserWarning, match="several materials"):
+        mesh = load_mesh(write(tmp_path / "a.obj", text))
+    assert mesh.texture is None
+    assert mesh.numpy("colors")[0].tolist() == [[1, 0, 0], [0, 0, 1]]
+
+
+def test_missing_materials_and_textures_warn(cpu32, tmp_path):
+    text = CORNERS + "vt 0 0\nusemtl m\nf 1/1 2/1 3/1\n"
+    with pytest.warns(UserWarning, match=r"its material file none\.mtl is missing"):
+        load_mesh(write(tmp_path / "a.obj", "mtllib none.mtl\n" + text))
+    write(tmp_path / "m.mtl", "newmtl m\nKd 1 0 0\nmap_Kd none.png\n")
+    with pytest.warns(UserWarning, match=r"its texture none\.png is missing"):
+        mesh = load_mesh(write(tmp_path / "a.obj", "mtllib m.mtl\n" + text))
+    assert mesh.numpy("colors")[0, 0].tolist() == [1, 0, 0]
+
+
+def test_a_texture_needs_coordinates(cpu32, tmp_path):
+    save_image(tmp_path / "t.png", np.ones((2, 2, 3)))
+    with pytest.raises(InputError, match="no texture coordinates"):
+        load_mesh(write(tmp_path / "a.obj", CORNERS + "f 1 2 3\n"), texture=tmp_path / "t.png")
+
+
+def area_vectors(points, triangles):
+    a, b, c = (points[triangles[:, k]] for k in range(3))
+    return np.cross(b - a, c - a) / 2
+
+
+def test_concave_polygons_are_cut_inside():
+    arrow = np.array([[0, 0, 0], [2, -1, 0], [0.5, 0, 0], [2, 1, 0]], dtype=float)
+    for turn in range(4):
+        corners = np.roll(np.arange(4), turn)
+        vectors = area_vectors(arrow, corners[triangulate(arrow, corners, np.array([4]))])
+        assert (vectors[:, 2] * vectors[:, 2].sum() > 0).all()
+        assert abs(vectors[:, 2].sum()) == pytest.approx(0.5)
+
+
+@settings(deadline=None, max_examples=30)
+@given(seed=st.integers(0, 10**6), counts=st.lists(st.integers(3, 9), min_size=1, max_size=5))
+def test_star_shaped_polygons_keep_their_area(seed, counts):
+    random = np.random.default_rng(seed)
+    basis = np.linalg.qr(random.normal(size=(3, 3)))[0][:2]
+    points = []
+    for count in counts:
+        angle = 2 * np.pi * (np.arange(count) + 0.3 * random.random(count)) / count
+        points.append((random.uniform(0.2, 1, (count, 1)) * np.stack([np.cos(angle), np.sin(angle)], 1)) @ basis)
+    vertices, start = np.concatenate(points), 0
+    triangles = triangulate(vertices, np.arange(len(vertices)), np.array(counts))
+    for polygon, count in zip(points, counts, strict=True):
+        own = triangles[start - 2 * counts.index(count) * 0 : start + count - 2]
+        start += count - 2
+        whole = area_vectors_sum(polygon)
+        vectors = area_vectors(vertices, own)
+        np.testing.assert_allclose(vectors.sum(axis=0), whole, atol=1e-12)
+        assert (vectors @ whole >= -1e-12).all()
+
+
+def area_vectors_sum(polygon):
+    return np.cross(polygon, np.roll(polygon, -1, axis=0)).sum(axis=0) / 2
+
+
+def make_mesh(kind, seed=0):
+    random = np.random.default_rng(seed)
+    if kind == "texture":
+        return shapes.sphere(60, texture=random.random((3, 5, 3)))
+    if kind == "face":
+        return shapes.icosphere(1, face_colors=random.random((80, 3)))
+    return shapes.icosphere(1, colors=random.random((42, 3)))
+
+
+def as_bytes(colors):
+    """What 8 bits of sRGB leave of linear colours."""
+    return srgb_to_linear(np.round(linear_to_srgb(np.asarray(colors, dtype=np.float64)) * 255) / 255)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("kind", ["vertex", "face", "texture"])
+def test_round_trips(cpu32, tmp_path, suffix, kind):
+    mesh = make_mesh(kind)
+    path = tmp_path / f"new/a{suffix}"
+    save_mesh(mesh, path)
+    again = load_mesh(path)
+    assert (again.vertex_count, again.face_count) == (mesh.vertex_count, mesh.face_count)
+    assert again.topology.is_closed
+    before, after = (m.numpy("vertices")[0][m.numpy("faces")] for m in (mesh, again))
+    np.testing.assert_allclose(after, before, atol=1e-7)
+    if suffix in (".obj", ".ply", ".off"):
+        np.testing.assert_array_equal(again.numpy("faces"), mesh.numpy("faces"))
+    if suffix in (".stl", ".off"):
+        return
+    if kind == "texture" and suffix == ".ply":
+        assert len(np.unique(again.numpy("colors")[0], axis=0)) > 10
+        return
+    if kind == "texture":
+        uv, uv_again = (m.numpy("uv")[m.uv_faces] for m in (mesh, again))
+        np.testing.assert_allclose(uv_again, uv, atol=1e-7)
+        np.testing.assert_allclose(again.numpy("texture"), as_bytes(mesh.numpy("texture")), atol=1e-6)
+        return
+    assert again.colors_per == kind
+    colors, colors_again = (m.numpy("colors")[0][m.color_topology.faces] for m in (mesh, again))
+    if suffix == ".glb":  # bytes of linear light, as glTF prescribes
+        np.testing.assert_allclose(colors_again, np.round(colors * 255) / 255, atol=1e-6)
+    else:
+        np.testing.assert_allclose(colors_again, colors if suffix == ".obj" else as_bytes(colors), atol=1e-6)
+
+
+@settings(deadline=None, max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(seed=st.integers(0, 10**6), exponent=st.integers(-30, 30))
+def test_obj_and_glb_keep_every_bit_of_the_vertices(cpu32, tmp_path, seed, exponent):
+    random = np.random.default_rng(seed)
+    vertices = (random.normal(size=(7, 3)) * 2.0**exponent).astype(np.float32)
+    mesh = Mesh(vertices, random.permuted(np.tile(np.arange(7), (5, 1)), axis=1)[:, :3])
+    for suffix in (".obj", ".glb"):
+        save_mesh(mesh, tmp_path / f"a{suffix}")
+        again = load_mesh(tmp_path / f"a{suffix}", weld=False)
+        np.testing.assert_array_equal(again.numpy("vertices")[0], vertices)
+        np.testing.assert_array_equal(again.numpy("faces"), mesh.numpy("faces"))
+
+
+def test_index_picks_from_the_batch(cpu32, tmp_path):
+    mesh = Mesh(np.stack([np.eye(3), 2 * np.eye(3)]), [[0, 1, 2]])
+    save_mesh(mesh, tmp_path / "a.obj", index=1)
+    np.testing.assert_array_equal(load_mesh(tmp_path / "a.obj").numpy("vertices")[0], 2 * np.eye(3))
+    with pytest.raises(InputError, match="index 2 of a batch of 2"):
+        save_mesh(mesh, tmp_path / "b.obj", index=2)
+
+
+def test_welding_keeps_order():
+    vertices = np.array([[3, 0, 0], [1, 0, 0], [3, 0, 0], [2, 0, 0], [1, 0, 0]], dtype=float)
+    welded = Surface(vertices, np.array([[0, 1, 3], [2, 3, 4]])).welded()
+    assert welded.vertices[:, 0].tolist() == [3, 1, 2]
+    assert welded.faces.tolist() == [[0, 1, 2], [0, 2, 1]]
+
+
+def test_quads_in_ply_and_off(cpu32, tmp_path):
+    rows = "0 0 0\n2 0 0\n2 1 0\n0 1 0\n"
+    off = write(tmp_path / "a.off", f"OFF\n4 1 0\n{rows}4 0 1 2 3\n")
+    header = "ply\nformat ascii 1.0\nelement vertex 4\nproperty float x\nproperty float y\nproperty float z\n"
+    ply = write(
+        tmp_path / "a.ply",
+        f"{header}element face 1\nproperty list uchar int vertex_indices\nend_header\n{rows}4 0 1 2 3\n",
+    )
+    for path in (off, ply):
+        mesh = load_mesh(path)
+        assert (mesh.vertex_count, mesh.face_count) == (4, 2)
+        np.testing.assert_allclose(
+            area_vectors(mesh.numpy("vertices")[0], mesh.numpy("faces")).sum(axis=0), [0, 0, 2], atol=1e-6
+        )
+
+
+def test_scenes_are_joined_with_their_transforms(cpu32, tmp_path):
+    import trimesh
+
+    scene = trimesh.Scene()
+    for x, color in ((0.0, [255, 0, 0, 255]), (5.0, [0, 0, 255, 255])):
+        part = trimesh.creation.box()
+        part.visual.vertex_colors = color
+        scene.add_geometry(part, transform=trimesh.transformations.translation_matrix([x, 0, 0]))
+    scene.export(tmp_path / "a.glb")
+    mesh = load_mesh(tmp_path / "a.glb")
+    assert (mesh.vertex_count, mesh.face_count) == (16, 24)
+    vertices, colors = mesh.numpy("vertices")[0], mesh.numpy("colors")[0]
+    assert sorted(set(vertices[:, 0].tolist())) == [-0.5, 0.5, 4.5, 5.5]
+    np.testing.assert_array_equal(colors[vertices[:, 0] > 3], np.tile([0, 0, 1], (8, 1)))
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_missing_empty_and_random_files(cpu32, tmp_path, suffix):
+    path = tmp_path / f"a{suffix}"
+    with pytest.raises(FileError, match=r"a\.\w+: no such file"):
+        load_mesh(path)
+    path.touch()
+    with pytest.raises(FileError, match=r"a\.\w+: is empty"):
+        load_mesh(path)
+    path.write_bytes(np.random.default_rng(0).bytes(500))
+    with pytest.raises(FileError, match=r"a\.\w+: "):
+        load_mesh(path)
+
+
+def test_unknown_suffix(cpu32, tmp_path):
+    for action in (load_mesh, lambda path: save_mesh(make_mesh("vertex"), path)):
+        with pytest.raises(FileError, match=r"a\.fbx: unknown suffix '\.fbx': expected one of \.obj, \.ply"):
+            action(tmp_path / "a.fbx")
+
+
+@pytest.mark.parametrize(
+    ("text", "error", "message"),
+    [
+        (CORNERS, FileError, "has no faces"),
+        ("f 1 2 3\n", GeometryError, "no vertices"),
+        (CORNERS + "f 1 2\n", FileError, "line 5: .*a face needs three corners"),
+        (CORNERS + "f 1 2 x\n", FileError, "line 5"),
+        ("v 0 0\n" + CORNERS + "f 1 2 3\n", FileError, "line 1: .*a vertex needs three coordinates"),
+        ("v 0 zero 0\n", FileError, "line 1"),
+        (CORNERS + "\nf 1 2 3\nf 1 2 5\n", GeometryError, r"line 7: face 1 refers to a vertex .* \(the file has 4\)"),
+        (CORNERS + "f 0 1 2\n", GeometryError, "line 5: face 0"),
+        (CORNERS + "f -5 1 2\n", GeometryError, "line 5: face 0"),
+        (CORNERS + "vt 0 0\nf 1/1 2/1 3/2\n", GeometryError, "line 6: face 0 refers to a texture coordinate"),
+        ("v 0 0 nan\n" + CORNERS + "f 1 2 3\n", GeometryError, r"a.obj.vertices\[0, 0\] is not finite"),
+    ],
+)
+def test_bad_obj_content(cpu32, tmp_path, text, error, message):
+    with pytest.raises(error, match=message):
+        load_mesh(write(tmp_path / "a.obj", text))
+
+
+def test_bad_indices_in_other_formats(cpu32, tmp_path):
+    off = write(tmp_path / "a.off", "OFF\n3 1 0\n0 0 0\n1 0 0\n0 1 0\n3 0 1 7\n")
+    with pytest.raises((GeometryError, FileError), match=r"a\.off"):
+        load_mesh(off)
+    stl = tmp_path / "a.stl"
+    stl.write_bytes(bytes(80) + struct.pack("<I", 1) + struct.pack("<12fH", *[float("nan")] * 12, 0))
+    with pytest.raises((GeometryError, FileError), match=r"a\.stl"):
+        load_mesh(stl)
+
+
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_damaged_files_raise_the_packages_errors_only(cpu32, tmp_path_factory, data):
+    suffix = data.draw(st.sampled_from(SUFFIXES))
+    good = good_bytes(suffix, tmp_path_factory)
+    at = data.draw(st.integers(1, len(good) - 1))
+    kind = data.draw(st.sampled_from(["cut", "swap"]))
+    bad = good[:at] if kind == "cut" else good[:at] + data.draw(st.binary(min_size=1, max_size=4)) + good[at + 4 :]
+    path = tmp_path_factory.getbasetemp() / f"bad{suffix}"
+    path.write_bytes(bad)
+    error = failure(path)
+    assert error is None or f"bad{suffix}" in str(error)
+
+
+_good = {}
+
+
+def good_bytes(suffix, tmp_path_factory):
+    if suffix not in _good:
+        path = tmp_path_factory.mktemp("good") / f"a{suffix}"
+        save_mesh(shapes.icosphere(0), path)
+        _good[suffix] = path.read_bytes()
+    return _good[suffix]
+
+
+def failure(path):
+    try:
+        load_mesh(path)
+    except (FileError, GeometryError) as error:
+        return error
+    return None
+
+
+def test_nothing_stays_after_a_failed_save(cpu32, tmp_path):
+    mesh = make_mesh("texture")
+    mesh.vertices[0, 3][0] = np.nan
+    for suffix in SUFFIXES:
+        with pytest.raises(GeometryError, match="not finite"):
+            save_mesh(mesh, tmp_path / "new" / f"a{suffix}")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failed_rename_leaves_no_companions(cpu32, tmp_path):
+    (tmp_path / "a.obj").mkdir()
+    with pytest.raises(FileError, match=r"a\.obj: cannot be written"):
+        save_mesh(make_mesh("texture"), tmp_path / "a.obj")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.obj"]

@@ -1,0 +1,331 @@
+"""Posed images: the conventions of the format, round trips, averaging, and every way a data set can be broken."""
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from taichi_dr.io.images import save_image
+from taichi_dr.io.posed_images import PosedImages, load_posed_images, save_posed_images, splits
+from taichi_dr.runtime import DataSetError, InputError, ShapeError
+
+LEGO = Path(__file__).parents[3] / "shared" / "data" / "lego"
+
+
+def rotation(seed):
+    q, r = np.linalg.qr(np.random.default_rng(seed).normal(size=(3, 3)))
+    q = q * np.sign(np.diag(r))
+    return q * np.linalg.det(q)
+
+
+def make_posed(views=3, height=4, width=6, seed=0):
+    random = np.random.default_rng(seed)
+    matrices = np.tile(np.eye(4), (views, 1, 1))
+    for i in range(views):
+        matrices[i, :3, :3] = rotation(seed + i)
+        matrices[i, :3, 3] = random.normal(size=3)
+    alpha = random.choice([0.0, 0.25, 1.0], (views, height, width)).astype(np.float32)
+    images = random.random((views, height, width, 3)).astype(np.float32) * (alpha > 0)[..., None]
+    return PosedImages(
+        images=images,
+        alpha=alpha,
+        camera_to_world=matrices,
+        focal=np.tile([7.0, 7.5], (views, 1)),
+        principal_point=np.tile([3.25, 1.75], (views, 1)),
+        names=tuple(f"r_{i}.png" for i in range(views)),
+    )
+
+
+def make_folder(folder, sizes=((4, 6), (4, 6)), channels=4, name="transforms_train.json", **keys):
+    """A data set with ``camera_angle_x`` (unless ``keys``), as other programs write them."""
+    frames = []
+    for i, (height, width) in enumerate(sizes):
+        save_image(folder / "train" / f"r_{i}.png", np.full((height, width, channels), 0.5))
+        frames.append({"file_path": f"./train/r_{i}", "transform_matrix": np.eye(4).tolist()})
+    write(folder, (keys or {"camera_angle_x": 0.8}) | {"frames": frames}, name)
+    return folder
+
+
+def read(folder, name="transforms_train.json"):
+    return json.loads((folder / name).read_text())
+
+
+def write(folder, contents, name="transforms_train.json"):
+    (folder / name).write_text(contents if isinstance(contents, str) else json.dumps(contents))
+
+
+def test_round_trip(tmp_path):
+    posed = make_posed()
+    save_posed_images(tmp_path, posed, "train")
+    again = load_posed_images(tmp_path, "train", require_alpha=True)
+    np.testing.assert_allclose(again.alpha, posed.alpha, atol=1 / 500)
+    np.testing.assert_allclose(again.images, posed.images, atol=0.005)
+    np.testing.assert_array_equal(again.camera_to_world, posed.camera_to_world)
+    np.testing.assert_allclose(again.focal, posed.focal, rtol=1e-12)
+    np.testing.assert_allclose(again.principal_point, posed.principal_point, rtol=1e-12)
+    assert again.names == posed.names
+    assert again.has_alpha
+    assert splits(tmp_path) == ["train"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["train", "transforms_train.json"]
+
+
+@settings(deadline=None, max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(seed=st.integers(0, 10**6), views=st.integers(1, 4), height=st.integers(1, 5), width=st.integers(1, 5))
+def test_cameras_survive_exactly(tmp_path, seed, views, height, width):
+    posed = make_posed(views, height, width, seed)
+    posed.focal[:] += np.random.default_rng(seed).random((views, 2))  # one camera per view
+    save_posed_images(tmp_path, posed, "test")
+    again = load_posed_images(tmp_path, "test")
+    np.testing.assert_array_equal(again.camera_to_world, posed.camera_to_world)
+    np.testing.assert_allclose(again.focal, posed.focal, rtol=1e-12)
+    np.testing.assert_allclose(again.principal_point, posed.principal_point, rtol=1e-12)
+
+
+def test_field_of_view(tmp_path):
+    posed = load_posed_images(make_folder(tmp_path, camera_angle_x=math.pi / 2))
+    # 6 pixels wide under 90 degrees: f = 3; square pixels, so 4 pixels high are 2 atan(2/3)
+    np.testing.assert_allclose(posed.focal, np.full((2, 2), 3))
+    np.testing.assert_allclose(posed.principal_point, [[3, 2]] * 2)
+    np.testing.assert_allclose(posed.fov_x, [math.pi / 2] * 2)
+    np.testing.assert_allclose(posed.fov_y, [2 * math.atan(2 / 3)] * 2)
+
+
+def test_intrinsics_of_larger_originals_are_scaled(tmp_path):
+    make_folder(tmp_path, name="transforms.json", fl_x=30, fl_y=40, cx=31, cy=19, w=60, h=40)
+    posed = load_posed_images(tmp_path)
+    np.testing.assert_allclose(posed.focal, [[3, 4]] * 2)
+    np.testing.assert_allclose(posed.principal_point, [[3.1, 1.9]] * 2)
+
+
+def test_frames_override_the_file(tmp_path):
+    make_folder(tmp_path, fl_x=3)
+    contents = read(tmp_path)
+    contents["frames"][1] |= {"fl_x": 5, "fl_y": 6, "cx": 1, "cy": 2}
+    write(tmp_path, contents)
+    posed = load_posed_images(tmp_path)
+    assert posed.focal.tolist() == [[3, 3], [5, 6]]
+    assert posed.principal_point.tolist() == [[3, 2], [1, 2]]
+
+
+def test_both_angles(tmp_path):
+    posed = load_posed_images(make_folder(tmp_path, camera_angle_x=math.pi / 2, camera_angle_y=math.pi / 2))
+    np.testing.assert_allclose(posed.focal, [[3, 2]] * 2)
+
+
+def test_file_names_with_suffix_and_other_types(tmp_path):
+    make_folder(tmp_path)
+    save_image(tmp_path / "train" / "photo.jpg", np.full((4, 6, 3), 0.5))
+    contents = read(tmp_path)
+    contents["frames"][0]["file_path"] = "train/r_0.png"
+    contents["frames"][1]["file_path"] = "train/photo"
+    write(tmp_path, contents)
+    posed = load_posed_images(tmp_path)
+    assert posed.names == ("r_0.png", "photo.jpg")
+    assert posed.has_alpha
+    assert (posed.alpha[1] == 1).all()
+
+
+def test_distortion_warns(tmp_path):
+    with pytest.warns(UserWarning, match="distortion"):
+        load_posed_images(make_folder(tmp_path, fl_x=3, k1=0.1))
+
+
+def test_progress(tmp_path):
+    calls = []
+    load_posed_images(make_folder(tmp_path), progress=lambda *now: calls.append(now))
+    save_posed_images(tmp_path / "new", make_posed(), progress=lambda *now: calls.append(now))
+    assert calls == [(1, 2), (2, 2), (1, 3), (2, 3), (3, 3)]
+
+
+def area_average(values, size):
+    """The mean over each new pixel's rectangle, one pixel at a time."""
+    (h, w), (new_h, new_w) = values.shape[:2], size
+    result = np.zeros((*size, *values.shape[2:]))
+    for r in range(new_h):
+        for s in range(new_w):
+            for i in range(h):
+                for j in range(w):
+                    tall = min((r + 1) * h / new_h, i + 1) - max(r * h / new_h, i)
+                    wide = min((s + 1) * w / new_w, j + 1) - max(s * w / new_w, j)
+                    if tall > 0 and wide > 0:
+                        result[r, s] += tall * wide * values[i, j]
+    return result * (new_h * new_w) / (h * w)
+
+
+@pytest.mark.parametrize("size", [(4, 6), (2, 3), (3, 5), (1, 1), (3, 4)])
+def test_downscaling_averages_premultiplied_light(size):
+    posed = make_posed()
+    small = posed.resized(size)
+    for i in range(len(posed)):
+        alpha = area_average(posed.alpha[i], size)
+        premultiplied = area_average(posed.images[i] * posed.alpha[i][..., None], size)
+        np.testing.assert_allclose(small.alpha[i], alpha, atol=1e-6)
+        np.testing.assert_allclose(small.images[i] * small.alpha[i][..., None], premultiplied, atol=1e-6)
+    np.testing.assert_allclose(small.fov_x, posed.fov_x)
+    np.testing.assert_allclose(small.fov_y, posed.fov_y)
+
+
+def test_transparent_pixels_do_not_bleed():
+    posed = make_posed(1, 1, 2)
+    posed.images[0, 0] = [[1, 0, 0], [0, 1, 0]]
+    posed.alpha[0, 0] = [1, 0]
+    small = posed.resized((1, 1))
+    assert small.images[0, 0, 0].tolist() == [1, 0, 0]
+    assert small.alpha[0, 0, 0] == 0.5
+    assert posed.over((0, 0, 1))[0, 0].tolist() == [[1, 0, 0], [0, 0, 1]]
+
+
+def test_sizes_asked_for(tmp_path):
+    make_folder(tmp_path)
+    for options, shape in (({"size": 3}, (2, 3)), ({"size": (3, 2)}, (3, 2)), ({"scale": 0.5}, (2, 3)), ({}, (4, 6))):
+        assert load_posed_images(tmp_path, **options).alpha.shape[1:] == shape
+    for options in ({"size": 7}, {"size": (5, 6)}, {"size": 0}, {"size": -1}, {"scale": 0}, {"scale": 2}):
+        with pytest.raises(InputError, match=r"size|scale"):
+            load_posed_images(tmp_path, **options)
+
+
+def test_subset():
+    posed = make_posed(4)
+    assert posed.subset([2, 0]).names == ("r_2.png", "r_0.png")
+    assert len(posed.subset(slice(None, None, 2))) == 2
+    with pytest.raises(ShapeError, match=r"PosedImages.focal: expected shape \(4, 2\), got \(3, 2\)"):
+        PosedImages(
+            posed.images, posed.alpha, posed.camera_to_world, posed.focal[:3], posed.principal_point, posed.names
+        )
+
+
+def broken(change):
+    def apply(folder):
+        contents = read(folder)
+        change(contents)
+        write(folder, contents)
+
+    return apply
+
+
+def set_matrix(matrix):
+    return broken(lambda c: c["frames"][1].update(transform_matrix=matrix))
+
+
+BENT = [[1, 0.1, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]
+MIRROR = [[-1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (
+            lambda f: (f / "transforms_train.json").unlink(),
+            r"expected transforms_train.json or transforms.json; .* none",
+        ),
+        (lambda f: write(f, ""), "transforms_train.json: is empty"),
+        (lambda f: write(f, "{ not json"), "is not valid JSON"),
+        (lambda f: (f / "transforms_train.json").write_bytes(b"\xff\xfe\x00"), "is not valid JSON"),
+        (lambda f: write(f, "[" * 100_000), "is not valid JSON"),
+        (lambda f: write(f, "[]"), "missing key 'frames'"),
+        (lambda f: write(f, {"camera_angle_x": 1}), "missing key 'frames'"),
+        (broken(lambda c: c.update(frames=[])), "has no frames"),
+        (broken(lambda c: c["frames"][1].pop("file_path")), "frame 1 lacks file_path"),
+        (broken(lambda c: c["frames"][0].pop("transform_matrix")), "frame 0 lacks transform_matrix"),
+        (broken(lambda c: c.update(frames=[3])), "frame 0 lacks file_path, transform_matrix"),
+        (broken(lambda c: c["frames"][0].update(file_path=7)), "frame 0: file_path is not a file name: 7"),
+        (broken(lambda c: c.pop("camera_angle_x")), "r_0: missing camera_angle_x or fl_x"),
+        (broken(lambda c: c.update(camera_angle_x="wide")), "camera_angle_x is not a finite number: 'wide'"),
+        (broken(lambda c: c.update(camera_angle_x=4)), r"camera_angle_x must be in \(0, π\), got 4"),
+        (broken(lambda c: c.update(fl_x=-4)), "must be positive"),
+        (broken(lambda c: c.update(w=0)), "w, h and focal lengths must be positive: 0.0, 4"),
+        (broken(lambda c: c.update(cx=float("nan"))), "cx is not a finite number: nan"),
+        (set_matrix([[1, 2], [3, 4]]), r"frame ./train/r_1: transform_matrix: expected shape \(4, 4\), got \(2, 2\)"),
+        (set_matrix([[1, 2], [3]]), "r_1: transform_matrix is not a matrix of numbers"),
+        (set_matrix([[math.nan] * 4] * 4), "r_1: transform_matrix holds a number that is not finite"),
+        (set_matrix(BENT), "r_1: transform_matrix is not rigid.* 0.1"),
+        (set_matrix(MIRROR), "r_1: transform_matrix is not rigid.*determinant is -1"),
+        (set_matrix((np.eye(4) * 2).tolist()), "r_1: transform_matrix is not rigid"),
+        (lambda f: (f / "train" / "r_1.png").unlink(), "1 of 2 images are missing: ./train/r_1"),
+        (lambda f: (f / "train" / "r_1.png").write_bytes(b""), r"r_1.png: is empty"),
+        (lambda f: (f / "train" / "r_1.png").write_bytes(b"not a picture"), r"r_1.png: cannot be read as a picture"),
+        (
+            lambda f: save_image(f / "train" / "r_1.png", np.zeros((5, 7, 4))),
+            r"images differ in size: ./train/r_0 is 6 × 4, ./train/r_1 is 7 × 5",
+        ),
+        (lambda f: save_image(f / "train" / "r_1.png", np.zeros((4, 6, 3))), "r_1.png: has no alpha channel"),
+    ],
+)
+def test_broken_data_sets(tmp_path, damage, message):
+    damage(make_folder(tmp_path))
+    with pytest.raises(DataSetError, match=message):
+        load_posed_images(tmp_path, require_alpha=True)
+
+
+def test_many_missing_images_are_counted(tmp_path):
+    make_folder(tmp_path, sizes=[(4, 6)] * 9)
+    for path in (tmp_path / "train").iterdir():
+        path.unlink()
+    with pytest.raises(DataSetError, match=r"9 of 9 images are missing: (./train/r_\d, ){5}…"):
+        load_posed_images(tmp_path)
+
+
+def test_missing_splits_name_what_is_there(tmp_path):
+    make_folder(tmp_path)
+    with pytest.raises(DataSetError, match=r"expected transforms_test.json; .* found: transforms_train.json"):
+        load_posed_images(tmp_path, "test")
+    with pytest.raises(DataSetError, match="no such folder"):
+        load_posed_images(tmp_path / "none")
+
+
+def test_pictures_without_alpha_are_opaque(tmp_path):
+    posed = load_posed_images(make_folder(tmp_path, channels=3))
+    assert not posed.has_alpha
+    assert (posed.alpha == 1).all()
+
+
+def test_nothing_stays_after_a_failed_save(tmp_path):
+    posed = make_posed()
+    posed.images[2, 1, 1, 0] = np.nan
+    with pytest.raises(InputError, match=r"r_2\.png"):
+        save_posed_images(tmp_path / "new", posed)
+    assert not list(tmp_path.rglob("*.*"))
+    posed = make_posed()
+    posed.camera_to_world[1, 0, 0] = np.inf
+    with pytest.raises(InputError, match="not finite"):
+        save_posed_images(tmp_path / "new", posed)
+
+
+@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_damaged_json_raises_data_set_errors_only(tmp_path, data):
+    folder = make_folder(tmp_path)
+    good = (folder / "transforms_train.json").read_bytes()
+    at = data.draw(st.integers(0, len(good) - 1))
+    kind = data.draw(st.sampled_from(["cut", "swap"]))
+    bad = good[:at] if kind == "cut" else good[:at] + data.draw(st.binary(min_size=1, max_size=3)) + good[at + 1 :]
+    (folder / "transforms_train.json").write_bytes(bad)
+    assert outcome(folder) in ("loaded", "refused")
+
+
+def outcome(folder):
+    try:
+        posed = load_posed_images(folder)
+    except DataSetError:
+        return "refused"
+    finite = all(np.isfinite(a).all() for a in (posed.images, posed.camera_to_world, posed.focal))
+    return "loaded" if finite else "not finite"
+
+
+@pytest.mark.skipif(not LEGO.is_dir(), reason="the lego data set is not on this machine")
+def test_lego():
+    assert splits(LEGO) == ["train", "test"]
+    posed = load_posed_images(LEGO, "test", size=100, require_alpha=True)
+    assert posed.images.shape[1:] == (100, 100, 3)
+    assert posed.fov_x[0] == pytest.approx(0.6911112070083618)
+    # the focal length of the full picture is 0.5 · 400 / tan(0.6911 / 2) = 555.56 pixels
+    np.testing.assert_allclose(posed.focal, 555.5555 / 4, rtol=1e-6)
+    # cameras sit on a sphere of radius 4.03 and look at the origin
+    position, backward = posed.camera_to_world[:, :3, 3], posed.camera_to_world[:, :3, 2]
+    np.testing.assert_allclose(np.linalg.norm(position, axis=1), 4.0311, atol=1e-3)
+    np.testing.assert_allclose(backward * 4.0311, position, atol=1e-2)
+    assert 0.05 < posed.alpha.mean() < 0.6
