@@ -140,6 +140,16 @@ def test_two_uses_in_one_tape_add_up(cpu64, name):
     np.testing.assert_allclose(gradient, alone + again, rtol=1e-12, atol=1e-18)
 
 
+def test_ssim_of_images_whose_scratch_arrays_have_equal_sizes(cpu64):
+    rng = np.random.default_rng(9)
+    for shape in ((1, 20, 40), (1, 30, 30), (1, 12, 36), (1, 12, 12, 3), (1, 20, 40)):
+        x, y = rng.random(shape), rng.random(shape)
+        _, (gradient,) = evaluate(("ssim", make_field(x, len(shape) == 4), y, 1.0))
+        entries = np.arange(7, x.size, x.size // 5)
+        expected = central_differences(lambda p, y=y: oracle.ssim(p, y), x, entries)
+        np.testing.assert_allclose(gradient.reshape(-1)[entries], expected, rtol=1e-5, atol=1e-8)
+
+
 def test_the_gradient_reaches_what_the_user_computed_the_image_from(cpu64):
     brightness, total = make_field([0.3]), make_field(0.0)
     image = make_field(np.zeros((1, 12, 12)))

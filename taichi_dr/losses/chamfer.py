@@ -5,7 +5,6 @@ known as soon as they are: both are computed there, in float64, and the tape's b
 """
 
 import numpy as np
-from scipy.spatial import cKDTree
 
 from taichi_dr.losses.inputs import add_value, array_rows, check_loss, full_shape, has_gradient, is_field, push_gradient
 from taichi_dr.runtime import GeometryError, InputError, ShapeError
@@ -120,6 +119,8 @@ def _check_finite(name, points):
 
 def _distance(x, y, batch):
     """The mean distance of the pairs, and its gradients by x and by y."""
+    from scipy.spatial import cKDTree  # here, because it would slow the import of the package for everybody
+
     value, gradients = 0.0, (np.zeros_like(x), np.zeros_like(y))
     for b in range(batch):
         i, j = b % len(x), b % len(y)

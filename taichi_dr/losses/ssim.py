@@ -15,7 +15,7 @@ from taichi_dr.losses.inputs import (
     rows,
     scratch,
 )
-from taichi_dr.runtime import ShapeError, runtime_token
+from taichi_dr.runtime import ShapeError, backend, runtime_token
 from taichi_dr.tape import tape_operation
 
 RADIUS = 5
@@ -51,47 +51,64 @@ def ssim(prediction, target, loss, weight=1.0):
 
 
 class _Images:
-    """Both images as rows, and the sizes, scratch arrays and window that the kernels share."""
+    """Both images as flat rows of numbers, and the sizes, scratch arrays and window that the kernels share.
+
+    A line of an image is ``stride`` = width x components numbers.  Filtering along lines and along columns is then the
+    same one-dimensional convolution with taps ``components`` or ``stride`` apart, which runs in packets straight across
+    the ends of lines; what it leaves in the last 10 columns of each line is left out of the sums.  Arrays are longer
+    than the image by what a packet or a tap may overshoot.
+    """
 
     def __init__(self, prediction, target):
-        n = bridge.components(prediction)
-        self.x, self.y = rows("ssim x", prediction, n), rows("ssim y", target, n)
         self.views, self.height, self.width = prediction.shape
-        self.channels = max(n, 1)
-        self.inner = (self.height - 2 * RADIUS, self.width - 2 * RADIUS)
+        n = bridge.components(prediction)
+        self.components = max(n, 1)
+        self.stride = self.width * self.components
+        self.inner_height, self.inner_stride = self.height - 2 * RADIUS, self.stride - 2 * RADIUS * self.components
+        self.pixels = self.height * self.stride
+        self.packet = 16 if backend() == "cpu" else 1
         self.window = _window()
-        self.across = scratch("ssim across", (self.height * self.inner[1] * self.channels, 5))
-        self.line_sums = scratch("ssim lines", (self.views * self.inner[0],))
-        self.count = self.views * self.inner[0] * self.inner[1] * self.channels
+        length = self.views * self.pixels + self.packet + 2 * RADIUS * self.components
+        self.x, self.y = scratch("ssim x", (length,)), scratch("ssim y", (length,))
+        _flatten(rows("ssim x", prediction, n), self.x)
+        _flatten(rows("ssim y", target, n), self.y)
+        self.across = scratch("ssim across", (5, self.pixels + self.packet))
+        self.count = self.views * self.inner_height * self.inner_stride
 
     def moments_across(self, view, x, y):
         """Filters x, y, x^2, y^2 and x y of one view along its lines."""
-        _moments_across(x, y, self.window, self.across, view * self.height, self.width, self.inner[1])
+        first = view * self.pixels
+        _moments_across(x, y, self.window, self.across, first, self.pixels, self.components, self.packet)
 
 
 def _forward(prediction, target, loss, weight):
     images = _Images(prediction, target)
+    sums = scratch("ssim lines", (images.views * images.inner_height,))
+    sizes = (images.inner_height, images.inner_stride, images.stride)
     for view in range(images.views):
         images.moments_across(view, images.x, images.y)
-        _similarity(images.across, images.window, images.line_sums, view * images.inner[0], *images.inner, C1, C2)
-    add_sum(images.line_sums, loss, -weight / images.count, weight)
+        _similarity(images.across, images.window, sums, view * images.inner_height, *sizes, C1, C2, images.packet)
+    add_sum(sums, loss, -weight / images.count, weight)
 
 
 def _adjoint(prediction, target, loss, weight):
     images = _Images(prediction, target)
-    slopes = scratch("ssim slopes", (images.inner[0] * images.inner[1] * images.channels, 3))
-    down = scratch("ssim down", (images.height * images.inner[1] * images.channels, 3))
-    gradient = scratch("ssim gradient", images.x.shape)
+    window, stride, components, packet = images.window, images.stride, images.components, images.packet
+    # The transposed filters look back by up to 10 taps: the zeros before and after what the kernels write stay zeros.
+    # (The names keep images of other proportions, whose zeros lie elsewhere, from sharing them.)
+    layout = f"{stride} {components}"
+    slopes = scratch(f"ssim slopes {layout}", (3, 2 * RADIUS * stride + images.pixels + packet))
+    down = scratch(f"ssim down {layout}", (3, 2 * RADIUS * components + images.pixels + packet))
+    gradient = scratch("ssim gradient", (images.views * images.height * images.width, components))
     for field, x, y in ((prediction, images.x, images.y), (target, images.y, images.x)):
         if not has_gradient(field):
             continue
         for view in range(images.views):
             images.moments_across(view, x, y)
-            _slopes(images.across, images.window, slopes, *images.inner, C1, C2)
-            _spread_down(slopes, images.window, down, *images.inner)
-            _spread_across(
-                down, x, y, images.window, gradient, view * images.height, images.height, images.width, images.inner[1]
-            )
+            sizes = (images.height, images.inner_height, images.inner_stride, stride)
+            _slopes(images.across, window, slopes, *sizes, C1, C2, packet)
+            _spread_down(slopes, window, down, images.pixels, stride, components, packet)
+            _spread_across(down, x, y, window, gradient, view * images.pixels, images.pixels, packet)
         push_gradient(gradient, field, loss, -weight / images.count)
 
 
@@ -111,60 +128,66 @@ def _window():
 
 
 @ti.kernel
+def _flatten(values: ti.types.ndarray(ndim=2), flat: ti.types.ndarray(ndim=1)):
+    for i in range(values.shape[0]):
+        for k in range(values.shape[1]):
+            flat[i * values.shape[1] + k] = values[i, k]
+
+
+@ti.kernel
 def _moments_across(
-    x: ti.types.ndarray(ndim=2),
-    y: ti.types.ndarray(ndim=2),
+    x: ti.types.ndarray(ndim=1),
+    y: ti.types.ndarray(ndim=1),
     window: ti.types.ndarray(ndim=1),
     across: ti.types.ndarray(ndim=2),
-    first_line: int,
-    width: int,
-    inner_width: int,
+    first: int,
+    pixels: int,
+    components: int,
+    packet: ti.template(),
 ):
-    """``across[(line, col, channel)] = sum_k window[k] (x, y, x^2, y^2, x y)[line, col + k, channel]``."""
-    channels = x.shape[1]
-    for i in range(across.shape[0]):
-        channel = i % channels
-        col = (i // channels) % inner_width
-        line = i // (channels * inner_width)
-        row = (first_line + line) * width + col
-        total = ti.Vector([0.0, 0.0, 0.0, 0.0, 0.0])
+    """``across[m, i] = sum_k window[k] (x, y, x^2, y^2, x y)[first + i + k components]``."""
+    for p in range((pixels + packet - 1) // packet):
+        i = p * packet
+        m_x, m_y, m_xx, m_yy, m_xy = _zeros(packet), _zeros(packet), _zeros(packet), _zeros(packet), _zeros(packet)
         for k in range(window.shape[0]):
-            a, b = x[row + k, channel], y[row + k, channel]
-            total += window[k] * ti.Vector([a, b, a * a, b * b, a * b])
-        for m in ti.static(range(5)):
-            across[i, m] = total[m]
-
-
-@ti.func
-def _moments(across: ti.template(), window: ti.template(), line, entry, stride):
-    """The five moments under the whole window whose first line is ``line``."""
-    total = ti.Vector([0.0, 0.0, 0.0, 0.0, 0.0])
-    for k in range(window.shape[0]):
-        for m in ti.static(range(5)):
-            total[m] += window[k] * across[(line + k) * stride + entry, m]
-    return total
+            a = _load(x, first + i + k * components, packet)
+            b = _load(y, first + i + k * components, packet)
+            m_x += window[k] * a
+            m_y += window[k] * b
+            m_xx += window[k] * a * a
+            m_yy += window[k] * b * b
+            m_xy += window[k] * a * b
+        for lane in ti.static(range(packet)):
+            across[0, i + lane] = m_x[lane]
+            across[1, i + lane] = m_y[lane]
+            across[2, i + lane] = m_xx[lane]
+            across[3, i + lane] = m_yy[lane]
+            across[4, i + lane] = m_xy[lane]
 
 
 @ti.kernel
 def _similarity(
     across: ti.types.ndarray(ndim=2),
     window: ti.types.ndarray(ndim=1),
-    line_sums: ti.types.ndarray(ndim=1),
+    sums: ti.types.ndarray(ndim=1),
     first_line: int,
     inner_height: int,
-    inner_width: int,
+    inner_stride: int,
+    stride: int,
     c1: float,
     c2: float,
+    packet: ti.template(),
 ):
-    stride = across.shape[0] // (inner_height + window.shape[0] - 1)
+    """``sums[first_line + line]``: the sum of SSIM over the windows of a line."""
     for line in range(inner_height):
-        total = 0.0
-        for entry in range(stride):
-            m = _moments(across, window, line, entry, stride)
-            luminance = (2.0 * m[0] * m[1] + c1) / (m[0] * m[0] + m[1] * m[1] + c1)
-            variances = m[2] - m[0] * m[0] + m[3] - m[1] * m[1]
-            total += luminance * (2.0 * (m[4] - m[0] * m[1]) + c2) / (variances + c2)
-        line_sums[first_line + line] = total
+        total = _zeros(packet)
+        for p in range((inner_stride + packet - 1) // packet):
+            a1, a2, b1, b2, _, _ = _terms(across, window, line * stride + p * packet, stride, c1, c2, packet)
+            value = a1 * a2 / (b1 * b2)
+            for lane in ti.static(range(packet)):
+                if p * packet + lane < inner_stride:
+                    total[lane] += value[lane]
+        sums[first_line + line] = total.sum()
 
 
 @ti.kernel
@@ -172,22 +195,27 @@ def _slopes(
     across: ti.types.ndarray(ndim=2),
     window: ti.types.ndarray(ndim=1),
     slopes: ti.types.ndarray(ndim=2),
+    height: int,
     inner_height: int,
-    inner_width: int,
+    inner_stride: int,
+    stride: int,
     c1: float,
     c2: float,
+    packet: ti.template(),
 ):
-    """The derivatives of SSIM by the mean of x, the mean of x^2 and the mean of x y."""
-    stride = slopes.shape[0] // inner_height
-    for i in range(slopes.shape[0]):
-        m = _moments(across, window, i // stride, i % stride, stride)
-        a1, a2 = 2.0 * m[0] * m[1] + c1, 2.0 * (m[4] - m[0] * m[1]) + c2
-        b1 = m[0] * m[0] + m[1] * m[1] + c1
-        b2 = m[2] - m[0] * m[0] + m[3] - m[1] * m[1] + c2
-        value = a1 * a2 / (b1 * b2)
-        slopes[i, 0] = 2.0 * (m[1] * (a2 - a1) / (b1 * b2) - m[0] * value * (1.0 / b1 - 1.0 / b2))
-        slopes[i, 1] = -value / b2
-        slopes[i, 2] = 2.0 * a1 / (b1 * b2)
+    """The derivatives of SSIM by the mean of x, the mean of x^2 and the mean of x y; 0 where there is no window."""
+    start = slopes.shape[1] - packet - height * stride
+    for line in range(inner_height):
+        for p in range((inner_stride + packet - 1) // packet):
+            i = line * stride + p * packet
+            a1, a2, b1, b2, m_x, m_y = _terms(across, window, i, stride, c1, c2, packet)
+            value = a1 * a2 / (b1 * b2)
+            by_mean = 2.0 * (m_y * (a2 - a1) / (b1 * b2) - m_x * value * (1.0 / b1 - 1.0 / b2))
+            for lane in ti.static(range(packet)):
+                if p * packet + lane < inner_stride:
+                    slopes[0, start + i + lane] = by_mean[lane]
+                    slopes[1, start + i + lane] = -value[lane] / b2[lane]
+                    slopes[2, start + i + lane] = 2.0 * a1[lane] / (b1[lane] * b2[lane])
 
 
 @ti.kernel
@@ -195,43 +223,79 @@ def _spread_down(
     slopes: ti.types.ndarray(ndim=2),
     window: ti.types.ndarray(ndim=1),
     down: ti.types.ndarray(ndim=2),
-    inner_height: int,
-    inner_width: int,
+    pixels: int,
+    stride: int,
+    components: int,
+    packet: ti.template(),
 ):
     """The transpose of filtering along columns."""
-    stride = slopes.shape[0] // inner_height
-    for i in range(down.shape[0]):
-        line, entry = i // stride, i % stride
-        total = ti.Vector([0.0, 0.0, 0.0])
-        for k in range(ti.max(0, line - inner_height + 1), ti.min(window.shape[0], line + 1)):
-            for m in ti.static(range(3)):
-                total[m] += window[k] * slopes[(line - k) * stride + entry, m]
+    taps = window.shape[0] - 1
+    for p in range((pixels + packet - 1) // packet):
+        i = p * packet
         for m in ti.static(range(3)):
-            down[i, m] = total[m]
+            total = _zeros(packet)
+            for k in range(window.shape[0]):
+                total += window[k] * _load_row(slopes, m, taps * stride + i - k * stride, packet)
+            for lane in ti.static(range(packet)):
+                if i + lane < pixels:
+                    down[m, taps * components + i + lane] = total[lane]
 
 
 @ti.kernel
 def _spread_across(
     down: ti.types.ndarray(ndim=2),
-    x: ti.types.ndarray(ndim=2),
-    y: ti.types.ndarray(ndim=2),
+    x: ti.types.ndarray(ndim=1),
+    y: ti.types.ndarray(ndim=1),
     window: ti.types.ndarray(ndim=1),
     gradient: ti.types.ndarray(ndim=2),
-    first_line: int,
-    height: int,
-    width: int,
-    inner_width: int,
+    first: int,
+    pixels: int,
+    packet: ti.template(),
 ):
     """The transpose of filtering along lines; ``d/dx = p + 2 x q + y r`` of the three spread slopes."""
-    channels = x.shape[1]
-    for i in range(height * width * channels):
-        channel = i % channels
-        col = (i // channels) % width
-        line = i // (channels * width)
-        total = ti.Vector([0.0, 0.0, 0.0])
-        for k in range(ti.max(0, col - inner_width + 1), ti.min(window.shape[0], col + 1)):
-            entry = (line * inner_width + col - k) * channels + channel
-            for m in ti.static(range(3)):
-                total[m] += window[k] * down[entry, m]
-        row = (first_line + line) * width + col
-        gradient[row, channel] = total[0] + 2.0 * x[row, channel] * total[1] + y[row, channel] * total[2]
+    components = gradient.shape[1]
+    taps = window.shape[0] - 1
+    for p in range((pixels + packet - 1) // packet):
+        i = p * packet
+        of_mean, of_square, of_product = _zeros(packet), _zeros(packet), _zeros(packet)
+        for k in range(window.shape[0]):
+            at = (taps - k) * components + i
+            of_mean += window[k] * _load_row(down, 0, at, packet)
+            of_square += window[k] * _load_row(down, 1, at, packet)
+            of_product += window[k] * _load_row(down, 2, at, packet)
+        value = of_mean + 2.0 * of_square * _load(x, first + i, packet) + of_product * _load(y, first + i, packet)
+        for lane in ti.static(range(packet)):
+            if i + lane < pixels:
+                q = first + i + lane
+                gradient[q // components, q % components] = value[lane]
+
+
+@ti.func
+def _terms(across: ti.template(), window: ti.template(), i, stride, c1, c2, packet: ti.template()):
+    """Numerators a1, a2 and denominators b1, b2 of SSIM, and both means, for a packet of windows."""
+    m_x, m_y, m_xx, m_yy, m_xy = _zeros(packet), _zeros(packet), _zeros(packet), _zeros(packet), _zeros(packet)
+    for k in range(window.shape[0]):
+        m_x += window[k] * _load_row(across, 0, i + k * stride, packet)
+        m_y += window[k] * _load_row(across, 1, i + k * stride, packet)
+        m_xx += window[k] * _load_row(across, 2, i + k * stride, packet)
+        m_yy += window[k] * _load_row(across, 3, i + k * stride, packet)
+        m_xy += window[k] * _load_row(across, 4, i + k * stride, packet)
+    a1, a2 = 2.0 * m_x * m_y + c1, 2.0 * (m_xy - m_x * m_y) + c2
+    b1 = m_x * m_x + m_y * m_y + c1
+    b2 = m_xx - m_x * m_x + m_yy - m_y * m_y + c2
+    return a1, a2, b1, b2, m_x, m_y
+
+
+@ti.func
+def _zeros(packet: ti.template()):
+    return ti.Vector([0.0 for _ in ti.static(range(packet))])
+
+
+@ti.func
+def _load(flat: ti.template(), i, packet: ti.template()):
+    return ti.Vector([flat[i + lane] for lane in ti.static(range(packet))])
+
+
+@ti.func
+def _load_row(planes: ti.template(), m: ti.template(), i, packet: ti.template()):
+    return ti.Vector([planes[m, i + lane] for lane in ti.static(range(packet))])
