@@ -27,13 +27,14 @@ def car_parts(color):
 
 def _car_body():
     """Rounded cross-sections along x whose lower edge is cut by the arches of the wheels."""
-    arch = np.cos(np.linspace(np.pi, 0, 17)) * 0.42
+    radius, axle = 0.39, 0.34
+    arch = radius * np.cos(np.linspace(np.pi, 0, 17))
     x = np.unique(np.concatenate([np.linspace(-2, 2, 33), -1.25 + arch, 1.25 + arch]))
-    top = np.interp(x, [-2.0, -1.9, -1.2, 0.5, 1.0, 1.75, 2.0], [0.78, 0.88, 0.92, 0.9, 0.84, 0.72, 0.58])
+    top = np.interp(x, [-2.0, -1.9, -1.2, 0.5, 1.0, 1.75, 2.0], [0.78, 0.88, 0.92, 0.92, 0.88, 0.78, 0.6])
     bottom = np.interp(x, [-2.0, -1.8, 1.8, 2.0], [0.32, 0.22, 0.22, 0.3])
     for center in (-1.25, 1.25):
-        bottom = np.maximum(bottom, 0.34 + np.sqrt(np.maximum(0.42**2 - (x - center) ** 2, 0)) - 1e-9)
-        bottom = np.where(np.abs(x - center) >= 0.42, np.minimum(bottom, 0.34), bottom)
+        squared = radius**2 - (x - center) ** 2
+        bottom = np.where(squared > 1e-9, np.maximum(bottom, axle + np.sqrt(np.maximum(squared, 0))), bottom)
     width = np.interp(x, [-2.0, -1.85, -1.3, 1.3, 1.8, 2.0], [0.68, 0.8, 0.85, 0.85, 0.78, 0.62])
     rings = []
     for station, low, high, half in zip(x, bottom, top, width, strict=True):
