@@ -13,10 +13,8 @@ import taichi as ti
 @ti.func
 def pixel_center(row, col, width, height):
     """Screen position of a pixel's centre: x to the right, y up, the shorter side spans [-1, 1]."""
-    side = ti.min(width, height)
-    x = ti.cast(2 * col + 1 - width, float) / side
-    y = ti.cast(height - 2 * row - 1, float) / side
-    return x, y
+    inverse = 1.0 / ti.cast(ti.min(width, height), float)  # divides once per loop, not once per pixel
+    return ti.cast(2 * col + 1 - width, float) * inverse, ti.cast(height - 2 * row - 1, float) * inverse
 
 
 @ti.func
@@ -35,14 +33,14 @@ def normalize_edges(e):
     A pixel that coverage (which snaps to a sub-pixel grid) gives to a face may lie up to 1/512 pixel outside of it:
     negative values are set to zero there, so depth and attributes never leave the range of the face's corners.
     """
-    orientation = 1.0
-    if e.sum() < 0.0:
-        orientation = -1.0
-    positive = ti.max(orientation * e, 0.0)
+    orientation = ti.select(e.sum() < 0.0, -1.0, 1.0)
+    positive = orientation * e
+    positive = ti.select(positive > 0.0, positive, 0.0)
     total = positive.sum()
     p = ti.Vector([1.0, 0.0, 0.0])
     q = 0.0
     if total > 0.0:
-        q = orientation / total
-        p = positive / total
+        inverse = 1.0 / total
+        q = orientation * inverse
+        p = positive * inverse
     return p, q

@@ -4,19 +4,17 @@ Stages: per-face records (raster_setup.py), tile lists (binning.py), then every 
 that covers it.  Visibility is chosen, not differentiated; what is differentiable is in interpolate.py.
 """
 
+import numpy as np
 import taichi as ti
 
-from taichi_dr.kernels.barycentric import edge_values, normalize_edges, pixel_center
+from taichi_dr.kernels import raster_tiles
 from taichi_dr.kernels.binning import TileBins, grown
 from taichi_dr.kernels.edge_lines import C_SHIFT
-from taichi_dr.kernels.raster_setup import PLANE, RECORD, Float2, Int2, setup_faces
+from taichi_dr.kernels.raster_resolve import TINY, Float1, Int1, resolve_pixel
+from taichi_dr.kernels.raster_setup import PLANE, RECORD, UNBOUNDED, Float2, Int2, setup_faces
 
 TILE = 16
 SERIAL_FACES = 1 << 13  # below this, waking the CPU's threads costs more than it saves
-TINY = 1e-20
-
-Int1 = ti.types.ndarray(dtype=ti.i32, ndim=1)
-Float1 = ti.types.ndarray(ndim=1)
 
 
 class ZBuffer:
@@ -33,6 +31,12 @@ class ZBuffer:
         self._snapped = ti.ndarray(ti.i32, (1, 3))
         self._lines = ti.ndarray(ti.i32, (1, RECORD))
         self._planes = ti.ndarray(ti.lang.impl.get_runtime().default_fp, (1, PLANE))
+        self._tile_depth = ti.ndarray(self._planes.dtype, raster_tiles.SCRATCH)
+        self._tile_face = ti.ndarray(ti.i32, raster_tiles.SCRATCH)
+        self._order = ti.ndarray(ti.i32, raster_tiles.TILE * raster_tiles.PACKETS)
+        self._order.from_numpy(np.arange(raster_tiles.TILE * raster_tiles.PACKETS, dtype=np.int32))
+        self._lanes = ti.ndarray(self._planes.dtype, raster_tiles.PACKET)
+        self._lanes.from_numpy(np.arange(raster_tiles.PACKET, dtype=ti.lang.util.to_numpy_type(self._planes.dtype)))
 
     def draw(self, clip, faces, views, width, height, near, far, face_id, depth, barycentric, cull_back=False):
         """Finds the nearest face at every pixel centre.
@@ -69,24 +73,16 @@ class ZBuffer:
             int(cull_back),
             items < SERIAL_FACES,
         )
-        self.bins.build(self.boxes, views, count, width, height, TILE)
-        _draw_pixels(
-            clip,
-            faces,
-            self.boxes,
-            self._lines,
-            self._planes,
-            self.bins.tile_start,
-            self.bins.tile_faces,
-            face_id,
-            depth,
-            barycentric,
-            views,
-            width,
-            height,
-            near,
-            far,
-        )
+        sizes = views, width, height, near, far
+        if ti.cfg.arch in (ti.x64, ti.arm64):
+            self.bins.build(self.boxes, views, count, width, height, raster_tiles.TILE)
+            kernel, scratch = raster_tiles.draw_tiles, (self._tile_depth, self._tile_face, self._lanes, self._order)
+        else:
+            self.bins.build(self.boxes, views, count, width, height, TILE)
+            kernel, scratch = _draw_pixels, ()
+        lists = self.bins.tile_start, self.bins.tile_faces
+        records = self.boxes, self._lines, self._planes
+        kernel(clip, faces, *records, *lists, *scratch, face_id, depth, barycentric, *sizes)
 
 
 @ti.func
@@ -133,44 +129,13 @@ def _draw_pixels(
         col = pixel % width
         tiles_x, tiles_y = (width + TILE - 1) // TILE, (height + TILE - 1) // TILE
         tile = (view * tiles_y + row // TILE) * tiles_x + col // TILE
-        best, shown = far, -1
+        best, shown = UNBOUNDED, -1
         for entry in range(tile_start[tile], tile_start[tile + 1]):
             item = view * faces.shape[0] + tile_faces[entry]
             if boxes[item, 0] <= col <= boxes[item, 2] and boxes[item, 1] <= row <= boxes[item, 3]:
                 if _covers(lines, item, col, row):
                     z = _depth_at(planes, item, col - boxes[item, 0], row - boxes[item, 1])
-                    if z >= near and (z < best or (shown < 0 and z <= far)):
+                    if near <= z <= far and z < best:
                         best, shown = z, tile_faces[entry]
-        _resolve(clip, faces, face_id, depth, barycentric, pixel, view, row, col, shown, views, width, height, far)
-
-
-@ti.func
-def _resolve(
-    clip: ti.template(),
-    faces: ti.template(),
-    face_id: ti.template(),
-    depth: ti.template(),
-    barycentric: ti.template(),
-    pixel,
-    view,
-    row,
-    col,
-    shown,
-    views,
-    width,
-    height,
-    far,
-):
-    """Writes a pixel's outputs, depth and barycentrics from the corners themselves."""
-    p = ti.Vector([0.0, 0.0, 0.0])
-    z = far
-    if shown >= 0:
         first = view * (clip.shape[0] // views)
-        a, b, c = first + faces[shown, 0], first + faces[shown, 1], first + faces[shown, 2]
-        x, y = pixel_center(row, col, width, height)
-        p, _ = normalize_edges(edge_values(clip, a, b, c, x, y))
-        z = p[0] * clip[a, 3] + p[1] * clip[b, 3] + p[2] * clip[c, 3]
-    face_id[pixel] = shown
-    depth[pixel] = z
-    for k in ti.static(range(3)):
-        barycentric[pixel, k] = p[k]
+        resolve_pixel(clip, faces, face_id, depth, barycentric, pixel, first, row, col, shown, width, height, far)
