@@ -152,7 +152,7 @@ def _mp4_options(path, fps):
     if importlib.util.find_spec("av"):
         return {"plugin": "pyav", "codec": "libx264", "fps": fps}
     if importlib.util.find_spec("imageio_ffmpeg"):
-        return {"plugin": "FFMPEG", "codec": "libx264", "fps": fps}
+        return {"plugin": "FFMPEG", "codec": "libx264", "fps": fps, "macro_block_size": 2}
     raise FileError(f"{path}: writing MP4 needs an encoder: pip install av (or save a .gif)")
 
 

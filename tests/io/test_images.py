@@ -137,6 +137,14 @@ def test_animations_that_cannot_be(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_mp4_of_odd_size(tmp_path):
+    pytest.importorskip("av", reason="no MP4 encoder is installed")
+    save_animation(tmp_path / "a.mp4", [np.full((33, 47, 3), value) for value in (0.0, 0.5, 1.0)], fps=12)
+    movie = iio.imread(tmp_path / "a.mp4", plugin="pyav")
+    assert movie.shape == (3, 34, 48, 3)
+    np.testing.assert_allclose(movie[:, 16, 16, 0], [0, 188, 255], atol=4)
+
+
 def test_mp4_without_an_encoder_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setattr(images.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(FileError, match="pip install av"):
