@@ -36,6 +36,7 @@ from taichi_dr.runtime import ShapeError
 
 NO_EDGE = 2**31 - 1
 BEHIND = 2**30  # added to the half-edge's number where the outer pixel is nearer than the edge: a weaker claim
+SNAP = 1 / 200  # pixels: the rasterizer rounds corners to 1/256, so it may see an edge on the other side of a centre
 WALK_STEPS = 32  # faces between an edge and the centre of the pixel beside it
 
 
@@ -340,18 +341,31 @@ def _lines_crossed(a, b, near, size, axis: ti.template()):
 
 
 @ti.func
-def _crossed_pair(a, b, index, near, size, axis: ti.template()):
-    """Index along line `index` of the first pixel of the pair that edge ab crosses, or -1; the crossing's depth."""
-    pair, depth = -1, 0.0
+def _crossing_position(a, b, index, near, size, axis: ti.template()):
+    """Where along line `index` edge ab crosses it, in pixels, or -1; and the crossing's depth."""
+    position, depth = -1.0, 0.0
     crossing = _crossing(a, b, 0.0, _center(index, 1 - axis, size), axis)
     fa, fb = crossing[3], crossing[2] + crossing[3]
     if (fa < 0.0) != (fb < 0.0):
         depth = (a[3] * fb - b[3] * fa) / crossing[2]
         if depth >= near:
             position = _pixel_position(crossing[0] / crossing[1], axis, size)
-            if position >= 0.0 and position < size[axis] - 1:
-                pair = ti.cast(position, ti.i32)
-    return pair, depth
+            if position >= size[axis] - 1:
+                position = -1.0
+    return position, depth
+
+
+@ti.func
+def _crossed_pairs(position, size, axis: ti.template()):
+    """First pixel of the pair around a position, and of the next pair if the position is that of a centre."""
+    pair = ti.cast(position, ti.i32)
+    nearest = ti.cast(position + 0.5, ti.i32)
+    other = pair
+    if ti.abs(position - nearest) < SNAP:
+        other = 2 * nearest - 1 - pair
+        if other < 0 or other >= size[axis] - 1:
+            other = pair
+    return pair, other
 
 
 @ti.func
@@ -390,10 +404,14 @@ def _claim_pairs(
         inner_is_second = not inner_is_second
     first_line, last_line = _lines_crossed(a, b, near, size, axis)
     for index in range(first_line, last_line + 1):
-        along, crossing_depth = _crossed_pair(a, b, index, near, size, axis)
-        if along >= 0:
+        position, crossing_depth = _crossing_position(a, b, index, near, size, axis)
+        if position >= 0.0:
+            along, other = _crossed_pairs(position, size, axis)
+            step = _pixel_index(0, 1, 0, size, axis)
             pixel = _pixel_index(view, along, index, size, axis)
-            inside, outside = pixel, _pixel_index(view, along + 1, index, size, axis)
+            if face_id[pixel] == face_id[pixel + step]:
+                along, pixel = other, pixel + (other - along) * step
+            inside, outside = pixel, pixel + step
             second = 0
             if inner_is_second:
                 inside, outside, second = outside, inside, 1
@@ -473,18 +491,21 @@ def _edge_gradient(
     gradient = ti.Matrix([[0.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
     first_line, last_line = _lines_crossed(a, b, near, size, axis)
     for index in range(first_line, last_line + 1):
-        along, _ = _crossed_pair(a, b, index, near, size, axis)
-        if along >= 0:
+        position, _ = _crossing_position(a, b, index, near, size, axis)
+        if position >= 0.0:
+            along, other = _crossed_pairs(position, size, axis)
+            step = _pixel_index(0, 1, 0, size, axis)
             p = _pixel_index(view, along, index, size, axis)
+            if _separating_edge(pair_edge, p, axis) & (BEHIND - 1) != half_edge:
+                along, p = other, p + (other - along) * step
             if _separating_edge(pair_edge, p, axis) & (BEHIND - 1) == half_edge:
-                q = _pixel_index(view, along + 1, index, size, axis)
                 x, y = _center(along, axis, size), _center(index, 1 - axis, size)
                 receiver = p
                 if _fraction(a, b, x, y, size, axis) > 0.5:
-                    receiver = q
+                    receiver = p + step
                 t_adjoint = 0.0
                 for c in ti.static(range(channels)):
-                    t_adjoint += output_adjoint[receiver, c] * (image[p, c] - image[q, c])
+                    t_adjoint += output_adjoint[receiver, c] * (image[p, c] - image[p + step, c])
                 gradient += t_adjoint * _fraction_gradient(a, b, x, y, size, axis)
     return gradient
 

@@ -142,6 +142,55 @@ def test_an_edge_along_the_grid_gives_the_covered_area(cpu64, axis, shift):
     np.testing.assert_allclose(lines, np.broadcast_to(covered, lines.shape), atol=1e-12)
 
 
+def test_a_centre_that_rounding_puts_on_the_other_side_of_an_edge(cpu64):
+    size, shift = (
+        8,
+        0.502,
+    )  # the centre of column 4 is at 0.5 pixels; the edge's, 0.002 further, is rounded to before it
+    corners = np.array([[-3.0, -3.0], [shift * 2 / size, -3.0], [shift * 2 / size, 3.0], [-3.0, 3.0]])
+    picture = Picture(np.concatenate([2 * corners, np.full((4, 2), 2.0)], axis=1), [[0, 1, 2], [0, 2, 3]], size, size)
+    for array, background in ((picture.face_id, -1), (picture.image, 0.0)):
+        array.reshape(size, size, -1)[:, 4] = background
+    output, weights = picture.run(), np.random.default_rng(0).normal(size=picture.image.shape)
+    inner = picture.image.reshape(size, size, 4)[:, 3]
+    np.testing.assert_allclose(output.reshape(size, size, 4)[:, 4], shift * inner, atol=1e-12)
+    _, clip_adjoint = picture.adjoints(weights)
+    step = np.array([1e-6, 0, 0, 0])
+    measured = ((picture.run(picture.clip + step) - picture.run(picture.clip - step)) * weights).sum() / 2e-6
+    assert abs(measured - clip_adjoint[:, 0].sum()) < 1e-6 * abs(measured)
+
+
+def supersampled_gradient(picture, weights, components, pixels=0.25):
+    """d sum(weights image) / d clip[vertex, component]: differences over half a pixel, 64 samples per pixel."""
+    size = (picture.width, picture.height)
+    result = []
+    for vertex, component in components:
+        step = np.zeros_like(picture.clip)
+        step[vertex, component] = pixels * 2 / min(size) * picture.clip[vertex, 2]
+        ends = [
+            oracle.supersampled(clip, picture.faces, picture.colors, picture.background, *size, NEAR, FAR)
+            for clip in (picture.clip + step, picture.clip - step)
+        ]
+        result.append(((ends[0] - ends[1]) * weights).sum() / (2 * step.max()))
+    return np.array(result)
+
+
+@pytest.mark.parametrize(("name", "size"), [("triangle", 64), ("box", 64)])
+def test_gradient_agrees_with_64_samples_per_pixel(cpu64, name, size):
+    triangle = np.array([[-0.92, -0.83, -3.0], [0.81, -0.52, -3.0], [0.3, 1.1, -3.0]])
+    clip, faces = (project(triangle), [[0, 1, 2]]) if name == "triangle" else (posed(BOX, 0), BOX_FACES)
+    picture = Picture(clip, faces, size, size, colors=np.ones((len(clip), 1)))
+    x, y = np.meshgrid(*oracle.pixel_centers(size, size))
+    weights = (1 + 0.5 * np.sin(1.7 * x + 0.4) + 0.5 * np.cos(1.2 * y + x)).reshape(-1, 1)
+    picture.run()
+    _, clip_adjoint = picture.adjoints(weights)
+    vertices = np.argsort(-np.linalg.norm(clip_adjoint, axis=1))[:3]
+    components = [(vertex, k) for vertex in vertices for k in (0, 1)]
+    expected = supersampled_gradient(picture, weights, components)
+    error = np.linalg.norm([clip_adjoint[c] for c in components] - expected) / np.linalg.norm(expected)
+    assert error < 0.05
+
+
 def test_edges_inside_a_surface_stay_hard(cpu64):
     square = np.array([[-3.0, -3.0, -2.0], [3.0, -3.0, -2.0], [3.0, 3.0, -2.0], [-3.0, 3.0, -2.0]])
     picture = Picture(project(square), [[0, 1, 2], [0, 2, 3]], 8, 8)
