@@ -50,10 +50,10 @@ def make_dataset(settings):
         )
     posed = _posed_images(pictures, camera)
     test, train = every_other(camera.views, settings.test_views)
-    with whole_folder(settings.out) as folder, progress_bar("writing") as update:
+    with whole_folder(settings.out) as folder:
         for split, views in (("train", train), ("test", test)):
             if len(views):
-                save_posed_images(folder, posed.subset(views), split, progress=lambda done, total: update(done / total))
+                save_posed_images(folder, posed.subset(views), split)
     return DatasetSummary(settings.out, len(train), len(test), f"{mesh.vertex_count} vertices, {mesh.face_count} faces")
 
 

@@ -1,4 +1,4 @@
-"""``python -m taichi_dr.jobs.doctor_check BACKEND``: compares gradients of a small soft rendering with central differences.
+"""``python -m taichi_dr.jobs.doctor_check BACKEND``: gradients of a small soft rendering against central differences.
 
 Prints one line of JSON: the relative error along a random direction of all vertices and colours, and whether that is
 small enough.  In double precision where the backend has it.

@@ -6,9 +6,7 @@ import numpy as np
 import taichi as ti
 
 from taichi_dr import losses
-from taichi_dr.fields import FieldGroup
 from taichi_dr.io.meshes import load_mesh, save_mesh
-from taichi_dr.jobs.large_steps import LargeSteps
 from taichi_dr.jobs.pictures import supersampled
 from taichi_dr.optim import Adam, UniformAdam
 from taichi_dr.render.rasterizer import Rasterizer
@@ -17,6 +15,7 @@ from taichi_dr.runtime import GradientError, float_dtype
 from taichi_dr.scene import shapes
 from taichi_dr.scene.camera import Camera
 from taichi_dr.scene.mesh import Mesh
+from taichi_dr.smoothing import LargeSteps
 
 SPHERE_SUBDIVISIONS = 3
 HULL_CELLS = 40
@@ -89,6 +88,7 @@ class MeshReconstruction:
         record = {} if self._step % STEPS_BETWEEN_RECORDS == 0 else None
         self._loss[None] = 0
         with ti.ad.Tape(self._loss):
+            self._smooth.apply()
             self._add_losses(group, record)
         self._rate = 0.1 ** max(0.0, fraction - 0.3)
         self._update()
@@ -120,7 +120,7 @@ class MeshReconstruction:
     def state(self):
         """Level and step, and every array that the next steps depend on."""
         arrays = {name: self._mesh.numpy(name) for name in ("vertices", "faces", "colors")}
-        arrays["parameters"] = self._parameters.get("u")
+        arrays["coordinates"] = self._smooth.coordinates.to_numpy()
         for prefix, optimizer in self._optimizers():
             arrays |= {f"{prefix}/{name}": value for name, value in optimizer.state_dict().items()}
         return {"level": self._level, "step": self._step, "skipped": self._skipped}, arrays
@@ -129,7 +129,7 @@ class MeshReconstruction:
         """Takes up what ``state`` gave."""
         mesh = Mesh(arrays["vertices"], arrays["faces"], colors=arrays["colors"], name="reconstruction")
         self._enter(header["level"], mesh)
-        self._parameters.set("u", arrays["parameters"])
+        self._smooth.coordinates.from_numpy(arrays["coordinates"])
         for prefix, optimizer in self._optimizers():
             own = {name.removeprefix(f"{prefix}/"): v for name, v in arrays.items() if name.startswith(f"{prefix}/")}
             optimizer.load_state_dict(own)
@@ -157,12 +157,10 @@ class MeshReconstruction:
         posed = self._train.resized(self._size)
         self._groups = self._grouped(posed)
         self._renderer = self._make_renderer((posed.height, posed.width))
-        self._smooth = LargeSteps(mesh.topology.edges, mesh.vertex_count, self._settings.smoothness)
-        self._parameters = FieldGroup("parameters", u=((1, mesh.vertex_count), 3))
-        self._parameters.set("u", self._smooth.parameters(mesh.numpy("vertices")[0]))
+        self._smooth = LargeSteps(mesh, self._settings.smoothness)
         self._rate = 1.0
         schedule = lambda step: self._rate  # noqa: E731  the rate follows the budget, not the step
-        shape, color = {"u": self._parameters.fields["u"]}, {"colors": mesh.colors}
+        shape, color = {"coordinates": self._smooth.coordinates}, {"colors": mesh.colors}
         self._shape_optimizer = UniformAdam(shape, lr=self._settings.lr, betas=(0.9, 0.99), schedule=schedule)
         self._color_optimizer = Adam(color, lr=self._settings.color_lr, betas=(0.9, 0.99), schedule=schedule)
 
@@ -172,8 +170,9 @@ class MeshReconstruction:
         return Rasterizer(size, antialias=True)
 
     def _grouped(self, posed):
-        """Every view in one group of ``batch`` at least: cameras, colours over black, and silhouettes."""
-        views, batch = len(posed), min(self._settings.batch, len(posed))
+        """Every view in at least one group (larger ones of coarser pictures): cameras, colours over black, alpha."""
+        finest = len(LEVELS) - 1
+        views, batch = len(posed), min(self._settings.batch << (finest - self._level), len(posed))
         order = np.random.default_rng([self._settings.seed, self._level]).permutation(views)
         order = np.concatenate([order, order[: -views % batch]])
         colors = posed.over((0, 0, 0))
@@ -224,12 +223,7 @@ class MeshReconstruction:
                 before = after
 
     def _update(self):
-        smooth = self._smooth.gradient(self._mesh.vertices.grad.to_numpy()[0])
-        u = self._parameters.fields["u"]
-        u.grad.from_numpy(smooth[None].astype(np.float32))
         moved = self._shape_optimizer.step()
-        if moved:
-            self._mesh.set("vertices", self._smooth.vertices(self._parameters.get("u")[0]))
         if LEVELS[self._level].color > 0:
             moved &= self._color_optimizer.step()
             self._mesh.set("colors", np.clip(self._mesh.numpy("colors"), 0, 1))

@@ -63,8 +63,8 @@ def write_animation(path, frames, milliseconds=100, last=2500):
 
 
 def write_losses(path, history, marks=()):
-    """Curves of ``history``, ``{"step": [...], name: [...], ...}``, on a logarithmic scale; ``marks`` are steps at which
-    something changed, drawn as vertical lines."""
+    """Curves of ``history``, ``{"step": [...], name: [...], ...}``, on a logarithmic scale; ``marks`` are steps at
+    which something changed, drawn as vertical lines."""
     figure = Figure(figsize=(8, 4.5), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()

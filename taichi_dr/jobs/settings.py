@@ -97,7 +97,7 @@ class ReconstructSettings:
     faces: int = 20480
     """Largest number of faces to subdivide to."""
     batch: int = 6
-    """Views per step."""
+    """Views per step at the finest level; twice as many at each coarser one."""
     lr: float = 0.02
     """Step size of the shape, in units of the object's radius."""
     color_lr: float = 0.05
