@@ -39,22 +39,15 @@ class FieldGroup:
         self.token = runtime_token()
         self.fields, self.arrays, self.adjoints = {}, {}, {}
         builder = ti.FieldsBuilder()
+        by_shape = {}  # one node for all fields of a shape: the tape launches a kernel per node to clear gradients
         for name, (shape, components) in specifications.items():
-            self.fields[name] = self._place(builder, shape, components)
+            field = self.fields[name] = _new_field(components)
+            by_shape.setdefault(tuple(shape), []).extend([field, field.grad])
+        for shape, members in by_shape.items():
+            builder.dense((ti.i, ti.ij, ti.ijk, ti.ijkl)[len(shape) - 1], shape).place(*members)
         builder.finalize()  # before the arrays: in float64 zeroing one launches a kernel
         for name, (shape, components) in specifications.items():
             self.arrays[name] = make_array((math.prod(shape), max(components, 1)))
-
-    @staticmethod
-    def _place(builder, shape, components):
-        dtype = float_dtype()
-        if components:
-            field = ti.Vector.field(components, dtype, needs_grad=True)
-        else:
-            field = ti.field(dtype, needs_grad=True)
-        axes = (ti.i, ti.ij, ti.ijk, ti.ijkl)[len(shape) - 1]
-        builder.dense(axes, shape).place(field, field.grad)
-        return field
 
     def check(self):
         """Raises RuntimeStateError if ``ti.init`` was called since the group was made."""
@@ -101,3 +94,9 @@ class FieldGroup:
         """Adds every adjoint array to its field's gradient."""
         for name, field in self.fields.items():
             bridge.add_array_to_field(self.adjoints[name], field.grad)
+
+
+def _new_field(components):
+    if components:
+        return ti.Vector.field(components, float_dtype(), needs_grad=True)
+    return ti.field(float_dtype(), needs_grad=True)

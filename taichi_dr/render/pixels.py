@@ -11,7 +11,7 @@ from taichi_dr.kernels.pixel_shading import shade_pixels, shade_pixels_adjoint
 from taichi_dr.kernels.rows import fill_rows
 from taichi_dr.kernels.texture import texture_lods
 from taichi_dr.render.pixel_surface import no_pyramid
-from taichi_dr.render.surface import TWO_SIDED
+from taichi_dr.render.surface import TWO_SIDED_NORMALS
 
 
 class PixelStage:
@@ -116,7 +116,7 @@ class PixelStage:
             material.specular,
             material.shininess,
             scene.camera.is_orthographic,
-            TWO_SIDED,
+            TWO_SIDED_NORMALS,
             *self._pyramid(surface),
             surface.layout,
         )

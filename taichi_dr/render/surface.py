@@ -30,7 +30,9 @@ from taichi_dr.kernels.shading import (
 )
 from taichi_dr.scene.topology import Topology
 
-TWO_SIDED = True  # light the side that is seen: meshes may be open, or turn inside out while they are optimised
+# Flat shading lights the side of a face that is seen: meshes may be open, or turn inside out while they are optimised.
+# Interpolated normals have no such side: where one turns away from the eye the colour would jump.
+TWO_SIDED_FACES, TWO_SIDED_NORMALS = True, False
 
 
 class Surface:
@@ -91,7 +93,7 @@ class VertexLitColors(Surface):
         albedo = scene.mesh.fields.arrays["colors"] if self._albedo is None else self._albedo
         normals = compute_vertex_normals(self._buffers, scene.mesh)
         arguments = (albedo, scene.mesh.fields.arrays["vertices"], normals, scene.views.view_mesh)
-        shade_vertices(*arguments, *_light_arguments(scene), self.attributes)
+        shade_vertices(*arguments, *_light_arguments(scene, TWO_SIDED_NORMALS), self.attributes)
 
     def adjoint(self, scene, attributes_adjoint):
         fields, views = scene.mesh.fields, scene.views
@@ -105,7 +107,7 @@ class VertexLitColors(Surface):
             views.view_mesh,
             views.mesh_view_start,
             views.mesh_view_list,
-            *_light_arguments(scene),
+            *_light_arguments(scene, TWO_SIDED_NORMALS),
             attributes_adjoint,
             fields.adjoints["colors"] if self._albedo_adjoint is None else self._albedo_adjoint,
             fields.adjoints["vertices"],
@@ -136,7 +138,7 @@ class FaceLitColors(Surface):
             topology.array("faces"),
             normals,
             scene.views.view_mesh,
-            *_light_arguments(scene),
+            *_light_arguments(scene, TWO_SIDED_FACES),
             mesh.batch,
             self.attributes,
         )
@@ -160,7 +162,7 @@ class FaceLitColors(Surface):
             views.view_mesh,
             views.mesh_view_start,
             views.mesh_view_list,
-            *_light_arguments(scene),
+            *_light_arguments(scene, TWO_SIDED_FACES),
             attributes_adjoint,
             fields.adjoints["colors"] if self._albedo_adjoint is None else self._albedo_adjoint,
             fields.adjoints["vertices"],
@@ -245,7 +247,7 @@ def add_face_normals_adjoint(buffers, mesh, normals_adjoint):
     face_normals_adjoint(vertices, topology.array("faces"), *adjacency, normals_adjoint, target, mesh.batch)
 
 
-def _light_arguments(scene):
+def _light_arguments(scene, two_sided):
     lights, material = scene.lights, scene.mesh.material
     return (
         scene.camera_array,
@@ -255,7 +257,7 @@ def _light_arguments(scene):
         material.specular,
         material.shininess,
         scene.camera.is_orthographic,
-        TWO_SIDED,
+        two_sided,
     )
 
 
