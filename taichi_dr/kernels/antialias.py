@@ -112,20 +112,17 @@ def antialias(
                     )
         edge_mask[i] = mask
     for i in range(pair_edge.shape[0]):
-        line = i // width
-        col = i - line * width
-        view = line // height
-        row = line - view * height
-        base = view * (clip.shape[0] // views)
-        size = ti.Vector([width, height])
         color = ti.Vector([0.0 for _ in ti.static(range(channels))])
         for c in ti.static(range(channels)):
             color[c] = image[i, c]
-        for k in ti.static(range(4)):
-            first, other, exists = _pair(k, i, row, col, size)
-            if exists:
+        if _touches_claim(pair_edge, i, width):
+            view, row, col = _place(i, width, height)
+            base = view * (clip.shape[0] // views)
+            size = ti.Vector([width, height])
+            for k in ti.static(range(4)):
+                first, other, exists = _pair(k, i, row, col, size)
                 edge = _separating_edge(pair_edge, first, k % 2)
-                if edge != NO_EDGE:
+                if exists and edge != NO_EDGE:
                     t = _crossing_fraction(edge, first - view * width * height, base, size, clip, faces, k % 2)
                     weight = _weight(t, k)
                     for c in ti.static(range(channels)):
@@ -182,20 +179,17 @@ def antialias_adjoint(
                         corner_adjoint[start, column] = corner_adjoint[start, column] + gradient[0, k]
                         corner_adjoint[end, column] = corner_adjoint[end, column] + gradient[1, k]
     for i in range(pair_edge.shape[0]):
-        line = i // width
-        col = i - line * width
-        view = line // height
-        row = line - view * height
-        base = view * (clip.shape[0] // views)
-        size = ti.Vector([width, height])
         total = ti.Vector([0.0 for _ in ti.static(range(channels))])
         for c in ti.static(range(channels)):
             total[c] = output_adjoint[i, c]
-        for k in ti.static(range(4)):
-            first, other, exists = _pair(k, i, row, col, size)
-            if exists:
+        if _touches_claim(pair_edge, i, width):
+            view, row, col = _place(i, width, height)
+            base = view * (clip.shape[0] // views)
+            size = ti.Vector([width, height])
+            for k in ti.static(range(4)):
+                first, other, exists = _pair(k, i, row, col, size)
                 edge = _separating_edge(pair_edge, first, k % 2)
-                if edge != NO_EDGE:
+                if exists and edge != NO_EDGE:
                     t = _crossing_fraction(edge, first - view * width * height, base, size, clip, faces, k % 2)
                     received = _weight(t, k)
                     given = _weight(t, (k + 2) % 4)
@@ -217,16 +211,41 @@ def _point(clip: ti.template(), row):
 @ti.func
 def _pair(k: ti.template(), i, row, col, size):
     """Pair k of pixel i (right, below, left, above): its first pixel, the other pixel, whether it exists."""
-    first, other, exists = i, i, False
-    if ti.static(k == 0):
-        other, exists = i + 1, col + 1 < size[0]
-    elif ti.static(k == 1):
-        other, exists = i + size[0], row + 1 < size[1]
+    exists = col + 1 < size[0]
+    other = i + 1
+    if ti.static(k == 1):
+        exists = row + 1 < size[1]
+        other = i + size[0]
     elif ti.static(k == 2):
-        first, other, exists = i - 1, i - 1, col > 0
-    else:
-        first, other, exists = i - size[0], i - size[0], row > 0
-    return first, other, exists
+        exists = col > 0
+        other = i - 1
+    elif ti.static(k == 3):
+        exists = row > 0
+        other = i - size[0]
+    if not exists:
+        other = i
+    return min(i, other), other, exists
+
+
+@ti.func
+def _touches_claim(pair_edge: ti.template(), i, width):
+    """Whether any of a pixel's pairs is claimed.
+
+    No pair leads out of the image, so the last column's and row's entries are empty and the first column and row may
+    look at them: that spares a division per pixel.
+    """
+    left, above = max(i - 1, 0), max(i - width, 0)
+    own = min(min(pair_edge[i, 0], pair_edge[i, 1]), min(pair_edge[i, 2], pair_edge[i, 3]))
+    others = min(min(pair_edge[left, 0], pair_edge[left, 1]), min(pair_edge[above, 2], pair_edge[above, 3]))
+    return min(own, others) != NO_EDGE
+
+
+@ti.func
+def _place(i, width, height):
+    """View, row and column of a pixel."""
+    line = i // width
+    view = line // height
+    return view, line - view * height, i - line * width
 
 
 @ti.func
