@@ -22,9 +22,9 @@ from taichi_dr.fields import make_array
 from taichi_dr.kernels import soft_math
 from taichi_dr.kernels.binning import TileBins
 from taichi_dr.kernels.gather import gather_corners
-from taichi_dr.kernels.soft_adjoint import PIXEL, pack_pixel_adjoints, soft_adjoint, sum_background, sum_bands
+from taichi_dr.kernels.soft_adjoint import PACKED, pack_pixel_adjoints, soft_adjoint, sum_background, sum_bands
 from taichi_dr.kernels.soft_cut import soft_adjoint_cut
-from taichi_dr.kernels.soft_forward import STATE, soft_forward
+from taichi_dr.kernels.soft_forward import STATE, soft_forward, soft_forward_cut
 from taichi_dr.kernels.soft_setup import record_length, soft_setup
 from taichi_dr.runtime import InputError, float_dtype
 
@@ -59,16 +59,16 @@ class SoftPass:
         alpha="product",
         color="softmax",
         distance="euclidean",
-        packet_side=None,
+        packet=None,
     ):
-        """``packet_side``: 4 for packets of 4 x 4 pixels (the default on a CPU), 1 for single pixels (on a GPU)."""
+        """``packet``: columns and rows of a packet of pixels, powers of two; by default (4, 2) on a CPU, else (1, 1)."""
         self.views, self.faces, self.count, self.width, self.height = views, faces, attributes, width, height
         self.modes = (
             _mode(ALPHA_MODES, "alpha", alpha),
             _mode(COLOR_MODES, "color", color),
             _mode(DISTANCE_MODES, "distance", distance),
         )
-        self.side = packet_side or (4 if ti.cfg.arch in (ti.x64, ti.arm64) else 1)
+        self.shape = packet or ((4, 2) if ti.cfg.arch in (ti.x64, ti.arm64) else (1, 1))
         self.double = float_dtype() == ti.f64
         self.bands = max(1, min(64, TASKS // (views * faces)))
         items, pixels = views * faces, views * width * height
@@ -76,9 +76,9 @@ class SoftPass:
         self._padded = self._tiles * soft_math.TILE**2
         self.records = make_array((items, record_length(attributes)))
         self.kinds = make_array((items,), ti.i32)
-        self.boxes = make_array((items, 4), ti.i32)
+        self.boxes, self.cut_boxes = make_array((items, 4), ti.i32), make_array((items, 4), ti.i32)
         self._any_cut = make_array((1,), ti.i32)
-        self._bins = TileBins()
+        self._bins, self._cut_bins = TileBins(), TileBins()
         self.image = make_array((pixels, attributes))
         self.alpha, self.depth = make_array((pixels,)), make_array((pixels,))
         self.face_id = make_array((pixels,), ti.i32)
@@ -112,41 +112,27 @@ class SoftPass:
             self.records,
             self.kinds,
             self.boxes,
+            self.cut_boxes,
             self._any_cut,
             self.views,
             near,
             far,
             math.sqrt(tau),
             *sizes,
-            self.side,
+            *self.shape,
             self.count,
             self.modes[2],
         )
-        self._bins.build(self.boxes, self.views, self.faces, *sizes, soft_math.TILE)
+        outputs = (self.image, self.alpha, self.depth, self.face_id, self.barycentrics, self._state)
+        scalars = (self.views, *self._scalars, tau, *sizes, self.count, self.modes, self.shape, self.double)
+        bins = self._bins
+        bins.build(self.boxes, self.views, self.faces, *sizes, soft_math.TILE)
+        soft_forward(self.records, self.boxes, bins.tile_start, bins.tile_faces, background, *outputs, *scalars)
         self._cut = bool(self._any_cut[0])
-        soft_forward(
-            self.records,
-            self.kinds,
-            self.boxes,
-            self._bins.tile_start,
-            self._bins.tile_faces,
-            background,
-            self.image,
-            self.alpha,
-            self.depth,
-            self.face_id,
-            self.barycentrics,
-            self._state,
-            self.views,
-            *self._scalars,
-            tau,
-            *sizes,
-            self.count,
-            self.modes,
-            self.side,
-            self._cut,
-            self.double,
-        )
+        if self._cut:
+            bins = self._cut_bins
+            bins.build(self.cut_boxes, self.views, self.faces, *sizes, soft_math.TILE)
+            soft_forward_cut(self.records, self.cut_boxes, bins.tile_start, bins.tile_faces, *outputs, *scalars)
 
     def adjoint(
         self,
@@ -187,14 +173,15 @@ class SoftPass:
             *sizes,
             self.count,
             self.modes,
-            self.side,
+            self.shape,
             self.double,
         )
-        faces = (self.records, self.kinds, self.boxes, self._packed, self._corner_adjoint, self.views, self.bands)
-        statics = (self.count, self.modes, self.side, self.double)
-        soft_adjoint(*faces, *self._scalars, self._tau, *sizes, *statics)
+        scalars = (self.views, self.bands, *self._scalars, self._tau, *sizes)
+        statics = (self.count, self.modes, self.shape, self.double)
+        rest = (self._packed, self._corner_adjoint, *scalars, *statics)
+        soft_adjoint(self.records, self.kinds, self.boxes, *rest)
         if self._cut:
-            soft_adjoint_cut(*self._inputs, *faces, *self._scalars, self._tau, *sizes, *statics)
+            soft_adjoint_cut(*self._inputs, self.records, self.kinds, self.cut_boxes, *rest)
         if self.bands > 1:
             sum_bands(self._corner_adjoint, self.views * self.faces * 3, self.bands)
         gather_corners(self._corner_adjoint, 0, 4, *adjacency, clip_adjoint, self.views, self.faces)
@@ -206,7 +193,7 @@ class SoftPass:
 
     def _allocate_adjoint(self):
         if self._packed is None:
-            self._packed = make_array((self._padded * (PIXEL + self.count),))
+            self._packed = make_array((self._padded * (PACKED + self.count),))
             self._background_part = make_array((self._tiles, self.count))
             self._corner_adjoint = make_array((self.bands * self.views * self.faces * 3, 4 + self.count))
 

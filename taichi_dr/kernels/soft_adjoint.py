@@ -13,7 +13,7 @@ packets of a face and is written once, so that no sum depends on the order of th
 
 import taichi as ti
 
-from taichi_dr.kernels.soft_forward import STATE
+from taichi_dr.kernels.soft_forward import COMBINED, REFERENCE, STATE, TOTAL
 from taichi_dr.kernels.soft_math import (
     ABSENT,
     ALPHA_HARD,
@@ -35,14 +35,16 @@ from taichi_dr.kernels.soft_math import (
     fill_lanes,
     mix,
     out_of_reach,
+    packet_at,
     packet_centers,
+    packet_pixel,
     whole_face,
     whole_interpolation,
     whole_squared_distance,
 )
 
-PIXEL = 4  # columns of the packed adjoints before the colours
-REFERENCE, MEAN, DEPTH_ADJOINT, ALPHA_ADJOINT = range(PIXEL)
+PACKED = 4  # what faces need to know of a pixel, before the adjoints of its colours
+PIXEL_REFERENCE, PIXEL_MEAN, PIXEL_DEPTH, PIXEL_ALPHA = range(PACKED)
 
 
 @ti.kernel
@@ -64,69 +66,58 @@ def pack_pixel_adjoints(
     height: ti.i32,
     count: ti.template(),
     modes: ti.template(),
-    side: ti.template(),
+    shape: ti.template(),
     double: ti.template(),
 ):
     """What every face needs to know of a pixel, packet by packet, lanes together; ``background_part``: per tile.
 
     Divided by S: so a face's weight is ``D exp(...)``.  Lanes beyond the image pass nothing back.
     """
-    tiles_x, tiles_y = (width + TILE - 1) // TILE, (height + TILE - 1) // TILE
-    lanes = ti.static(side * side)
-    across = ti.static(TILE // side)
-    for tile in range(views * tiles_x * tiles_y):
-        view = tile // (tiles_x * tiles_y)
-        corner = tile - view * tiles_x * tiles_y
+    lanes = ti.static(shape[0] * shape[1])
+    per_tile = ti.static(TILE * TILE // lanes)
+    for tile in range(background_part.shape[0]):
         part = ti.Vector([0.0 for _ in ti.static(range(count))])
-        for inner in range(TILE * TILE):
-            packet, lane = tile * (across * across) + inner // lanes, inner % lanes
-            row = corner // tiles_x * TILE + inner // lanes // across * side + lane // side
-            col = corner % tiles_x * TILE + inner // lanes % across * side + lane % side
-            source = packet * (STATE * lanes) + lane
-            target = packet * ((PIXEL + count) * lanes) + lane
-            reference, inverse = state[source], 1.0 / state[source + lanes]
-            combined = state[source + 2 * lanes]
-            mean, alpha_factor, depth_factor = 0.0, 0.0, 0.0
-            color_factor = ti.Vector([0.0 for _ in ti.static(range(count))])
-            if row < height and col < width:
-                pixel = (view * height + row) * width + col
-                depth_factor = depth_adjoint[pixel] * inverse
-                mean = depth_factor * depth[pixel]
+        for packet in range(tile * per_tile, (tile + 1) * per_tile):
+            view, row, col = packet_pixel(packet, width, height, shape)
+            for lane in range(lanes):
+                pixel_row, pixel_col = row + lane // shape[0], col + lane % shape[0]
+                source = packet * (STATE * lanes) + lane
+                reference, inverse = state[source + REFERENCE * lanes], 1.0 / state[source + TOTAL * lanes]
+                mean, alpha_factor, depth_factor = 0.0, 0.0, 0.0
+                color_factor = ti.Vector([0.0 for _ in ti.static(range(count))])
+                if pixel_row < height and pixel_col < width:
+                    pixel = (view * height + pixel_row) * width + pixel_col
+                    depth_factor = depth_adjoint[pixel] * inverse
+                    mean = depth_factor * depth[pixel]
+                    for c in ti.static(range(count)):
+                        color_factor[c] = image_adjoint[pixel, c] * inverse
+                        mean += color_factor[c] * image[pixel, c]
+                    combined = state[source + COMBINED * lanes]
+                    if ti.static(modes[0] == ALPHA_PRODUCT):
+                        alpha_factor = alpha_adjoint[pixel] * combined
+                    elif ti.static(modes[0] == ALPHA_SUM):
+                        alpha_factor = ti.select(combined < 1.0, alpha_adjoint[pixel], 0.0)
+                    if ti.static(modes[1] == COLOR_HARD):
+                        reference = ti.cast(face_id[pixel], float)
+                        part += ti.select(face_id[pixel] < 0, 1.0, 0.0) * color_factor
+                    else:
+                        behind = reference - (far - BACKGROUND_EXPONENT * (far - near))
+                        part += exp_negative(behind / (gamma * (far - near)), double) * color_factor
+                target = packet * ((PACKED + count) * lanes) + lane
+                packed[target + PIXEL_REFERENCE * lanes] = reference
+                packed[target + PIXEL_MEAN * lanes] = mean
+                packed[target + PIXEL_DEPTH * lanes] = depth_factor
+                packed[target + PIXEL_ALPHA * lanes] = alpha_factor
                 for c in ti.static(range(count)):
-                    color_factor[c] = image_adjoint[pixel, c] * inverse
-                    mean += color_factor[c] * image[pixel, c]
-                if ti.static(modes[0] == ALPHA_PRODUCT):
-                    alpha_factor = alpha_adjoint[pixel] * combined
-                elif ti.static(modes[0] == ALPHA_SUM):
-                    alpha_factor = ti.select(combined < 1.0, alpha_adjoint[pixel], 0.0)
-                if ti.static(modes[1] == COLOR_HARD):
-                    reference = ti.cast(face_id[pixel], float)
-                    part += ti.select(face_id[pixel] < 0, 1.0, 0.0) * color_factor
-                else:
-                    behind = reference - (far - BACKGROUND_EXPONENT * (far - near))
-                    part += exp_negative(behind / (gamma * (far - near)), double) * color_factor
-            packed[target + REFERENCE * lanes] = reference
-            packed[target + MEAN * lanes] = mean
-            packed[target + DEPTH_ADJOINT * lanes] = depth_factor
-            packed[target + ALPHA_ADJOINT * lanes] = alpha_factor
-            for c in ti.static(range(count)):
-                packed[target + (PIXEL + c) * lanes] = color_factor[c]
+                    packed[target + (PACKED + c) * lanes] = color_factor[c]
         for c in ti.static(range(count)):
             background_part[tile, c] = part[c]
 
 
 @ti.func
 def load_lanes(array: ti.template(), start, lanes: ti.template()):
+    """A packet from consecutive elements."""
     return ti.Vector([array[start + lane] for lane in ti.static(range(lanes))])
-
-
-@ti.func
-def packet_of(view, row, col, width, height, side: ti.template()):
-    """Index of the packet in packet row ``row`` and packet column ``col`` of a view."""
-    across = ti.static(TILE // side)
-    tiles_x, tiles_y = (width + TILE - 1) // TILE, (height + TILE - 1) // TILE
-    tile = (view * tiles_y + row // across) * tiles_x + col // across
-    return tile * (across * across) + row % across * across + col % across
 
 
 @ti.kernel
@@ -147,13 +138,13 @@ def soft_adjoint(
     height: ti.i32,
     count: ti.template(),
     modes: ti.template(),
-    side: ti.template(),
+    shape: ti.template(),
     double: ti.template(),
 ):
     """Writes ``corner_adjoint (bands*V*F*3, 4 + C)``: adjoints of X, Y, W, depth and the attributes of every corner of
     every face but the cut ones.  Band b takes every ``bands``-th row of packets of a face, starting at its b-th.
     """
-    lanes = ti.static(side * side)
+    lanes = ti.static(shape[0] * shape[1])
     for index in range(bands * kinds.shape[0]):
         band, item = index // kinds.shape[0], index % kinds.shape[0]
         view = item // (kinds.shape[0] // views)
@@ -172,14 +163,15 @@ def soft_adjoint(
             inverse_w = [fill_lanes(0.0, lanes) for _ in ti.static(range(3))]
             depths = [fill_lanes(0.0, lanes) for _ in ti.static(range(3))]
             attributes = [fill_lanes(0.0, lanes) for _ in ti.static(range(3 * count))]
-            col0, col1 = boxes[item, 0] // side, boxes[item, 2] // side + 1
-            row0, row1 = boxes[item, 1] // side + band, boxes[item, 3] // side + 1
+            col0, col1 = boxes[item, 0] // shape[0], boxes[item, 2] // shape[0] + 1
+            row0, row1 = boxes[item, 1] // shape[1] + band, boxes[item, 3] // shape[1] + 1
             for step in range((row1 - row0 + bands - 1) // bands):
-                row = row0 + step * bands
-                for col in range(col0, col1):
-                    x, y = packet_centers(row * side, col * side, width, height, side)
+                row = (row0 + step * bands) * shape[1]
+                for packet_col in range(col0, col1):
+                    col = packet_col * shape[0]
+                    x, y = packet_centers(row, col, width, height, shape)
                     if not out_of_reach(records, item, 0.5 * (x[0] + x[lanes - 1]), 0.5 * (y[0] + y[lanes - 1])):
-                        at = packet_of(view, row, col, width, height, side) * ((PIXEL + count) * lanes)
+                        at = packet_at(view, row, col, width, height, shape) * ((PACKED + count) * lanes)
                         w0, w1, w2, dx, dy, b0, b1, b2 = whole_face(records, item, x, y)
                         squared, inside = whole_squared_distance(dx, dy, w0, w1, w2, modes[2])
                         p0, p1, p2, r = whole_interpolation(records, item, w0, w1, w2)
@@ -205,10 +197,11 @@ def soft_adjoint(
                             count,
                             modes,
                             lanes,
+                            lanes,
                             double,
                         )
                         for c in ti.static(range(count)):
-                            share = weight * load_lanes(packed, at + (PIXEL + c) * lanes, lanes)
+                            share = weight * load_lanes(packed, at + (PACKED + c) * lanes, lanes)
                             attributes[3 * c] += p0 * share
                             attributes[3 * c + 1] += p1 * share
                             attributes[3 * c + 2] += p2 * share
@@ -277,6 +270,7 @@ def pair_adjoint(
     count: ti.template(),
     modes: ti.template(),
     lanes: ti.template(),
+    stride: ti.template(),
     double: ti.template(),
 ):
     """Of a packet and a face: weight / S, adjoints of x and z, and of the interpolation's ``p`` (3).
@@ -287,8 +281,8 @@ def pair_adjoint(
     if ti.static(modes[2] != DISTANCE_HARD):
         cover, uncover = coverage(squared / sigma, inside, double)
     cover = ti.select(seen, cover, 0.0)
-    reference = load_lanes(packed, at + REFERENCE * lanes, lanes)
-    depth_factor = load_lanes(packed, at + DEPTH_ADJOINT * lanes, lanes)
+    reference = load_lanes(packed, at + PIXEL_REFERENCE * stride, lanes)
+    depth_factor = load_lanes(packed, at + PIXEL_DEPTH * stride, lanes)
     weight, x_adjoint, z_adjoint = 0.0 * z, 0.0 * z, 0.0 * z
     if ti.static(modes[1] == COLOR_HARD):
         weight = ti.select(reference == ti.cast(face, float), 1.0 + 0.0 * z, 0.0)
@@ -297,13 +291,13 @@ def pair_adjoint(
         weight = cover * exp_negative(-ti.abs(reference - z) * k, double)
         value = depth_factor * z
         for c in ti.static(range(count)):
-            factor = load_lanes(packed, at + (PIXEL + c) * lanes, lanes)
+            factor = load_lanes(packed, at + (PACKED + c) * stride, lanes)
             value += factor * mix(records, item, ATTRIBUTE + 3 * c, p0, p1, p2)
-        exponent_adjoint = weight * (value - load_lanes(packed, at + MEAN * lanes, lanes))
+        exponent_adjoint = weight * (value - load_lanes(packed, at + PIXEL_MEAN * stride, lanes))
         z_adjoint = weight * depth_factor - k * exponent_adjoint
         x_adjoint = uncover * exponent_adjoint
     if ti.static(modes[0] != ALPHA_HARD):
-        alpha_part = cover * load_lanes(packed, at + ALPHA_ADJOINT * lanes, lanes)
+        alpha_part = cover * load_lanes(packed, at + PIXEL_ALPHA * stride, lanes)
         if ti.static(modes[0] == ALPHA_SUM):
             alpha_part *= uncover
         x_adjoint += alpha_part
@@ -314,7 +308,7 @@ def pair_adjoint(
         z_adjoint * records[item, DEPTH + 2],
     )
     for c in ti.static(range(count)):
-        share = weight * load_lanes(packed, at + (PIXEL + c) * lanes, lanes)
+        share = weight * load_lanes(packed, at + (PACKED + c) * stride, lanes)
         h0 += share * records[item, ATTRIBUTE + 3 * c]
         h1 += share * records[item, ATTRIBUTE + 3 * c + 1]
         h2 += share * records[item, ATTRIBUTE + 3 * c + 2]

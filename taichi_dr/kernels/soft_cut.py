@@ -7,13 +7,14 @@ depth and attributes come from the plane of the whole triangle, through
 
 import taichi as ti
 
-from taichi_dr.kernels.soft_adjoint import PIXEL, load_lanes, packet_of, pair_adjoint
+from taichi_dr.kernels.soft_adjoint import PACKED, pair_adjoint
 from taichi_dr.kernels.soft_math import (
     CUT_TO_ONE,
     DEPTH,
     cut_face,
     fill_lanes,
     mix,
+    packet_at,
     packet_centers,
 )
 from taichi_dr.kernels.soft_setup import cut_corners, cut_parameter
@@ -39,27 +40,27 @@ def soft_adjoint_cut(
     height: ti.i32,
     count: ti.template(),
     modes: ti.template(),
-    side: ti.template(),
+    shape: ti.template(),
     double: ti.template(),
 ):
     """Writes the rows of ``corner_adjoint`` (see ``soft_adjoint``) that belong to cut faces."""
-    lanes = ti.static(side * side)
+    stride = ti.static(shape[0] * shape[1])
     for index in range(bands * kinds.shape[0]):
         band, item = index // kinds.shape[0], index % kinds.shape[0]
         view, face = item // faces.shape[0], item % faces.shape[0]
         if kinds[item] >= CUT_TO_ONE:
             k = 1.0 / (gamma * (far - near))
-            polygon = [fill_lanes(0.0, lanes) for _ in ti.static(range(8))]
-            planes = [fill_lanes(0.0, lanes) for _ in ti.static(range(9))]
-            depths = [fill_lanes(0.0, lanes) for _ in ti.static(range(3))]
-            attributes = [fill_lanes(0.0, lanes) for _ in ti.static(range(3 * count))]
-            col0, col1 = boxes[item, 0] // side, boxes[item, 2] // side + 1
-            row0, row1 = boxes[item, 1] // side + band, boxes[item, 3] // side + 1
+            polygon = [fill_lanes(0.0, 1) for _ in ti.static(range(8))]
+            planes = [fill_lanes(0.0, 1) for _ in ti.static(range(9))]
+            depths = [fill_lanes(0.0, 1) for _ in ti.static(range(3))]
+            attributes = [fill_lanes(0.0, 1) for _ in ti.static(range(3 * count))]
+            row0, row1 = boxes[item, 1] + band, boxes[item, 3] + 1
             for step in range((row1 - row0 + bands - 1) // bands):
                 row = row0 + step * bands
-                for col in range(col0, col1):
-                    x, y = packet_centers(row * side, col * side, width, height, side)
-                    at = packet_of(view, row, col, width, height, side) * ((PIXEL + count) * lanes)
+                for col in range(boxes[item, 0], boxes[item, 2] + 1):
+                    x, y = packet_centers(row, col, width, height, ti.static((1, 1)))
+                    packet = packet_at(view, row, col, width, height, shape)
+                    at = packet * ((PACKED + count) * stride) + row % shape[1] * shape[0] + col % shape[0]
                     inside, dx, dy, nearest, t, u0, u1, u2, r = cut_face(records, item, x, y)
                     squared = dx * dx + dy * dy
                     p0, p1, p2 = ti.max(u0, 0.0) * r, ti.max(u1, 0.0) * r, ti.max(u2, 0.0) * r
@@ -84,11 +85,12 @@ def soft_adjoint_cut(
                         sigma,
                         count,
                         modes,
-                        lanes,
+                        1,
+                        stride,
                         double,
                     )
                     for c in ti.static(range(count)):
-                        share = weight * load_lanes(packed, at + (PIXEL + c) * lanes, lanes)
+                        share = weight * packed[at + (PACKED + c) * stride]
                         attributes[3 * c] += p0 * share
                         attributes[3 * c + 1] += p1 * share
                         attributes[3 * c + 2] += p2 * share

@@ -1,6 +1,6 @@
 """What set-up, forward and adjoint of the soft rasterizer share: modes, layouts, packets and the geometry of a pair.
 
-A *pair* is a packet of pixels and a face.  Everything about a packet is a vector with one lane per pixel: 4 x 4 pixels
+A *pair* is a packet of pixels and a face.  Everything about a packet is a vector with one lane per pixel: 4 x 2 pixels
 on a CPU, which become SIMD registers, and a single pixel on a GPU, from the same source.
 """
 
@@ -66,14 +66,41 @@ def exp_negative(x, double: ti.template()):
 
 
 @ti.func
-def packet_centers(row, col, width, height, side: ti.template()):
-    """Screen coordinates (x, y) of the pixel centres of the packet whose first pixel is (row, col)."""
+def packet_centers(row, col, width, height, shape: ti.template()):
+    """Screen coordinates (x, y) of the pixel centres of the packet whose first pixel is (row, col).
+
+    ``shape``: columns and rows of a packet.
+    """
     scale = 1.0 / ti.min(width, height)
     x0 = ti.cast(2 * col + 1 - width, float)
     y0 = ti.cast(height - 2 * row - 1, float)
-    x = ti.Vector([x0 + 2.0 * (lane % side) for lane in ti.static(range(side * side))]) * scale
-    y = ti.Vector([y0 - 2.0 * (lane // side) for lane in ti.static(range(side * side))]) * scale
+    x = ti.Vector([x0 + 2.0 * (lane % shape[0]) for lane in ti.static(range(shape[0] * shape[1]))]) * scale
+    y = ti.Vector([y0 - 2.0 * (lane // shape[0]) for lane in ti.static(range(shape[0] * shape[1]))]) * scale
     return x, y
+
+
+@ti.func
+def packet_pixel(packet, width, height, shape: ti.template()):
+    """View and first pixel (row, col) of a packet; packets are counted view by view, tile by tile, row by row."""
+    tiles_x, tiles_y = (width + TILE - 1) // TILE, (height + TILE - 1) // TILE
+    across = ti.static(TILE // shape[0])
+    per_tile = ti.static(across * (TILE // shape[1]))
+    tile, inner = packet // per_tile, packet % per_tile
+    view = tile // (tiles_x * tiles_y)
+    corner = tile - view * tiles_x * tiles_y
+    row = corner // tiles_x * TILE + inner // across * shape[1]
+    col = corner % tiles_x * TILE + inner % across * shape[0]
+    return view, row, col
+
+
+@ti.func
+def packet_at(view, row, col, width, height, shape: ti.template()):
+    """Index of the packet whose first pixel is (row, col)."""
+    tiles_x, tiles_y = (width + TILE - 1) // TILE, (height + TILE - 1) // TILE
+    across = ti.static(TILE // shape[0])
+    per_tile = ti.static(across * (TILE // shape[1]))
+    tile = (view * tiles_y + row // TILE) * tiles_x + col // TILE
+    return tile * per_tile + row % TILE // shape[1] * across + col % TILE // shape[0]
 
 
 @ti.func

@@ -33,6 +33,7 @@ def soft_setup(
     records: ti.types.ndarray(ndim=2),
     kinds: ti.types.ndarray(dtype=ti.i32, ndim=1),
     boxes: ti.types.ndarray(dtype=ti.i32, ndim=2),
+    cut_boxes: ti.types.ndarray(dtype=ti.i32, ndim=2),
     any_cut: ti.types.ndarray(dtype=ti.i32, ndim=1),
     views: ti.i32,
     near: float,
@@ -40,15 +41,16 @@ def soft_setup(
     reach: float,
     width: ti.i32,
     height: ti.i32,
-    side: ti.i32,
+    packet_cols: ti.i32,
+    packet_rows: ti.i32,
     count: ti.template(),
     distance: ti.template(),
 ):
-    """Fills ``records (V*F, record_length)``, ``kinds (V*F,)`` and ``boxes (V*F, 4)``; sets ``any_cut[0]`` to 1 if a
-    face crosses the near plane.
+    """Fills ``records (V*F, record_length)``, ``kinds (V*F,)``, and ``boxes (V*F, 4)`` of the whole faces and
+    ``cut_boxes`` of those that cross the near plane (empty boxes elsewhere); sets ``any_cut[0]`` to 1 if any does.
 
     ``reach``: how far outside a face its coverage is not negligible, sqrt(tau) of DESIGN 7.1, in the unit of
-    ``distance``.  ``side``: pixels along the side of a packet.
+    ``distance``.  The packet's size is what ``out_of_reach`` adds to a face's reach.
     """
     vertices = clip.shape[0] // views
     rows = attributes.shape[0] // views
@@ -57,8 +59,8 @@ def soft_setup(
         face = item - view * faces.shape[0]
         corner = view * vertices + ti.Vector([faces[face, 0], faces[face, 1], faces[face, 2]])
         kind = _kind(clip, corner, near, far)
-        xmin, xmax, ymin, ymax = 1.0, -1.0, 1.0, -1.0
-        half = ti.cast(side - 1, float) / ti.min(width, height)
+        xmin, xmax, ymin, ymax = 0.0, 0.0, 0.0, 0.0
+        half = ti.Vector([1.0 * packet_cols - 1.0, 1.0 * packet_rows - 1.0]) / ti.min(width, height)
         if kind == WHOLE:
             if _setup_whole(clip, corner, records, item, reach, half, distance):
                 xmin, xmax, ymin, ymax = _whole_bounds(records, item, reach, distance)
@@ -77,7 +79,8 @@ def soft_setup(
                 row = view * rows + attribute_faces[face, k]
                 for c in ti.static(range(count)):
                     records[item, ATTRIBUTE + 3 * c + k] = attributes[row, c]
-        _write_box(boxes, item, xmin, xmax, ymin, ymax, width, height)
+        _write_box(boxes, item, kind == WHOLE, xmin, xmax, ymin, ymax, width, height)
+        _write_box(cut_boxes, item, kind >= CUT_TO_ONE, xmin, xmax, ymin, ymax, width, height)
 
 
 @ti.func
@@ -127,7 +130,7 @@ def _setup_whole(clip: ti.template(), corner, records: ti.template(), item, reac
             margin = 1e-3 * reach + 1e-6 * (ti.abs(a * x[k]) + ti.abs(b * y[k]))
             records[item, CULL + 3 * k] = a
             records[item, CULL + 3 * k + 1] = b
-            records[item, CULL + 3 * k + 2] = -offset - half * (ti.abs(a) + ti.abs(b)) - reach - margin
+            records[item, CULL + 3 * k + 2] = -offset - half[0] * ti.abs(a) - half[1] * ti.abs(b) - reach - margin
     return solid
 
 
@@ -221,8 +224,8 @@ def _cut_bounds(records: ti.template(), item, reach):
 
 
 @ti.func
-def _write_box(boxes: ti.template(), item, xmin, xmax, ymin, ymax, width, height):
-    """The pixels whose centres lie in the bounds, with a margin for rounding; empty if there are none."""
+def _write_box(boxes: ti.template(), item, filled, xmin, xmax, ymin, ymax, width, height):
+    """The pixels whose centres lie in the bounds, with a margin for rounding; empty unless ``filled``."""
     scale = 0.5 * ti.min(width, height)
     x0, x1 = xmin * scale + 0.5 * width - 0.5, xmax * scale + 0.5 * width - 0.5
     y0, y1 = 0.5 * height - 0.5 - ymax * scale, 0.5 * height - 0.5 - ymin * scale
@@ -230,6 +233,6 @@ def _write_box(boxes: ti.template(), item, xmin, xmax, ymin, ymax, width, height
     boxes[item, 1] = ti.cast(ti.ceil(ti.min(ti.max(y0 - 0.01, 0.0), 1.0 * height)), ti.i32)
     boxes[item, 2] = ti.cast(ti.floor(ti.max(ti.min(x1 + 0.01, width - 1.0), -1.0)), ti.i32)
     boxes[item, 3] = ti.cast(ti.floor(ti.max(ti.min(y1 + 0.01, height - 1.0), -1.0)), ti.i32)
-    if xmin > xmax:
+    if not filled:
         boxes[item, 0] = 1
         boxes[item, 2] = 0

@@ -110,8 +110,8 @@ class Scene:
         return sum((a * b).sum() for a, b in zip(self.adjoints, self.forward(soft), strict=False))
 
 
-def assert_forward(scene, tolerance=1e-10, packet_side=None, **modes):
-    outputs = scene.forward(scene.soft_pass(packet_side=packet_side, **modes))
+def assert_forward(scene, tolerance=1e-10, packet=None, **modes):
+    outputs = scene.forward(scene.soft_pass(packet=packet, **modes))
     for view in range(scene.views):
         for name, got, expected in zip(
             ("image", "alpha", "depth", "face_id", "barycentrics"), outputs, scene.oracle(view, **modes), strict=True
@@ -148,8 +148,8 @@ def assert_adjoint(scene, tolerance=1e-5, **modes):
 
 @pytest.mark.parametrize("modes", MODES, ids=lambda modes: "-".join(modes.values()))
 def test_every_mode_is_the_formula_and_its_derivative(cpu64, modes):
-    assert_forward(Scene(1), packet_side=1, **modes)
-    assert_adjoint(Scene(2, faces=3, size=(9, 8)), packet_side=1, **modes)
+    assert_forward(Scene(1), packet=(1, 1), **modes)
+    assert_adjoint(Scene(2, faces=3, size=(9, 8)), packet=(1, 1), **modes)
 
 
 @pytest.mark.parametrize("size", [(21, 17), (16, 16), (1, 1), (5, 33)])
@@ -198,8 +198,8 @@ def test_one_pixel(cpu64):
 
 def test_more_attributes_than_a_color(cpu64):
     scene = Scene(9, faces=3, size=(9, 9), count=6)
-    assert_forward(scene, packet_side=1)
-    assert_adjoint(scene, packet_side=1)
+    assert_forward(scene, packet=(1, 1))
+    assert_adjoint(scene, packet=(1, 1))
 
 
 def test_faces_that_contribute_nothing(cpu64):
