@@ -32,11 +32,23 @@ two surfaces intersect, and the cuts of the near and far planes, are not edges a
 import numpy as np
 import taichi as ti
 
+from taichi_dr.kernels.edge_crossing import (
+    clip_point,
+    crossed_pairs,
+    crossing_position,
+    edge_crossing,
+    edge_line,
+    lines_crossed,
+    more_vertical,
+    pair_fraction,
+    pair_fraction_gradient,
+    pixel_center,
+    side_of_line,
+)
 from taichi_dr.runtime import ShapeError
 
 NO_EDGE = 2**31 - 1
 BEHIND = 2**30  # added to the half-edge's number where the outer pixel is nearer than the edge: a weaker claim
-SNAP = 1 / 200  # pixels: the rasterizer rounds corners to 1/256, so it may see an edge on the other side of a centre
 WALK_STEPS = 32  # faces between an edge and the centre of the pixel beside it
 
 
@@ -99,10 +111,10 @@ def antialias(
         for e in range(3):
             if _is_silhouette(face, e, base, clip, faces, twins):
                 mask |= 1 << e
-                a = _point(clip, base + faces[face, e])
-                b = _point(clip, base + faces[face, (e + 1) % 3])
-                inner = _point(clip, base + faces[face, (e + 2) % 3])
-                if _more_vertical(a, b):
+                a = clip_point(clip, base + faces[face, e])
+                b = clip_point(clip, base + faces[face, (e + 1) % 3])
+                inner = clip_point(clip, base + faces[face, (e + 2) % 3])
+                if more_vertical(a, b):
                     _claim_pairs(
                         face, e, a, b, inner, view, base, size, near, clip, faces, twins, face_id, depth, pair_edge, 0
                     )
@@ -163,10 +175,10 @@ def antialias_adjoint(
             size = ti.Vector([width, height])
             for e in range(3):
                 if mask & (1 << e):
-                    a = _point(clip, base + faces[face, e])
-                    b = _point(clip, base + faces[face, (e + 1) % 3])
+                    a = clip_point(clip, base + faces[face, e])
+                    b = clip_point(clip, base + faces[face, (e + 1) % 3])
                     gradient = ti.Matrix([[0.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
-                    if _more_vertical(a, b):
+                    if more_vertical(a, b):
                         gradient = _edge_gradient(
                             3 * face + e, a, b, view, size, near, image, pair_edge, output_adjoint, channels, 0
                         )
@@ -197,15 +209,6 @@ def antialias_adjoint(
                         total[c] += given * output_adjoint[other, c] - received * output_adjoint[i, c]
         for c in ti.static(range(channels)):
             image_adjoint[i, c] = image_adjoint[i, c] + total[c]  # one thread owns the row; `+=` would be atomic
-
-
-# The geometry of one pair.  `axis` 0: the pair (row, col), (row, col + 1) on the horizontal line of that row;
-# 1: the pair (row, col), (row + 1, col) on the vertical line of that column.  A point is (X, Y, W, depth).
-
-
-@ti.func
-def _point(clip: ti.template(), row):
-    return ti.Vector([clip[row, 0], clip[row, 1], clip[row, 2], clip[row, 3]])
 
 
 @ti.func
@@ -264,127 +267,27 @@ def _weight(t, k: ti.template()):
 
 
 @ti.func
-def _center(index, axis: ti.template(), size):
-    """Screen coordinate (x on axis 0, y on axis 1) of the centre of a column or row."""
-    offset = (2 * index + 1 - size[axis]) / ti.cast(min(size[0], size[1]), float)
-    if ti.static(axis == 1):
-        offset = -offset
-    return offset
-
-
-@ti.func
-def _pixel_position(coordinate, axis: ti.template(), size):
-    """The inverse of `_center`: columns or rows from a screen coordinate; whole numbers are centres."""
-    offset = coordinate * min(size[0], size[1])
-    if ti.static(axis == 1):
-        offset = -offset
-    return 0.5 * (offset + size[axis] - 1)
-
-
-@ti.func
-def _homogeneous_line(a, b):
-    """L with L·(X, Y, W) = 0 on the plane through the camera, a and b."""
-    return ti.Vector([a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]])
-
-
-@ti.func
-def _side(line, point):
-    return line[0] * point[0] + line[1] * point[1] + line[2] * point[2]
-
-
-@ti.func
-def _more_vertical(a, b):
-    line = _homogeneous_line(a, b)
-    return ti.abs(line[0]) >= ti.abs(line[1])
-
-
-@ti.func
 def _is_silhouette(face, e, base, clip: ti.template(), faces: ti.template(), twins: ti.template()):
     """True for boundaries and where both faces lie on the same side of the plane through the camera and the edge."""
     silhouette = True
     twin = twins[face, e]
     if twin >= 0:
-        line = _homogeneous_line(_point(clip, base + faces[face, e]), _point(clip, base + faces[face, (e + 1) % 3]))
-        own = _side(line, _point(clip, base + faces[face, (e + 2) % 3]))
-        other = _side(line, _point(clip, base + faces[twin // 3, (twin + 2) % 3]))
+        line = edge_line(clip_point(clip, base + faces[face, e]), clip_point(clip, base + faces[face, (e + 1) % 3]))
+        own = side_of_line(line, clip_point(clip, base + faces[face, (e + 2) % 3]))
+        other = side_of_line(line, clip_point(clip, base + faces[twin // 3, (twin + 2) % 3]))
         silhouette = (own > 0.0) == (other > 0.0)
     return silhouette
-
-
-@ti.func
-def _crossing(a, b, along, across, axis: ti.template()):
-    """Where edge ab meets the pixel line at `across`: position relative to `along` on that line as (numerator, W)."""
-    fa = a[1 - axis] - across * a[2]
-    fb = b[1 - axis] - across * b[2]
-    numerator = (a[axis] - along * a[2]) * fb - (b[axis] - along * b[2]) * fa
-    return ti.Vector([numerator, a[2] * fb - b[2] * fa, fb - fa, fa])
-
-
-@ti.func
-def _fraction(a, b, along, across, size, axis: ti.template()):
-    """t: the crossing's distance from the pair's first pixel, in pixels."""
-    crossing = _crossing(a, b, along, across, axis)
-    t = 0.5 * min(size[0], size[1]) * crossing[0] / crossing[1]
-    if ti.static(axis == 1):
-        t = -t
-    return t
 
 
 @ti.func
 def _crossing_fraction(edge, pixel, base, size, clip: ti.template(), faces: ti.template(), axis: ti.template()):
     half_edge = edge & (BEHIND - 1)
     face, e = half_edge // 3, half_edge % 3
-    a = _point(clip, base + faces[face, e])
-    b = _point(clip, base + faces[face, (e + 1) % 3])
+    a = clip_point(clip, base + faces[face, e])
+    b = clip_point(clip, base + faces[face, (e + 1) % 3])
     row = pixel // size[0]
-    center = ti.Vector([_center(pixel - row * size[0], 0, size), _center(row, 1, size)])
-    return _fraction(a, b, center[axis], center[1 - axis], size, axis)
-
-
-@ti.func
-def _lines_crossed(a, b, near, size, axis: ti.template()):
-    """First and last pixel line that the part of edge ab beyond the near plane may cross; an empty range if none."""
-    first, last = 0, -1
-    if max(a[3], b[3]) >= near:
-        p, q = a, b
-        if a[3] < near:
-            p = a + (near - a[3]) / (b[3] - a[3]) * (b - a)
-        if b[3] < near:
-            q = b + (near - b[3]) / (a[3] - b[3]) * (a - b)
-        u = _pixel_position(p[1 - axis] / p[2], 1 - axis, size)
-        v = _pixel_position(q[1 - axis] / q[2], 1 - axis, size)
-        slack = 0.01  # rounding; whether a line is crossed is decided exactly afterwards
-        first = ti.cast(ti.ceil(max(min(u, v) - slack, 0.0)), ti.i32)
-        last = ti.cast(ti.floor(min(max(u, v) + slack, size[1 - axis] - 1.0)), ti.i32)
-    return first, last
-
-
-@ti.func
-def _crossing_position(a, b, index, near, size, axis: ti.template()):
-    """Where along line `index` edge ab crosses it, in pixels, or -1; and the crossing's depth."""
-    position, depth = -1.0, 0.0
-    crossing = _crossing(a, b, 0.0, _center(index, 1 - axis, size), axis)
-    fa, fb = crossing[3], crossing[2] + crossing[3]
-    if (fa < 0.0) != (fb < 0.0):
-        depth = (a[3] * fb - b[3] * fa) / crossing[2]
-        if depth >= near:
-            position = _pixel_position(crossing[0] / crossing[1], axis, size)
-            if position >= size[axis] - 1:
-                position = -1.0
-    return position, depth
-
-
-@ti.func
-def _crossed_pairs(position, size, axis: ti.template()):
-    """First pixel of the pair around a position, and of the next pair if the position is that of a centre."""
-    pair = ti.cast(position, ti.i32)
-    nearest = ti.cast(position + 0.5, ti.i32)
-    other = pair
-    if ti.abs(position - nearest) < SNAP:
-        other = 2 * nearest - 1 - pair
-        if other < 0 or other >= size[axis] - 1:
-            other = pair
-    return pair, other
+    center = ti.Vector([pixel_center(pixel - row * size[0], 0, size), pixel_center(row, 1, size)])
+    return pair_fraction(a, b, center[axis], center[1 - axis], size, axis)
 
 
 @ti.func
@@ -415,17 +318,17 @@ def _claim_pairs(
     axis: ti.template(),
 ):
     """Enters edge e in every pair that it separates and in which its surface is what the inner pixel shows."""
-    line = _homogeneous_line(a, b)
-    inner_side = _side(line, inner)
+    line = edge_line(a, b)
+    inner_side = side_of_line(line, inner)
     # Inside is towards larger columns or rows if the line's value grows that way.
     inner_is_second = (line[axis] > 0.0) == (inner_side > 0.0)
     if ti.static(axis == 1):
         inner_is_second = not inner_is_second
-    first_line, last_line = _lines_crossed(a, b, near, size, axis)
+    first_line, last_line = lines_crossed(a, b, near, size, axis)
     for index in range(first_line, last_line + 1):
-        position, crossing_depth = _crossing_position(a, b, index, near, size, axis)
+        position, crossing_depth = crossing_position(a, b, index, near, size, axis)
         if position >= 0.0:
-            along, other = _crossed_pairs(position, size, axis)
+            along, other = crossed_pairs(position, size, axis)
             step = _pixel_index(0, 1, 0, size, axis)
             pixel = _pixel_index(view, along, index, size, axis)
             if face_id[pixel] == face_id[pixel + step]:
@@ -436,9 +339,9 @@ def _claim_pairs(
                 inside, outside, second = outside, inside, 1
             shown = face_id[inside]
             if shown >= 0 and shown != face_id[outside]:
-                across = _center(index, 1 - axis, size)
+                across = pixel_center(index, 1 - axis, size)
                 if _reaches(
-                    face, e, shown, _center(along + second, axis, size), across, base, clip, faces, twins, axis
+                    face, e, shown, pixel_center(along + second, axis, size), across, base, clip, faces, twins, axis
                 ):
                     claim = 3 * face + e
                     if depth[outside] < crossing_depth:
@@ -464,21 +367,21 @@ def _reaches(
     Follows the pixel line from face to face, and stops where the surface ends or folds back.
     """
     current, corner = face, e
-    a = _point(clip, base + faces[current, corner])
-    b = _point(clip, base + faces[current, (corner + 1) % 3])
-    crossing = _crossing(a, b, along, across, axis)
+    a = clip_point(clip, base + faces[current, corner])
+    b = clip_point(clip, base + faces[current, (corner + 1) % 3])
+    crossing = edge_crossing(a, b, along, across, axis)
     distance = crossing[0] / crossing[1]
     walking = 1
     for _ in range(WALK_STEPS):
         if walking == 1 and current != target:
-            c = _point(clip, base + faces[current, (corner + 2) % 3])
+            c = clip_point(clip, base + faces[current, (corner + 2) % 3])
             fa = a[1 - axis] - across * a[2]
             fc = c[1 - axis] - across * c[2]
             if (fa < 0.0) == (fc < 0.0):
                 corner, a = (corner + 1) % 3, c
             else:
                 corner, b = (corner + 2) % 3, c
-            crossing = _crossing(a, b, along, across, axis)
+            crossing = edge_crossing(a, b, along, across, axis)
             new = crossing[0] / crossing[1]
             twin = twins[current, corner]
             # The surface ends, leaves through the camera's plane, is past the point, or folds back.
@@ -487,8 +390,8 @@ def _reaches(
             else:
                 distance = new
                 current, corner = twin // 3, twin % 3
-                a = _point(clip, base + faces[current, corner])
-                b = _point(clip, base + faces[current, (corner + 1) % 3])
+                a = clip_point(clip, base + faces[current, corner])
+                b = clip_point(clip, base + faces[current, (corner + 1) % 3])
     return current == target
 
 
@@ -508,42 +411,22 @@ def _edge_gradient(
 ):
     """Adjoints of (X, Y, W) of both end points, summed over the pairs that the edge separates, in the lines' order."""
     gradient = ti.Matrix([[0.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
-    first_line, last_line = _lines_crossed(a, b, near, size, axis)
+    first_line, last_line = lines_crossed(a, b, near, size, axis)
     for index in range(first_line, last_line + 1):
-        position, _ = _crossing_position(a, b, index, near, size, axis)
+        position, _ = crossing_position(a, b, index, near, size, axis)
         if position >= 0.0:
-            along, other = _crossed_pairs(position, size, axis)
+            along, other = crossed_pairs(position, size, axis)
             step = _pixel_index(0, 1, 0, size, axis)
             p = _pixel_index(view, along, index, size, axis)
             if _separating_edge(pair_edge, p, axis) & (BEHIND - 1) != half_edge:
                 along, p = other, p + (other - along) * step
             if _separating_edge(pair_edge, p, axis) & (BEHIND - 1) == half_edge:
-                x, y = _center(along, axis, size), _center(index, 1 - axis, size)
+                x, y = pixel_center(along, axis, size), pixel_center(index, 1 - axis, size)
                 receiver = p
-                if _fraction(a, b, x, y, size, axis) > 0.5:
+                if pair_fraction(a, b, x, y, size, axis) > 0.5:
                     receiver = p + step
                 t_adjoint = 0.0
                 for c in ti.static(range(channels)):
                     t_adjoint += output_adjoint[receiver, c] * (image[p, c] - image[p + step, c])
-                gradient += t_adjoint * _fraction_gradient(a, b, x, y, size, axis)
-    return gradient
-
-
-@ti.func
-def _fraction_gradient(a, b, along, across, size, axis: ti.template()):
-    """dt/d(X, Y, W) of a and of b, for the t of `_fraction`."""
-    crossing = _crossing(a, b, along, across, axis)
-    fa, fb = crossing[3], crossing[2] + crossing[3]
-    distance = crossing[0] / crossing[1]
-    scale = 0.5 * min(size[0], size[1]) / crossing[1]
-    if ti.static(axis == 1):
-        scale = -scale
-    # With P = A - along W and f = F - across W: distance = (Pa fb - Pb fa) / (Wa fb - Wb fa).
-    to_a = scale * (distance * b[2] - (b[axis] - along * b[2]))
-    to_b = scale * ((a[axis] - along * a[2]) - distance * a[2])
-    gradient = ti.Matrix([[0.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
-    gradient[0, axis], gradient[1, axis] = scale * fb, -scale * fa
-    gradient[0, 1 - axis], gradient[1, 1 - axis] = to_a, to_b
-    gradient[0, 2] = -scale * fb * (distance + along) - across * to_a
-    gradient[1, 2] = scale * fa * (distance + along) - across * to_b
+                gradient += t_adjoint * pair_fraction_gradient(a, b, x, y, size, axis)
     return gradient
