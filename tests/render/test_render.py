@@ -1,0 +1,229 @@
+"""Renders as a user meets them: shapes, outputs, invariants, the tape, and what is refused."""
+
+import numpy as np
+import pytest
+import taichi as ti
+
+import taichi_dr as dr
+
+RENDERERS = {
+    "hard": lambda size=24, **k: dr.Rasterizer(size, **k),
+    "antialiased": lambda size=24, **k: dr.Rasterizer(size, antialias=True, **k),
+    "soft": lambda size=24, **k: dr.SoftRasterizer(size, **k),
+}
+every_renderer = pytest.mark.parametrize("make", RENDERERS.values(), ids=RENDERERS)
+
+
+def front(**settings):
+    return dr.Camera.orbit(**{"azimuth_deg": 30, "elevation_deg": 20, "distance": 2.7, "fov_y_deg": 60} | settings)
+
+
+def colored_sphere(subdivisions=2):
+    sphere = dr.shapes.icosphere(subdivisions)
+    vertices = sphere.numpy("vertices")[0]
+    return dr.Mesh(vertices, sphere.numpy("faces"), colors=0.5 + 0.4 * vertices)
+
+
+@every_renderer
+def test_outputs_have_the_documented_shapes_and_ranges(any32, make):
+    frame = make((16, 24), background=(0.2, 0.4, 0.6)).render(colored_sphere(), front(azimuth_deg=[0, 90, 180]))
+    assert frame.color.shape == frame.alpha.shape == frame.face_id.shape == (3, 16, 24)
+    assert frame.color.n == frame.normal.n == frame.barycentric.n == 3
+    np.testing.assert_allclose(frame.numpy("color")[:, 0, 0], [(0.2, 0.4, 0.6)] * 3, atol=1e-6)
+    assert (frame.numpy("face_id")[:, 0, 0] == -1).all()
+    np.testing.assert_allclose(frame.numpy("depth")[:, 0, 0], 2.7 * 37, rtol=1e-4)
+    np.testing.assert_allclose(frame.numpy("alpha")[:, 8, 12], 1, atol=1e-4)
+    np.testing.assert_allclose(frame.numpy("barycentric")[:, 8, 12].sum(-1), 1, atol=1e-5)
+    np.testing.assert_allclose(np.linalg.norm(frame.numpy("normal")[:, 8, 12], axis=-1), 1, atol=0.05)
+    np.testing.assert_allclose(frame.numpy("depth")[:, 8, 12], 1.7, atol=0.08)
+
+
+def test_a_sphere_is_lit_as_lambert_says(cpu32):
+    """Where a unit sphere's normal makes 60 degrees with the light, the colour is ambient + half the light."""
+    sphere = dr.shapes.icosphere(5, colors=(1, 1, 1), material=dr.Material("phong"))
+    lights = dr.Lights(ambient=0.1, directional=[dr.DirectionalLight((0, 0, 5.0), 0.8)])
+    camera = dr.Camera.orthographic(eye=(0, 0, 5), half_height=1.25)
+    image = dr.Rasterizer(100).render(sphere, camera, lights).numpy("color")[0]
+    rows, columns = np.mgrid[:100, :100]
+    x, y = (columns + 0.5 - 50) / 40, (50 - rows - 0.5) / 40
+    inside = x**2 + y**2 < 0.9
+    expected = 0.1 + 0.8 * np.sqrt(1 - (x**2 + y**2)[inside])
+    np.testing.assert_allclose(image[inside][:, 0], expected, atol=4e-3)
+
+
+@every_renderer
+def test_moving_camera_and_scene_together_changes_nothing(cpu32, make):
+    mesh, shift = colored_sphere(), np.array([0.3, -1.2, 0.7])
+    before = make().render(mesh, front()).numpy("color")
+    mesh.set("vertices", mesh.numpy("vertices") + shift)
+    moved = front(target=tuple(shift))
+    np.testing.assert_allclose(make().render(mesh, moved).numpy("color"), before, atol=5e-3)
+
+
+@every_renderer
+def test_permuted_faces_and_vertices_change_nothing(cpu32, make):
+    mesh = colored_sphere()
+    rng = np.random.default_rng(0)
+    order = rng.permutation(mesh.vertex_count)
+    new_index = np.argsort(order)
+    faces = rng.permutation(new_index[mesh.numpy("faces")])
+    shuffled = dr.Mesh(mesh.numpy("vertices")[0][order], faces, colors=mesh.numpy("colors")[0][order])
+    for name in ("color", "alpha", "depth"):
+        expected, got = (make().render(m, front()).numpy(name) for m in (mesh, shuffled))
+        np.testing.assert_allclose(got, expected, atol=2e-5, err_msg=name)
+
+
+@every_renderer
+def test_a_batch_is_the_single_renders(any32, make):
+    angles, mesh = [0, 100, 230], colored_sphere()
+    vertices = mesh.numpy("vertices") * np.array([[[1, 0.8, 1.1]], [[0.7, 1, 1]], [[1, 1, 0.6]]], np.float32)
+    batch = dr.Mesh(vertices, mesh.numpy("faces"), colors=mesh.numpy("colors")[0])
+    together = make().render(batch, front(azimuth_deg=angles)).numpy("color")
+    swapped = make().render(batch, front(azimuth_deg=angles), view_mesh=[2, 0, 1]).numpy("color")
+    for view, angle in enumerate(angles):
+        for shown, images in ((view, together), ((2, 0, 1)[view], swapped)):
+            single = dr.Mesh(vertices[shown], mesh.numpy("faces"), colors=mesh.numpy("colors")[0])
+            alone = make().render(single, front(azimuth_deg=angle)).numpy("color")[0]
+            np.testing.assert_allclose(images[view], alone, atol=1e-6)
+
+
+@every_renderer
+def test_geometry_behind_the_camera_contributes_nothing(cpu32, make):
+    mesh = colored_sphere()
+    vertices, faces, colors = mesh.numpy("vertices")[0], mesh.numpy("faces"), mesh.numpy("colors")[0]
+    eye = front().frames()[3][0]
+    behind = vertices + 2.5 * eye  # the sphere again, on the far side of the eye
+    both = dr.Mesh(
+        np.concatenate([vertices, behind]),
+        np.concatenate([faces, faces + len(vertices)]),
+        colors=np.tile(colors, (2, 1)),
+    )
+    renderer = make()
+    frame = renderer.render(both, front())
+    np.testing.assert_allclose(frame.numpy("color"), make().render(mesh, front()).numpy("color"), atol=1e-6)
+    frame.color.grad.fill(1.0)
+    frame.alpha.grad.fill(1.0)
+    renderer.backward()
+    assert not both.vertices.grad.to_numpy()[0, len(vertices) :].any()
+
+
+@every_renderer
+def test_two_renders_in_one_tape_are_refused(cpu32, make):
+    mesh, camera, renderer = colored_sphere(), front(), make()
+    loss = ti.field(ti.f32, (), needs_grad=True)
+    with ti.ad.Tape(loss):
+        renderer.render(mesh, camera)
+        with pytest.raises(dr.GradientError, match="use one renderer for each"):
+            renderer.render(mesh, camera)
+    for _ in range(2):  # one render in each of two tapes is fine
+        with ti.ad.Tape(loss):
+            dr.losses.mse(renderer.render(mesh, camera).color, np.zeros((1, 24, 24, 3)), loss)
+    assert np.abs(mesh.colors.grad.to_numpy()).max() > 1e-5
+
+
+def test_a_render_between_forward_and_backward_is_noticed(cpu32):
+    mesh, renderer, loss = colored_sphere(), dr.Rasterizer(16), ti.field(ti.f32, (), needs_grad=True)
+    tape = ti.ad.Tape(loss)
+    tape.eval_on_exit = False
+    with tape:
+        dr.losses.mse(renderer.render(mesh, front()).color, np.zeros((1, 16, 16, 3)), loss)
+    renderer.render(mesh, front(azimuth_deg=77))
+    with pytest.raises(dr.GradientError, match="rendered again"):
+        tape.grad()
+
+
+def test_the_tape_reaches_the_fields_of_a_simulation(cpu64):
+    """Frames of a motion as a batch: d(image)/d(speed) by the tape and by differences."""
+    sphere = dr.shapes.icosphere(1)
+    rest = sphere.numpy("vertices")[0]
+    mesh = dr.Mesh(np.stack([rest] * 3), sphere.numpy("faces"), colors=0.5 + 0.4 * rest)
+    start = ti.Vector.field(3, ti.f64, len(rest))
+    start.from_numpy(rest)
+    velocity = ti.Vector.field(3, ti.f64, (), needs_grad=True)
+    velocity[None] = (0.1, 0.23, -0.31)
+    loss = ti.field(ti.f64, (), needs_grad=True)
+    renderer, camera = dr.SoftRasterizer(16, sigma=1e-3), front(azimuth_deg=[20] * 3)
+    target = np.random.default_rng(0).random((3, 16, 16, 3))
+
+    @ti.kernel
+    def move(vertices: ti.template()):
+        for frame, n in vertices:
+            vertices[frame, n] = start[n] + 0.3 * frame * velocity[None]
+
+    def program():
+        move(mesh.vertices)
+        dr.losses.mse(renderer.render(mesh, camera).color, target, loss)
+        return loss
+
+    report = dr.check_gradients(program, {"velocity": velocity})
+    assert report.ok, str(report)
+
+
+def test_mistakes_are_named(cpu32):
+    mesh, camera, renderer = colored_sphere(), front(azimuth_deg=[0, 90]), dr.Rasterizer(8)
+    batch = dr.Mesh(np.tile(mesh.numpy("vertices"), (3, 1, 1)), mesh.numpy("faces"))
+    with pytest.raises(dr.ShapeError, match="2 views of 3 meshes"):
+        renderer.render(batch, camera)
+    with pytest.raises(dr.ShapeError, match=r"view_mesh: expected shape \(2,\), got \(3,\)"):
+        renderer.render(batch, camera, view_mesh=[0, 1, 2])
+    with pytest.raises(dr.InputError, match=r"view_mesh\[1\] = 3: expected 0 to 2"):
+        renderer.render(batch, camera, view_mesh=[0, 3])
+    with pytest.raises(dr.InputError, match="size"):
+        dr.Rasterizer((0, 3))
+    with pytest.raises(dr.InputError, match="background"):
+        dr.Rasterizer(8, background=(1, float("nan"), 0))
+    with pytest.raises(dr.InputError, match="gamma"):
+        dr.SoftRasterizer(8, gamma=0)
+    with pytest.raises(dr.InputError, match="product, sum, hard"):
+        dr.SoftRasterizer(8, alpha="max")
+    with pytest.raises(dr.GradientError, match="before any render"):
+        dr.Rasterizer(8).backward()
+    with pytest.raises(dr.InputError, match="unknown output 'colour'"):
+        renderer.render(mesh, camera).field("colour")
+
+
+@every_renderer
+def test_what_is_not_finite_is_named(any32, make):
+    mesh, camera, renderer = colored_sphere(), front(), make()
+    vertices = mesh.numpy("vertices")
+    vertices[0, 7, 1] = np.nan
+    mesh.set("vertices", vertices)
+    with pytest.raises(dr.GeometryError, match=r"vertices\[0, 7\] is not finite"):
+        renderer.render(mesh, camera)
+    broken = front()
+    broken.fov_y.fill(float("inf"))
+    with pytest.raises(dr.CameraError):
+        renderer.render(colored_sphere(), broken)
+
+
+def test_a_new_runtime_is_noticed(own_runtime):
+    ti.reset()
+    with pytest.raises(dr.RuntimeStateError, match="not initialised"):
+        dr.Rasterizer(8)
+    dr.init("cpu")
+    mesh, camera, renderer = colored_sphere(), front(), dr.Rasterizer(8)
+    renderer.render(mesh, camera)
+    dr.init("cpu")
+    with pytest.raises(dr.RuntimeStateError, match="renderer was made before"):
+        renderer.render(mesh, camera)
+    with pytest.raises(dr.RuntimeStateError, match="made before the latest"):
+        dr.Rasterizer(8).render(mesh, front())
+
+
+@every_renderer
+def test_backends_agree(vulkan, make, tmp_path, own_runtime):
+    images = []
+    for name in ("vulkan", "cpu"):
+        dr.init(name)
+        images.append(make().render(colored_sphere(), front(), dr.Lights.default()).numpy("color"))
+    different = np.abs(images[0] - images[1]).max(-1) > 1e-4
+    assert different.mean() < 2e-3  # pixels within rounding of an edge
+
+
+def test_saved_pictures(cpu32, tmp_path):
+    frame = dr.Rasterizer((8, 12)).render(colored_sphere(), front(azimuth_deg=[0, 120, 240]))
+    frame.save(tmp_path / "sheet.png")
+    frame.save(tmp_path / "turn.gif")
+    assert dr.load_image(tmp_path / "sheet.png").shape[:2] == (16, 24)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["sheet.png", "turn.gif"]
+    assert frame.rgba().shape == (3, 8, 12, 4)
