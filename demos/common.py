@@ -97,6 +97,7 @@ def save_grid(path, rows, *, titles=(), row_titles=(), colorbar=None, size=2.6):
 
     Images are linear RGB (H, W, 3), or numbers (H, W) shown in the colour map ``colorbar`` with a bar.
     """
+    rows = list(rows)
     height, width = rows[0][0].shape[:2]
     shape = (len(rows), max(map(len, rows)))
     figsize = (size * shape[1] * width / height + 0.3, size * shape[0] + 0.3)
