@@ -40,8 +40,8 @@ class Level:
 
 LEVELS = (
     Level(0.0, 64, 1300, 1e-3, 0.0),
-    Level(0.15, 128, 5200, 3e-4, 1.0),
-    Level(0.45, 256, 20500, 1e-4, 1.0),
+    Level(0.12, 128, 5200, 3e-4, 1.0),
+    Level(0.4, 256, 20500, 1e-4, 1.0),
 )
 
 WEIGHTS = {"laplacian": 0.03, "normals": 0.02, "edges": 0.02}

@@ -12,6 +12,7 @@ LONGEST_SIDE = 200  # of the silhouettes used; finer ones do not make the grid's
 COARSE, FINE = 48, 96  # cells along the grid's sides
 COVERED = 0.5
 VIEWS_COARSE = 24
+LARGEST_FOOTPRINT = 20.0  # pixels; a grid point nearer than that to a camera is not worth a wider blur
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,7 @@ def _carve(posed, center, reach, cells):
     alive = np.arange(cells**3)
     points = origin + spacing * np.stack(np.unravel_index(alive, (cells,) * 3), axis=1)
     # Silhouettes blurred by about a cell, so that a part thinner than the grid leaves its mark.
-    footprint = spacing * posed.focal[:, 0] / _depths(posed, center)
+    footprint = np.minimum(spacing * posed.focal[:, 0] / _depths(posed, center), LARGEST_FOOTPRINT)
     for view in range(len(posed)):
         mask = gaussian_filter(posed.alpha[view], 0.3 * footprint[view])
         occupancy[alive] = np.minimum(occupancy[alive], _seen(posed, view, mask, points))

@@ -98,7 +98,7 @@ class ReconstructSettings:
     """Largest number of faces to subdivide to."""
     batch: int = 6
     """Views per step at the finest level; twice as many at each coarser one."""
-    lr: float = 0.02
+    lr: float = 0.05
     """Step size of the shape, in units of the object's radius."""
     color_lr: float = 0.05
     """Step size of the colours."""

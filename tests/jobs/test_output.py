@@ -1,0 +1,53 @@
+"""Output folders: claimed only when it is safe, whole or not at all."""
+
+import pytest
+
+from taichi_dr.jobs.output import claim, whole_folder
+from taichi_dr.runtime import FileError
+
+
+def test_a_new_and_an_empty_folder_may_be_claimed(tmp_path):
+    claim(tmp_path / "new", ("a",), overwrite=False)
+    claim(tmp_path, ("a",), overwrite=False)
+
+
+def test_a_used_folder_needs_overwrite(tmp_path):
+    (tmp_path / "a").touch()
+    with pytest.raises(FileError, match="--overwrite"):
+        claim(tmp_path, ("a",), overwrite=False)
+    claim(tmp_path, ("a",), overwrite=True)
+
+
+def test_strange_files_are_never_overwritten(tmp_path):
+    (tmp_path / "thesis.tex").touch()
+    with pytest.raises(FileError, match=r"thesis\.tex"):
+        claim(tmp_path, ("a",), overwrite=True)
+
+
+def test_a_file_is_no_folder(tmp_path):
+    (tmp_path / "a").touch()
+    with pytest.raises(FileError, match="is a file"):
+        claim(tmp_path / "a", (), overwrite=True)
+
+
+def test_a_folder_appears_whole(tmp_path):
+    target = tmp_path / "deep" / "out"
+    with whole_folder(target) as folder:
+        (folder / "a").write_text("1")
+        assert not target.exists()
+    assert (target / "a").read_text() == "1"
+    assert [path.name for path in target.parent.iterdir()] == ["out"]
+
+
+def test_nothing_stays_behind_after_an_error(tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "old").touch()
+
+    def stopped():
+        with whole_folder(tmp_path / "out") as folder:
+            (folder / "new").touch()
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stopped()
+    assert [str(path.relative_to(tmp_path)) for path in sorted(tmp_path.rglob("*"))] == ["out", "out/old"]

@@ -1,0 +1,174 @@
+"""The job from data set to outputs, tiny: what is written, Ctrl-C and resuming."""
+
+import dataclasses
+import json
+import os
+import signal
+
+import imageio.v3 as iio
+import numpy as np
+import pytest
+
+from taichi_dr.io.meshes import load_mesh
+from taichi_dr.io.posed_images import load_posed_images
+from taichi_dr.jobs import checkpoint, mesh_reconstruction
+from taichi_dr.jobs.dataset import make_dataset
+from taichi_dr.jobs.mesh_reconstruction import MeshReconstruction
+from taichi_dr.jobs.reconstruct import REPORTS, reconstruct
+from taichi_dr.jobs.settings import DatasetSettings, ReconstructSettings
+from taichi_dr.runtime import DataSetError, FileError, GradientError, InputError
+
+pytestmark = pytest.mark.usefixtures("own_runtime")
+
+STEPS = 8
+OUTPUTS = {*REPORTS, *MeshReconstruction.FILES}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def two_levels():
+    """The first two levels, the second from the middle on: every further one would compile for seconds."""
+    with pytest.MonkeyPatch.context() as patch:
+        first, second = mesh_reconstruction.LEVELS[:2]
+        patch.setattr(mesh_reconstruction, "LEVELS", (first, dataclasses.replace(second, start=0.5)))
+        yield
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data") / "torus"
+    make_dataset(DatasetSettings("torus", folder, views=6, test_views=3, size=32, samples=2, backend="cpu"))
+    return folder
+
+
+def settings(data, out, **changes):
+    return ReconstructSettings(data, out, **{"steps": STEPS, "faces": 1300, "batch": 3, "backend": "cpu"} | changes)
+
+
+@pytest.fixture(scope="module")
+def finished(data, tmp_path_factory):
+    return reconstruct(settings(data, tmp_path_factory.mktemp("run") / "whole"))
+
+
+def test_a_data_set_is_complete_and_consistent(data):
+    train, test = (load_posed_images(data, split, require_alpha=True) for split in ("train", "test"))
+    assert (len(train), len(test)) == (6, 3)
+    assert 0.05 < train.alpha.mean() < 0.9
+    assert ((train.alpha > 0) & (train.alpha < 1)).any()
+    eyes = np.concatenate([train.camera_to_world, test.camera_to_world])[:, :3, 3]
+    assert np.ptp(np.linalg.norm(eyes, axis=1)) < 1e-5
+
+
+def test_every_output_is_written(finished):
+    assert {path.name for path in finished.folder.iterdir()} == OUTPUTS
+    assert not finished.interrupted
+    metrics = json.loads((finished.folder / "metrics.json").read_text())
+    assert metrics == finished.metrics
+    assert {"as", "held_out", "held_out_views", "seconds", "steps", "settings", "model", "files"} <= set(metrics)
+    assert metrics["steps"] == STEPS
+    assert 0.3 < metrics["held_out"]["iou"] <= 1
+    assert len(metrics["held_out_views"]) == 3
+
+
+def test_the_mesh_lies_where_the_object_is(finished):
+    mesh = load_mesh(finished.folder / "mesh.obj")
+    extent = np.abs(mesh.numpy("vertices")).max()
+    assert 0.7 < extent < 1.4
+    colors = mesh.numpy("colors")
+    assert colors.min() >= 0
+    assert colors.max() <= 1
+
+
+def test_pictures_can_be_read(finished):
+    assert iio.imread(finished.folder / "comparison.png").shape[1] > 3 * 32
+    assert iio.imread(finished.folder / "losses.png").ndim == 3
+    assert len(iio.imread(finished.folder / "progress.gif", index=None)) >= 3
+
+
+def test_an_interrupted_run_keeps_everything_and_resumes_to_the_same_mesh(data, finished, tmp_path, monkeypatch):
+    plain_step = MeshReconstruction.step
+
+    def step_then_interrupt(self, fraction):
+        losses = plain_step(self, fraction)
+        if self._step == 2 and self._level == 1:
+            os.kill(os.getpid(), signal.SIGINT)
+        return losses
+
+    monkeypatch.setattr(MeshReconstruction, "step", step_then_interrupt)
+    first = reconstruct(settings(data, tmp_path / "run"))
+    monkeypatch.undo()
+    assert first.interrupted
+    assert 0 < first.metrics["steps"] < STEPS
+    assert {path.name for path in first.folder.iterdir()} == OUTPUTS
+
+    second = reconstruct(ReconstructSettings(data, tmp_path / "run", resume=True, backend="cpu"))
+    assert not second.interrupted
+    assert second.metrics["steps"] == STEPS
+    states = [checkpoint.load_state(run.folder / checkpoint.NAME) for run in (finished, second)]
+    for name in ("vertices", "colors"):
+        whole, resumed = (arrays[f"model/{name}"] for _, arrays in states)
+        assert np.array_equal(resumed, whole)
+    assert len(states[0][0]["history"]) == len(states[1][0]["history"])
+
+
+def test_gradients_that_stay_non_finite_end_the_run_with_an_error(data, tmp_path, monkeypatch):
+    monkeypatch.setattr(mesh_reconstruction, "MOST_SKIPPED", 3)
+    monkeypatch.setattr("taichi_dr.optim.UniformAdam.step", lambda self: False)
+    monkeypatch.setattr("taichi_dr.optim.Adam.step", lambda self: False)
+    with pytest.raises(GradientError, match="not finite"):
+        reconstruct(settings(data, tmp_path / "run", steps=1000))
+
+
+def test_an_output_folder_in_use_is_refused(finished, data):
+    with pytest.raises(FileError, match="--resume continues it"):
+        reconstruct(settings(data, finished.folder))
+
+
+def test_resuming_nothing_is_refused(data, tmp_path):
+    with pytest.raises(FileError, match="nothing to resume"):
+        reconstruct(settings(data, tmp_path, resume=True))
+
+
+def test_a_broken_checkpoint_is_named(data, tmp_path):
+    (tmp_path / checkpoint.NAME).write_bytes(b"not a checkpoint")
+    with pytest.raises(FileError, match=r"state\.npz"):
+        reconstruct(settings(data, tmp_path, resume=True))
+
+
+def test_missing_data_leaves_no_folder(tmp_path):
+    with pytest.raises(DataSetError, match="no such folder"):
+        reconstruct(settings(tmp_path / "nothing", tmp_path / "out"))
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"steps": 0}, {"minutes": 1.0}, {"resume": True, "overwrite": True}, {"lr": 0.0}, {"batch": 0}]
+)
+def test_settings_outside_their_domain_are_refused(wrong):
+    with pytest.raises(InputError):
+        settings("a", "b", **wrong)
+
+
+def test_every_eighth_view_is_held_out_without_test_views(data, tmp_path):
+    from taichi_dr.jobs.evaluation import held_out_split
+
+    contents = json.loads((data / "transforms_train.json").read_text())
+    for frame in contents["frames"]:
+        frame["file_path"] = str(data / frame["file_path"])
+    (tmp_path / "transforms_train.json").write_text(json.dumps(contents))
+    train, held_out, note = held_out_split(tmp_path)
+    assert (len(train), len(held_out)) == (5, 1)
+    assert "8th" in note
+    contents["frames"] = contents["frames"][:4]
+    (tmp_path / "transforms_train.json").write_text(json.dumps(contents))
+    with pytest.raises(DataSetError, match="too few"):
+        held_out_split(tmp_path)
+
+
+def test_a_step_budget_replaces_one_of_minutes(data, tmp_path):
+    from taichi_dr.jobs.reconstruct import _saved_settings
+
+    old = dataclasses.asdict(settings(data, tmp_path, steps=None, minutes=2.0, batch=5))
+    now = _saved_settings(ReconstructSettings(data, tmp_path, resume=True, steps=9), old)
+    assert (now.steps, now.minutes, now.batch) == (9, None, 5)
+    again = _saved_settings(ReconstructSettings(data, tmp_path, resume=True), old)
+    assert (again.steps, again.minutes) == (None, 2.0)
