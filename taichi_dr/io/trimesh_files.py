@@ -1,0 +1,142 @@
+"""PLY, STL, OFF and GLB files through trimesh."""
+
+import warnings
+
+import numpy as np
+import trimesh
+from PIL import Image
+
+from taichi_dr.io.files import read_bytes
+from taichi_dr.io.images import image_bytes, linear_to_srgb, srgb_to_linear
+from taichi_dr.io.surface import Surface, corner_colors, sample_texture
+from taichi_dr.runtime import FileError, GeometryError
+from taichi_dr.scene.mesh import GREY
+
+
+def read(path):
+    """The ``Surface`` in a PLY, STL, OFF or GLB file; all parts of a scene as one."""
+    read_bytes(path)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            scene = trimesh.load_scene(path, process=False, maintain_order=True)
+            parts = [part for part in scene.dump() if isinstance(part, trimesh.Trimesh) and len(part.faces)]
+    except Exception as error:  # trimesh raises whatever its parsers stumble over
+        raise FileError(f"{path}: cannot be read as {path.suffix[1:].upper()}: {error}") from error
+    if not parts:
+        raise FileError(f"{path}: has no triangles")
+    for part in parts:
+        if part.faces.min() < 0 or part.faces.max() >= len(part.vertices):
+            raise GeometryError(
+                f"{path}: a face refers to vertex {part.faces.max()}, the file has {len(part.vertices)} vertices"
+            )
+    return _joined(path, parts)
+
+
+def _joined(path, parts):
+    """One ``Surface`` from the parts of a scene."""
+    offsets = np.cumsum([0] + [len(part.vertices) for part in parts])
+    faces = np.concatenate([part.faces + offset for part, offset in zip(parts, offsets, strict=False)])
+    vertices = np.concatenate([part.vertices for part in parts])
+    uvs = [_uv(part) for part in parts]
+    uv, uv_faces = None, None
+    if all(one is not None for one in uvs):
+        uv, uv_faces = np.concatenate(uvs), faces
+    textures = [_texture(part) if one is not None else None for part, one in zip(parts, uvs, strict=True)]
+    if len(parts) == 1 and textures[0] is not None:
+        return Surface(vertices, faces, None, uv, uv_faces, textures[0])
+    colors = [_corner_colors(*item, path.suffix.lower()) for item in zip(parts, uvs, textures, strict=True)]
+    if all(one is None for one in colors):
+        return Surface(vertices, faces, None, uv, uv_faces)
+    if any(one is not None for one in textures):
+        warnings.warn(f"{path}: several materials: textures become colours at the corners of faces", stacklevel=4)
+    filled = [_grey(part) if one is None else one for part, one in zip(parts, colors, strict=True)]
+    return Surface(vertices, faces, np.concatenate(filled), uv, uv_faces)
+
+
+def _uv(part):
+    uv = getattr(part.visual, "uv", None)
+    return uv if np.shape(uv) == (len(part.vertices), 2) else None
+
+
+def _texture(part):
+    """The part's base colour texture times its factor, linear; None without."""
+    material = getattr(part.visual, "material", None)
+    image = getattr(material, "baseColorTexture", None) or getattr(material, "image", None)
+    if image is None:
+        return None
+    factor = getattr(material, "baseColorFactor", None)
+    tint = np.ones(3) if factor is None else np.asarray(factor[:3]) / 255
+    return srgb_to_linear(np.asarray(image.convert("RGB")) / 255) * tint
+
+
+def _corner_colors(part, uv, texture, suffix):
+    """(F, 3, 3) linear, or None where the file gives no colour.  Colours in GLB files are linear, elsewhere sRGB."""
+    if texture is not None:
+        return sample_texture(texture, uv[part.faces])
+    visual = part.visual
+    extra = getattr(visual, "vertex_attributes", {}).get("color")
+    if visual.kind == "vertex" or extra is not None:
+        rows = (visual.vertex_colors if extra is None else trimesh.visual.color.to_rgba(extra))[part.faces]
+    elif visual.kind == "face":
+        rows = np.repeat(visual.face_colors[:, None], 3, axis=1)
+    elif visual.kind == "texture" and getattr(visual.material, "baseColorFactor", None) is not None:
+        rows = np.tile(visual.material.baseColorFactor, (len(part.faces), 3, 1))
+    else:
+        return None
+    colors = rows[:, :, :3] / 255
+    return colors if suffix == ".glb" else srgb_to_linear(colors)
+
+
+def _grey(part):
+    return np.tile(np.array(GREY), (len(part.faces), 3, 1))
+
+
+def encode(mesh, index, suffix):
+    """The bytes of a file of this suffix that holds one mesh of the batch."""
+    made = {".glb": _to_glb, ".ply": _to_ply}.get(suffix, _to_shape)(mesh, index)
+    data = made.export(file_type=suffix[1:])
+    return data.encode() if isinstance(data, str) else data
+
+
+def _to_shape(mesh, index):
+    return trimesh.Trimesh(mesh.numpy("vertices")[index], mesh.topology.faces, process=False)
+
+
+def _to_ply(mesh, index):
+    made = _to_shape(mesh, index)
+    if not mesh.has("texture") and mesh.colors_per == "face":
+        made.visual.face_colors = _bytes(linear_to_srgb(_clipped(mesh.numpy("colors")[index])))
+    else:
+        surface = Surface(made.vertices, mesh.topology.faces, corner_colors(mesh, index))
+        made.visual.vertex_colors = _bytes(linear_to_srgb(_clipped(surface.vertex_colors())))
+    return made
+
+
+def _to_glb(mesh, index):
+    vertices, faces = mesh.numpy("vertices")[index], mesh.topology.faces
+    if mesh.has("texture"):
+        pairs = np.stack([faces.reshape(-1), mesh.uv_faces.reshape(-1)], axis=1)
+        pairs, split = np.unique(pairs, axis=0, return_inverse=True)
+        material = trimesh.visual.material.PBRMaterial(
+            baseColorTexture=Image.fromarray(image_bytes(mesh.numpy("texture"), "texture")),
+            metallicFactor=0.0,
+            roughnessFactor=1.0,
+        )
+        visual = trimesh.visual.TextureVisuals(uv=mesh.numpy("uv")[pairs[:, 1]], material=material)
+        return trimesh.Trimesh(vertices[pairs[:, 0]], split.reshape(-1, 3), visual=visual, process=False)
+    colors = mesh.numpy("colors")[index]
+    if mesh.colors_per == "face":  # the format has colours at vertices only
+        vertices, colors = vertices[faces.reshape(-1)], np.repeat(colors, 3, axis=0)
+        faces = np.arange(len(vertices)).reshape(-1, 3)
+    return trimesh.Trimesh(vertices, faces, vertex_colors=_bytes(_clipped(colors)), process=False)
+
+
+def _clipped(colors):
+    return np.clip(colors.astype(np.float64), 0, 1)
+
+
+def _bytes(colors):
+    """8-bit RGBA of colours in [0, 1]."""
+    rgb = np.round(colors * 255).astype(np.uint8)
+    return np.concatenate([rgb, np.full((len(rgb), 1), 255, dtype=np.uint8)], axis=1)
