@@ -9,7 +9,6 @@ With the packed camera ``u v w e fx fy px py`` of ``kernels.camera`` and q = p -
 so that the screen position is (X/W, Y/W) in screen units, and depth the distance along -w in world units.
 """
 
-import numpy as np
 import taichi as ti
 
 from taichi_dr.kernels.camera import PACKED, E, F, P, U, V, W, get3
@@ -46,7 +45,7 @@ def transform_adjoint(
 ):
     """Adds to ``vertices_adjoint`` (B*N, 3) and ``camera_adjoint`` (V, 16) what ``clip_adjoint`` (V*N, 4) implies.
 
-    ``mesh_view_start`` (B+1,) and ``mesh_view_list`` (V,) list the views of each mesh (``views_of_meshes``);
+    ``mesh_view_start`` (B+1,) and ``mesh_view_list`` (V,) list the views of each mesh (``gather.build_view_lists``);
     ``partial`` is scratch of shape ``partial_shape(V, N)``.  Sums run in a fixed order: the result is the same at
     every run.
     """
@@ -57,17 +56,6 @@ def transform_adjoint(
 def partial_shape(views, vertices):
     """Shape of the scratch array of ``transform_adjoint`` for V views of N vertices each."""
     return views * -(-vertices // CHUNK), PACKED
-
-
-def views_of_meshes(view_mesh, meshes):
-    """The views of each mesh, as ``mesh_view_start`` (B+1,) and ``mesh_view_list`` (V,), int32 NumPy arrays.
-
-    >>> [part.tolist() for part in views_of_meshes([1, 0, 1], 2)]
-    [[0, 1, 3], [1, 0, 2]]
-    """
-    view_mesh = np.asarray(view_mesh)
-    start = np.concatenate([[0], np.cumsum(np.bincount(view_mesh, minlength=meshes))])
-    return start.astype(np.int32), np.argsort(view_mesh, kind="stable").astype(np.int32)
 
 
 def _serial(rows):

@@ -7,7 +7,8 @@ from oracles import camera as oracle
 
 from taichi_dr.fields import array_from, make_array
 from taichi_dr.kernels import transform as module
-from taichi_dr.kernels.transform import CHUNK, partial_shape, transform, transform_adjoint, views_of_meshes
+from taichi_dr.kernels.gather import build_view_lists
+from taichi_dr.kernels.transform import CHUNK, partial_shape, transform, transform_adjoint
 
 
 class Scene:
@@ -32,7 +33,7 @@ class Scene:
 
     def adjoint(self, orthographic):
         meshes, count = self.vertices.shape[:2]
-        start, views = views_of_meshes(self.view_mesh, meshes)
+        start, views = build_view_lists(self.view_mesh, meshes)
         integers = [array_from(part, ti.i32) for part in (self.view_mesh, start, views)]
         outputs = make_array((meshes * count, 3)), make_array(self.camera.shape)
         partial = make_array(partial_shape(len(self.view_mesh), count))
@@ -85,8 +86,8 @@ def test_parallel_loops_give_the_same(cpu64, monkeypatch, orthographic):
         np.testing.assert_array_equal(one, other)
 
 
-def test_views_of_meshes_lists_every_view_once():
-    start, views = views_of_meshes([2, 0, 2, 0], 4)
+def test_build_view_lists_lists_every_view_once():
+    start, views = build_view_lists([2, 0, 2, 0], 4)
     assert [views[start[b] : start[b + 1]].tolist() for b in range(4)] == [[1, 3], [], [0, 2], []]
     assert start.dtype == views.dtype == np.int32
 

@@ -1,4 +1,7 @@
-"""The gradient of whole renders, from every output to every field, against central differences in float64."""
+"""The gradient of whole renders, from every output to every field, against central differences in float64.
+
+The scenes are small so that no pixel of the z-buffer changes its face within the differences' steps.
+"""
 
 import numpy as np
 import pytest
@@ -29,7 +32,7 @@ def textured(**extras):
 
 
 def two_views(**extras):
-    settings = {"azimuth_deg": [24, 131], "elevation_deg": [17, -21], "distance": 2.7, "fov_y_deg": 48, "near": 0.5}
+    settings = {"azimuth_deg": [26, 133], "elevation_deg": [17, -21], "distance": 2.7, "fov_y_deg": 48, "near": 0.5}
     return dr.Camera.orbit(**settings | {"far": 6.0} | extras)
 
 
@@ -96,6 +99,14 @@ def unused(mesh):
     return {"colors"} if mesh.texture is not None else set()
 
 
+def hard(**settings):
+    return dr.Rasterizer(SIZE, background=(0.1, 0.4, 0.2), **settings)
+
+
+def soft():
+    return dr.SoftRasterizer(SIZE, sigma=3e-3, gamma=2e-2, background=(0.1, 0.4, 0.2))
+
+
 MATERIALS = ["none", "flat", "gouraud", "phong"]
 
 
@@ -105,7 +116,7 @@ def test_rasterizer_every_surface(cpu64, shading, make_mesh):
     mesh = make_mesh(material=dr.Material(shading, specular=0.3, shininess=7.0))
     camera, lights = two_views(), some_lights()
     parameters = mesh_fields(mesh) | camera_fields(camera) | (light_fields(lights) if shading != "none" else {})
-    assert_gradients(dr.Rasterizer(SIZE), mesh, camera, lights, ["color"], parameters)
+    assert_gradients(hard(), mesh, camera, lights, ["color"], parameters)
 
 
 @pytest.mark.parametrize("shading", ["none", "flat", "gouraud"])
@@ -113,46 +124,44 @@ def test_soft_rasterizer_every_surface(cpu64, shading):
     mesh = tetrahedra(material=dr.Material(shading, specular=0.3, shininess=7.0))
     camera, lights = two_views(), some_lights()
     parameters = mesh_fields(mesh) | camera_fields(camera) | (light_fields(lights) if shading != "none" else {})
-    renderer = dr.SoftRasterizer(SIZE, sigma=3e-3, gamma=2e-2, background=(0.1, 0.4, 0.2))
-    assert_gradients(renderer, mesh, camera, lights, ["color", "alpha", "depth"], parameters)
+    assert_gradients(soft(), mesh, camera, lights, ["color", "alpha", "depth"], parameters)
 
 
-@pytest.mark.parametrize("make", [dr.Rasterizer, dr.SoftRasterizer])
+@pytest.mark.parametrize("make", [hard, soft])
 def test_other_outputs(cpu64, make):
     mesh, camera = tetrahedra(), two_views()
-    outputs = ["depth", "normal"] + (["barycentric"] if make is dr.Rasterizer else ["alpha"])
+    outputs = ["depth", "normal"] + (["barycentric"] if make is hard else ["alpha"])
     parameters = {"vertices": mesh.vertices} | camera_fields(camera)
-    assert_gradients(make(SIZE), mesh, camera, None, outputs, parameters)
+    assert_gradients(make(), mesh, camera, None, outputs, parameters)
 
 
-@pytest.mark.parametrize("make", [dr.Rasterizer, dr.SoftRasterizer])
+@pytest.mark.parametrize("make", [hard, soft])
 def test_batches_and_view_mesh(cpu64, make):
     mesh, camera, lights = tetrahedra(batch=2), two_views(), some_lights()
     parameters = mesh_fields(mesh) | light_fields(lights)
-    assert_gradients(make(SIZE), mesh, camera, lights, ["color"], parameters)
+    assert_gradients(make(), mesh, camera, lights, ["color"], parameters)
     camera = two_views(azimuth_deg=[10, 70, 200], elevation_deg=10)
-    assert_gradients(make(SIZE), mesh, camera, lights, ["color"], parameters, view_mesh=[1, 0, 1])
+    assert_gradients(make(), mesh, camera, lights, ["color"], parameters, view_mesh=[1, 0, 1])
 
 
-@pytest.mark.parametrize("make", [dr.Rasterizer, dr.SoftRasterizer])
+@pytest.mark.parametrize("make", [hard, soft])
 @pytest.mark.parametrize("shading", MATERIALS[:3])
 def test_face_colors(cpu64, make, shading):
     mesh = tetrahedra(face_colors=np.random.default_rng(4).random((8, 3)), material=dr.Material(shading))
     camera, lights = two_views(), some_lights()
-    assert_gradients(make(SIZE), mesh, camera, lights, ["color"], mesh_fields(mesh) | camera_fields(camera))
+    assert_gradients(make(), mesh, camera, lights, ["color"], mesh_fields(mesh) | camera_fields(camera))
 
 
-@pytest.mark.parametrize("make", [dr.Rasterizer, dr.SoftRasterizer])
+@pytest.mark.parametrize("make", [hard, soft])
 def test_other_cameras(cpu64, make):
     mesh = tetrahedra()
     orthographic = dr.Camera.orthographic(eye=(1.1, 0.8, 2.1), half_height=1.2, near=0.3, far=6.0)
-    assert_gradients(make(SIZE), mesh, orthographic, None, ["color"], mesh_fields(mesh) | camera_fields(orthographic))
+    assert_gradients(make(), mesh, orthographic, None, ["color"], mesh_fields(mesh) | camera_fields(orthographic))
     close = two_views(distance=0.9, near=0.55)  # the near plane cuts the tetrahedra
-    assert_gradients(make(SIZE), mesh, close, None, ["color"], mesh_fields(mesh) | camera_fields(close))
+    assert_gradients(make(), mesh, close, None, ["color"], mesh_fields(mesh) | camera_fields(close))
 
 
 def test_antialiased_rasterizer(cpu64):
     mesh, camera, lights = tetrahedra(), two_views(), some_lights()
-    renderer = dr.Rasterizer(SIZE, antialias=True, background=(0.3, 0.1, 0.2))
     parameters = mesh_fields(mesh) | camera_fields(camera) | light_fields(lights)
-    assert_gradients(renderer, mesh, camera, lights, ["color", "alpha"], parameters)
+    assert_gradients(hard(antialias=True), mesh, camera, lights, ["color", "alpha"], parameters)
