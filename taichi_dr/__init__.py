@@ -10,6 +10,10 @@
 (2, 64, 64)
 """
 
+import os
+
+os.environ.setdefault("ENABLE_TAICHI_HEADER_PRINT", "False")  # Taichi prints a line when it is imported
+
 from taichi_dr import losses, schedules
 from taichi_dr.gradcheck import check_gradients
 from taichi_dr.io.images import load_image, save_animation, save_image
