@@ -1,4 +1,4 @@
-"""One runtime at a time: a fixture per backend and precision, re-initialised only when the previous test used another."""
+"""One runtime at a time: a fixture per backend and precision; init again only when the last test used another."""
 
 import os
 
