@@ -19,6 +19,7 @@ LINE_SCALE = float(1 << 21)  # length of quantised homogeneous lines: E changes 
 FAR_LINE = 2.0**-36  # lines further away than 2^36 sub-pixels lose bits of A and B instead of overflowing C
 LINE_LIMIT = 2.0**57
 C_SHIFT = 24  # C is stored as C = high * 2^24 + low
+RECORD_SHIFT = 4  # a face's lines start at item << 4: per edge A, B, high, low, and padding to a cache line
 SMALLEST_W = 1e-20
 
 
@@ -46,10 +47,11 @@ def _store_line(lines: ti.template(), item, k, a, b, c, width, height):
         c0 -= 1
     c0 = c0 >> 8
     high = c0 >> C_SHIFT
-    lines[item, 4 * k] = a
-    lines[item, 4 * k + 1] = b
-    lines[item, 4 * k + 2] = ti.cast(high, ti.i32)
-    lines[item, 4 * k + 3] = ti.cast(c0 - (high << C_SHIFT), ti.i32)
+    first = (item << RECORD_SHIFT) + 4 * k
+    lines[first] = a
+    lines[first + 1] = b
+    lines[first + 2] = ti.cast(high, ti.i32)
+    lines[first + 3] = ti.cast(c0 - (high << C_SHIFT), ti.i32)
 
 
 @ti.func

@@ -9,9 +9,9 @@ import taichi as ti
 
 from taichi_dr.kernels import raster_tiles
 from taichi_dr.kernels.binning import TileBins, grown
-from taichi_dr.kernels.edge_lines import C_SHIFT
+from taichi_dr.kernels.edge_lines import C_SHIFT, RECORD_SHIFT
 from taichi_dr.kernels.raster_resolve import TINY, Float1, Int1, resolve_pixel
-from taichi_dr.kernels.raster_setup import PLANE, RECORD, UNBOUNDED, Float2, Int2, setup_faces
+from taichi_dr.kernels.raster_setup import PLANE_SHIFT, UNBOUNDED, Float2, Int2, setup_faces
 
 TILE = 16
 SERIAL_FACES = 1 << 13  # below this, waking the CPU's threads costs more than it saves
@@ -29,8 +29,8 @@ class ZBuffer:
         self.bins = TileBins()
         self.boxes = ti.ndarray(ti.i32, (1, 4))
         self._snapped = ti.ndarray(ti.i32, (1, 3))
-        self._lines = ti.ndarray(ti.i32, (1, RECORD))
-        self._planes = ti.ndarray(ti.lang.impl.get_runtime().default_fp, (1, PLANE))
+        self._lines = ti.ndarray(ti.i32, 1)
+        self._planes = ti.ndarray(ti.lang.impl.get_runtime().default_fp, 1)
         self._tile_depth = ti.ndarray(self._planes.dtype, raster_tiles.SCRATCH)
         self._tile_face = ti.ndarray(ti.i32, raster_tiles.SCRATCH)
         self._order = ti.ndarray(ti.i32, raster_tiles.TILE * raster_tiles.PACKETS)
@@ -56,8 +56,8 @@ class ZBuffer:
         items = views * count
         self._snapped = grown(self._snapped, clip.shape[0])
         self.boxes = grown(self.boxes, items)
-        self._lines = grown(self._lines, items)
-        self._planes = grown(self._planes, items)
+        self._lines = grown(self._lines, items << RECORD_SHIFT)
+        self._planes = grown(self._planes, items << PLANE_SHIFT)
         setup_faces(
             clip,
             faces,
@@ -90,8 +90,9 @@ def _covers(lines: ti.template(), item, col, row):
     """Whether a pixel centre is inside all three edges."""
     inside = True
     for k in ti.static(range(3)):
-        c = (ti.cast(lines[item, 4 * k + 2], ti.i64) << C_SHIFT) + lines[item, 4 * k + 3]
-        e = ti.cast(lines[item, 4 * k], ti.i64) * col + ti.cast(lines[item, 4 * k + 1], ti.i64) * row + c
+        first = (item << RECORD_SHIFT) + 4 * k
+        c = (ti.cast(lines[first + 2], ti.i64) << C_SHIFT) + lines[first + 3]
+        e = ti.cast(lines[first], ti.i64) * col + ti.cast(lines[first + 1], ti.i64) * row + c
         inside = inside and e >= 0
     return inside
 
@@ -99,9 +100,10 @@ def _covers(lines: ti.template(), item, col, row):
 @ti.func
 def _depth_at(planes: ti.template(), item, i, j):
     """Depth i columns and j rows from the face's box."""
-    d = planes[item, 0] + planes[item, 1] * i + planes[item, 2] * j
-    n = planes[item, 3] + planes[item, 4] * i + planes[item, 5] * j
-    return ti.math.clamp(n / ti.max(d, TINY), planes[item, 6], planes[item, 7])
+    first = item << PLANE_SHIFT
+    d = planes[first] + planes[first | 1] * i + planes[first | 2] * j
+    n = planes[first | 3] + planes[first | 4] * i + planes[first | 5] * j
+    return ti.math.clamp(n / ti.max(d, TINY), planes[first | 6], planes[first | 7])
 
 
 @ti.kernel
@@ -109,8 +111,8 @@ def _draw_pixels(
     clip: Float2,
     faces: Int2,
     boxes: Int2,
-    lines: Int2,
-    planes: Float2,
+    lines: Int1,
+    planes: Float1,
     tile_start: Int1,
     tile_faces: Int1,
     face_id: Int1,

@@ -9,8 +9,9 @@ import taichi as ti
 from taichi_dr.kernels.barycentric import pixel_center
 from taichi_dr.kernels.edge_lines import SMALLEST_W, SUBPIXELS, snap_corner, write_line, write_snapped_line
 
-RECORD = 12  # per edge A, B, high, low
-PLANE = 8  # D, D per column, D per row, N, N per column, N per row, least and greatest depth
+PLANE_SHIFT = (
+    3  # a plane starts at item << 3: D, D per column, D per row, N, N per column, N per row, least and greatest depth
+)
 UNBOUNDED = 1e30
 PIXEL_LIMIT = 1e8
 
@@ -24,8 +25,8 @@ def setup_faces(
     faces: Int2,
     snapped: Int2,
     boxes: Int2,
-    lines: Int2,
-    planes: Float2,
+    lines: ti.types.ndarray(dtype=ti.i32, ndim=1),
+    planes: ti.types.ndarray(ndim=1),
     views: ti.i32,
     width: ti.i32,
     height: ti.i32,
@@ -41,8 +42,8 @@ def setup_faces(
         faces: (F, 3).
         snapped: (views * N, 3) scratch: column, row from the image's centre in sub-pixels, 1 if they are valid.
         boxes: (views * F, 4) pixels [col0, row0, col1, row1] that the face may cover, inclusive; empty if culled.
-        lines: (views * F, 12) per edge A, B, high, low with ``C = high * 2^24 + low``.
-        planes: (views * F, 8) depth at pixel (col0 + i, row0 + j) is ``(N + Nx i + Ny j) / (D + Dx i + Dy j)``,
+        lines: (views * F * 16,) per edge A, B, high, low with ``C = high * 2^24 + low``.
+        planes: (views * F * 8,) depth at pixel (col0 + i, row0 + j) is ``(N + Nx i + Ny j) / (D + Dx i + Dy j)``,
             kept within [least, greatest].
         cull_back: drop faces whose corners run clockwise on the screen.
     """
@@ -86,8 +87,8 @@ def setup_faces(
                 least, greatest = -UNBOUNDED, UNBOUNDED
         if drawn:
             drawn = _write_plane(planes, item, clip, a, b, c, row0, col0, width, height)
-            planes[item, 6] = least
-            planes[item, 7] = greatest
+            planes[(item << PLANE_SHIFT) | 6] = least
+            planes[(item << PLANE_SHIFT) | 7] = greatest
         if not drawn:
             col0, row0, col1, row1 = 0, 0, -1, -1
         boxes[item, 0] = col0
@@ -182,13 +183,14 @@ def _write_plane(planes: ti.template(), item, clip: ti.template(), a, b, c, row,
     det = e.dot(w)
     if det != 0.0:
         depth = ti.Vector([clip[a, 3], clip[b, 3], clip[c, 3]])
+        first = item << PLANE_SHIFT
         inverse = 1.0 / det
         step = inverse * 2.0 / ti.cast(ti.min(width, height), float)
         e_col, e_row = py.cross(w) * step, w.cross(px) * -step
-        planes[item, 0] = e.sum() * inverse
-        planes[item, 1] = e_col.sum()
-        planes[item, 2] = e_row.sum()
-        planes[item, 3] = e.dot(depth) * inverse
-        planes[item, 4] = e_col.dot(depth)
-        planes[item, 5] = e_row.dot(depth)
+        planes[first | 0] = e.sum() * inverse
+        planes[first | 1] = e_col.sum()
+        planes[first | 2] = e_row.sum()
+        planes[first | 3] = e.dot(depth) * inverse
+        planes[first | 4] = e_col.dot(depth)
+        planes[first | 5] = e_row.dot(depth)
     return det != 0.0

@@ -1,15 +1,18 @@
 """The z-test on CPUs: one thread takes a tile at a time and draws its faces one after the other.
 
-Rows of a face are drawn in packets of pixels, which become SIMD code.  Depths and faces of the tile being drawn stay in
-the first-level cache, in a scratch row block per worker; a packet starts at the face's own first column, so a face of a
-few pixels costs one packet per row, and columns past the tile's right edge are scratch that nobody reads.
+Faces are drawn in packets of 8 × 1 pixels, which become SIMD code.  Depths and faces of the tile being drawn stay in the
+first-level cache, in a block of scratch per worker.
+
+Edge values are integers that single precision holds exactly.  For edges too long for that a packet tests an equivalent
+function, the distance in columns from where the edge crosses the row, found by an integer division per row.
 """
 
 import taichi as ti
 
-from taichi_dr.kernels.edge_lines import C_SHIFT
-from taichi_dr.kernels.raster_resolve import TINY, Float1, Int1, resolve_pixel
-from taichi_dr.kernels.raster_setup import UNBOUNDED, Float2, Int2
+from taichi_dr.kernels.barycentric import normalize_edges, pixel_center
+from taichi_dr.kernels.edge_lines import C_SHIFT, RECORD_SHIFT
+from taichi_dr.kernels.raster_resolve import TINY, Float1, Int1
+from taichi_dr.kernels.raster_setup import PLANE_SHIFT, UNBOUNDED, Float2, Int2
 
 TILE = 32
 PACKET = 8
@@ -28,8 +31,9 @@ def _load_edge(lines: ti.template(), item, k, col, row):
 
     The value is limited to what an i32 (a float) holds together with its change within a tile.
     """
-    a, b = lines[item, 4 * k], lines[item, 4 * k + 1]
-    c = (ti.cast(lines[item, 4 * k + 2], ti.i64) << C_SHIFT) + lines[item, 4 * k + 3]
+    first = item << RECORD_SHIFT
+    a, b = lines[first | (4 * k)], lines[first | (4 * k + 1)]
+    c = (ti.cast(lines[first | (4 * k + 2)], ti.i64) << C_SHIFT) + lines[first | (4 * k + 3)]
     e = ti.cast(a, ti.i64) * col + ti.cast(b, ti.i64) * row + c
     long = ti.select(ti.abs(a) + ti.abs(b) >= SHORT_EDGE, 1, 0)
     limit = ti.cast(ti.select(long == 1, EDGE_LIMIT, SHORT_LIMIT), ti.i64)
@@ -84,22 +88,21 @@ def _draw_face(
     a0, b0, e0, long0 = _load_edge(lines, item, 0, col0, row0)
     a1, b1, e1, long1 = _load_edge(lines, item, 1, col0, row0)
     a2, b2, e2, long2 = _load_edge(lines, item, 2, col0, row0)
-    d_col, d_row, n_col, n_row = planes[item, 1], planes[item, 2], planes[item, 4], planes[item, 5]
+    plane = item << PLANE_SHIFT
+    d_col, d_row, n_col, n_row = planes[plane | 1], planes[plane | 2], planes[plane | 4], planes[plane | 5]
     i, j = col0 - boxes[item, 0], row0 - boxes[item, 1]
-    d0 = planes[item, 0] + d_col * i + d_row * j
-    n0 = planes[item, 3] + n_col * i + n_row * j
-    least, greatest = planes[item, 6], planes[item, 7]
+    d0 = planes[plane] + d_col * i + d_row * j
+    n0 = planes[plane | 3] + n_col * i + n_row * j
+    least, greatest = planes[plane | 6], planes[plane | 7]
     lane = ti.Vector([lanes[i] for i in ti.static(range(PACKET))])
-    for row in range(row1 - row0 + 1):
-        slope0, value0 = _row_edge(a0, e0 + b0 * row, long0)
-        slope1, value1 = _row_edge(a1, e1 + b1 * row, long1)
-        slope2, value2 = _row_edge(a2, e2 + b2 * row, long2)
-        at = (row0 - top + row) * PACKETS
-        for packet in range(packet0, packet1 + 1):
-            shift = ti.cast((packet - packet0) * PACKET, float)
-            edge0 = slope0 * lane + (value0 + slope0 * shift)
-            edge1 = slope1 * lane + (value1 + slope1 * shift)
-            edge2 = slope2 * lane + (value2 + slope2 * shift)
+    for packet in range(packet0, packet1 + 1):  # outside, because most faces have one packet and several rows
+        columns = (packet - packet0) * PACKET
+        shift = ti.cast(columns, float)
+        for row in range(row1 - row0 + 1):
+            slope0, value0 = _row_edge(a0, e0 + b0 * row + a0 * columns, long0)
+            slope1, value1 = _row_edge(a1, e1 + b1 * row + a1 * columns, long1)
+            slope2, value2 = _row_edge(a2, e2 + b2 * row + a2 * columns, long2)
+            edge0, edge1, edge2 = slope0 * lane + value0, slope1 * lane + value1, slope2 * lane + value2
             d = d_col * lane + (d0 + d_row * row + d_col * shift)
             n = n_col * lane + (n0 + n_row * row + n_col * shift)
             # ti.min and ti.max would check for NaN as well
@@ -111,7 +114,8 @@ def _draw_face(
             z = ti.select(inside >= 0.0, z, UNBOUNDED)
             z = ti.select(z >= near, z, UNBOUNDED)
             z = ti.select(z <= far, z, UNBOUNDED)
-            first = (first_row * PACKETS + order[at + packet]) << PACKET_SHIFT
+            # through a table, or LLVM forgets that the index is a multiple of PACKET and splits the loads and stores
+            first = (first_row * PACKETS + order[(row0 - top + row) * PACKETS + packet]) << PACKET_SHIFT
             old = ti.Vector([tile_depth[first | i] for i in ti.static(range(PACKET))])
             old_face = ti.Vector([tile_face[first | i] for i in ti.static(range(PACKET))])
             shown = ti.select(z < old, face, old_face)
@@ -122,13 +126,56 @@ def _draw_face(
                 tile_face[first | i] = shown[i]
 
 
+@ti.func
+def _resolve_row(
+    clip: ti.template(),
+    faces: ti.template(),
+    tile_face: ti.template(),
+    face_id: ti.template(),
+    depth: ti.template(),
+    barycentric: ti.template(),
+    view,
+    row,
+    left,
+    at,
+    views,
+    width,
+    height,
+    far,
+):
+    """Outputs of one row of a tile, as resolve_pixel; corners are read once per run of pixels with the same face."""
+    first = view * (clip.shape[0] // views)
+    start = (view * height + row) * width + left
+    loaded = -1
+    x_corner, w = ti.Vector([0.0, 0.0, 0.0]), ti.Vector([0.0, 0.0, 0.0])
+    py, corner_depth = ti.Vector([0.0, 0.0, 0.0]), ti.Vector([0.0, 0.0, 0.0])
+    for i in range(ti.min(TILE, width - left)):
+        shown = tile_face[at + i]
+        z = far
+        p = ti.Vector([0.0, 0.0, 0.0])
+        if shown >= 0:
+            x, y = pixel_center(row, left + i, width, height)
+            if shown != loaded:
+                loaded = shown
+                for k in ti.static(range(3)):
+                    corner = first + faces[shown, k]
+                    x_corner[k], w[k], corner_depth[k] = clip[corner, 0], clip[corner, 2], clip[corner, 3]
+                    py[k] = clip[corner, 1] - y * clip[corner, 2]
+            p, _ = normalize_edges((x_corner - x * w).cross(py))
+            z = p.dot(corner_depth)
+        face_id[start + i] = shown
+        depth[start + i] = z
+        for k in ti.static(range(3)):
+            barycentric[start + i, k] = p[k]
+
+
 @ti.kernel
 def draw_tiles(
     clip: Float2,
     faces: Int2,
     boxes: Int2,
-    lines: Int2,
-    planes: Float2,
+    lines: Int1,
+    planes: Float1,
     tile_start: Int1,
     tile_faces: Int1,
     tile_depth: Float1,
@@ -144,7 +191,7 @@ def draw_tiles(
     near: float,
     far: float,
 ):
-    """``tile_depth``, ``tile_face``: scratch of SCRATCH entries; ``lanes``: 0, 1, ... PACKET − 1."""
+    """``tile_depth``, ``tile_face``: scratch of SCRATCH entries; ``lanes``, ``order``: 0, 1, 2, ..."""
     for worker in range(WORKERS):
         tiles_x, tiles_y = (width + TILE - 1) // TILE, (height + TILE - 1) // TILE
         first_row = worker * TILE
@@ -175,12 +222,8 @@ def draw_tiles(
                     near,
                     far,
                 )
-            first = view * (clip.shape[0] // views)
             for row in range(top, ti.min(top + TILE, height)):
-                pixel = (view * height + row) * width
-                at = (first_row + row - top) * TILE - left
-                for col in range(left, ti.min(left + TILE, width)):
-                    resolve_pixel(
-                        clip, faces, face_id, depth, barycentric, pixel + col, first, row, col, tile_face[at + col],
-                        width, height, far,
-                    )  # fmt: skip
+                at = (first_row + row - top) * TILE
+                _resolve_row(
+                    clip, faces, tile_face, face_id, depth, barycentric, view, row, left, at, views, width, height, far
+                )  # fmt: skip
