@@ -1,15 +1,6 @@
-"""Entry point of the ``taichi-dr`` command: quietens Taichi's banner, which is printed on import, then hands over."""
+"""Entry point of the ``taichi-dr`` command and of ``python -m taichi_dr``."""
 
-import os
-
-
-def main():
-    """Runs the command line."""
-    os.environ.setdefault("ENABLE_TAICHI_HEADER_PRINT", "False")
-    from taichi_dr.cli import run
-
-    run()
-
+from taichi_dr.cli import run as main
 
 if __name__ == "__main__":
     main()

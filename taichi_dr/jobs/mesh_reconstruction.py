@@ -22,6 +22,7 @@ HULL_CELLS = 40
 DEPTH_MARGIN = 1.6  # what is visible reaches this far before and behind the object's centre, whose radius is 1
 MOST_SKIPPED = 20  # steps in a row with gradients that are not finite
 STEPS_BETWEEN_RECORDS = 5
+FULL_BATCH_SIZE = 256  # pixels; smaller pictures come in larger groups
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ LEVELS = (
     Level(0.0, 64, 1300, 1e-3, 0.0),
     Level(0.12, 128, 5200, 3e-4, 1.0),
     Level(0.4, 256, 20500, 1e-4, 1.0),
+    Level(0.65, 512, 82000, 1e-4, 1.0),
 )
 
 WEIGHTS = {"laplacian": 0.03, "normals": 0.02, "edges": 0.02}
@@ -52,7 +54,7 @@ class MeshReconstruction:
 
     The vertices are optimised through ``LargeSteps``; silhouettes by ``1 − IoU``, colours by their absolute
     difference over black, and the surface is kept smooth and even by the Laplacian, normal-consistency and edge-length
-    losses.  Every step shows one group of views; the groups are fixed within a level.
+    losses.  Every step shows one group of views; the groups are fixed while size and mesh stay the same.
     """
 
     FILES = ("mesh.obj", "mesh.ply", "mesh.glb")
@@ -64,8 +66,8 @@ class MeshReconstruction:
         self._changed = False
         vertices, faces = _start_shape(settings.init, fit)
         average = train.images[train.alpha > 0.5].mean(axis=0)
-        self._level = -1
-        self._enter(0, Mesh(vertices, faces, colors=average, name="reconstruction"))
+        self._level = 0
+        self._enter(Mesh(vertices, faces, colors=average, name="reconstruction"))
 
     @property
     def caption(self):
@@ -123,12 +125,14 @@ class MeshReconstruction:
         arrays["coordinates"] = self._smooth.coordinates.to_numpy()
         for prefix, optimizer in self._optimizers():
             arrays |= {f"{prefix}/{name}": value for name, value in optimizer.state_dict().items()}
-        return {"level": self._level, "step": self._step, "skipped": self._skipped}, arrays
+        return {"level": self._level, "entered": self._entered, "step": self._step, "skipped": self._skipped}, arrays
 
     def restore(self, header, arrays):
         """Takes up what ``state`` gave."""
         mesh = Mesh(arrays["vertices"], arrays["faces"], colors=arrays["colors"], name="reconstruction")
-        self._enter(header["level"], mesh)
+        self._level = header["entered"]
+        self._enter(mesh)
+        self._level = header["level"]
         self._smooth.coordinates.from_numpy(arrays["coordinates"])
         for prefix, optimizer in self._optimizers():
             own = {name.removeprefix(f"{prefix}/"): v for name, v in arrays.items() if name.startswith(f"{prefix}/")}
@@ -142,18 +146,21 @@ class MeshReconstruction:
     def _advance(self, fraction):
         level = max(i for i, level in enumerate(LEVELS) if level.start <= fraction)
         while self._level < level:
-            mesh = self._mesh
-            most = min(LEVELS[self._level + 1].faces, self._settings.faces)
-            if 4 * mesh.face_count <= most:
-                mesh = mesh.subdivide()
-            self._enter(self._level + 1, mesh)
+            self._level += 1
+            most = min(LEVELS[self._level].faces, self._settings.faces)
+            finer = 4 * self._mesh.face_count <= most
+            if finer or self._picture_size() != self._size or self._settings.renderer == "soft":
+                self._enter(self._mesh.subdivide() if finer else self._mesh)
+                self._changed = True
 
-    def _enter(self, level, mesh):
-        """Starts a level: its pictures in groups, its renderer, and optimisers without history."""
-        self._changed = self._level >= 0
-        self._level, self._mesh, self._step = level, mesh, 0
+    def _picture_size(self):
         own = max(self._train.height, self._train.width)
-        self._size = min(LEVELS[level].size, self._settings.size or own, own)
+        return min(LEVELS[self._level].size, self._settings.size or own, own)
+
+    def _enter(self, mesh):
+        """Starts to work on ``mesh`` at the level's size: pictures in groups, renderer, optimisers without history."""
+        self._mesh, self._step, self._size = mesh, 0, self._picture_size()
+        self._entered = self._level
         posed = self._train.resized(self._size)
         self._groups = self._grouped(posed)
         self._renderer = self._make_renderer((posed.height, posed.width))
@@ -171,9 +178,9 @@ class MeshReconstruction:
 
     def _grouped(self, posed):
         """Every view in at least one group (larger ones of coarser pictures): cameras, colours over black, alpha."""
-        finest = len(LEVELS) - 1
-        views, batch = len(posed), min(self._settings.batch << (finest - self._level), len(posed))
-        order = np.random.default_rng([self._settings.seed, self._level]).permutation(views)
+        views, batch = len(posed), self._settings.batch
+        batch = min(views, max(batch, batch * FULL_BATCH_SIZE // self._size))
+        order = np.random.default_rng([self._settings.seed, self._entered]).permutation(views)
         order = np.concatenate([order, order[: -views % batch]])
         colors = posed.over((0, 0, 0))
         return [
@@ -184,7 +191,7 @@ class MeshReconstruction:
     def _next_group(self):
         count = len(self._groups)
         epoch, turn = divmod(self._step, count)
-        order = np.random.default_rng([self._settings.seed, self._level, epoch]).permutation(count)
+        order = np.random.default_rng([self._settings.seed, self._entered, epoch]).permutation(count)
         return self._groups[order[turn]]
 
     def _camera(self, posed):

@@ -93,11 +93,11 @@ class ReconstructSettings:
     renderer: Literal["antialiased", "soft"] = "antialiased"
     """antialiased: rasterizer with analytic edges; soft: soft rasterizer."""
     size: int | None = None
-    """Largest picture size in pixels to optimise at; the pictures' own by default, 256 at most."""
-    faces: int = 20480
+    """Largest picture size in pixels to optimise at; the pictures' own by default, 512 at most."""
+    faces: int = 45000
     """Largest number of faces to subdivide to."""
     batch: int = 6
-    """Views per step at the finest level; twice as many at each coarser one."""
+    """Views per step; more while the pictures are smaller than 256 pixels."""
     lr: float = 0.05
     """Step size of the shape, in units of the object's radius."""
     color_lr: float = 0.05
