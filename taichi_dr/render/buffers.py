@@ -1,6 +1,8 @@
 """Named arrays that a renderer keeps from one render to the next."""
 
-from taichi_dr.fields import make_array
+import numpy as np
+
+from taichi_dr.fields import array_from, make_array
 
 
 class Buffers:
@@ -8,6 +10,7 @@ class Buffers:
 
     def __init__(self):
         self._arrays = {}
+        self._constants = {}
 
     def get(self, name, shape, dtype=None):
         """The array ``name`` with this shape; its contents are whatever was written last."""
@@ -22,3 +25,9 @@ class Buffers:
         array = self.get(name, shape, dtype)
         array.fill(0)
         return array
+
+    def constant(self, values):
+        """An array of the numbers in a tuple (of tuples), made when they are first asked for."""
+        if values not in self._constants:
+            self._constants[values] = array_from(np.array(values))
+        return self._constants[values]

@@ -1,6 +1,5 @@
 """From the visible faces to the colour of every pixel, and back."""
 
-import numpy as np
 import taichi as ti
 
 from taichi_dr.fields import make_array
@@ -28,7 +27,7 @@ class PixelStage:
             return
         attributes = self._buffers.get("pixel_attributes", (color.shape[0], surface.channels))
         self._interpolate(scene, surface, (0.0,) * surface.channels, attributes)
-        fill_rows(self._constant(background), color)
+        fill_rows(self._buffers.constant((background,)), color)
         if surface.texture is not None:
             self._find_lods(scene, surface)
         shade_pixels(*self._shading_arguments(scene, surface), color)
@@ -70,7 +69,7 @@ class PixelStage:
     def _interpolate(self, scene, surface, background, image):
         frame = scene.frame
         visible = (frame.array("face_id"), frame.array("barycentric"))
-        arguments = (*visible, self._constant(background), image, scene.views.views, surface.channels)
+        arguments = (*visible, self._buffers.constant((background,)), image, scene.views.views, surface.channels)
         interpolate(surface.attributes, surface.index, *arguments)
 
     def _find_lods(self, scene, surface):
@@ -137,9 +136,3 @@ class PixelStage:
         if self._no_pyramid is None:
             self._no_pyramid = no_pyramid()
         return self._no_pyramid
-
-    def _constant(self, row):
-        """A row of constants as an array, made when it changes."""
-        array = self._buffers.get(f"constant_{len(row)}", (1, len(row)))
-        array.from_numpy(np.asarray([row], dtype=array.to_numpy().dtype))
-        return array

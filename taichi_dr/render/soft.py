@@ -2,9 +2,6 @@
 
 import math
 
-import numpy as np
-
-from taichi_dr.fields import array_from
 from taichi_dr.kernels.soft import ALPHA_MODES, COLOR_MODES, DISTANCE_MODES, SoftPass
 from taichi_dr.render.geometry import GeometryStage
 from taichi_dr.render.renderer import Renderer
@@ -104,7 +101,7 @@ class SoftRasterizer(Renderer):
     def _run_pass(self, soft, scene, surface, background):
         faces = scene.mesh.topology.array("faces")
         camera = scene.camera
-        background = self._background(background)
+        background = self._buffers.constant(background)
         softness = (camera.near, camera.far, self.sigma, self.gamma)
         soft.forward(scene.clip, faces, surface.attributes, surface.index, background, *softness)
 
@@ -115,14 +112,6 @@ class SoftRasterizer(Renderer):
         own = (surface.corner_start, surface.corner_list)
         self._passes[purpose][1].adjoint(*outputs, clip_adjoint, attributes_adjoint, adjacency, own)
         surface.adjoint(scene, attributes_adjoint)
-
-    def _background(self, color):
-        """The background as an array, made when it changes."""
-        held = getattr(self, "_background_arrays", None) or {}
-        self._background_arrays = held
-        if color not in held:
-            held[color] = array_from(np.array(color))
-        return held[color]
 
     def _check_softness(self):
         for name in ("sigma", "gamma"):
