@@ -1,7 +1,7 @@
 """The z-test on CPUs: one thread takes a tile at a time and draws its faces one after the other.
 
-Faces are drawn in packets of 8 × 1 pixels, which become SIMD code.  Depths and faces of the tile being drawn stay in the
-first-level cache, in a block of scratch per worker.
+Faces are drawn in packets of 8 × 1 pixels, which become SIMD code.  Depths and faces of the tile being drawn stay in
+the first-level cache, in a block of scratch per worker.
 
 Edge values are integers that single precision holds exactly.  For edges too long for that a packet tests an equivalent
 function, the distance in columns from where the edge crosses the row, found by an integer division per row.
