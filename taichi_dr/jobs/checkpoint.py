@@ -16,7 +16,7 @@ def save_state(path, header, arrays):
     """Writes ``header`` (anything JSON can hold) and named arrays."""
     encoded = np.frombuffer(json.dumps(header).encode(), np.uint8)
     with atomic_path(path) as temporary:
-        np.savez_compressed(temporary, **{HEADER: encoded}, **arrays)
+        np.savez(temporary, **{HEADER: encoded}, **arrays)
 
 
 def load_state(path):

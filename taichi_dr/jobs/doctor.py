@@ -10,7 +10,7 @@ import time
 
 from taichi_dr import runtime
 from taichi_dr.devices import vulkan_device
-from taichi_dr.jobs.progress import console
+from taichi_dr.jobs.progress import say
 from taichi_dr.version import __version__
 
 PACKAGES = ("taichi", "numpy", "scipy", "scikit-image", "trimesh", "imageio", "torch")
@@ -32,12 +32,12 @@ def examine(settings):
         else:
             _say(name, f"not available: {_reason(name)}")
             passed &= settings.backend == "all"
-    console.print("verdict: everything works" if passed else "verdict: something does not work, see above")
+    say("verdict: everything works" if passed else "verdict: something does not work, see above")
     return passed
 
 
 def _say(what, text):
-    console.print(f"{what + ':':<12}{text}", soft_wrap=True, markup=False)
+    say(f"{what + ':':<12}{text}")
 
 
 def _versions():

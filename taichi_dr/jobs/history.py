@@ -1,5 +1,6 @@
 """What a run remembers for its reports: losses and pictures along the way."""
 
+import imageio.v3 as iio
 import numpy as np
 
 from taichi_dr.jobs.report import animation_frame
@@ -40,7 +41,7 @@ class Animation:
         self._posed = posed.subset(views).resized(min(SHOWN_SIZE, max(posed.height, posed.width)))
         self._targets = np.concatenate([self._posed.images, self._posed.alpha[..., None]], axis=-1)
         self._next = 0.0
-        self.frames = []
+        self.frames, self._encoded = [], {}
 
     def due(self, fraction):
         """Whether the next picture should be taken."""
@@ -51,13 +52,17 @@ class Animation:
         self.frames.append(animation_frame(self._targets, model.pictures(self._posed), caption))
         self._schedule(fraction)
 
-    def array(self):
-        """All frames (n, h, w, 3) uint8, for the checkpoint."""
-        return np.stack(self.frames)
+    def arrays(self):
+        """Every frame as the bytes of a PNG, by a name that sorts, for the checkpoint."""
+        for frame in self.frames[len(self._encoded) :]:
+            picture = iio.imwrite("<bytes>", frame, extension=".png", plugin="pillow")
+            self._encoded[f"frames/{len(self._encoded):04d}"] = np.frombuffer(picture, np.uint8)
+        return dict(self._encoded)
 
-    def restore(self, frames, fraction):
+    def restore(self, arrays, fraction):
         """Takes up frames taken before."""
-        self.frames = list(frames)
+        self._encoded = {name: arrays[name] for name in sorted(arrays) if name.startswith("frames/")}
+        self.frames = [iio.imread(picture.tobytes(), plugin="pillow") for picture in self._encoded.values()]
         self._schedule(fraction)
 
     def _schedule(self, fraction):

@@ -211,7 +211,7 @@ class MeshReconstruction:
         camera, colors, alpha = group
         frame = self._renderer.render(self._mesh, camera)
         level, mesh, loss = LEVELS[self._level], self._mesh, self._loss
-        ease = 1.0 / (1 + self._level)  # a finer mesh needs less of what keeps it smooth
+        ease = 1.0 / (1 + self._entered)  # a finer mesh needs less of what keeps it smooth
         terms = {
             "silhouette": lambda: losses.iou(frame.alpha, alpha, loss),
             "color": lambda: losses.l1(frame.color, colors, loss, level.color),

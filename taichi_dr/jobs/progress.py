@@ -11,6 +11,11 @@ SECONDS_BETWEEN_LINES = 15.0
 console = Console(highlight=False, stderr=False)
 
 
+def say(text):
+    """Prints a line as it is."""
+    console.print(text, soft_wrap=True, markup=False)
+
+
 @contextmanager
 def progress_bar(what):
     """Yields ``update(fraction, text="")`` for a task whose progress goes from 0 to 1.
@@ -40,5 +45,5 @@ class _Lines:
 
     def update(self, fraction, text=""):
         if time.monotonic() >= self._next or fraction >= 1:
-            console.print(f"{self._what}: {min(fraction, 1.0):4.0%}  {text}".rstrip(), soft_wrap=True, markup=False)
+            say(f"{self._what}: {min(fraction, 1.0):4.0%}  {text}".rstrip())
             self._next = time.monotonic() + SECONDS_BETWEEN_LINES

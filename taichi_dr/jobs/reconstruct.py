@@ -23,7 +23,7 @@ from taichi_dr.jobs.history import Animation, History
 from taichi_dr.jobs.interrupt import interruptible
 from taichi_dr.jobs.mesh_reconstruction import MeshReconstruction
 from taichi_dr.jobs.output import claim
-from taichi_dr.jobs.progress import console, progress_bar
+from taichi_dr.jobs.progress import progress_bar, say
 from taichi_dr.jobs.report import write_animation, write_comparison, write_losses
 from taichi_dr.jobs.scene_fit import fit_scene
 from taichi_dr.version import __version__
@@ -60,12 +60,12 @@ def reconstruct(settings):
     backend = runtime.init(settings.backend, random_seed=settings.seed)
     with progress_bar("reading images") as update:
         train, held_out, note = held_out_split(settings.data, lambda done, total: update(done / total))
-    console.print(f"{len(train)} training views of {train.width} × {train.height} pixels; {note}")
+    say(f"{len(train)} training views of {train.width} × {train.height} pixels; {note}")
     run = _Run(settings, train, held_out)
     if saved is not None:
         run.restore(*saved)
-        console.print(f"resuming at step {run.steps} ({run.seconds:.0f} s spent so far)")
-    settings.out.mkdir(parents=True, exist_ok=True)
+        say(f"resuming at step {run.steps} ({run.seconds:.0f} s spent so far)")
+    _make_folder(settings)
     interrupted = run.optimise()
     return ReconstructionSummary(settings.out, run.finish(backend, interrupted), interrupted)
 
@@ -75,10 +75,16 @@ def _claim_output(settings):
     own = (*REPORTS, *KINDS[settings.kind].FILES)
     if not settings.resume:
         claim(settings.out, own, settings.overwrite, "--resume continues it, --overwrite replaces it")
-        for name in own if settings.overwrite else ():
-            (settings.out / name).unlink(missing_ok=True)
         return None
     return checkpoint.load_state(settings.out / checkpoint.NAME)
+
+
+def _make_folder(settings):
+    """Makes the output folder; one to be overwritten loses its old outputs only now that the data has been read."""
+    settings.out.mkdir(parents=True, exist_ok=True)
+    if settings.overwrite:
+        for name in (*REPORTS, *KINDS[settings.kind].FILES):
+            (settings.out / name).unlink(missing_ok=True)
 
 
 def _saved_settings(settings, saved):
@@ -135,7 +141,7 @@ class _Run:
         settings = _plain(self.settings)
         header = {"settings": settings, "steps": self.steps, "seconds": self.seconds, "model": header}
         header |= {"history": self.history.rows, "marks": self.history.marks}
-        arrays = {f"model/{name}": array for name, array in arrays.items()} | {"frames": self.animation.array()}
+        arrays = {f"model/{name}": array for name, array in arrays.items()} | self.animation.arrays()
         checkpoint.save_state(self.settings.out / checkpoint.NAME, header, arrays)
 
     def restore(self, header, arrays):
@@ -144,7 +150,7 @@ class _Run:
         self.model.restore(header["model"], model)
         self.steps, self.seconds = header["steps"], header["seconds"]
         self.history = History(header["history"], header["marks"])
-        self.animation.restore(arrays["frames"], self.fraction())
+        self.animation.restore(arrays, self.fraction())
 
     def finish(self, backend, interrupted):
         """Writes every output from the model as it is; returns the contents of ``metrics.json``."""

@@ -134,6 +134,12 @@ def test_a_broken_checkpoint_is_named(data, tmp_path):
         reconstruct(settings(data, tmp_path, resume=True))
 
 
+def test_overwriting_with_data_that_cannot_be_read_keeps_the_old_result(finished, tmp_path):
+    with pytest.raises(DataSetError):
+        reconstruct(settings(tmp_path / "nothing", finished.folder, overwrite=True))
+    assert {path.name for path in finished.folder.iterdir()} == OUTPUTS
+
+
 def test_missing_data_leaves_no_folder(tmp_path):
     with pytest.raises(DataSetError, match="no such folder"):
         reconstruct(settings(tmp_path / "nothing", tmp_path / "out"))
