@@ -5,7 +5,7 @@ Exit codes: 0 done, 1 a check of ``doctor`` failed, 2 an error (one line says wh
 
 import sys
 import warnings
-from typing import Annotated
+from typing import Annotated, Union
 
 import tyro
 
@@ -23,12 +23,13 @@ From pictures to a mesh:
 
 taichi-dr COMMAND --help explains each."""
 
-Command = (
-    Annotated[DatasetSettings, tyro.conf.subcommand("dataset", prefix_name=False)]
-    | Annotated[ReconstructSettings, tyro.conf.subcommand("reconstruct", prefix_name=False)]
-    | Annotated[RenderSettings, tyro.conf.subcommand("render", prefix_name=False)]
-    | Annotated[DoctorSettings, tyro.conf.subcommand("doctor", prefix_name=False)]
-)
+COMMANDS = {
+    "dataset": (DatasetSettings, "Posed pictures of a mesh."),
+    "reconstruct": (ReconstructSettings, "Posed pictures to a mesh."),
+    "render": (RenderSettings, "A picture of a mesh."),
+    "doctor": (DoctorSettings, "What works on this machine."),
+}
+MARKERS = (tyro.conf.PositionalMetavarFromFieldName, tyro.conf.FlagCreatePairsOff)
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 
@@ -43,14 +44,23 @@ def main(arguments=None):
     warnings.showwarning = _show_warning
     warnings.filterwarnings("ignore", category=SyntaxWarning, module="taichi")
     try:
-        settings = tyro.cli(Command, prog="taichi-dr", description=DESCRIPTION, args=arguments)
-        return _COMMANDS[type(settings)](settings)
+        settings = _parse(sys.argv[1:] if arguments is None else arguments)
+        return _ACTIONS[type(settings)](settings)
     except Error as error:
         print(f"taichi-dr: error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("taichi-dr: interrupted", file=sys.stderr)
         return INTERRUPTED
+
+
+def _parse(arguments):
+    """The settings of the command in ``arguments``; exits after ``--help`` and for arguments that make no sense."""
+    if arguments and arguments[0] in COMMANDS:
+        kind, _ = COMMANDS[arguments[0]]
+        return tyro.cli(kind, prog=f"taichi-dr {arguments[0]}", args=arguments[1:], config=MARKERS)
+    kinds = [Annotated[kind, tyro.conf.subcommand(name, description=brief)] for name, (kind, brief) in COMMANDS.items()]
+    return tyro.cli(Union[tuple(kinds)], prog="taichi-dr", description=DESCRIPTION, args=arguments)  # noqa: UP007
 
 
 def _dataset(settings):
@@ -93,7 +103,7 @@ def _doctor(settings):
     return 0 if examine(settings) else 1
 
 
-_COMMANDS = {
+_ACTIONS = {
     DatasetSettings: _dataset,
     ReconstructSettings: _reconstruct,
     RenderSettings: _render,

@@ -31,9 +31,11 @@ def make_dataset(settings):
     """Renders and writes the data set that ``settings`` (DatasetSettings) describes; returns a DatasetSummary.
 
     Raises:
+        InputError: a setting outside its domain.
         FileError: no such mesh, or OUT may not be written.
         BackendError: the backend asked for is not there.
     """
+    settings.check()
     claim(settings.out, OWN_NAMES, settings.overwrite)
     runtime.init(settings.backend)
     mesh = named_mesh(settings.mesh, settings.texture)

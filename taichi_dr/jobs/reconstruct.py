@@ -31,7 +31,7 @@ from taichi_dr.version import __version__
 KINDS = {"mesh": MeshReconstruction}
 REPORTS = ("metrics.json", "comparison.png", "progress.gif", "losses.png", checkpoint.NAME)
 SECONDS_BETWEEN_CHECKPOINTS = 20.0
-DEFAULT_STEPS = 1000
+DEFAULT_STEPS = 600
 COMPARED_VIEWS = 4
 
 
@@ -50,10 +50,12 @@ def reconstruct(settings):
     Initialises Taichi (fields made before become invalid).  Returns a ReconstructionSummary.
 
     Raises:
+        InputError: a setting outside its domain.
         FileError, DataSetError: data that cannot be read or used; an output folder that may not be written.
         BackendError: the backend asked for is not there.
         GradientError: the optimisation stopped making sense (gradients that are not finite, step after step).
     """
+    settings.check()
     saved = _claim_output(settings)
     if saved is not None:
         settings = _saved_settings(settings, saved[0]["settings"])

@@ -18,9 +18,11 @@ def render_picture(settings):
     """Writes the picture (and turntable) that ``settings`` (RenderSettings) describes; returns the paths written.
 
     Raises:
+        InputError: a setting outside its domain.
         FileError: no such mesh, or a path cannot be written.
         BackendError: the backend asked for is not there.
     """
+    settings.check()
     runtime.init(settings.backend)
     mesh = named_mesh(settings.mesh, settings.texture)
     lights = lighting(settings.lighting)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-import tyro
+from tyro.conf import Positional, arg
 
 from taichi_dr.runtime import InputError
 
@@ -26,11 +26,11 @@ class DatasetSettings:
       taichi-dr dataset car out/car --views 24 --lighting none
     """
 
-    mesh: tyro.conf.Positional[str]
+    mesh: Positional[str]
     """A mesh file (.obj, .ply, .stl, .off, .glb), or a shape: car, airplane, icosphere, torus, box, cylinder, cone."""
-    out: tyro.conf.Positional[Path]
+    out: Positional[Path]
     """The folder to make."""
-    texture: Path | None = None
+    texture: Annotated[Path | None, arg(metavar="FILE")] = None
     """A picture to use with the file's texture coordinates, if the file names none itself."""
     views: int = 24
     """Number of training views."""
@@ -49,7 +49,8 @@ class DatasetSettings:
     backend: Backend = "auto"
     """Where to compute; auto takes CUDA, then a Vulkan GPU, then the CPU."""
 
-    def __post_init__(self):
+    def check(self):
+        """Raises InputError if a value is outside its domain."""
         _whole("--views", self.views, 1)
         _whole("--test-views", self.test_views, 0)
         _whole("--size", self.size, 8)
@@ -77,22 +78,22 @@ class ReconstructSettings:
       taichi-dr reconstruct lego out/lego --init hull
     """
 
-    data: tyro.conf.Positional[Path]
+    data: Positional[Path]
     """Folder of posed images."""
-    out: tyro.conf.Positional[Path]
+    out: Positional[Path]
     """The folder to make."""
-    kind: Annotated[Literal["mesh"], tyro.conf.arg(name="as")] = "mesh"
+    kind: Annotated[Literal["mesh"], arg(name="as")] = "mesh"
     """What to reconstruct."""
-    init: str = "sphere"
+    init: Annotated[str, arg(metavar="{sphere,hull,FILE}")] = "sphere"
     """What to start from: sphere; hull (the volume that all silhouettes allow, which has holes where the object has);
     or a mesh file, placed as it is in the scene."""
-    steps: int | None = None
-    """Stop after this many steps in all (1000 unless --minutes is given)."""
-    minutes: float | None = None
+    steps: Annotated[int | None, arg(metavar="N")] = None
+    """Stop after this many steps in all (600 unless --minutes is given)."""
+    minutes: Annotated[float | None, arg(metavar="M")] = None
     """Stop after this many minutes in all."""
     renderer: Literal["antialiased", "soft"] = "antialiased"
     """antialiased: rasterizer with analytic edges; soft: soft rasterizer."""
-    size: int | None = None
+    size: Annotated[int | None, arg(metavar="PIXELS")] = None
     """Largest picture size in pixels to optimise at; the pictures' own by default, 512 at most."""
     faces: int = 45000
     """Largest number of faces to subdivide to."""
@@ -113,7 +114,8 @@ class ReconstructSettings:
     seed: int = 0
     """Seed of the choice of views."""
 
-    def __post_init__(self):
+    def check(self):
+        """Raises InputError if a value is outside its domain."""
         if self.steps is not None and self.minutes is not None:
             raise InputError("give --steps or --minutes, not both")
         if self.steps is not None:
@@ -142,11 +144,11 @@ class RenderSettings:
       taichi-dr render car car.png --turntable car.gif
     """
 
-    mesh: tyro.conf.Positional[str]
+    mesh: Positional[str]
     """A mesh file, or a shape: car, airplane, icosphere, torus, box, cylinder, cone."""
-    picture: tyro.conf.Positional[Path]
+    picture: Positional[Path]
     """The picture to write (.png with transparent background, .jpg on white)."""
-    texture: Path | None = None
+    texture: Annotated[Path | None, arg(metavar="FILE")] = None
     """A picture to use with the file's texture coordinates, if the file names none itself."""
     soft: bool = False
     """Use the soft rasterizer."""
@@ -154,7 +156,7 @@ class RenderSettings:
     """Softness of the silhouettes (with --soft)."""
     gamma: float = 1e-4
     """Softness of the depth order (with --soft)."""
-    turntable: Path | None = None
+    turntable: Annotated[Path | None, arg(metavar="FILE.gif")] = None
     """Also write an animation (.gif) of a full turn."""
     frames: int = 36
     """Frames of the turntable."""
@@ -171,7 +173,8 @@ class RenderSettings:
     backend: Backend = "auto"
     """Where to compute; auto takes CUDA, then a Vulkan GPU, then the CPU."""
 
-    def __post_init__(self):
+    def check(self):
+        """Raises InputError if a value is outside its domain."""
         _whole("--size", self.size, 8)
         _whole("--frames", self.frames, 1)
         if not 1 <= self.fov_y_deg <= 150:

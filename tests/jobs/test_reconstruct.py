@@ -151,7 +151,7 @@ def test_missing_data_leaves_no_folder(tmp_path):
 )
 def test_settings_outside_their_domain_are_refused(wrong):
     with pytest.raises(InputError):
-        settings("a", "b", **wrong)
+        settings("a", "b", **wrong).check()
 
 
 def test_every_eighth_view_is_held_out_without_test_views(data, tmp_path):
