@@ -86,9 +86,7 @@ def measure(renderer, backend, faces, size):
     import taichi_dr as dr
 
     dr.init(backend, offline_cache=False)
-    sphere = dr.shapes.icosphere(FACES[faces])
-    mesh = dr.Mesh(sphere.numpy("vertices")[0], sphere.numpy("faces"), colors=0.5 + 0.5 * sphere.numpy("vertices")[0])
-    camera = dr.Camera.orbit(azimuth_deg=30, elevation_deg=20, distance=2.7, fov_y_deg=60)
+    mesh, camera = icosphere_scene(FACES[faces])
     target = make_renderer(dr, renderer, size)
 
     def forward():
@@ -110,6 +108,16 @@ def measure(renderer, backend, faces, size):
     values = (renderer, backend, faces, size, forward_ms, backward_ms, peak_mib)
     compile_s = first - (forward_ms + backward_ms) / 1e3
     return dict(zip(COLUMNS, (*values, compile_s), strict=True))
+
+
+def icosphere_scene(subdivisions):
+    """A unit icosphere with smooth vertex colours, and the camera that looks at it."""
+    import taichi_dr as dr
+
+    sphere = dr.shapes.icosphere(subdivisions)
+    vertices = sphere.numpy("vertices")[0]
+    mesh = dr.Mesh(vertices, sphere.numpy("faces"), colors=0.5 + 0.5 * vertices)
+    return mesh, dr.Camera.orbit(azimuth_deg=30, elevation_deg=20, distance=2.7, fov_y_deg=60)
 
 
 def make_renderer(dr, name, size):
