@@ -63,9 +63,9 @@ def composite(color: ti.template(), alpha: ti.template(), picture: ti.template()
         picture[pixel] = alpha[pixel] * color[pixel] + (1.0 - alpha[pixel]) * ti.Vector(PAPER)
 
 
-def picture_field(frame):
-    """A field like ``frame.color`` to composite into."""
-    return ti.Vector.field(3, ti.f32, shape=frame.shape, needs_grad=True)
+def picture_field(like):
+    """A field of colours with gradients, of the shape of a frame or of one of its fields."""
+    return ti.Vector.field(3, ti.f32, shape=like.shape, needs_grad=True)
 
 
 def psnr(image, target):
