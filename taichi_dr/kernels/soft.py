@@ -18,11 +18,17 @@ import math
 
 import taichi as ti
 
-from taichi_dr.fields import make_array
+from taichi_dr.fields import array_from, make_array
 from taichi_dr.kernels import soft_math
 from taichi_dr.kernels.binning import TileBins
 from taichi_dr.kernels.gather import gather_corners
-from taichi_dr.kernels.soft_adjoint import PACKED, pack_pixel_adjoints, soft_adjoint, sum_background, sum_bands
+from taichi_dr.kernels.soft_adjoint import (
+    PACKED,
+    pack_pixel_adjoints,
+    soft_adjoint,
+    sum_background,
+    sum_bands,
+)
 from taichi_dr.kernels.soft_cut import soft_adjoint_cut
 from taichi_dr.kernels.soft_forward import STATE, soft_forward, soft_forward_cut
 from taichi_dr.kernels.soft_setup import record_length, soft_setup
@@ -61,7 +67,7 @@ class SoftPass:
         distance="euclidean",
         packet=None,
     ):
-        """``packet``: columns and rows of a packet of pixels, powers of two; by default (4, 2) on a CPU, else (1, 1)."""
+        """``packet``: columns and rows of a packet, powers of two; by default (4, 2) on a CPU and (1, 1) on a GPU."""
         self.views, self.faces, self.count, self.width, self.height = views, faces, attributes, width, height
         self.modes = (
             _mode(ALPHA_MODES, "alpha", alpha),
@@ -84,6 +90,9 @@ class SoftPass:
         self.face_id = make_array((pixels,), ti.i32)
         self.barycentrics = make_array((pixels, 3))
         self._state = make_array((self._padded * STATE,))
+        self._offsets = array_from(soft_math.lane_offsets(self.shape))
+        # a power of two: LLVM must see that the lanes' addresses are consecutive
+        self._packed_rows = 1 << (PACKED + attributes - 1).bit_length()
         self._packed = self._background_part = self._corner_adjoint = None
 
     def forward(self, clip, faces, attributes, attribute_faces, background, near, far, sigma, gamma):
@@ -123,7 +132,7 @@ class SoftPass:
             self.count,
             self.modes[2],
         )
-        outputs = (self.image, self.alpha, self.depth, self.face_id, self.barycentrics, self._state)
+        outputs = (self.image, self.alpha, self.depth, self.face_id, self.barycentrics, self._state, self._offsets)
         scalars = (self.views, *self._scalars, tau, *sizes, self.count, self.modes, self.shape, self.double)
         bins = self._bins
         bins.build(self.boxes, self.views, self.faces, *sizes, soft_math.TILE)
@@ -156,6 +165,7 @@ class SoftPass:
         self._allocate_adjoint()
         near, far, _, gamma = self._scalars
         sizes = (self.width, self.height)
+        statics = (self.count, self.modes, self._packed_rows, self.shape, self.double)
         pack_pixel_adjoints(
             self.image,
             self.depth,
@@ -171,17 +181,23 @@ class SoftPass:
             far,
             gamma,
             *sizes,
-            self.count,
-            self.modes,
-            self.shape,
-            self.double,
+            *statics,
         )
         scalars = (self.views, self.bands, *self._scalars, self._tau, *sizes)
-        statics = (self.count, self.modes, self.shape, self.double)
-        rest = (self._packed, self._corner_adjoint, *scalars, *statics)
-        soft_adjoint(self.records, self.kinds, self.boxes, *rest)
+        packed, corners = self._packed, self._corner_adjoint
+        soft_adjoint(self.records, self.kinds, self.boxes, packed, corners, self._offsets, *scalars, *statics)
         if self._cut:
-            soft_adjoint_cut(*self._inputs, self.records, self.kinds, self.cut_boxes, *rest)
+            soft_adjoint_cut(
+                *self._inputs,
+                self.records,
+                self.kinds,
+                self.cut_boxes,
+                packed,
+                corners,
+                self._offsets,
+                *scalars,
+                *statics,
+            )
         if self.bands > 1:
             sum_bands(self._corner_adjoint, self.views * self.faces * 3, self.bands)
         gather_corners(self._corner_adjoint, 0, 4, *adjacency, clip_adjoint, self.views, self.faces)
@@ -193,7 +209,7 @@ class SoftPass:
 
     def _allocate_adjoint(self):
         if self._packed is None:
-            self._packed = make_array((self._padded * (PACKED + self.count),))
+            self._packed = make_array((self._padded * self._packed_rows,))
             self._background_part = make_array((self._tiles, self.count))
             self._corner_adjoint = make_array((self.bands * self.views * self.faces * 3, 4 + self.count))
 

@@ -33,11 +33,16 @@ from taichi_dr.kernels.soft_math import (
     coverage,
     exp_negative,
     fill_lanes,
+    higher,
+    load_lanes,
+    load_row,
+    lower,
     mix,
     out_of_reach,
     packet_at,
     packet_centers,
     packet_pixel,
+    store_row,
     whole_face,
     whole_interpolation,
     whole_squared_distance,
@@ -45,6 +50,8 @@ from taichi_dr.kernels.soft_math import (
 
 PACKED = 4  # what faces need to know of a pixel, before the adjoints of its colours
 PIXEL_REFERENCE, PIXEL_MEAN, PIXEL_DEPTH, PIXEL_ALPHA = range(PACKED)
+
+SUM_POSITION, SUM_W, SUM_DEPTH, SUM_ATTRIBUTE = 0, 6, 9, 12  # rows of a face's sums, negated for position and W
 
 
 @ti.kernel
@@ -66,6 +73,7 @@ def pack_pixel_adjoints(
     height: ti.i32,
     count: ti.template(),
     modes: ti.template(),
+    packed_rows: ti.template(),
     shape: ti.template(),
     double: ti.template(),
 ):
@@ -103,7 +111,7 @@ def pack_pixel_adjoints(
                     else:
                         behind = reference - (far - BACKGROUND_EXPONENT * (far - near))
                         part += exp_negative(behind / (gamma * (far - near)), double) * color_factor
-                target = packet * ((PACKED + count) * lanes) + lane
+                target = packet * (packed_rows * lanes) + lane
                 packed[target + PIXEL_REFERENCE * lanes] = reference
                 packed[target + PIXEL_MEAN * lanes] = mean
                 packed[target + PIXEL_DEPTH * lanes] = depth_factor
@@ -115,9 +123,13 @@ def pack_pixel_adjoints(
 
 
 @ti.func
-def load_lanes(array: ti.template(), start, lanes: ti.template()):
-    """A packet from consecutive elements."""
-    return ti.Vector([array[start + lane] for lane in ti.static(range(lanes))])
+def _add(sums: ti.template(), row: ti.template(), value, lanes: ti.template()):
+    store_row(sums, row, load_row(sums, row, lanes) + value, lanes)
+
+
+@ti.func
+def _total(sums: ti.template(), row: ti.template(), lanes: ti.template()):
+    return load_row(sums, row, lanes).sum()
 
 
 @ti.kernel
@@ -127,6 +139,7 @@ def soft_adjoint(
     boxes: ti.types.ndarray(dtype=ti.i32, ndim=2),
     packed: ti.types.ndarray(ndim=1),
     corner_adjoint: ti.types.ndarray(ndim=2),
+    offsets: ti.types.ndarray(ndim=1),
     views: ti.i32,
     bands: ti.i32,
     near: float,
@@ -138,6 +151,7 @@ def soft_adjoint(
     height: ti.i32,
     count: ti.template(),
     modes: ti.template(),
+    packed_rows: ti.template(),
     shape: ti.template(),
     double: ti.template(),
 ):
@@ -159,24 +173,24 @@ def soft_adjoint(
             x0, y0 = records[item, XY], records[item, XY + 1]
             x1, y1 = records[item, XY + 2], records[item, XY + 3]
             x2, y2 = records[item, XY + 4], records[item, XY + 5]
-            position = [fill_lanes(0.0, lanes) for _ in ti.static(range(6))]
-            inverse_w = [fill_lanes(0.0, lanes) for _ in ti.static(range(3))]
-            depths = [fill_lanes(0.0, lanes) for _ in ti.static(range(3))]
-            attributes = [fill_lanes(0.0, lanes) for _ in ti.static(range(3 * count))]
+            sums = ti.Vector([0.0 for _ in ti.static(range((SUM_ATTRIBUTE + 3 * count) * lanes))])
             col0, col1 = boxes[item, 0] // shape[0], boxes[item, 2] // shape[0] + 1
             row0, row1 = boxes[item, 1] // shape[1] + band, boxes[item, 3] // shape[1] + 1
             for step in range((row1 - row0 + bands - 1) // bands):
                 row = (row0 + step * bands) * shape[1]
                 for packet_col in range(col0, col1):
                     col = packet_col * shape[0]
-                    x, y = packet_centers(row, col, width, height, shape)
+                    x, y = packet_centers(row, col, width, height, offsets, lanes)
                     if not out_of_reach(records, item, 0.5 * (x[0] + x[lanes - 1]), 0.5 * (y[0] + y[lanes - 1])):
-                        at = packet_at(view, row, col, width, height, shape) * ((PACKED + count) * lanes)
+                        at = packet_at(view, row, col, width, height, shape) * (packed_rows * lanes)
+                        if ti.static(lanes > 1):
+                            if bands < 0:  # never: see store_row
+                                sums[row] = 0.0
                         w0, w1, w2, dx, dy, b0, b1, b2 = whole_face(records, item, x, y)
                         squared, inside = whole_squared_distance(dx, dy, w0, w1, w2, modes[2])
                         p0, p1, p2, r = whole_interpolation(records, item, w0, w1, w2)
                         z = mix(records, item, DEPTH, p0, p1, p2)
-                        seen = (inside | (squared < tau)) & (z >= near) & (z <= far)
+                        seen = lower(higher(inside, tau - squared), lower(z - near, far - z))
 
                         weight, x_adjoint, z_adjoint, h0, h1, h2 = pair_adjoint(
                             records,
@@ -191,7 +205,7 @@ def soft_adjoint(
                             p1,
                             p2,
                             z,
-                            z >= near,
+                            1.0 + 0.0 * z,
                             k,
                             sigma,
                             count,
@@ -202,52 +216,55 @@ def soft_adjoint(
                         )
                         for c in ti.static(range(count)):
                             share = weight * load_lanes(packed, at + (PACKED + c) * lanes, lanes)
-                            attributes[3 * c] += p0 * share
-                            attributes[3 * c + 1] += p1 * share
-                            attributes[3 * c + 2] += p2 * share
-                        depths[0] += p0 * z_adjoint
-                        depths[1] += p1 * z_adjoint
-                        depths[2] += p2 * z_adjoint
+                            _add(sums, SUM_ATTRIBUTE + 3 * c, p0 * share, lanes)
+                            _add(sums, SUM_ATTRIBUTE + 3 * c + 1, p1 * share, lanes)
+                            _add(sums, SUM_ATTRIBUTE + 3 * c + 2, p2 * share, lanes)
+                        _add(sums, SUM_DEPTH + 0, p0 * z_adjoint, lanes)
+                        _add(sums, SUM_DEPTH + 1, p1 * z_adjoint, lanes)
+                        _add(sums, SUM_DEPTH + 2, p2 * z_adjoint, lanes)
 
                         mean = p0 * h0 + p1 * h1 + p2 * h2
                         h0, h1, h2 = h0 - mean, h1 - mean, h2 - mean
-                        inverse_w[0] += p0 * h0
-                        inverse_w[1] += p1 * h1
-                        inverse_w[2] += p2 * h2
-                        g0 = ti.select((w0 > 0.0) & (w0 < 1.0), h0 * r, 0.0) * records[item, INVERSE_W]
-                        g1 = ti.select((w1 > 0.0) & (w1 < 1.0), h1 * r, 0.0) * records[item, INVERSE_W + 1]
-                        g2 = ti.select((w2 > 0.0) & (w2 < 1.0), h2 * r, 0.0) * records[item, INVERSE_W + 2]
+                        _add(sums, SUM_W + 0, p0 * h0, lanes)
+                        _add(sums, SUM_W + 1, p1 * h1, lanes)
+                        _add(sums, SUM_W + 2, p2 * h2, lanes)
+                        g0 = ti.select(lower(w0, 1.0 - w0) > 0.0, h0 * r, 0.0) * records[item, INVERSE_W]
+                        g1 = ti.select(lower(w1, 1.0 - w1) > 0.0, h1 * r, 0.0) * records[item, INVERSE_W + 1]
+                        g2 = ti.select(lower(w2, 1.0 - w2) > 0.0, h2 * r, 0.0) * records[item, INVERSE_W + 2]
                         fx, fy = fill_lanes(0.0, lanes), fill_lanes(0.0, lanes)
-                        slope = (2.0 / sigma) * ti.select(inside, x_adjoint, -x_adjoint)
+                        slope = (2.0 / sigma) * ti.select(inside > 0.0, x_adjoint, -x_adjoint)
                         if ti.static(modes[2] == DISTANCE_BARYCENTRIC):
-                            smallest = ti.min(w0, ti.min(w1, w2))
+                            smallest = lower(w0, lower(w1, w2))
                             slope *= smallest
                             g0 += ti.select(w0 == smallest, slope, 0.0)
-                            g1 += ti.select((w1 == smallest) & (w0 > smallest), slope, 0.0)
-                            g2 += ti.select((w0 > smallest) & (w1 > smallest), slope, 0.0)
+                            g1 += ti.select(w1 == smallest, slope, 0.0)
+                            g2 += ti.select(w2 == smallest, slope, 0.0)
                         else:
                             fx, fy = slope * dx, slope * dy
                         g0, g1 = (g0 - g2) * ia, (g1 - g2) * ia
                         gx = -g0 * (y2 - y1) - g1 * (y0 - y2)
                         gy = g0 * (x2 - x1) + g1 * (x0 - x2)
-                        position[0] += b0 * fx + w0 * gx
-                        position[1] += b0 * fy + w0 * gy
-                        position[2] += b1 * fx + w1 * gx
-                        position[3] += b1 * fy + w1 * gy
-                        position[4] += b2 * fx + w2 * gx
-                        position[5] += b2 * fy + w2 * gy
+                        _add(sums, SUM_POSITION + 0, b0 * fx + w0 * gx, lanes)
+                        _add(sums, SUM_POSITION + 1, b0 * fy + w0 * gy, lanes)
+                        _add(sums, SUM_POSITION + 2, b1 * fx + w1 * gx, lanes)
+                        _add(sums, SUM_POSITION + 3, b1 * fy + w1 * gy, lanes)
+                        _add(sums, SUM_POSITION + 4, b2 * fx + w2 * gx, lanes)
+                        _add(sums, SUM_POSITION + 5, b2 * fy + w2 * gy, lanes)
 
             for corner in ti.static(range(3)):
                 to_clip = -records[item, INVERSE_W + corner]
-                gx, gy = position[2 * corner].sum(), position[2 * corner + 1].sum()
+                gx, gy = (
+                    _total(sums, SUM_POSITION + 2 * corner, lanes),
+                    _total(sums, SUM_POSITION + 2 * corner + 1, lanes),
+                )
                 px, py = records[item, XY + 2 * corner], records[item, XY + 2 * corner + 1]
                 out = 3 * index + corner
                 corner_adjoint[out, 0] = gx * to_clip
                 corner_adjoint[out, 1] = gy * to_clip
-                corner_adjoint[out, 2] = (inverse_w[corner].sum() - gx * px - gy * py) * to_clip
-                corner_adjoint[out, 3] = depths[corner].sum()
+                corner_adjoint[out, 2] = (_total(sums, SUM_W + corner, lanes) - gx * px - gy * py) * to_clip
+                corner_adjoint[out, 3] = _total(sums, SUM_DEPTH + corner, lanes)
                 for c in ti.static(range(count)):
-                    corner_adjoint[out, 4 + c] = attributes[3 * c + corner].sum()
+                    corner_adjoint[out, 4 + c] = _total(sums, SUM_ATTRIBUTE + 3 * c + corner, lanes)
 
 
 @ti.func
@@ -277,10 +294,11 @@ def pair_adjoint(
 
     ``sloped``: where z is the interpolated depth, not the near plane's.
     """
-    cover, uncover = ti.select(inside, 1.0 + 0.0 * squared, 0.0), ti.select(inside, 0.0 * squared, 1.0)
+    cover = ti.select(inside > 0.0, 1.0 + 0.0 * squared, 0.0)
+    uncover = 1.0 - cover
     if ti.static(modes[2] != DISTANCE_HARD):
         cover, uncover = coverage(squared / sigma, inside, double)
-    cover = ti.select(seen, cover, 0.0)
+    cover = ti.select(seen > 0.0, cover, 0.0)
     reference = load_lanes(packed, at + PIXEL_REFERENCE * stride, lanes)
     depth_factor = load_lanes(packed, at + PIXEL_DEPTH * stride, lanes)
     weight, x_adjoint, z_adjoint = 0.0 * z, 0.0 * z, 0.0 * z
@@ -301,7 +319,7 @@ def pair_adjoint(
         if ti.static(modes[0] == ALPHA_SUM):
             alpha_part *= uncover
         x_adjoint += alpha_part
-    z_adjoint = ti.select(sloped, z_adjoint, 0.0)
+    z_adjoint = ti.select(sloped > 0.0, z_adjoint, 0.0)
     h0, h1, h2 = (
         z_adjoint * records[item, DEPTH],
         z_adjoint * records[item, DEPTH + 1],

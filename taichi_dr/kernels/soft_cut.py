@@ -13,6 +13,8 @@ from taichi_dr.kernels.soft_math import (
     DEPTH,
     cut_face,
     fill_lanes,
+    higher,
+    lower,
     mix,
     packet_at,
     packet_centers,
@@ -29,6 +31,7 @@ def soft_adjoint_cut(
     boxes: ti.types.ndarray(dtype=ti.i32, ndim=2),
     packed: ti.types.ndarray(ndim=1),
     corner_adjoint: ti.types.ndarray(ndim=2),
+    offsets: ti.types.ndarray(ndim=1),
     views: ti.i32,
     bands: ti.i32,
     near: float,
@@ -40,6 +43,7 @@ def soft_adjoint_cut(
     height: ti.i32,
     count: ti.template(),
     modes: ti.template(),
+    packed_rows: ti.template(),
     shape: ti.template(),
     double: ti.template(),
 ):
@@ -58,15 +62,15 @@ def soft_adjoint_cut(
             for step in range((row1 - row0 + bands - 1) // bands):
                 row = row0 + step * bands
                 for col in range(boxes[item, 0], boxes[item, 2] + 1):
-                    x, y = packet_centers(row, col, width, height, ti.static((1, 1)))
+                    x, y = packet_centers(row, col, width, height, offsets, 1)
                     packet = packet_at(view, row, col, width, height, shape)
-                    at = packet * ((PACKED + count) * stride) + row % shape[1] * shape[0] + col % shape[0]
+                    at = packet * (packed_rows * stride) + row % shape[1] * shape[0] + col % shape[0]
                     inside, dx, dy, nearest, t, u0, u1, u2, r = cut_face(records, item, x, y)
                     squared = dx * dx + dy * dy
                     p0, p1, p2 = ti.max(u0, 0.0) * r, ti.max(u1, 0.0) * r, ti.max(u2, 0.0) * r
                     plane_z = mix(records, item, DEPTH, p0, p1, p2)
                     z = ti.max(plane_z, near)
-                    seen = (inside | (squared < tau)) & (r > 0.0) & (z <= far)
+                    seen = lower(higher(inside, tau - squared), lower(r, far - z))
                     weight, x_adjoint, z_adjoint, h0, h1, h2 = pair_adjoint(
                         records,
                         packed,
@@ -80,7 +84,7 @@ def soft_adjoint_cut(
                         p1,
                         p2,
                         z,
-                        plane_z > near,
+                        plane_z - near,
                         k,
                         sigma,
                         count,
@@ -105,7 +109,7 @@ def soft_adjoint_cut(
                     _add_plane(planes, 0, g0, x, y)
                     _add_plane(planes, 1, g1, x, y)
                     _add_plane(planes, 2, g2, x, y)
-                    slope = (-2.0 / sigma) * ti.select(inside, x_adjoint, -x_adjoint)
+                    slope = (-2.0 / sigma) * ti.select(inside > 0.0, x_adjoint, -x_adjoint)
                     for corner in ti.static(range(4)):
                         before = ti.static((corner + 3) % 4)
                         share = ti.select(nearest == 1.0 * corner, 1.0 - t, ti.select(nearest == 1.0 * before, t, 0.0))

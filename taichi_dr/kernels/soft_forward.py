@@ -19,10 +19,14 @@ from taichi_dr.kernels.soft_math import (
     cut_face,
     exp_negative,
     fill_lanes,
+    higher,
+    load_row,
+    lower,
     mix,
     out_of_reach,
     packet_centers,
     packet_pixel,
+    store_row,
     whole_face,
     whole_interpolation,
     whole_squared_distance,
@@ -30,7 +34,7 @@ from taichi_dr.kernels.soft_math import (
 
 # The running state of a pixel; the first STATE numbers are kept for the adjoint, the colour sums follow.
 STATE = 4
-REFERENCE, TOTAL, COMBINED, LARGEST, DEPTH_SUM, BEST0, BEST1, BEST2, COLOR_SUM = range(9)
+REFERENCE, TOTAL, COMBINED, LARGEST, DEPTH_SUM, BEST, BEST0, BEST1, BEST2, COLOR_SUM = range(10)
 
 
 @ti.kernel
@@ -46,6 +50,7 @@ def soft_forward(
     face_id: ti.types.ndarray(dtype=ti.i32, ndim=1),
     barycentrics: ti.types.ndarray(ndim=2),
     state: ti.types.ndarray(ndim=1),
+    offsets: ti.types.ndarray(ndim=1),
     views: ti.i32,
     near: float,
     far: float,
@@ -68,29 +73,27 @@ def soft_forward(
     for packet in range(state.shape[0] // (STATE * lanes)):
         view, row, col = packet_pixel(packet, width, height, shape)
         faces = boxes.shape[0] // views
-        x, y = packet_centers(row, col, width, height, shape)
+        x, y = packet_centers(row, col, width, height, offsets, lanes)
         center_x, center_y = 0.5 * (x[0] + x[lanes - 1]), 0.5 * (y[0] + y[lanes - 1])
-        best = fill_lanes(-1, lanes)
-        blend = [fill_lanes(0.0, lanes) for _ in ti.static(range(COLOR_SUM + count))]
-        _start(blend, background, near, far, count, modes)
+        blend = ti.Vector([0.0 for _ in ti.static(range((COLOR_SUM + count) * lanes))])
+        _start(blend, background, near, far, count, modes, lanes)
         for entry in range(tile_start[packet // per_tile], tile_start[packet // per_tile + 1]):
             face = tile_faces[entry]
             item = view * faces + face
-            if (
-                boxes[item, 0] < col + shape[0]
-                and boxes[item, 2] >= col
-                and boxes[item, 1] < row + shape[1]
-                and boxes[item, 3] >= row
-            ):
+            outside = (col + (shape[0] - 1) - boxes[item, 0]) | (boxes[item, 2] - col)  # negative if either is
+            outside |= (row + (shape[1] - 1) - boxes[item, 1]) | (boxes[item, 3] - row)
+            if outside >= 0:
                 if not out_of_reach(records, item, center_x, center_y):
+                    if ti.static(lanes > 1):
+                        if face < 0:  # never: see store_row
+                            blend[item] = 0.0
                     w0, w1, w2, dx, dy, _b0, _b1, _b2 = whole_face(records, item, x, y)
                     squared, inside = whole_squared_distance(dx, dy, w0, w1, w2, modes[2])
                     p0, p1, p2, _r = whole_interpolation(records, item, w0, w1, w2)
                     z = mix(records, item, DEPTH, p0, p1, p2)
-                    seen = (inside | (squared < tau)) & (z >= near) & (z <= far)
+                    seen = lower(higher(inside, tau - squared), lower(z - near, far - z))
                     _add_face(
                         blend,
-                        best,
                         records,
                         item,
                         face,
@@ -104,22 +107,24 @@ def soft_forward(
                         1.0 / (gamma * (far - near)),
                         count,
                         modes,
+                        lanes,
                         double,
                     )
-        inverse = 1.0 / blend[TOTAL]
+        inverse = 1.0 / load_row(blend, TOTAL, lanes)
+        for kept in ti.static(range(STATE)):
+            for lane in ti.static(range(lanes)):
+                state[packet * (STATE * lanes) + kept * lanes + lane] = blend[(kept) * lanes + lane]
         for lane in ti.static(range(lanes)):
-            for kept in ti.static(range(STATE)):
-                state[packet * (STATE * lanes) + kept * lanes + lane] = blend[kept][lane]
             pixel_row, pixel_col = row + lane // shape[0], col + lane % shape[0]
             if pixel_row < height and pixel_col < width:
                 pixel = (view * height + pixel_row) * width + pixel_col
-                depth[pixel] = blend[DEPTH_SUM][lane] * inverse[lane]
-                face_id[pixel] = best[lane]
+                depth[pixel] = blend[(DEPTH_SUM) * lanes + lane] * inverse[lane]
+                face_id[pixel] = ti.cast(blend[(BEST) * lanes + lane], ti.i32)
                 for corner in ti.static(range(3)):
-                    barycentrics[pixel, corner] = blend[BEST0 + corner][lane]
+                    barycentrics[pixel, corner] = blend[(BEST0 + corner) * lanes + lane]
                 for c in ti.static(range(count)):
-                    image[pixel, c] = blend[COLOR_SUM + c][lane] * inverse[lane]
-                alpha[pixel] = _alpha(blend[COMBINED][lane], modes)
+                    image[pixel, c] = blend[(COLOR_SUM + c) * lanes + lane] * inverse[lane]
+                alpha[pixel] = _alpha(blend[(COMBINED) * lanes + lane], modes)
 
 
 @ti.kernel
@@ -134,6 +139,7 @@ def soft_forward_cut(
     face_id: ti.types.ndarray(dtype=ti.i32, ndim=1),
     barycentrics: ti.types.ndarray(ndim=2),
     state: ti.types.ndarray(ndim=1),
+    offsets: ti.types.ndarray(ndim=1),
     views: ti.i32,
     near: float,
     far: float,
@@ -159,16 +165,16 @@ def soft_forward_cut(
             faces = boxes.shape[0] // views
             pixel = (view * height + row) * width + col
             at = packet * (STATE * lanes) + lane
-            x, y = packet_centers(row, col, width, height, ti.static((1, 1)))
-            best = fill_lanes(face_id[pixel], 1)
-            blend = [fill_lanes(0.0, 1) for _ in ti.static(range(COLOR_SUM + count))]
+            x, y = packet_centers(row, col, width, height, offsets, 1)
+            blend = ti.Vector([0.0 for _ in ti.static(range(COLOR_SUM + count))])
             for kept in ti.static(range(STATE)):
-                blend[kept][0] = state[at + kept * lanes]
-            blend[DEPTH_SUM][0] = depth[pixel] * blend[TOTAL][0]
+                blend[kept] = state[at + kept * lanes]
+            blend[DEPTH_SUM] = depth[pixel] * blend[TOTAL]
+            blend[BEST] = ti.cast(face_id[pixel], float)
             for corner in ti.static(range(3)):
-                blend[BEST0 + corner][0] = barycentrics[pixel, corner]
+                blend[BEST0 + corner] = barycentrics[pixel, corner]
             for c in ti.static(range(count)):
-                blend[COLOR_SUM + c][0] = image[pixel, c] * blend[TOTAL][0]
+                blend[COLOR_SUM + c] = image[pixel, c] * blend[TOTAL]
             for entry in range(first, last):
                 face = tile_faces[entry]
                 item = view * faces + face
@@ -177,10 +183,9 @@ def soft_forward_cut(
                     squared = dx * dx + dy * dy
                     p0, p1, p2 = ti.max(u0, 0.0) * r, ti.max(u1, 0.0) * r, ti.max(u2, 0.0) * r
                     z = ti.max(mix(records, item, DEPTH, p0, p1, p2), near)
-                    seen = (inside | (squared < tau)) & (r > 0.0) & (z <= far)
+                    seen = lower(higher(inside, tau - squared), lower(r, far - z))
                     _add_face(
                         blend,
-                        best,
                         records,
                         item,
                         face,
@@ -194,32 +199,43 @@ def soft_forward_cut(
                         1.0 / (gamma * (far - near)),
                         count,
                         modes,
+                        1,
                         double,
                     )
             for kept in ti.static(range(STATE)):
-                state[at + kept * lanes] = blend[kept][0]
-            depth[pixel] = blend[DEPTH_SUM][0] / blend[TOTAL][0]
-            face_id[pixel] = best[0]
+                state[at + kept * lanes] = blend[kept]
+            depth[pixel] = blend[DEPTH_SUM] / blend[TOTAL]
+            face_id[pixel] = ti.cast(blend[BEST], ti.i32)
             for corner in ti.static(range(3)):
-                barycentrics[pixel, corner] = blend[BEST0 + corner][0]
+                barycentrics[pixel, corner] = blend[BEST0 + corner]
             for c in ti.static(range(count)):
-                image[pixel, c] = blend[COLOR_SUM + c][0] / blend[TOTAL][0]
-            alpha[pixel] = _alpha(blend[COMBINED][0], modes)
+                image[pixel, c] = blend[COLOR_SUM + c] / blend[TOTAL]
+            alpha[pixel] = _alpha(blend[COMBINED], modes)
 
 
 @ti.func
-def _start(blend: ti.template(), background: ti.template(), near, far, count: ti.template(), modes: ti.template()):
+def _start(
+    blend: ti.template(),
+    background: ti.template(),
+    near,
+    far,
+    count: ti.template(),
+    modes: ti.template(),
+    lanes: ti.template(),
+):
     """The background alone: weight 1 at its own depth."""
-    blend[REFERENCE] += far
+    reference = far
     if ti.static(modes[1] != COLOR_HARD):
-        blend[REFERENCE] -= BACKGROUND_EXPONENT * (far - near)
-    blend[TOTAL] += 1.0
-    blend[LARGEST] += 1.0
-    blend[DEPTH_SUM] += far
+        reference -= BACKGROUND_EXPONENT * (far - near)
+    store_row(blend, REFERENCE, fill_lanes(reference, lanes), lanes)
+    store_row(blend, TOTAL, fill_lanes(1.0, lanes), lanes)
+    store_row(blend, LARGEST, fill_lanes(1.0, lanes), lanes)
+    store_row(blend, BEST, fill_lanes(-1.0, lanes), lanes)
+    store_row(blend, DEPTH_SUM, fill_lanes(far, lanes), lanes)
     if ti.static(modes[0] == ALPHA_PRODUCT):
-        blend[COMBINED] += 1.0
+        store_row(blend, COMBINED, fill_lanes(1.0, lanes), lanes)
     for c in ti.static(range(count)):
-        blend[COLOR_SUM + c] += background[c]
+        store_row(blend, COLOR_SUM + c, fill_lanes(background[c], lanes), lanes)
 
 
 @ti.func
@@ -233,7 +249,6 @@ def _alpha(combined, modes: ti.template()):
 @ti.func
 def _add_face(
     blend: ti.template(),
-    best: ti.template(),
     records: ti.template(),
     item,
     face,
@@ -247,48 +262,61 @@ def _add_face(
     k,
     count: ti.template(),
     modes: ti.template(),
+    lanes: ti.template(),
     double: ti.template(),
 ):
     """Blends one face into a packet; ``x`` is the coverage's exponent without its sign."""
-    cover, uncover = ti.select(inside, 1.0 + 0.0 * x, 0.0), ti.select(inside, 0.0 * x, 1.0)
+    cover, uncover = ti.select(inside > 0.0, 1.0 + 0.0 * x, 0.0), ti.select(inside > 0.0, 0.0 * x, 1.0)
     if ti.static(modes[2] != DISTANCE_HARD):
         cover, uncover = coverage(x, inside, double)
-    cover = ti.select(seen, cover, 0.0)
+    cover = ti.select(seen > 0.0, cover, 0.0)
     if ti.static(modes[0] == ALPHA_PRODUCT):
-        blend[COMBINED] *= ti.select(seen, uncover, 1.0)
+        store_row(blend, COMBINED, load_row(blend, COMBINED, lanes) * (ti.select(seen > 0.0, uncover, 1.0)), lanes)
     elif ti.static(modes[0] == ALPHA_SUM):
-        blend[COMBINED] += cover
+        store_row(blend, COMBINED, load_row(blend, COMBINED, lanes) + cover, lanes)
     else:
-        blend[COMBINED] = ti.select(seen & inside, 1.0, blend[COMBINED])
+        store_row(blend, COMBINED, ti.select(lower(seen, inside) > 0.0, 1.0, load_row(blend, COMBINED, lanes)), lanes)
 
     if ti.static(modes[1] == COLOR_HARD):
-        better = seen & inside & (z < blend[REFERENCE])
-        blend[REFERENCE] = ti.select(better, z, blend[REFERENCE])
-        blend[DEPTH_SUM] = blend[REFERENCE]
-        _remember(blend, best, better, face, p0, p1, p2)
+        better = lower(lower(seen, inside), load_row(blend, REFERENCE, lanes) - z)
+        store_row(blend, REFERENCE, ti.select(better > 0.0, z, load_row(blend, REFERENCE, lanes)), lanes)
+        store_row(blend, DEPTH_SUM, load_row(blend, REFERENCE, lanes), lanes)
+        _remember(blend, better, face, p0, p1, p2, lanes)
         for c in ti.static(range(count)):
             value = mix(records, item, ATTRIBUTE + 3 * c, p0, p1, p2)
-            blend[COLOR_SUM + c] = ti.select(better, value, blend[COLOR_SUM + c])
+            store_row(
+                blend, COLOR_SUM + c, ti.select(better > 0.0, value, load_row(blend, COLOR_SUM + c, lanes)), lanes
+            )
     else:
-        ahead = (blend[REFERENCE] - z) * k
+        ahead = (load_row(blend, REFERENCE, lanes) - z) * k
         e = exp_negative(-ti.abs(ahead), double)
-        keep = ti.select(seen & (ahead > 0.0), e, 1.0)
+        keep = ti.select(lower(seen, ahead) > 0.0, e, 1.0)
         share = ti.select(ahead > 0.0, cover, cover * e)
-        blend[REFERENCE] = ti.select(seen, ti.min(blend[REFERENCE], z), blend[REFERENCE])
-        blend[TOTAL] = blend[TOTAL] * keep + share
-        blend[LARGEST] *= keep
-        better = share > blend[LARGEST]
-        blend[LARGEST] = ti.max(share, blend[LARGEST])
-        _remember(blend, best, better, face, p0, p1, p2)
-        blend[DEPTH_SUM] = blend[DEPTH_SUM] * keep + share * z
+        store_row(
+            blend,
+            REFERENCE,
+            ti.select(seen > 0.0, lower(load_row(blend, REFERENCE, lanes), z), load_row(blend, REFERENCE, lanes)),
+            lanes,
+        )
+        store_row(blend, TOTAL, load_row(blend, TOTAL, lanes) * keep + share, lanes)
+        store_row(blend, LARGEST, load_row(blend, LARGEST, lanes) * keep, lanes)
+        _remember(blend, share - load_row(blend, LARGEST, lanes), face, p0, p1, p2, lanes)
+        store_row(blend, LARGEST, higher(share, load_row(blend, LARGEST, lanes)), lanes)
+        store_row(blend, DEPTH_SUM, load_row(blend, DEPTH_SUM, lanes) * keep + share * z, lanes)
         for c in ti.static(range(count)):
             value = mix(records, item, ATTRIBUTE + 3 * c, p0, p1, p2)
-            blend[COLOR_SUM + c] = blend[COLOR_SUM + c] * keep + share * value
+            store_row(blend, COLOR_SUM + c, load_row(blend, COLOR_SUM + c, lanes) * keep + share * value, lanes)
 
 
 @ti.func
-def _remember(blend: ti.template(), best: ti.template(), better, face, p0, p1, p2):
-    best = ti.select(better, face, best)
-    blend[BEST0] = ti.select(better, p0, blend[BEST0])
-    blend[BEST1] = ti.select(better, p1, blend[BEST1])
-    blend[BEST2] = ti.select(better, p2, blend[BEST2])
+def _remember(blend: ti.template(), better, face, p0, p1, p2, lanes: ti.template()):
+    """Takes down the face where ``better`` is positive; as a number, exact up to 2^24 faces."""
+    store_row(
+        blend,
+        BEST,
+        ti.select(better > 0.0, fill_lanes(ti.cast(face, float), lanes), load_row(blend, BEST, lanes)),
+        lanes,
+    )
+    store_row(blend, BEST0, ti.select(better > 0.0, p0, load_row(blend, BEST0, lanes)), lanes)
+    store_row(blend, BEST1, ti.select(better > 0.0, p1, load_row(blend, BEST1, lanes)), lanes)
+    store_row(blend, BEST2, ti.select(better > 0.0, p2, load_row(blend, BEST2, lanes)), lanes)

@@ -12,9 +12,20 @@ ALPHA_PRODUCT, ALPHA_SUM, ALPHA_HARD = range(3)
 COLOR_SOFTMAX, COLOR_HARD = range(2)
 DISTANCE_EUCLIDEAN, DISTANCE_BARYCENTRIC, DISTANCE_HARD = range(3)
 
+MAX_LANES = 16
 TILE = 16  # pixels along the side of a tile
 COVERAGE_CUTOFF = math.log(1.0 / 1e-4 - 1.0)  # faces with |x| beyond it outside are skipped: coverage below 1e-4
 BACKGROUND_EXPONENT = 1e-3  # the background's share of the softmax is exp(this / gamma)
+
+
+def lane_offsets(shape):
+    """Twice the column, then twice the row of every lane of a packet, each padded to MAX_LANES.
+
+    Kernels read them from memory: known to the compiler, equal lanes would be computed once and shuffled about.
+    """
+    cols = shape[0]
+    return [2 * (lane % cols) for lane in range(MAX_LANES)] + [2 * (lane // cols) for lane in range(MAX_LANES)]
+
 
 # A face's kind: absent, whole, or cut by the near plane.  A cut face has one corner before the plane (kind CUT_TO_ONE
 # + that corner) or one behind it (kind CUT_TO_TWO + that corner).
@@ -38,8 +49,43 @@ def fill_lanes(value, lanes: ti.template()):
 
 
 @ti.func
+def load_lanes(array: ti.template(), start, lanes: ti.template()):
+    """A packet from consecutive elements."""
+    return ti.Vector([array[start + lane] for lane in ti.static(range(lanes))])
+
+
+@ti.func
+def load_row(rows: ti.template(), row: ti.template(), lanes: ti.template()):
+    """Packet number ``row`` of a vector of packets; see ``store_row``."""
+    return ti.Vector([rows[row * lanes + lane] for lane in ti.static(range(lanes))])
+
+
+@ti.func
+def store_row(rows: ti.template(), row: ti.template(), value, lanes: ti.template()):
+    """Writes packet number ``row`` of a local vector of packets, one behind the other.
+
+    Such a vector must stay in memory: LLVM's vectoriser starts from stores to consecutive addresses, and finds nothing
+    to start from when it holds the lanes in registers (measured: the adjoint 4 times slower).  A loop that updates one
+    therefore contains a store at an index that the compiler does not know, in a branch that is never taken.
+    """
+    for lane in ti.static(range(lanes)):
+        rows[row * lanes + lane] = value[lane]
+
+
+@ti.func
+def lower(a, b):
+    """``min(a, b)`` as one instruction: ``ti.min`` is three, for the sake of NaN."""
+    return ti.select(a < b, a, b)
+
+
+@ti.func
+def higher(a, b):
+    return ti.select(a > b, a, b)
+
+
+@ti.func
 def clamp01(x):
-    return ti.min(ti.max(x, 0.0), 1.0)
+    return lower(higher(x, 0.0), 1.0)
 
 
 @ti.func
@@ -50,9 +96,9 @@ def exp_negative(x, double: ti.template()):
     """
     result = x * 0.0
     if ti.static(double):
-        result = ti.exp(ti.max(x, -700.0))
+        result = ti.exp(higher(x, -700.0))
     else:
-        bounded = ti.max(x, -80.0)
+        bounded = higher(x, -80.0)
         power = ti.floor(bounded * 1.44269504 + 0.5)
         r = bounded - power * 0.693359375 + power * 2.12194440e-4
         p = 1.9875691500e-4 * r + 1.3981999507e-3
@@ -66,16 +112,16 @@ def exp_negative(x, double: ti.template()):
 
 
 @ti.func
-def packet_centers(row, col, width, height, shape: ti.template()):
+def packet_centers(row, col, width, height, offsets: ti.template(), lanes: ti.template()):
     """Screen coordinates (x, y) of the pixel centres of the packet whose first pixel is (row, col).
 
-    ``shape``: columns and rows of a packet.
+    ``offsets``: see ``lane_offsets``.
     """
     scale = 1.0 / ti.min(width, height)
     x0 = ti.cast(2 * col + 1 - width, float)
     y0 = ti.cast(height - 2 * row - 1, float)
-    x = ti.Vector([x0 + 2.0 * (lane % shape[0]) for lane in ti.static(range(shape[0] * shape[1]))]) * scale
-    y = ti.Vector([y0 - 2.0 * (lane // shape[0]) for lane in ti.static(range(shape[0] * shape[1]))]) * scale
+    x = (x0 + load_lanes(offsets, 0, lanes)) * scale
+    y = (y0 - load_lanes(offsets, MAX_LANES, lanes)) * scale
     return x, y
 
 
@@ -106,11 +152,11 @@ def packet_at(view, row, col, width, height, shape: ti.template()):
 @ti.func
 def out_of_reach(records: ti.template(), item, x, y):
     """Whether a packet centred at (x, y) lies wholly beyond one of a whole face's three cull planes."""
-    beyond = False
-    for k in ti.static(range(3)):
-        a, b, c = records[item, CULL + 3 * k], records[item, CULL + 3 * k + 1], records[item, CULL + 3 * k + 2]
-        beyond = beyond or a * x + b * y + c > 0.0
-    return beyond
+    beyond = records[item, CULL] * x + records[item, CULL + 1] * y + records[item, CULL + 2]
+    for k in ti.static(range(1, 3)):
+        plane = records[item, CULL + 3 * k] * x + records[item, CULL + 3 * k + 1] * y + records[item, CULL + 3 * k + 2]
+        beyond = higher(beyond, plane)
+    return beyond > 0.0
 
 
 @ti.func
@@ -124,6 +170,8 @@ def segment(x, y, ax, ay, ex, ey, inverse_length2):
 @ti.func
 def whole_face(records: ti.template(), item, x, y):
     """Barycentrics of a whole face at the pixels, and the nearest point of its boundary.
+
+    Masks are numbers, positive where true: booleans of lanes do not become SIMD code.
 
     Returns the screen barycentrics ``w`` (3), the vector (dx, dy) from the nearest boundary point to the pixel and that
     point's barycentrics ``b`` (3).
@@ -142,7 +190,7 @@ def whole_face(records: ti.template(), item, x, y):
     squared1 = dx1 * dx1 + dy1 * dy1
     squared2 = dx2 * dx2 + dy2 * dy2
     second = squared1 < squared0
-    third = squared2 < ti.min(squared0, squared1)
+    third = squared2 < lower(squared0, squared1)
     dx = ti.select(third, dx2, ti.select(second, dx1, dx0))
     dy = ti.select(third, dy2, ti.select(second, dy1, dy0))
     b0 = ti.select(third, t2, ti.select(second, 0.0 * t0, 1.0 - t0))
@@ -156,7 +204,7 @@ def coverage(x, inside, double: ti.template()):
     e = exp_negative(-x, double)
     large = 1.0 / (1.0 + e)
     small = e * large
-    return ti.select(inside, large, small), ti.select(inside, small, large)
+    return ti.select(inside > 0.0, large, small), ti.select(inside > 0.0, small, large)
 
 
 @ti.func
@@ -174,21 +222,21 @@ def whole_interpolation(records: ti.template(), item, w0, w1, w2):
 
 @ti.func
 def whole_squared_distance(dx, dy, w0, w1, w2, distance: ti.template()):
-    """(squared distance, inside) of DESIGN 7.1 in the unit of the mode."""
-    smallest = ti.min(w0, ti.min(w1, w2))
+    """Squared distance of DESIGN 7.1 in the unit of the mode, and the smallest barycentric: inside where positive."""
+    smallest = lower(w0, lower(w1, w2))
     squared = dx * dx + dy * dy
     if ti.static(distance == DISTANCE_BARYCENTRIC):
         squared = smallest * smallest
-    return squared, smallest > 0.0
+    return squared, smallest
 
 
 @ti.func
 def cut_face(records: ti.template(), item, x, y):
     """A cut face at the pixels: nearest boundary point of its polygon, and interpolation in the plane of the triangle.
 
-    Returns inside, the vector (dx, dy) from the nearest boundary point to the pixel, that point's side of the polygon
-    (float) and parameter t along it, the homogeneous edge functions ``u`` (3) and ``r = 1 / sum max(u_k, 0)``; r is 0
-    where no point of the plane before the camera is seen.
+    Returns a number that is positive inside, the vector (dx, dy) from the nearest boundary point to the pixel, the side
+    of the polygon it lies on (float) and its parameter t there, the homogeneous edge functions ``u`` (3) and
+    ``r = 1 / sum max(u_k, 0)``; r is 0 where no point of the plane before the camera is seen.
     """
     area = 0.0
     for k in ti.static(range(4)):
@@ -215,7 +263,7 @@ def cut_face(records: ti.template(), item, x, y):
     )
     s = ti.max(u0, 0.0) + ti.max(u1, 0.0) + ti.max(u2, 0.0)
     r = ti.select(s > 1e-30, 1.0 / ti.max(s, 1e-30), 0.0)
-    return lowest >= 0.0, nearest_x, nearest_y, nearest_side, nearest_t, u0, u1, u2, r
+    return lowest + 1e-30, nearest_x, nearest_y, nearest_side, nearest_t, u0, u1, u2, r
 
 
 @ti.func
