@@ -94,7 +94,7 @@ def antialias(
 
     ``clip`` (V*N, 4): X, Y, W, depth; ``faces`` (F, 3); ``twins`` (F, 3) from :func:`build_twins`; ``face_id``
     (V*H*W,) with -1 for the background; ``depth`` (V*H*W,), the far distance for the background; ``image`` and
-    ``output`` (V*H*W, channels).  Scratch that :func:`antialias_adjoint` reads: ``pair_edge`` (V*H*W, 4) int32, the
+    ``output`` (V*H*W, channels).  Scratch that the adjoints read: ``pair_edge`` (V*H*W, 4) int32, the
     half-edges that separate a pixel from its right (0, 1) and from its lower (2, 3) neighbour, first that whose surface
     is on the pixel's own side, then that on the neighbour's; ``edge_mask`` (V*F,) int32, bit e set where edge e of the
     face is a silhouette.
@@ -144,14 +144,50 @@ def antialias(
 
 
 @ti.kernel
-def antialias_adjoint(
+def antialias_image_adjoint(
+    clip: ti.types.ndarray(ndim=2),
+    faces: ti.types.ndarray(ndim=2),
+    pair_edge: ti.types.ndarray(ndim=2),
+    output_adjoint: ti.types.ndarray(ndim=2),
+    image_adjoint: ti.types.ndarray(ndim=2),
+    views: int,
+    width: int,
+    height: int,
+    channels: ti.template(),
+):
+    """Adjoint of :func:`antialias` for the image: writes ``image_adjoint`` (V*H*W, channels).
+
+    ``pair_edge`` is what the forward left.
+    """
+    for i in range(pair_edge.shape[0]):
+        total = ti.Vector([0.0 for _ in ti.static(range(channels))])
+        for c in ti.static(range(channels)):
+            total[c] = output_adjoint[i, c]
+        if _touches_claim(pair_edge, i, width):
+            view, row, col = _place(i, width, height)
+            base = view * (clip.shape[0] // views)
+            size = ti.Vector([width, height])
+            for k in ti.static(range(4)):
+                first, other, exists = _pair(k, i, row, col, size)
+                edge = _separating_edge(pair_edge, first, k % 2)
+                if exists and edge != NO_EDGE:
+                    t = _crossing_fraction(edge, first - view * width * height, base, size, clip, faces, k % 2)
+                    received = _weight(t, k)
+                    given = _weight(t, (k + 2) % 4)
+                    for c in ti.static(range(channels)):
+                        total[c] += given * output_adjoint[other, c] - received * output_adjoint[i, c]
+        for c in ti.static(range(channels)):
+            image_adjoint[i, c] = total[c]
+
+
+@ti.kernel
+def antialias_edge_adjoint(
     clip: ti.types.ndarray(ndim=2),
     faces: ti.types.ndarray(ndim=2),
     image: ti.types.ndarray(ndim=2),
     pair_edge: ti.types.ndarray(ndim=2),
     edge_mask: ti.types.ndarray(ndim=1),
     output_adjoint: ti.types.ndarray(ndim=2),
-    image_adjoint: ti.types.ndarray(ndim=2),
     corner_adjoint: ti.types.ndarray(ndim=2),
     views: int,
     width: int,
@@ -160,11 +196,10 @@ def antialias_adjoint(
     first_component: int,
     channels: ti.template(),
 ):
-    """Adjoint of :func:`antialias`; ``pair_edge`` and ``edge_mask`` are those that it left.
+    """Adjoint of :func:`antialias` for the edges; ``pair_edge`` and ``edge_mask`` are what the forward left.
 
-    Adds to ``image_adjoint`` (V*H*W, channels) and to ``corner_adjoint`` (V*F*3, K): in its components
-    ``first_component`` + 0, 1, 2, the adjoints of X, Y, W of corner k of face f in view v at row (v*F + f)*3 + k.
-    Depth gets none: the choice of edges is not differentiated.
+    Adds to ``corner_adjoint`` (V*F*3, K): in its components ``first_component`` + 0, 1, 2, the adjoints of X, Y, W of
+    corner k of face f in view v at row (v*F + f)*3 + k.  Depth gets none: the choice of edges is not differentiated.
     """
     for i in range(views * faces.shape[0]):
         mask = edge_mask[i]
@@ -190,25 +225,6 @@ def antialias_adjoint(
                         start, end, column = 3 * i + e, 3 * i + (e + 1) % 3, first_component + k
                         corner_adjoint[start, column] = corner_adjoint[start, column] + gradient[0, k]
                         corner_adjoint[end, column] = corner_adjoint[end, column] + gradient[1, k]
-    for i in range(pair_edge.shape[0]):
-        total = ti.Vector([0.0 for _ in ti.static(range(channels))])
-        for c in ti.static(range(channels)):
-            total[c] = output_adjoint[i, c]
-        if _touches_claim(pair_edge, i, width):
-            view, row, col = _place(i, width, height)
-            base = view * (clip.shape[0] // views)
-            size = ti.Vector([width, height])
-            for k in ti.static(range(4)):
-                first, other, exists = _pair(k, i, row, col, size)
-                edge = _separating_edge(pair_edge, first, k % 2)
-                if exists and edge != NO_EDGE:
-                    t = _crossing_fraction(edge, first - view * width * height, base, size, clip, faces, k % 2)
-                    received = _weight(t, k)
-                    given = _weight(t, (k + 2) % 4)
-                    for c in ti.static(range(channels)):
-                        total[c] += given * output_adjoint[other, c] - received * output_adjoint[i, c]
-        for c in ti.static(range(channels)):
-            image_adjoint[i, c] = image_adjoint[i, c] + total[c]  # one thread owns the row; `+=` would be atomic
 
 
 @ti.func

@@ -1,7 +1,7 @@
 """Copies between the fields that users own and the arrays that kernel pairs take.
 
 An array holds the elements of a field in row-major order, one row each: shape ``(elements, components)``, or
-``(elements,)`` for scalars.
+``(elements,)`` for scalars.  With ``first`` the field's components are the array's columns from that one on.
 """
 
 import math
@@ -12,19 +12,19 @@ SERIAL_ELEMENTS = 1 << 13  # below this, waking the CPU's threads costs more tha
 READ, WRITE, ADD = range(3)
 
 
-def field_to_array(field, array):
-    """``array[row(i), k] = field[i][k]``."""
-    _bridge(field, array, *_layout(field), READ)
+def field_to_array(field, array, first=0):
+    """``array[row(i), first + k] = field[i][k]``."""
+    _bridge(field, array, first, *_layout(field), READ)
 
 
-def array_to_field(array, field):
-    """``field[i][k] = array[row(i), k]``."""
-    _bridge(field, array, *_layout(field), WRITE)
+def array_to_field(array, field, first=0):
+    """``field[i][k] = array[row(i), first + k]``."""
+    _bridge(field, array, first, *_layout(field), WRITE)
 
 
 def add_array_to_field(array, field):
     """``field[i][k] += array[row(i), k]``: how an adjoint reaches the gradient of a user's field."""
-    _bridge(field, array, *_layout(field), ADD)
+    _bridge(field, array, 0, *_layout(field), ADD)
 
 
 def components(field):
@@ -38,7 +38,12 @@ def _layout(field):
 
 @ti.kernel
 def _bridge(
-    field: ti.template(), array: ti.types.ndarray(), n: ti.template(), serial: ti.template(), mode: ti.template()
+    field: ti.template(),
+    array: ti.types.ndarray(),
+    first: ti.i32,
+    n: ti.template(),
+    serial: ti.template(),
+    mode: ti.template(),
 ):
     ti.loop_config(serialize=serial)
     for index in ti.grouped(ti.ndrange(*field.shape)):
@@ -47,11 +52,11 @@ def _bridge(
             row = row * field.shape[d] + index[d]
         for k in ti.static(range(max(n, 1))):
             if ti.static(n > 0):
-                _move(field[index][k], array[row, k], mode)
+                _move(field[index][k], array[row, first + k], mode)
             elif ti.static(len(array.shape) == 1):
                 _move(field[index], array[row], mode)
             else:
-                _move(field[index], array[row, k], mode)
+                _move(field[index], array[row, first + k], mode)
 
 
 @ti.func

@@ -33,6 +33,7 @@ def interpolate(
     image: Float2,
     views: ti.i32,
     components: ti.template(),
+    coverage: ti.template(),
 ):
     """``image = Σ p_k a_k`` where a face is visible, the background elsewhere.
 
@@ -41,8 +42,9 @@ def interpolate(
         attribute_faces: (F, 3) rows of ``attributes`` within a view.
         face_id, barycentric: (V*H*W,) and (V*H*W, 3) from ``ZBuffer.draw``.
         background: (1, C), or (V*H*W, C) for a picture.
-        image: (V*H*W, C), out.
+        image: (V*H*W, C), out; (V*H*W, C + 1) with ``coverage``.
         components: C, a Python int (compiled once for each).
+        coverage: whether to write 1 into a last channel where a face is visible, else 0.
     """
     for pixel in range(image.shape[0]):
         face = face_id[pixel]
@@ -60,6 +62,8 @@ def interpolate(
             row = ti.min(pixel, background.shape[0] - 1)
             for c in ti.static(range(components)):
                 image[pixel, c] = background[row, c]
+        if ti.static(coverage):
+            image[pixel, components] = ti.select(face >= 0, 1.0, 0.0)
 
 
 def band_count(views, faces):
@@ -93,6 +97,7 @@ def interpolate_adjoint(
         corner_adjoint: (bands * V*F*3, 4 + C), out, overwritten: [X, Y, W, depth, attributes].  The first V*F*3 rows,
             ``(v F + f) 3 + k``, hold the sums; further rows are scratch.
         bands: ``band_count(V, F)``.
+        image_adjoint: (V*H*W, >= C): further channels are not read.
         components: C, a Python int (compiled once for each).
     """
     for work in range(views * faces.shape[0] * bands):

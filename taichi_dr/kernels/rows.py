@@ -51,7 +51,7 @@ def spread_to_corners(
 
 @ti.kernel
 def fill_rows(row: ti.types.ndarray(ndim=2), out: ti.types.ndarray(ndim=2)):
-    """``out[i, c] = row[0, c]``."""
+    """``out[i, c] = row[0, c]`` for the row's columns."""
     for i in range(out.shape[0]):
-        for c in range(out.shape[1]):
+        for c in range(row.shape[1]):
             out[i, c] = row[0, c]

@@ -38,7 +38,7 @@ class Frame:
         self.shape = (views, height, width)
         self._token = runtime_token()
         self._produce = produce
-        self._arrays, self._adjoints, self._fields = {}, {}, {}
+        self._arrays, self._first, self._adjoints, self._fields = {}, {}, {}, {}
 
     color = property(lambda self: self.field("color"), doc="(V, H, W) vec3, linear RGB.")
     alpha = property(lambda self: self.field("alpha"), doc="(V, H, W), coverage in [0, 1].")
@@ -63,9 +63,10 @@ class Frame:
             self._arrays[name] = self._allocate(name)
         return self._arrays[name]
 
-    def bind(self, **arrays):
-        """Makes a renderer's own arrays those behind the outputs of the given names."""
+    def bind(self, first=0, **arrays):
+        """Makes a renderer's own arrays, from column ``first`` on, those behind the outputs of the given names."""
         self._arrays.update(arrays)
+        self._first.update(dict.fromkeys(arrays, first))
 
     def adjoint(self, name):
         """The array of an output's gradient, copied from its field; None if the output is not in use."""
@@ -73,8 +74,13 @@ class Frame:
             return None
         if name not in self._adjoints:
             self._adjoints[name] = self._allocate(name)
-        bridge.field_to_array(self._fields[name].grad, self._adjoints[name])
+        self.copy_adjoint(name, self._adjoints[name])
         return self._adjoints[name]
+
+    def copy_adjoint(self, name, array, first=0):
+        """Copies the gradient of an output in use into the columns of an array from ``first`` on."""
+        if name in self._fields:
+            bridge.field_to_array(self._fields[name].grad, array, first)
 
     def in_use(self, name):
         """Whether an output's field has been asked for."""
@@ -90,8 +96,10 @@ class Frame:
         if name in self._fields:
             return self._fields[name].to_numpy()
         self._produce(name)
-        components = COMPONENTS[name]
-        return self.array(name).to_numpy().reshape(self.shape + ((components,) if components else ()))
+        values, components, first = self.array(name).to_numpy(), COMPONENTS[name], self._first.get(name, 0)
+        if values.ndim == 2:
+            values = values[:, first : first + max(components, 1)]
+        return values.reshape(self.shape + ((components,) if components else ()))
 
     def rgba(self):
         """Colour and alpha (V, H, W, 4) as for a file: straight alpha over the renderer's background."""
@@ -120,7 +128,7 @@ class Frame:
     @off_tape
     def _fill(self, name):
         self._produce(name)
-        bridge.array_to_field(self.array(name), self._fields[name])
+        bridge.array_to_field(self.array(name), self._fields[name], self._first.get(name, 0))
 
 
 def contact_sheet(images, columns=None):

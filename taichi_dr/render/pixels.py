@@ -3,6 +3,7 @@
 import taichi as ti
 
 from taichi_dr.fields import make_array
+from taichi_dr.kernels.coverage import cover_channel
 from taichi_dr.kernels.gather import gather_corners
 from taichi_dr.kernels.interpolate import band_count, interpolate, interpolate_adjoint
 from taichi_dr.kernels.lighting import partials_shape, reduce_partials
@@ -20,20 +21,27 @@ class PixelStage:
         self._buffers = buffers
         self._no_pyramid = self._no_lights = None
 
-    def forward(self, scene, surface, background, color):
-        """Writes ``color`` (V*H*W, 3) of the faces in the frame's ``face_id``."""
+    def forward(self, scene, surface, background, color, coverage=False):
+        """Writes ``color`` (V*H*W, 3) of the faces in the frame's ``face_id``; with ``coverage``, alpha as a fourth."""
         if not surface.shades_pixels:
-            self._interpolate(scene, surface, background, color)
+            self._interpolate(scene, surface, background, color, coverage)
             return
         attributes = self._buffers.get("pixel_attributes", (color.shape[0], surface.channels))
-        self._interpolate(scene, surface, (0.0,) * surface.channels, attributes)
+        self._interpolate(scene, surface, (0.0,) * surface.channels, attributes, False)
         fill_rows(self._buffers.constant((background,)), color)
+        if coverage:
+            cover_channel(scene.frame.array("face_id"), color, 3)
         if surface.texture is not None:
             self._find_lods(scene, surface)
         shade_pixels(*self._shading_arguments(scene, surface), color)
 
-    def adjoint(self, scene, surface, boxes, color_adjoint, depth_adjoint, barycentric_adjoint, clip_adjoint):
-        """Adds to ``clip_adjoint`` and to the adjoints of the surface's fields."""
+    def adjoint(self, scene, surface, boxes, outputs, clip_adjoint, add_corners=None):
+        """Adds to ``clip_adjoint`` and to the adjoints of the surface's fields.
+
+        ``outputs``: adjoints of colour (V*H*W, >= 3), depth and barycentrics.  ``add_corners(corner_adjoint)`` may add
+        to the adjoints of X, Y, W (columns 0 to 2) of every corner before they are summed.
+        """
+        color_adjoint, depth_adjoint, barycentric_adjoint = outputs
         image_adjoint = color_adjoint
         if surface.shades_pixels:
             image_adjoint = self._shading_adjoint(scene, surface, color_adjoint)
@@ -41,7 +49,7 @@ class PixelStage:
         bands = band_count(views, scene.mesh.face_count)
         corners = views * scene.mesh.face_count * 3
         corner_adjoint = self._buffers.get(f"corner_adjoint_{channels}", (bands * corners, 4 + channels))
-        attributes_adjoint = surface.new_adjoint("color")
+        attributes_adjoint = surface.new_adjoint(scene, "color")
         interpolate_adjoint(
             scene.clip,
             faces,
@@ -59,6 +67,8 @@ class PixelStage:
             bands,
             channels,
         )
+        if add_corners is not None:
+            add_corners(corner_adjoint)
         topology, sizes = scene.mesh.topology, (views, scene.mesh.face_count)
         adjacency = (topology.array("corner_start"), topology.array("corner_list"))
         gather_corners(corner_adjoint, 0, 4, *adjacency, clip_adjoint, *sizes)
@@ -66,10 +76,17 @@ class PixelStage:
         gather_corners(corner_adjoint, 4, channels, *own, attributes_adjoint, *sizes)
         surface.adjoint(scene, attributes_adjoint)
 
-    def _interpolate(self, scene, surface, background, image):
+    def _interpolate(self, scene, surface, background, image, coverage):
         frame = scene.frame
         visible = (frame.array("face_id"), frame.array("barycentric"))
-        arguments = (*visible, self._buffers.constant((background,)), image, scene.views.views, surface.channels)
+        arguments = (
+            *visible,
+            self._buffers.constant((background,)),
+            image,
+            scene.views.views,
+            surface.channels,
+            coverage,
+        )
         interpolate(surface.attributes, surface.index, *arguments)
 
     def _find_lods(self, scene, surface):

@@ -1,10 +1,11 @@
 """The z-buffer rasterizer, with analytic edge antialiasing as an option."""
 
+from functools import partial
+
 import taichi as ti
 
-from taichi_dr.kernels.antialias import antialias, antialias_adjoint
-from taichi_dr.kernels.coverage import cover, join, join_coverage, split
-from taichi_dr.kernels.gather import gather_corners
+from taichi_dr.kernels.antialias import antialias, antialias_edge_adjoint, antialias_image_adjoint
+from taichi_dr.kernels.coverage import cover
 from taichi_dr.kernels.raster import ZBuffer
 from taichi_dr.render.geometry import GeometryStage
 from taichi_dr.render.pixels import PixelStage
@@ -45,11 +46,12 @@ class Rasterizer(Renderer):
         visible = (frame.array("face_id"), frame.array("depth"), frame.array("barycentric"))
         faces = mesh.topology.array("faces")
         self._zbuffer.draw(scene.clip, faces, *size, camera.near, camera.far, *visible, self.cull_back)
-        color = self._buffers.get("hard_color", frame.array("color").shape) if self.antialias else frame.array("color")
-        self._pixels.forward(scene, scene.surface, self.background, color)
         if self.antialias:
-            self._blend_edges(scene, color)
+            rgba = self._buffers.get("rgba", (frame.array("face_id").shape[0], 4))
+            self._pixels.forward(scene, scene.surface, self.background, rgba, coverage=True)
+            self._blend_edges(scene, rgba)
         else:
+            self._pixels.forward(scene, scene.surface, self.background, frame.array("color"))
             cover(frame.array("face_id"), frame.array("alpha"))
 
     def _produce(self, scene, name):
@@ -61,75 +63,57 @@ class Rasterizer(Renderer):
     def _adjoint(self, scene):
         frame = scene.frame
         clip_adjoint = self._buffers.zeroed("clip_adjoint", scene.clip.shape)
-        color_adjoint = self._adjoint_or_zero(frame, "color")
-        if self.antialias:
-            color_adjoint = self._blend_edges_adjoint(scene, color_adjoint, clip_adjoint)
         others = [self._adjoint_or_zero(frame, name) for name in ("depth", "barycentric")]
-        self._pixels.adjoint(scene, scene.surface, self._zbuffer.boxes, color_adjoint, *others, clip_adjoint)
+        if self.antialias:
+            blended_adjoint = self._blended_adjoint(scene)
+            outputs = [self._unblended_adjoint(scene, blended_adjoint), *others]
+            add_corners = partial(self._add_edge_adjoint, scene, blended_adjoint)
+        else:
+            outputs, add_corners = [self._adjoint_or_zero(frame, "color"), *others], None
+        self._pixels.adjoint(scene, scene.surface, self._zbuffer.boxes, outputs, clip_adjoint, add_corners)
         if frame.in_use("normal"):
             nothing = [self._buffers.zeroed(f"no_{name}", frame.array(name).shape) for name in ("depth", "barycentric")]
-            normal_adjoint = frame.adjoint("normal")
-            self._pixels.adjoint(scene, scene.normals, self._zbuffer.boxes, normal_adjoint, *nothing, clip_adjoint)
+            outputs = [frame.adjoint("normal"), *nothing]
+            self._pixels.adjoint(scene, scene.normals, self._zbuffer.boxes, outputs, clip_adjoint)
         self._geometry.adjoint(scene, clip_adjoint)
 
-    def _blend_edges(self, scene, color):
-        frame, buffers = scene.frame, self._buffers
-        pixels = color.shape[0]
-        rgba = buffers.get("rgba", (pixels, 4))
-        blended = buffers.get("blended", (pixels, 4))
-        join_coverage(color, frame.array("face_id"), rgba)
-        antialias(
-            scene.clip,
-            scene.mesh.topology.array("faces"),
-            self._twins(scene.mesh),
-            frame.array("face_id"),
-            frame.array("depth"),
-            rgba,
-            *self._edge_buffers(scene),
-            blended,
-            scene.views.views,
-            self.width,
-            self.height,
-            scene.camera.near,
-            4,
-        )
-        split(blended, frame.array("color"), frame.array("alpha"))
+    def _blend_edges(self, scene, rgba):
+        frame, topology = scene.frame, scene.mesh.topology
+        blended = self._buffers.get("blended", rgba.shape)
+        visible = (frame.array("face_id"), frame.array("depth"))
+        size = (scene.views.views, self.width, self.height, scene.camera.near)
+        faces = (topology.array("faces"), topology.array("twins"))
+        antialias(scene.clip, *faces, *visible, rgba, *self._edge_buffers(scene), blended, *size, 4)
+        frame.bind(color=blended)
+        frame.bind(first=3, alpha=blended)
 
-    def _blend_edges_adjoint(self, scene, color_adjoint, clip_adjoint):
-        frame, buffers, topology = scene.frame, self._buffers, scene.mesh.topology
-        pixels = color_adjoint.shape[0]
-        blended_adjoint = buffers.get("blended_adjoint", (pixels, 4))
-        rgba_adjoint = buffers.zeroed("rgba_adjoint", (pixels, 4))
-        views, faces = scene.views.views, scene.mesh.face_count
-        corner_adjoint = buffers.zeroed("edge_corner_adjoint", (views * faces * 3, 3))
-        join(color_adjoint, self._adjoint_or_zero(frame, "alpha"), blended_adjoint)
-        antialias_adjoint(
-            scene.clip,
-            topology.array("faces"),
-            buffers.get("rgba", (pixels, 4)),
-            *self._edge_buffers(scene),
-            blended_adjoint,
-            rgba_adjoint,
-            corner_adjoint,
-            views,
-            self.width,
-            self.height,
-            scene.camera.near,
-            0,
-            4,
-        )
-        adjacency = (topology.array("corner_start"), topology.array("corner_list"))
-        gather_corners(corner_adjoint, 0, 3, *adjacency, clip_adjoint, views, faces)
-        hard_adjoint = buffers.get("hard_color_adjoint", (pixels, 3))
-        split(rgba_adjoint, hard_adjoint, buffers.get("unused_alpha_adjoint", (pixels,)))
-        return hard_adjoint
+    def _blended_adjoint(self, scene):
+        """Adjoint of the antialiased colour and alpha, (V*H*W, 4)."""
+        frame = scene.frame
+        shape = (frame.array("face_id").shape[0], 4)
+        both = frame.in_use("color") and frame.in_use("alpha")
+        adjoint = (self._buffers.get if both else self._buffers.zeroed)("blended_adjoint", shape)
+        frame.copy_adjoint("color", adjoint)
+        frame.copy_adjoint("alpha", adjoint, 3)
+        return adjoint
+
+    def _unblended_adjoint(self, scene, blended_adjoint):
+        """Adjoint of the image before antialiasing."""
+        adjoint = self._buffers.get("rgba_adjoint", blended_adjoint.shape)
+        pairs, _ = self._edge_buffers(scene)
+        size = (scene.views.views, self.width, self.height)
+        faces = scene.mesh.topology.array("faces")
+        antialias_image_adjoint(scene.clip, faces, pairs, blended_adjoint, adjoint, *size, 4)
+        return adjoint
+
+    def _add_edge_adjoint(self, scene, blended_adjoint, corner_adjoint):
+        rgba = self._buffers.get("rgba", blended_adjoint.shape)
+        size = (scene.views.views, self.width, self.height, scene.camera.near)
+        edges = (rgba, *self._edge_buffers(scene), blended_adjoint, corner_adjoint)
+        antialias_edge_adjoint(scene.clip, scene.mesh.topology.array("faces"), *edges, *size, 0, 4)
 
     def _edge_buffers(self, scene):
         """What the blend leaves for its adjoint: the edges between pixels, the silhouette edges of faces."""
         views = scene.views.views
         pairs = self._buffers.get("pair_edge", (views * self.width * self.height, 4), ti.i32)
         return pairs, self._buffers.get("edge_mask", (views * scene.mesh.face_count,), ti.i32)
-
-    @staticmethod
-    def _twins(mesh):
-        return mesh.topology.array("twins")

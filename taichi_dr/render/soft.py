@@ -108,7 +108,7 @@ class SoftRasterizer(Renderer):
     def _run_adjoint_pass(self, purpose, scene, surface, outputs, clip_adjoint):
         topology = scene.mesh.topology
         adjacency = (topology.array("corner_start"), topology.array("corner_list"))
-        attributes_adjoint = surface.new_adjoint(purpose)
+        attributes_adjoint = surface.new_adjoint(scene, purpose)
         own = (surface.corner_start, surface.corner_list)
         self._passes[purpose][1].adjoint(*outputs, clip_adjoint, attributes_adjoint, adjacency, own)
         surface.adjoint(scene, attributes_adjoint)

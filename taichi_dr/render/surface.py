@@ -48,8 +48,8 @@ class Surface:
         self.corner_start, self.corner_list = topology.array("corner_start"), topology.array("corner_list")
         self.attributes = None
 
-    def new_adjoint(self, purpose):
-        """A zeroed array for the adjoint of ``attributes``."""
+    def new_adjoint(self, scene, purpose):
+        """An array to which the adjoint of ``attributes`` is added."""
         return self._buffers.zeroed(f"{purpose}_attributes_adjoint", self.attributes.shape)
 
     def _allocate(self, scene):
@@ -71,8 +71,15 @@ class OwnColors(Surface):
             self._allocate(scene)
             repeat_views(colors, scene.views.view_mesh, self.attributes, self.rows)
 
+    def new_adjoint(self, scene, purpose):
+        if scene.views.one_to_one:
+            return scene.mesh.fields.adjoints["colors"]
+        return super().new_adjoint(scene, purpose)
+
     def adjoint(self, scene, attributes_adjoint):
         colors_adjoint = scene.mesh.fields.adjoints["colors"]
+        if attributes_adjoint is colors_adjoint:
+            return
         sum_views(
             attributes_adjoint, scene.views.mesh_view_start, scene.views.mesh_view_list, colors_adjoint, self.rows
         )

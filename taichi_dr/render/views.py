@@ -39,7 +39,7 @@ def view_map(views, batch, view_mesh=None):
         if batch not in (1, views):
             hint = f"; to look at each from one camera: camera.select([0] * {batch})" if views == 1 else ""
             raise ShapeError(
-                f"{views} views of {batch} meshes: expected 1 mesh, {views} meshes, or view_mesh (a mesh per view){hint}"
+                f"{views} views of {batch} meshes: expected 1 mesh, {views}, or view_mesh (a mesh per view){hint}"
             )
         view_mesh = np.zeros(views, int) if batch == 1 else np.arange(views)
     view_mesh = np.asarray(view_mesh)

@@ -8,7 +8,13 @@ from oracles import antialias as oracle
 from oracles.differences import relative_errors
 
 from taichi_dr.fields import array_from, make_array
-from taichi_dr.kernels.antialias import NO_EDGE, antialias, antialias_adjoint, build_twins
+from taichi_dr.kernels.antialias import (
+    NO_EDGE,
+    antialias,
+    antialias_edge_adjoint,
+    antialias_image_adjoint,
+    build_twins,
+)
 from taichi_dr.runtime import ShapeError
 
 NEAR, FAR = 1.0, 100.0
@@ -54,10 +60,11 @@ class Picture:
     def adjoints(self, output_adjoint):
         """Of the last run: image (H*W, C) and clip (N, 4)."""
         image_adjoint, corners = make_array(self.image.shape), make_array((self.views * len(self.faces) * 3, 4))
-        inputs = (self.clip_array, self.face_array, self.image_array, self.pair_edge, self.edge_mask)
-        sizes = (self.views, self.width, self.height, NEAR)
-        outputs = (array_from(output_adjoint), image_adjoint, corners)
-        antialias_adjoint(*inputs, *outputs, *sizes, 1, self.image.shape[1])
+        geometry, sizes = (self.clip_array, self.face_array), (self.views, self.width, self.height)
+        given, channels = array_from(output_adjoint), self.image.shape[1]
+        antialias_image_adjoint(*geometry, self.pair_edge, given, image_adjoint, *sizes, channels)
+        edges = (self.image_array, self.pair_edge, self.edge_mask)
+        antialias_edge_adjoint(*geometry, *edges, given, corners, *sizes, NEAR, 1, channels)
         clip_adjoint = np.zeros_like(self.clip)
         vertices = len(self.clip) // self.views
         rows = np.arange(self.views)[:, None] * vertices + self.faces.reshape(1, -1)

@@ -47,7 +47,7 @@ class Case:
         background = array_from(self.background)
         interpolate(
             a["attributes"], a["attribute_faces"], a["face_id"], a["barycentric"], background, a["image"],
-            self.views, self.components,
+            self.views, self.components, False,
         )  # fmt: skip
         arrays = [a[name].to_numpy() for name in ("face_id", "image", "depth", "barycentric")]
         return [x.reshape(*self.pixel_shape, *x.shape[1:]) for x in arrays]
