@@ -27,6 +27,7 @@ from taichi_dr.kernels.soft_math import (
     packet_centers,
     packet_pixel,
     store_row,
+    tiles,
     whole_face,
     whole_interpolation,
     whole_squared_distance,
@@ -70,7 +71,7 @@ def soft_forward(
     """
     lanes = ti.static(shape[0] * shape[1])
     per_tile = ti.static(TILE * TILE // lanes)
-    for packet in range(state.shape[0] // (STATE * lanes)):
+    for packet in range(views * tiles(width, height) * per_tile):
         view, row, col = packet_pixel(packet, width, height, shape)
         faces = boxes.shape[0] // views
         x, y = packet_centers(row, col, width, height, offsets, lanes)
@@ -156,7 +157,7 @@ def soft_forward_cut(
     """Goes on where ``soft_forward`` ended, with the faces that the near plane cuts; a pixel at a time."""
     lanes = ti.static(shape[0] * shape[1])
     per_tile = ti.static(TILE * TILE // lanes)
-    for slot in range(state.shape[0] // STATE):
+    for slot in range(views * tiles(width, height) * (TILE * TILE)):
         packet, lane = slot // lanes, slot % lanes
         view, row, col = packet_pixel(packet, width, height, shape)
         row, col = row + lane // shape[0], col + lane % shape[0]

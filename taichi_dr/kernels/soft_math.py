@@ -126,6 +126,12 @@ def packet_centers(row, col, width, height, offsets: ti.template(), lanes: ti.te
 
 
 @ti.func
+def tiles(width, height):
+    """Tiles of a view."""
+    return ((width + TILE - 1) // TILE) * ((height + TILE - 1) // TILE)
+
+
+@ti.func
 def packet_pixel(packet, width, height, shape: ti.template()):
     """View and first pixel (row, col) of a packet; packets are counted view by view, tile by tile, row by row."""
     tiles_x, tiles_y = (width + TILE - 1) // TILE, (height + TILE - 1) // TILE
