@@ -41,7 +41,7 @@ def data(tmp_path_factory):
 
 
 def settings(data, out, **changes):
-    return ReconstructSettings(data, out, **{"steps": STEPS, "faces": 1300, "batch": 3, "backend": "cpu"} | changes)
+    return ReconstructSettings(data, out, **{"steps": STEPS, "faces": 5200, "batch": 3, "backend": "cpu"} | changes)
 
 
 @pytest.fixture(scope="module")
