@@ -1,0 +1,44 @@
+"""What users wait for: kernels compile once per process, whatever the sizes of meshes and images."""
+
+import taichi as ti
+
+import taichi_dr as dr
+from taichi_dr.kernels import antialias, camera, interpolate, raster_setup, raster_tiles, soft_adjoint, soft_forward
+from taichi_dr.kernels import transform as transforms
+
+HOT = (
+    camera._pack_camera,
+    transforms._transform,
+    transforms._transform_adjoint,
+    raster_setup.setup_faces,
+    raster_tiles.draw_tiles,
+    interpolate.interpolate,
+    interpolate.interpolate_adjoint,
+    antialias.antialias,
+    antialias.antialias_image_adjoint,
+    antialias.antialias_edge_adjoint,
+    soft_forward.soft_forward,
+    soft_adjoint.soft_adjoint,
+)
+
+
+def variants():
+    """How many variants of each hot kernel this process has compiled."""
+    return {kernel.__name__: len(kernel._primal.compiled_kernels) for kernel in HOT}
+
+
+def render_all(mesh, size):
+    camera = dr.Camera.orbit(azimuth_deg=[30, 60], elevation_deg=20, distance=2.7)
+    for renderer in (dr.Rasterizer(size), dr.Rasterizer(size, antialias=True), dr.SoftRasterizer(size)):
+        frame = renderer.render(mesh, camera)
+        frame.color.grad.fill(1)
+        renderer.backward()
+    ti.sync()
+
+
+def test_other_sizes_compile_no_hot_kernel_again(cpu32):
+    render_all(dr.shapes.icosphere(1), 24)
+    before = variants()
+    assert min(before.values()) > 0
+    render_all(dr.shapes.torus(), (40, 56))
+    assert variants() == before
