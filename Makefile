@@ -10,7 +10,7 @@ export XDG_RUNTIME_DIR ?= /tmp
 
 demo: .venv/installed
 	$(BIN)/taichi-dr dataset car out/demo/images --views 24 --size 192 --overwrite
-	$(BIN)/taichi-dr reconstruct out/demo/images out/demo/mesh --as mesh --minutes 1.5 --overwrite
+	$(BIN)/taichi-dr reconstruct out/demo/images out/demo/mesh --as mesh --steps 300 --overwrite
 
 test: .venv/installed-dev
 	$(BIN)/ruff format --check .

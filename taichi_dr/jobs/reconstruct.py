@@ -62,7 +62,7 @@ def reconstruct(settings):
     backend = runtime.init(settings.backend, random_seed=settings.seed)
     with progress_bar("reading images") as update:
         train, held_out, note = held_out_split(settings.data, lambda done, total: update(done / total))
-    say(f"{len(train)} training views of {train.width} × {train.height} pixels; {note}")
+    say(f"{len(train)} training views of {train.width} × {train.height} pixels; {note}; {settings.renderer} renderer")
     run = _Run(settings, train, held_out)
     if saved is not None:
         run.restore(*saved)
@@ -106,7 +106,7 @@ class _Run:
         self.settings, self.held_out = settings, held_out
         self.fit = fit_scene(train)
         self.model = KINDS[settings.kind](settings, self.fit.to_unit(train), self.fit)
-        self.steps, self.seconds = 0, 0.0
+        self.steps, self.seconds, self.preparing = 0, 0.0, 0.0
         self.history = History()
         self.animation = Animation(self.fit.to_unit(held_out))
 
@@ -114,14 +114,13 @@ class _Run:
         """Steps until the budget is spent; returns whether Ctrl-C came first."""
         with progress_bar("optimising") as update, interruptible() as interrupt:
             started = time.monotonic() - self.seconds
-            saved_at = time.monotonic()
+            saved_at, fresh = time.monotonic(), True
             self._show(force=self.steps == 0)
             while self.fraction() < 1 and not interrupt.requested:
                 losses = self.model.step(self.fraction())
-                self.steps += 1
-                self.seconds = time.monotonic() - started
-                if losses is not None:
-                    self.history.add(self.steps, losses)
+                before, self.seconds = self.seconds, time.monotonic() - started
+                self._count(losses, self.seconds - before, fresh)
+                fresh = False
                 update(self.fraction(), f"step {self.steps}  {self.model.caption}  {self.history.latest()}")
                 self._show()
                 if time.monotonic() - saved_at > SECONDS_BETWEEN_CHECKPOINTS:
@@ -131,10 +130,26 @@ class _Run:
             self.save()
             return interrupt.requested
 
+    def _count(self, losses, duration, fresh):
+        """Takes note of a step; ``fresh`` says that it is the first one of this process."""
+        self.steps += 1
+        if losses is not None:
+            self.history.add(self.steps, losses)
+        changed = self.model.changed()
+        if changed:
+            self.history.marks.append(self.steps)
+        if changed or fresh:
+            self.preparing += duration
+
     def fraction(self):
-        """The part of the budget that is spent."""
+        """The part of the budget that is spent.
+
+        Of a budget of minutes, steps that compile kernels count to its end but not to the share that coarse and fine
+        levels have of it: compiling would otherwise eat the coarse ones.
+        """
         if self.settings.minutes is not None:
-            return self.seconds / (60 * self.settings.minutes)
+            useful = 60 * self.settings.minutes - self.preparing
+            return (self.seconds - self.preparing) / useful if useful > 0 else 1.0
         return self.steps / (self.settings.steps or DEFAULT_STEPS)
 
     def save(self):
@@ -142,6 +157,7 @@ class _Run:
         header, arrays = self.model.state()
         settings = _plain(self.settings)
         header = {"settings": settings, "steps": self.steps, "seconds": self.seconds, "model": header}
+        header["preparing"] = self.preparing
         header |= {"history": self.history.rows, "marks": self.history.marks}
         arrays = {f"model/{name}": array for name, array in arrays.items()} | self.animation.arrays()
         checkpoint.save_state(self.settings.out / checkpoint.NAME, header, arrays)
@@ -150,7 +166,7 @@ class _Run:
         """Takes up what ``save`` wrote."""
         model = {name.removeprefix("model/"): value for name, value in arrays.items() if name.startswith("model/")}
         self.model.restore(header["model"], model)
-        self.steps, self.seconds = header["steps"], header["seconds"]
+        self.steps, self.seconds, self.preparing = header["steps"], header["seconds"], header["preparing"]
         self.history = History(header["history"], header["marks"])
         self.animation.restore(arrays, self.fraction())
 
@@ -168,6 +184,7 @@ class _Run:
             "held_out": evaluation.mean,
             "held_out_views": evaluation.by_view(),
             "seconds": round(self.seconds, 3),
+            "seconds_compiling": round(self.preparing, 3),
             "steps": self.steps,
             "interrupted": interrupted,
             "backend": backend,
@@ -182,8 +199,6 @@ class _Run:
     def _show(self, force=False):
         if force or self.animation.due(self.fraction()):
             self.animation.add(self.model, self.fraction(), f"step {self.steps}   {self.seconds:.0f} s")
-        if self.model.changed():
-            self.history.marks.append(self.steps)
 
 
 def _plain(settings):

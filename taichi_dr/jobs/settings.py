@@ -92,7 +92,8 @@ class ReconstructSettings:
     minutes: Annotated[float | None, arg(metavar="M")] = None
     """Stop after this many minutes in all."""
     renderer: Literal["antialiased", "soft"] = "antialiased"
-    """antialiased: rasterizer with analytic edges; soft: soft rasterizer."""
+    """antialiased: rasterizer with analytic edges, which measured better and several times faster than soft, the soft
+    rasterizer."""
     size: Annotated[int | None, arg(metavar="PIXELS")] = None
     """Largest picture size in pixels to optimise at; the pictures' own by default, 512 at most."""
     faces: int = 45000

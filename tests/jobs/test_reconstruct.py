@@ -63,7 +63,17 @@ def test_every_output_is_written(finished):
     assert not finished.interrupted
     metrics = json.loads((finished.folder / "metrics.json").read_text())
     assert metrics == finished.metrics
-    assert {"as", "held_out", "held_out_views", "seconds", "steps", "settings", "model", "files"} <= set(metrics)
+    assert {
+        "as",
+        "held_out",
+        "held_out_views",
+        "seconds",
+        "seconds_compiling",
+        "steps",
+        "settings",
+        "model",
+        "files",
+    } <= set(metrics)
     assert metrics["steps"] == STEPS
     assert 0.3 < metrics["held_out"]["iou"] <= 1
     assert len(metrics["held_out_views"]) == 3
@@ -178,3 +188,15 @@ def test_a_step_budget_replaces_one_of_minutes(data, tmp_path):
     assert (now.steps, now.minutes, now.batch) == (9, None, 5)
     again = _saved_settings(ReconstructSettings(data, tmp_path, resume=True), old)
     assert (again.steps, again.minutes) == (None, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "preparing", "fraction"), [(0, 0, 0), (30, 30, 0), (75, 30, 0.5), (120, 30, 1), (10, 130, 1)]
+)
+def test_compiling_takes_no_share_of_the_levels(seconds, preparing, fraction):
+    from taichi_dr.jobs.reconstruct import _Run
+
+    run = object.__new__(_Run)
+    run.settings = settings("a", "b", steps=None, minutes=2.0)
+    run.seconds, run.preparing, run.steps = seconds, preparing, 1
+    assert run.fraction() == pytest.approx(fraction)
