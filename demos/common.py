@@ -21,13 +21,14 @@ PAPER = (0.85, 0.85, 0.85)
 LABEL_HEIGHT = 18  # pixels of the strip above a labelled picture
 
 
-def start(description, steps=None, arguments=None, **more):
+def start(file, description, steps=None, arguments=None, **more):
     """Parses the options, starts Taichi and makes the output folder; returns the options.
 
-    ``description`` is the demo's docstring; ``options.steps`` defaults to ``steps`` iterations.  ``arguments`` replaces
-    the command line (tests do that).  Each of ``more`` is one more option: its name and what ``add_argument`` takes.
+    ``file`` and ``description`` are the demo's ``__file__`` and docstring; ``options.steps`` defaults to ``steps``
+    iterations.  ``arguments`` replaces the command line (tests do that).  Each of ``more`` is one more option: its name
+    and what ``add_argument`` takes.
     """
-    name = Path(description.strip().split()[-1]).stem  # docstrings end with the command that runs the demo
+    name = Path(file).stem
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("out") / name, help=f"folder for pictures (out/{name})")
     parser.add_argument("--backend", default="auto", choices=("auto", "cpu", "cuda", "vulkan"))

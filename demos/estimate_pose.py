@@ -69,7 +69,7 @@ def angle_between(camera, other):
 
 def main(arguments=None):
     """Takes the image, loses the camera, finds it again."""
-    options = start(__doc__, steps=60, arguments=arguments)
+    options = start(__file__, __doc__, steps=60, arguments=arguments)
     car = dr.shapes.car()
     lights = dr.Lights.default()
     truth, camera = look(35, 20, target=(0.05, 0.03, 0)), look(95, 20)

@@ -76,7 +76,7 @@ def study(name, mesh, colors, options, rate):
 
 def main(arguments=None):
     """Fits both and compares."""
-    options = start(__doc__, steps=100, arguments=arguments)
+    options = start(__file__, __doc__, steps=100, arguments=arguments)
     car, sphere = dr.shapes.car(), globe()
     painted, car_truth, car_found, car_before, car_after = study("car", car, car.colors, options, 0.05)
     printed, truth, found, globe_before, globe_after = study("globe", sphere, sphere.texture, options, 0.05)

@@ -140,7 +140,9 @@ def antialiased(path, size, mesh, camera, lights):
 
 def main(arguments=None):
     """Draws every stage."""
-    options = start(__doc__, arguments=arguments, size={"type": int, "default": 256, "help": "pixels a side (256)"})
+    options = start(
+        __file__, __doc__, arguments=arguments, size={"type": int, "default": 256, "help": "pixels a side (256)"}
+    )
     mesh, lights = dr.shapes.airplane(), dr.Lights.default()
     camera = dr.Camera.orbit(40, 35, distance=2.6, fov_y_deg=45)
     world(options.out / "1_world.png", mesh, camera)

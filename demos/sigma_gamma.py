@@ -50,7 +50,9 @@ def heat(mesh, gradient, camera, size):
 
 def main(arguments=None):
     """Draws the grid of both, then where gradients arrive."""
-    options = start(__doc__, arguments=arguments, size={"type": int, "default": 160, "help": "pixels a side (160)"})
+    options = start(
+        __file__, __doc__, arguments=arguments, size={"type": int, "default": 160, "help": "pixels a side (160)"}
+    )
     mesh, camera = scene()
     lights = dr.Lights.default()
     renderer = dr.SoftRasterizer(options.size, background=PAPER)

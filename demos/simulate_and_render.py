@@ -85,7 +85,7 @@ def cloth_mesh():
 
 def main(arguments=None):
     """Simulates the target, then finds its throw."""
-    options = start(__doc__, steps=80, arguments=arguments)
+    options = start(__file__, __doc__, steps=80, arguments=arguments)
     cloth, mesh = Cloth(), cloth_mesh()
     camera = dr.Camera.orbit([20] * FRAMES, elevation_deg=30, distance=3.0, fov_y_deg=40, target=(0.25, 0.0, 0))
     lights = dr.Lights(ambient=0.45, directional=[dr.DirectionalLight((0.3, 1, 0.5), 0.6)])
