@@ -44,7 +44,9 @@ class _Program:
     def __init__(self, mesh):
         self.mesh = mesh
         self.camera = dr.Camera.orbit(azimuth_deg=[20, 140], elevation_deg=15)
-        self.renderer = dr.SoftRasterizer(size=(32, 32), sigma=3e-3, gamma=3e-3)
+        # A large gamma, at which the soft rasterizer's cut-off of faint faces hardly shows: a step as long as single
+        # precision needs takes some pixels across it.
+        self.renderer = dr.SoftRasterizer(size=(32, 32), sigma=3e-3, gamma=1.0)
         self.loss = ti.field(mesh.vertices.dtype, shape=(), needs_grad=True)
         self.target = np.random.default_rng(1).uniform(size=(2, 32, 32, 3))
 
