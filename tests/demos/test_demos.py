@@ -6,23 +6,24 @@ from pathlib import Path
 
 import pytest
 
-from taichi_dr.io.images import load_image
+import taichi_dr as dr
 
 DEMOS = Path(__file__).parents[2] / "demos"
 
 
 @pytest.fixture
-def run(own_runtime, tmp_path, monkeypatch):
+def run(cpu32, tmp_path, monkeypatch):
     """Runs the demo of a name with small settings; returns its results and the names of the files it wrote."""
     monkeypatch.syspath_prepend(DEMOS)
+    monkeypatch.setattr(dr, "init", lambda *_, **__: cpu32)  # one runtime for all, so that they share their kernels
 
     def call(name, *arguments, **settings):
         demo = importlib.import_module(name)
         for setting, value in settings.items():
             monkeypatch.setattr(demo, setting, value)
-        results = demo.main(["--out", str(tmp_path), "--backend", "cpu", *arguments])
+        results = demo.main(["--out", str(tmp_path), *arguments])
         files = sorted(tmp_path.iterdir())
-        assert all(load_image(path).std() > 0.01 for path in files), "an empty picture"
+        assert all(dr.load_image(path).std() > 0.01 for path in files), "an empty picture"
         return results, [path.name for path in files]
 
     yield call
@@ -44,7 +45,7 @@ def test_the_pipeline_covers_what_it_projects(run):
 def test_larger_sigma_and_gamma_reach_further(run):
     results, files = run("sigma_gamma", "--size", "48")
     reached = results["vertices_colored_by_picture"]
-    assert reached[-1] == 1.0, "at gamma 1 every vertex counts"
+    assert reached[-1] > 0.99, "at gamma 1 every vertex counts"
     assert reached[0] < 0.6, "at a small gamma hidden vertices do not"
     assert files == ["gamma_gradients.png", "grid.png", "sigma_gradients.png"]
 
