@@ -51,14 +51,14 @@ def test_larger_sigma_and_gamma_reach_further(run):
 
 
 def test_a_few_steps_fit_the_silhouettes_better(run):
-    results, files = run("deform_mesh", "--steps", "25", "--views", "20")
-    assert results["car_soft_iou"] > 0.8
-    assert results["airplane_soft_iou"] > 0.45
+    results, files = run("deform_mesh", "--steps", "20", "--views", "20")
+    assert results["car_soft_iou"] > 0.75
+    assert results["airplane_soft_iou"] > 0.5
     assert files == ["deform.gif", "stages.png"]
 
 
 def test_colors_are_found(run):
-    results, files = run("fit_colors", "--steps", "40", SIZE=64, VIEWS=6, TEXTURE=(32, 64))
+    results, files = run("fit_colors", "--steps", "30", SIZE=64, VIEWS=6, TEXTURE=(32, 64))
     before, after = (float(part) for part in results["car_psnr"].removesuffix(" dB").split(" -> "))
     assert after > before + 10
     before, after = (float(part) for part in results["globe_psnr"].removesuffix(" dB").split(" -> "))
@@ -67,7 +67,7 @@ def test_colors_are_found(run):
 
 
 def test_the_camera_is_found(run):
-    results, files = run("estimate_pose", "--steps", "45")
+    results, files = run("estimate_pose", "--steps", "40")
     assert results["first_angle_error_deg"] == pytest.approx(60, abs=2)
     assert results["angle_error_deg"] < 1
     assert files == ["poses.png", "search.gif"]
