@@ -53,8 +53,8 @@ class MeshReconstruction:
     """A mesh on its way from its start to the pictures ``train``; coordinates are those of the unit scene.
 
     The vertices are optimised through ``LargeSteps``; silhouettes by ``1 − IoU``, colours by their absolute
-    difference over black, and the surface is kept smooth and even by the Laplacian, normal-consistency and edge-length
-    losses.  Every step shows one group of views; the groups are fixed while size and mesh stay the same.
+    difference over random backgrounds, and the surface is kept smooth and even by the Laplacian, normal-consistency
+    and edge-length losses.  Every step shows one group of views; the groups stay while size and mesh do.
     """
 
     FILES = ("mesh.obj", "mesh.ply", "mesh.glb")
@@ -209,12 +209,16 @@ class MeshReconstruction:
 
     def _add_losses(self, group, record):
         camera, colors, alpha = group
+        # Over a background that is another one each time: over a fixed one, skin across a hole would take its colour.
+        background = np.random.default_rng([self._settings.seed, self._entered, self._step, 1]).uniform(size=3)
+        self._renderer.background = tuple(background.tolist())
         frame = self._renderer.render(self._mesh, camera)
         level, mesh, loss = LEVELS[self._level], self._mesh, self._loss
+        target = colors + background.astype(np.float32) * (1 - alpha[..., None])
         ease = 1.0 / (1 + self._entered)  # a finer mesh needs less of what keeps it smooth
         terms = {
             "silhouette": lambda: losses.iou(frame.alpha, alpha, loss),
-            "color": lambda: losses.l1(frame.color, colors, loss, level.color),
+            "color": lambda: losses.l1(frame.color, target, loss, level.color),
             "laplacian": lambda: losses.laplacian(mesh, loss, WEIGHTS["laplacian"] * ease),
             "normals": lambda: losses.normal_consistency(mesh, loss, WEIGHTS["normals"] * ease),
             "edges": lambda: losses.edge_length(mesh, loss, WEIGHTS["edges"] * ease),
