@@ -74,7 +74,9 @@ class FieldGroup:
         """The values of a field as a NumPy array."""
         self.pull(name)
         field = self.fields[name]
-        return self.arrays[name].to_numpy().reshape(tuple(field.shape) + ((field.n,) if bridge.components(field) else ()))
+        return (
+            self.arrays[name].to_numpy().reshape(tuple(field.shape) + ((field.n,) if bridge.components(field) else ()))
+        )
 
     def pull(self, *names):
         """Copies the named fields (all, by default) into their arrays."""
