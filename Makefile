@@ -3,6 +3,7 @@
 # make bench  the table of forward and backward times (benchmarks/)
 
 PYTHON ?= python3
+TEST_PROCESSES ?= 2
 BIN := .venv/bin
 export XDG_RUNTIME_DIR ?= /tmp
 
@@ -15,7 +16,7 @@ demo: .venv/installed
 test: .venv/installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile
 
 bench: .venv/installed-dev
 	$(BIN)/python benchmarks/raster.py
