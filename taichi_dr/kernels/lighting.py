@@ -86,7 +86,7 @@ def incident_light_adjoint(
     partials: ti.template(),
     column,
 ):
-    """Adjoints of ``incident_light``: returns those of normal, position and to_eye, and the irradiance once more.
+    """Adjoints of ``incident_light``: returns those of normal, position, to_eye; irradiance and highlight once more.
 
     The adjoints of the lights are added to a column of ``partials``.
     The side that ``two_sided`` turned the normal to is held constant.
@@ -98,6 +98,7 @@ def incident_light_adjoint(
     e_adjoint = ti.Vector([0.0, 0.0, 0.0])
     position_adjoint = ti.Vector([0.0, 0.0, 0.0])
     irradiance = ti.Vector([0.0, 0.0, 0.0])
+    highlight = ti.Vector([0.0, 0.0, 0.0])
     for k in range(light_kind.shape[0]):
         color = row3(light_color, k)
         if light_kind[k] == AMBIENT:
@@ -117,6 +118,7 @@ def incident_light_adjoint(
                 reflected = n.dot(half)
                 if specular > 0.0 and reflected > 0.0:
                     slope = specular * reflected ** (shininess - 1.0)
+                    highlight += color * (slope * reflected)
                     color_adjoint += highlight_adjoint * (slope * reflected)
                     reflected_adjoint = highlight_adjoint.dot(color) * slope * shininess
                     n_adjoint += half * reflected_adjoint
@@ -128,7 +130,8 @@ def incident_light_adjoint(
                 add_column3(partials, 6 * k + 3, column, toward_adjoint)
                 if light_kind[k] == POINT:
                     position_adjoint -= toward_adjoint
-    return unit_adjoint(normal, n_adjoint * side), position_adjoint, unit_adjoint(to_eye, e_adjoint), irradiance
+    normal_adjoint = unit_adjoint(normal, n_adjoint * side)
+    return normal_adjoint, position_adjoint, unit_adjoint(to_eye, e_adjoint), irradiance, highlight
 
 
 @ti.func

@@ -1,6 +1,6 @@
-"""Light and texture at every pixel, from attributes that a rasterizer has interpolated (Phong normals, textures).
+"""Light and texture from attributes that a rasterizer has interpolated (Phong normals, textures), pixel by pixel.
 
-An image of attributes has, per pixel and in this order, those channels that its ``Layout`` says:
+The attributes of a point are, in this order, those channels that their ``Layout`` says:
 
     albedo (3), normal (3) and position (3) in world space, (u, v) (2)
 
@@ -67,22 +67,22 @@ def shade_pixels(
     count = color.shape[0] // camera.shape[0]
     for i in range(color.shape[0]):
         if face_id[i] >= 0:
-            rgb = albedo_at(attributes, i, layout) * texel_at(attributes, i, lod, pyramid, levels, layout)
-            if ti.static(layout.lit):
-                v = i // count
-                position = get3(attributes, i, layout.position)
-                irradiance, highlight = incident_light(
-                    get3(attributes, i, layout.normal),
-                    position,
-                    towards_eye(camera, v, position, orthographic),
-                    light_kind,
-                    light_color,
-                    light_vector,
-                    specular,
-                    shininess,
-                    two_sided,
-                )
-                rgb = rgb * irradiance + highlight
+            rgb = shade_point(
+                _point(attributes, i, layout),
+                _lod_at(lod, i, layout),
+                i // count,
+                camera,
+                light_kind,
+                light_color,
+                light_vector,
+                specular,
+                shininess,
+                orthographic,
+                two_sided,
+                pyramid,
+                levels,
+                layout,
+            )
             for c in ti.static(range(3)):
                 color[i, c] = rgb[c]
 
@@ -123,72 +123,170 @@ def shade_pixels_adjoint(
         for j in range(first, ti.min(first + CHUNK, count)):
             i = v * count + j
             if face_id[i] >= 0:
-                g = get3(color_adjoint, i, 0)
-                albedo = albedo_at(attributes, i, layout)
-                texel = texel_at(attributes, i, lod, pyramid, levels, layout)
-                if ti.static(layout.lit):
-                    position = get3(attributes, i, layout.position)
-                    g_normal, g_position, g_eye, irradiance = incident_light_adjoint(
-                        get3(attributes, i, layout.normal),
-                        position,
-                        towards_eye(camera, v, position, orthographic),
-                        light_kind,
-                        light_color,
-                        light_vector,
-                        specular,
-                        shininess,
-                        two_sided,
-                        g * albedo * texel,
-                        g,
-                        partials,
-                        column,
-                    )
-                    add_column3(partials, partials.shape[0] - 3, column, g_eye)
-                    if ti.static(not orthographic):
-                        g_position -= g_eye
-                    add_at3(attributes_adjoint, i, layout.normal, g_normal)
-                    add_at3(attributes_adjoint, i, layout.position, g_position)
-                    g = g * irradiance
-                if ti.static(layout.albedo):
-                    add_at3(attributes_adjoint, i, 0, g * texel)
-                if ti.static(layout.textured):
-                    uv = uv_at(attributes, i, layout)
-                    g_uv = sample_trilinear_adjoint(pyramid, levels, uv, lod[i], g * albedo, pyramid_adjoint)
-                    for c in ti.static(range(2)):
-                        attributes_adjoint[i, layout.uv + c] = attributes_adjoint[i, layout.uv + c] + g_uv[c]
+                _, adjoint = shade_point_adjoint(
+                    _point(attributes, i, layout),
+                    _lod_at(lod, i, layout),
+                    v,
+                    camera,
+                    light_kind,
+                    light_color,
+                    light_vector,
+                    specular,
+                    shininess,
+                    orthographic,
+                    two_sided,
+                    pyramid,
+                    levels,
+                    layout,
+                    get3(color_adjoint, i, 0),
+                    pyramid_adjoint,
+                    partials,
+                    column,
+                )
+                for c in ti.static(range(layout.channels)):
+                    attributes_adjoint[i, c] = attributes_adjoint[i, c] + adjoint[c]
 
 
 @ti.func
-def albedo_at(attributes: ti.template(), i, layout: ti.template()):
-    """Albedo of pixel i, 1 where the layout has none."""
-    rgb = ti.Vector([1.0, 1.0, 1.0])
-    if ti.static(layout.albedo):
-        rgb = get3(attributes, i, 0)
-    return rgb
-
-
-@ti.func
-def texel_at(
-    attributes: ti.template(),
-    i,
-    lod: ti.template(),
+def shade_point(
+    values,
+    lod,
+    v,
+    camera: ti.template(),
+    light_kind: ti.template(),
+    light_color: ti.template(),
+    light_vector: ti.template(),
+    specular,
+    shininess,
+    orthographic: ti.template(),
+    two_sided: ti.template(),
     pyramid: ti.template(),
     levels: ti.template(),
     layout: ti.template(),
 ):
-    """Colour of the texture at pixel i, 1 where the layout has none."""
-    rgb = ti.Vector([1.0, 1.0, 1.0])
-    if ti.static(layout.textured):
-        rgb = sample_trilinear(pyramid, levels, uv_at(attributes, i, layout), lod[i])
+    """Colour of a point with attributes ``values`` (layout.channels,), seen in view v at level of detail ``lod``."""
+    rgb = _albedo(values, layout) * _texel(values, lod, pyramid, levels, layout)
+    if ti.static(layout.lit):
+        position = _three(values, layout.position)
+        irradiance, highlight = incident_light(
+            _three(values, layout.normal),
+            position,
+            towards_eye(camera, v, position, orthographic),
+            light_kind,
+            light_color,
+            light_vector,
+            specular,
+            shininess,
+            two_sided,
+        )
+        rgb = rgb * irradiance + highlight
     return rgb
 
 
 @ti.func
-def uv_at(attributes: ti.template(), i, layout: ti.template()):
-    return ti.Vector([attributes[i, layout.uv], attributes[i, layout.uv + 1]])
+def shade_point_adjoint(
+    values,
+    lod,
+    v,
+    camera: ti.template(),
+    light_kind: ti.template(),
+    light_color: ti.template(),
+    light_vector: ti.template(),
+    specular,
+    shininess,
+    orthographic: ti.template(),
+    two_sided: ti.template(),
+    pyramid: ti.template(),
+    levels: ti.template(),
+    layout: ti.template(),
+    rgb_adjoint,
+    pyramid_adjoint: ti.template(),
+    partials: ti.template(),
+    column,
+):
+    """Adjoint of ``shade_point``: returns its colour once more and the adjoints of ``values``.
+
+    The adjoints of texels are added to ``pyramid_adjoint`` (atomically), those of lights and eye to a column of
+    ``partials``; ``lod`` is held constant.
+    """
+    g = rgb_adjoint
+    albedo = _albedo(values, layout)
+    texel = _texel(values, lod, pyramid, levels, layout)
+    rgb = albedo * texel
+    adjoint = ti.Vector([0.0 for _ in ti.static(range(layout.channels))])
+    if ti.static(layout.lit):
+        position = _three(values, layout.position)
+        g_normal, g_position, g_eye, irradiance, highlight = incident_light_adjoint(
+            _three(values, layout.normal),
+            position,
+            towards_eye(camera, v, position, orthographic),
+            light_kind,
+            light_color,
+            light_vector,
+            specular,
+            shininess,
+            two_sided,
+            g * rgb,
+            g,
+            partials,
+            column,
+        )
+        add_column3(partials, partials.shape[0] - 3, column, g_eye)
+        if ti.static(not orthographic):
+            g_position -= g_eye
+        for c in ti.static(range(3)):
+            adjoint[layout.normal + c] = g_normal[c]
+            adjoint[layout.position + c] = g_position[c]
+        g = g * irradiance
+        rgb = rgb * irradiance + highlight
+    if ti.static(layout.albedo):
+        for c in ti.static(range(3)):
+            adjoint[c] = g[c] * texel[c]
+    if ti.static(layout.textured):
+        g_uv = sample_trilinear_adjoint(pyramid, levels, _uv(values, layout), lod, g * albedo, pyramid_adjoint)
+        for c in ti.static(range(2)):
+            adjoint[layout.uv + c] = g_uv[c]
+    return rgb, adjoint
 
 
 @ti.func
-def add_at3(array: ti.template(), i, first: ti.template(), value):
-    for c in ti.static(range(3)):
-        array[i, first + c] = array[i, first + c] + value[c]
+def _point(attributes: ti.template(), i, layout: ti.template()):
+    """The attributes of pixel i."""
+    return ti.Vector([attributes[i, c] for c in ti.static(range(layout.channels))])
+
+
+@ti.func
+def _lod_at(lod: ti.template(), i, layout: ti.template()):
+    """Level of detail at pixel i; an array that is not used may be of any size."""
+    level = 0.0
+    if ti.static(layout.textured):
+        level = lod[i]
+    return level
+
+
+@ti.func
+def _albedo(values, layout: ti.template()):
+    """Albedo of a point, 1 where the layout has none."""
+    rgb = ti.Vector([1.0, 1.0, 1.0])
+    if ti.static(layout.albedo):
+        rgb = _three(values, 0)
+    return rgb
+
+
+@ti.func
+def _texel(values, lod, pyramid: ti.template(), levels: ti.template(), layout: ti.template()):
+    """Colour of the texture at a point, 1 where the layout has none."""
+    rgb = ti.Vector([1.0, 1.0, 1.0])
+    if ti.static(layout.textured):
+        rgb = sample_trilinear(pyramid, levels, _uv(values, layout), lod)
+    return rgb
+
+
+@ti.func
+def _uv(values, layout: ti.template()):
+    return ti.Vector([values[layout.uv], values[layout.uv + 1]])
+
+
+@ti.func
+def _three(values, first: ti.template()):
+    return ti.Vector([values[first + c] for c in ti.static(range(3))])

@@ -108,7 +108,7 @@ def shade_vertices_adjoint(
             normal = row3(normals, row)
             to_eye = towards_eye(camera, v, p, orthographic)
             g = row3(color_adjoint, v * count + n)
-            g_normal, g_position, g_eye, irradiance = incident_light_adjoint(
+            g_normal, g_position, g_eye, irradiance, _ = incident_light_adjoint(
                 normal,
                 p,
                 to_eye,
@@ -256,7 +256,7 @@ def shade_corners_adjoint(
                 g = row3(color_adjoint, 3 * i + k)
                 g_irradiance += g * row3(albedo, b * albedos + albedo_index[f, k])
                 g_highlight += g
-            g_normal, g_position, g_eye, irradiance = incident_light_adjoint(
+            g_normal, g_position, g_eye, irradiance, _ = incident_light_adjoint(
                 normal,
                 p,
                 to_eye,

@@ -66,9 +66,14 @@ class SoftPass:
         color="softmax",
         distance="euclidean",
         packet=None,
+        channels=None,
     ):
-        """``packet``: columns and rows of a packet, powers of two; by default (4, 2) on a CPU and (1, 1) on a GPU."""
+        """``packet``: columns and rows of a packet, powers of two; by default (4, 2) on a CPU and (1, 1) on a GPU.
+
+        ``channels``: attributes per corner, where these are not what the image shows (``soft_shaded``).
+        """
         self.views, self.faces, self.count, self.width, self.height = views, faces, attributes, width, height
+        self.channels = channels or attributes
         self.modes = (
             _mode(ALPHA_MODES, "alpha", alpha),
             _mode(COLOR_MODES, "color", color),
@@ -80,7 +85,7 @@ class SoftPass:
         items, pixels = views * faces, views * width * height
         self._tiles = views * -(-width // soft_math.TILE) * -(-height // soft_math.TILE)
         self._padded = self._tiles * soft_math.TILE**2
-        self.records = make_array((items, record_length(attributes)))
+        self.records = make_array((items, record_length(self.channels)))
         self.kinds = make_array((items,), ti.i32)
         self.boxes, self.cut_boxes = make_array((items, 4), ti.i32), make_array((items, 4), ti.i32)
         self._any_cut = make_array((1,), ti.i32)
@@ -129,19 +134,15 @@ class SoftPass:
             math.sqrt(tau),
             *sizes,
             *self.shape,
-            self.count,
+            self.channels,
             self.modes[2],
         )
-        outputs = (self.image, self.alpha, self.depth, self.face_id, self.barycentrics, self._state, self._offsets)
-        scalars = (self.views, *self._scalars, tau, *sizes, self.count, self.modes, self.shape, self.double)
-        bins = self._bins
-        bins.build(self.boxes, self.views, self.faces, *sizes, soft_math.TILE)
-        soft_forward(self.records, self.boxes, bins.tile_start, bins.tile_faces, background, *outputs, *scalars)
+        self._bins.build(self.boxes, self.views, self.faces, *sizes, soft_math.TILE)
+        self._forward_faces(background)
         self._cut = bool(self._any_cut[0])
         if self._cut:
-            bins = self._cut_bins
-            bins.build(self.cut_boxes, self.views, self.faces, *sizes, soft_math.TILE)
-            soft_forward_cut(self.records, self.cut_boxes, bins.tile_start, bins.tile_faces, *outputs, *scalars)
+            self._cut_bins.build(self.cut_boxes, self.views, self.faces, *sizes, soft_math.TILE)
+            self._forward_cut_faces(background)
 
     def adjoint(
         self,
@@ -164,8 +165,6 @@ class SoftPass:
         """
         self._allocate_adjoint()
         near, far, _, gamma = self._scalars
-        sizes = (self.width, self.height)
-        statics = (self.count, self.modes, self._packed_rows, self.shape, self.double)
         pack_pixel_adjoints(
             self.image,
             self.depth,
@@ -180,38 +179,56 @@ class SoftPass:
             near,
             far,
             gamma,
-            *sizes,
-            *statics,
+            self.width,
+            self.height,
+            *self._adjoint_statics(),
         )
-        scalars = (self.views, self.bands, *self._scalars, self._tau, *sizes)
-        packed, corners = self._packed, self._corner_adjoint
-        soft_adjoint(self.records, self.kinds, self.boxes, packed, corners, self._offsets, *scalars, *statics)
+        self._adjoint_faces()
         if self._cut:
-            soft_adjoint_cut(
-                *self._inputs,
-                self.records,
-                self.kinds,
-                self.cut_boxes,
-                packed,
-                corners,
-                self._offsets,
-                *scalars,
-                *statics,
-            )
+            self._adjoint_cut_faces()
         if self.bands > 1:
             sum_bands(self._corner_adjoint, self.views * self.faces * 3, self.bands)
         gather_corners(self._corner_adjoint, 0, 4, *adjacency, clip_adjoint, self.views, self.faces)
         gather_corners(
-            self._corner_adjoint, 4, self.count, *attribute_adjacency, attributes_adjoint, self.views, self.faces
+            self._corner_adjoint, 4, self.channels, *attribute_adjacency, attributes_adjoint, self.views, self.faces
         )
         if background_adjoint is not None:
             sum_background(self._background_part, self._tiles, background_adjoint)
+
+    def _forward_faces(self, background):
+        bins = (self._bins.tile_start, self._bins.tile_faces)
+        soft_forward(self.records, self.boxes, *bins, background, *self._outputs(), *self._forward_scalars())
+
+    def _forward_cut_faces(self, background):
+        bins = (self._cut_bins.tile_start, self._cut_bins.tile_faces)
+        soft_forward_cut(self.records, self.cut_boxes, *bins, *self._outputs(), *self._forward_scalars())
+
+    def _outputs(self):
+        return self.image, self.alpha, self.depth, self.face_id, self.barycentrics, self._state, self._offsets
+
+    def _forward_scalars(self):
+        sizes = (self.width, self.height)
+        return self.views, *self._scalars, self._tau, *sizes, self.count, self.modes, self.shape, self.double
+
+    def _adjoint_faces(self):
+        soft_adjoint(self.records, self.kinds, self.boxes, *self._adjoint_arguments())
+
+    def _adjoint_cut_faces(self):
+        soft_adjoint_cut(*self._inputs, self.records, self.kinds, self.cut_boxes, *self._adjoint_arguments())
+
+    def _adjoint_arguments(self):
+        arrays = (self._packed, self._corner_adjoint, self._offsets)
+        scalars = (self.views, self.bands, *self._scalars, self._tau, self.width, self.height)
+        return *arrays, *scalars, *self._adjoint_statics()
+
+    def _adjoint_statics(self):
+        return self.count, self.modes, self._packed_rows, self.shape, self.double
 
     def _allocate_adjoint(self):
         if self._packed is None:
             self._packed = make_array((self._padded * self._packed_rows,))
             self._background_part = make_array((self._tiles, self.count))
-            self._corner_adjoint = make_array((self.bands * self.views * self.faces * 3, 4 + self.count))
+            self._corner_adjoint = make_array((self.bands * self.views * self.faces * 3, 4 + self.channels))
 
 
 def _mode(modes, name, value):

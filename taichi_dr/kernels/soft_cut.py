@@ -98,51 +98,116 @@ def soft_adjoint_cut(
                         attributes[3 * c] += p0 * share
                         attributes[3 * c + 1] += p1 * share
                         attributes[3 * c + 2] += p2 * share
-                    depths[0] += p0 * z_adjoint
-                    depths[1] += p1 * z_adjoint
-                    depths[2] += p2 * z_adjoint
-
-                    mean = p0 * h0 + p1 * h1 + p2 * h2
-                    g0 = ti.select(u0 > 0.0, (h0 - mean) * r, 0.0)
-                    g1 = ti.select(u1 > 0.0, (h1 - mean) * r, 0.0)
-                    g2 = ti.select(u2 > 0.0, (h2 - mean) * r, 0.0)
-                    _add_plane(planes, 0, g0, x, y)
-                    _add_plane(planes, 1, g1, x, y)
-                    _add_plane(planes, 2, g2, x, y)
-                    slope = (-2.0 / sigma) * ti.select(inside > 0.0, x_adjoint, -x_adjoint)
-                    for corner in ti.static(range(4)):
-                        before = ti.static((corner + 3) % 4)
-                        share = ti.select(nearest == 1.0 * corner, 1.0 - t, ti.select(nearest == 1.0 * before, t, 0.0))
-                        polygon[2 * corner] += slope * share * dx
-                        polygon[2 * corner + 1] += slope * share * dy
-
-            for corner in ti.static(range(3)):
-                for column in ti.static(range(3)):
-                    corner_adjoint[3 * index + corner, column] = 0.0
-                corner_adjoint[3 * index + corner, 3] = depths[corner].sum()
-                for c in ti.static(range(count)):
-                    corner_adjoint[3 * index + corner, 4 + c] = attributes[3 * c + corner].sum()
-            rows = clip.shape[0] // views * view + ti.Vector([faces[face, c] for c in ti.static(range(3))])
-            _planes_to_corners(clip, rows, planes, corner_adjoint, 3 * index)
-            one, odd, second, third = cut_corners(kinds[item])
-            points = [ti.Vector([polygon[2 * c].sum(), polygon[2 * c + 1].sum()]) for c in ti.static(range(4))]
-            if one:
-                _corner_adjoint(clip, faces, view, views, face, odd, points[0], corner_adjoint, 3 * index)
-                _edge_adjoint(clip, faces, view, views, face, odd, second, near, points[1], corner_adjoint, 3 * index)
-                together = points[2] + points[3]
-                _edge_adjoint(clip, faces, view, views, face, third, odd, near, together, corner_adjoint, 3 * index)
-            else:
-                _corner_adjoint(clip, faces, view, views, face, second, points[0], corner_adjoint, 3 * index)
-                _corner_adjoint(clip, faces, view, views, face, third, points[1], corner_adjoint, 3 * index)
-                _edge_adjoint(clip, faces, view, views, face, third, odd, near, points[2], corner_adjoint, 3 * index)
-                _edge_adjoint(clip, faces, view, views, face, odd, second, near, points[3], corner_adjoint, 3 * index)
+                    add_cut_face(
+                        planes,
+                        polygon,
+                        depths,
+                        [x, y],
+                        [dx, dy],
+                        nearest,
+                        t,
+                        [u0, u1, u2],
+                        [p0, p1, p2],
+                        r,
+                        inside,
+                        x_adjoint,
+                        z_adjoint,
+                        [h0, h1, h2],
+                        sigma,
+                    )
+            write_cut_face(
+                clip,
+                faces,
+                view,
+                views,
+                face,
+                kinds[item],
+                near,
+                planes,
+                polygon,
+                depths,
+                attributes,
+                corner_adjoint,
+                3 * index,
+                count,
+            )
 
 
 @ti.func
-def _add_plane(planes: ti.template(), k: ti.template(), g, x, y):
-    planes[3 * k] += g * x
-    planes[3 * k + 1] += g * y
-    planes[3 * k + 2] += g
+def add_cut_face(
+    planes: ti.template(),
+    polygon: ti.template(),
+    depths: ti.template(),
+    at: ti.template(),
+    d: ti.template(),
+    nearest,
+    t,
+    u: ti.template(),
+    p: ti.template(),
+    r,
+    inside,
+    x_adjoint,
+    z_adjoint,
+    h: ti.template(),
+    sigma,
+):
+    """Adds to the sums what the pixel ``at`` passes back through depth, interpolation and distance.
+
+    ``d``, ``nearest``, ``t``, ``u``, ``r``: see ``cut_face``; ``p``: barycentrics, ``h``: their adjoints; lists.
+    """
+    mean = p[0] * h[0] + p[1] * h[1] + p[2] * h[2]
+    for k in ti.static(range(3)):
+        depths[k] += p[k] * z_adjoint
+        g = ti.select(u[k] > 0.0, (h[k] - mean) * r, 0.0)
+        planes[3 * k] += g * at[0]
+        planes[3 * k + 1] += g * at[1]
+        planes[3 * k + 2] += g
+    slope = (-2.0 / sigma) * ti.select(inside > 0.0, x_adjoint, -x_adjoint)
+    for corner in ti.static(range(4)):
+        before = ti.static((corner + 3) % 4)
+        share = ti.select(nearest == 1.0 * corner, 1.0 - t, ti.select(nearest == 1.0 * before, t, 0.0))
+        polygon[2 * corner] += slope * share * d[0]
+        polygon[2 * corner + 1] += slope * share * d[1]
+
+
+@ti.func
+def write_cut_face(
+    clip: ti.template(),
+    faces: ti.template(),
+    view,
+    views,
+    face,
+    kind,
+    near,
+    planes: ti.template(),
+    polygon: ti.template(),
+    depths: ti.template(),
+    attributes: ti.template(),
+    corner_adjoint: ti.template(),
+    base,
+    count: ti.template(),
+):
+    """Writes the sums of a cut face as the adjoints of its corners, rows ``base`` to ``base + 2``."""
+    for corner in ti.static(range(3)):
+        for column in ti.static(range(3)):
+            corner_adjoint[base + corner, column] = 0.0
+        corner_adjoint[base + corner, 3] = depths[corner].sum()
+        for c in ti.static(range(count)):
+            corner_adjoint[base + corner, 4 + c] = attributes[3 * c + corner].sum()
+    rows = clip.shape[0] // views * view + ti.Vector([faces[face, c] for c in ti.static(range(3))])
+    _planes_to_corners(clip, rows, planes, corner_adjoint, base)
+    one, odd, second, third = cut_corners(kind)
+    points = [ti.Vector([polygon[2 * c].sum(), polygon[2 * c + 1].sum()]) for c in ti.static(range(4))]
+    if one:
+        _corner_adjoint(clip, faces, view, views, face, odd, points[0], corner_adjoint, base)
+        _edge_adjoint(clip, faces, view, views, face, odd, second, near, points[1], corner_adjoint, base)
+        together = points[2] + points[3]
+        _edge_adjoint(clip, faces, view, views, face, third, odd, near, together, corner_adjoint, base)
+    else:
+        _corner_adjoint(clip, faces, view, views, face, second, points[0], corner_adjoint, base)
+        _corner_adjoint(clip, faces, view, views, face, third, points[1], corner_adjoint, base)
+        _edge_adjoint(clip, faces, view, views, face, third, odd, near, points[2], corner_adjoint, base)
+        _edge_adjoint(clip, faces, view, views, face, odd, second, near, points[3], corner_adjoint, base)
 
 
 @ti.func

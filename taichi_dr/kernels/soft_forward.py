@@ -77,7 +77,7 @@ def soft_forward(
         x, y = packet_centers(row, col, width, height, offsets, lanes)
         center_x, center_y = 0.5 * (x[0] + x[lanes - 1]), 0.5 * (y[0] + y[lanes - 1])
         blend = ti.Vector([0.0 for _ in ti.static(range((COLOR_SUM + count) * lanes))])
-        _start(blend, background, near, far, count, modes, lanes)
+        start_blend(blend, background, near, far, count, modes, lanes)
         for entry in range(tile_start[packet // per_tile], tile_start[packet // per_tile + 1]):
             face = tile_faces[entry]
             item = view * faces + face
@@ -93,24 +93,13 @@ def soft_forward(
                     p0, p1, p2, _r = whole_interpolation(records, item, w0, w1, w2)
                     z = mix(records, item, DEPTH, p0, p1, p2)
                     seen = lower(higher(inside, tau - squared), lower(z - near, far - z))
-                    _add_face(
-                        blend,
-                        records,
-                        item,
-                        face,
-                        squared / sigma,
-                        inside,
-                        seen,
-                        p0,
-                        p1,
-                        p2,
-                        z,
-                        1.0 / (gamma * (far - near)),
-                        count,
-                        modes,
-                        lanes,
-                        double,
+                    k = 1.0 / (gamma * (far - near))
+                    keep, share = blend_face(
+                        blend, face, squared / sigma, inside, seen, p0, p1, p2, z, k, modes, lanes, double
                     )
+                    for c in ti.static(range(count)):
+                        value = mix(records, item, ATTRIBUTE + 3 * c, p0, p1, p2)
+                        blend_color(blend, c, value, keep, share, modes, lanes)
         inverse = 1.0 / load_row(blend, TOTAL, lanes)
         for kept in ti.static(range(STATE)):
             for lane in ti.static(range(lanes)):
@@ -168,14 +157,7 @@ def soft_forward_cut(
             at = packet * (STATE * lanes) + lane
             x, y = packet_centers(row, col, width, height, offsets, 1)
             blend = ti.Vector([0.0 for _ in ti.static(range(COLOR_SUM + count))])
-            for kept in ti.static(range(STATE)):
-                blend[kept] = state[at + kept * lanes]
-            blend[DEPTH_SUM] = depth[pixel] * blend[TOTAL]
-            blend[BEST] = ti.cast(face_id[pixel], float)
-            for corner in ti.static(range(3)):
-                blend[BEST0 + corner] = barycentrics[pixel, corner]
-            for c in ti.static(range(count)):
-                blend[COLOR_SUM + c] = image[pixel, c] * blend[TOTAL]
+            resume_pixel(blend, image, depth, face_id, barycentrics, state, pixel, at, count, lanes)
             for entry in range(first, last):
                 face = tile_faces[entry]
                 item = view * faces + face
@@ -185,37 +167,69 @@ def soft_forward_cut(
                     p0, p1, p2 = ti.max(u0, 0.0) * r, ti.max(u1, 0.0) * r, ti.max(u2, 0.0) * r
                     z = ti.max(mix(records, item, DEPTH, p0, p1, p2), near)
                     seen = lower(higher(inside, tau - squared), lower(r, far - z))
-                    _add_face(
-                        blend,
-                        records,
-                        item,
-                        face,
-                        squared / sigma,
-                        inside,
-                        seen,
-                        p0,
-                        p1,
-                        p2,
-                        z,
-                        1.0 / (gamma * (far - near)),
-                        count,
-                        modes,
-                        1,
-                        double,
+                    k = 1.0 / (gamma * (far - near))
+                    keep, share = blend_face(
+                        blend, face, squared / sigma, inside, seen, p0, p1, p2, z, k, modes, 1, double
                     )
-            for kept in ti.static(range(STATE)):
-                state[at + kept * lanes] = blend[kept]
-            depth[pixel] = blend[DEPTH_SUM] / blend[TOTAL]
-            face_id[pixel] = ti.cast(blend[BEST], ti.i32)
-            for corner in ti.static(range(3)):
-                barycentrics[pixel, corner] = blend[BEST0 + corner]
-            for c in ti.static(range(count)):
-                image[pixel, c] = blend[COLOR_SUM + c] / blend[TOTAL]
-            alpha[pixel] = _alpha(blend[COMBINED], modes)
+                    for c in ti.static(range(count)):
+                        value = mix(records, item, ATTRIBUTE + 3 * c, p0, p1, p2)
+                        blend_color(blend, c, value, keep, share, modes, 1)
+            finish_pixel(blend, image, alpha, depth, face_id, barycentrics, state, pixel, at, count, modes, lanes)
 
 
 @ti.func
-def _start(
+def resume_pixel(
+    blend: ti.template(),
+    image: ti.template(),
+    depth: ti.template(),
+    face_id: ti.template(),
+    barycentrics: ti.template(),
+    state: ti.template(),
+    pixel,
+    at,
+    count: ti.template(),
+    stride: ti.template(),
+):
+    """Restores what ``finish_pixel`` wrote; the pixel's state begins at ``at``, its numbers ``stride`` apart."""
+    for kept in ti.static(range(STATE)):
+        blend[kept] = state[at + kept * stride]
+    blend[DEPTH_SUM] = depth[pixel] * blend[TOTAL]
+    blend[BEST] = ti.cast(face_id[pixel], float)
+    for corner in ti.static(range(3)):
+        blend[BEST0 + corner] = barycentrics[pixel, corner]
+    for c in ti.static(range(count)):
+        blend[COLOR_SUM + c] = image[pixel, c] * blend[TOTAL]
+
+
+@ti.func
+def finish_pixel(
+    blend: ti.template(),
+    image: ti.template(),
+    alpha: ti.template(),
+    depth: ti.template(),
+    face_id: ti.template(),
+    barycentrics: ti.template(),
+    state: ti.template(),
+    pixel,
+    at,
+    count: ti.template(),
+    modes: ti.template(),
+    stride: ti.template(),
+):
+    """Writes the outputs of a pixel and the state that the adjoint needs."""
+    for kept in ti.static(range(STATE)):
+        state[at + kept * stride] = blend[kept]
+    depth[pixel] = blend[DEPTH_SUM] / blend[TOTAL]
+    face_id[pixel] = ti.cast(blend[BEST], ti.i32)
+    for corner in ti.static(range(3)):
+        barycentrics[pixel, corner] = blend[BEST0 + corner]
+    for c in ti.static(range(count)):
+        image[pixel, c] = blend[COLOR_SUM + c] / blend[TOTAL]
+    alpha[pixel] = _alpha(blend[COMBINED], modes)
+
+
+@ti.func
+def start_blend(
     blend: ti.template(),
     background: ti.template(),
     near,
@@ -248,10 +262,8 @@ def _alpha(combined, modes: ti.template()):
 
 
 @ti.func
-def _add_face(
+def blend_face(
     blend: ti.template(),
-    records: ti.template(),
-    item,
     face,
     x,
     inside,
@@ -261,12 +273,15 @@ def _add_face(
     p2,
     z,
     k,
-    count: ti.template(),
     modes: ti.template(),
     lanes: ti.template(),
     double: ti.template(),
 ):
-    """Blends one face into a packet; ``x`` is the coverage's exponent without its sign."""
+    """Blends one face into everything of a packet but its colours; ``x`` is the coverage's exponent without its sign.
+
+    Returns the factor of the colours so far and the face's own share, for ``blend_color``.  Under COLOR_HARD the share
+    says by its sign whether the face replaces what is there.
+    """
     cover, uncover = ti.select(inside > 0.0, 1.0 + 0.0 * x, 0.0), ti.select(inside > 0.0, 0.0 * x, 1.0)
     if ti.static(modes[2] != DISTANCE_HARD):
         cover, uncover = coverage(x, inside, double)
@@ -278,16 +293,12 @@ def _add_face(
     else:
         store_row(blend, COMBINED, ti.select(lower(seen, inside) > 0.0, 1.0, load_row(blend, COMBINED, lanes)), lanes)
 
+    keep, share = 0.0 * x, 0.0 * x
     if ti.static(modes[1] == COLOR_HARD):
-        better = lower(lower(seen, inside), load_row(blend, REFERENCE, lanes) - z)
-        store_row(blend, REFERENCE, ti.select(better > 0.0, z, load_row(blend, REFERENCE, lanes)), lanes)
+        share = lower(lower(seen, inside), load_row(blend, REFERENCE, lanes) - z)
+        store_row(blend, REFERENCE, ti.select(share > 0.0, z, load_row(blend, REFERENCE, lanes)), lanes)
         store_row(blend, DEPTH_SUM, load_row(blend, REFERENCE, lanes), lanes)
-        _remember(blend, better, face, p0, p1, p2, lanes)
-        for c in ti.static(range(count)):
-            value = mix(records, item, ATTRIBUTE + 3 * c, p0, p1, p2)
-            store_row(
-                blend, COLOR_SUM + c, ti.select(better > 0.0, value, load_row(blend, COLOR_SUM + c, lanes)), lanes
-            )
+        _remember(blend, share, face, p0, p1, p2, lanes)
     else:
         ahead = (load_row(blend, REFERENCE, lanes) - z) * k
         e = exp_negative(-ti.abs(ahead), double)
@@ -304,9 +315,17 @@ def _add_face(
         _remember(blend, share - load_row(blend, LARGEST, lanes), face, p0, p1, p2, lanes)
         store_row(blend, LARGEST, higher(share, load_row(blend, LARGEST, lanes)), lanes)
         store_row(blend, DEPTH_SUM, load_row(blend, DEPTH_SUM, lanes) * keep + share * z, lanes)
-        for c in ti.static(range(count)):
-            value = mix(records, item, ATTRIBUTE + 3 * c, p0, p1, p2)
-            store_row(blend, COLOR_SUM + c, load_row(blend, COLOR_SUM + c, lanes) * keep + share * value, lanes)
+    return keep, share
+
+
+@ti.func
+def blend_color(blend: ti.template(), c: ti.template(), value, keep, share, modes: ti.template(), lanes: ti.template()):
+    """Blends a face's ``value`` into channel c; ``keep`` and ``share`` are those of ``blend_face``."""
+    before = load_row(blend, COLOR_SUM + c, lanes)
+    if ti.static(modes[1] == COLOR_HARD):
+        store_row(blend, COLOR_SUM + c, ti.select(share > 0.0, value, before), lanes)
+    else:
+        store_row(blend, COLOR_SUM + c, before * keep + share * value, lanes)
 
 
 @ti.func

@@ -1,17 +1,13 @@
 """From the visible faces to the colour of every pixel, and back."""
 
-import taichi as ti
-
-from taichi_dr.fields import make_array
 from taichi_dr.kernels.coverage import cover_channel
 from taichi_dr.kernels.gather import gather_corners
 from taichi_dr.kernels.interpolate import band_count, interpolate, interpolate_adjoint
-from taichi_dr.kernels.lighting import partials_shape, reduce_partials
+from taichi_dr.kernels.lighting import partials_shape
 from taichi_dr.kernels.pixel_shading import shade_pixels, shade_pixels_adjoint
 from taichi_dr.kernels.rows import fill_rows
 from taichi_dr.kernels.texture import texture_lods
-from taichi_dr.render.pixel_surface import no_pyramid
-from taichi_dr.render.surface import TWO_SIDED_NORMALS
+from taichi_dr.render.shade import Shading
 
 
 class PixelStage:
@@ -19,7 +15,7 @@ class PixelStage:
 
     def __init__(self, buffers):
         self._buffers = buffers
-        self._no_pyramid = self._no_lights = None
+        self._shading = Shading(buffers)
 
     def forward(self, scene, surface, background, color, coverage=False):
         """Writes ``color`` (V*H*W, 3) of the faces in the frame's ``face_id``; with ``coverage``, alpha as a fourth."""
@@ -111,45 +107,20 @@ class PixelStage:
         lights, views = scene.lights, scene.views.views
         shape = partials_shape(lights.count, views, scene.width * scene.height) if surface.layout.lit else (1, 1)
         partials = self._buffers.get("pixel_light_partials", shape)
-        pyramid_adjoint = self._buffers.get("no_pyramid_adjoint", (1, 3))
-        if surface.texture is not None:
-            pyramid_adjoint = surface.texture.new_adjoint()
+        pyramid_adjoint = self._shading.pyramid_adjoint(surface)
         arguments = self._shading_arguments(scene, surface)
         shade_pixels_adjoint(*arguments, color_adjoint, image_adjoint, pyramid_adjoint, partials)
-        if surface.layout.lit:
-            adjoints, orthographic = lights.fields.adjoints, scene.camera.is_orthographic
-            reduce_partials(partials, adjoints["color"], adjoints["vector"], scene.camera_adjoint, orthographic)
+        self._shading.add_light_adjoints(scene, surface, partials)
         return image_adjoint
 
     def _shading_arguments(self, scene, surface):
-        material = scene.mesh.material
         return (
             self._buffers.get("pixel_attributes", (scene.frame.array("face_id").shape[0], surface.channels)),
             scene.frame.array("face_id"),
             self._lods(scene),
-            scene.camera_array,
-            *self._light_arrays(scene),
-            material.specular,
-            material.shininess,
-            scene.camera.is_orthographic,
-            TWO_SIDED_NORMALS,
-            *self._pyramid(surface),
+            *self._shading.arguments(scene, surface),
             surface.layout,
         )
 
     def _lods(self, scene):
         return self._buffers.get("lods", (scene.frame.array("face_id").shape[0],))
-
-    def _light_arrays(self, scene):
-        if scene.lights is not None:
-            return scene.lights.kinds, scene.lights.fields.arrays["color"], scene.lights.fields.arrays["vector"]
-        if self._no_lights is None:
-            self._no_lights = (make_array((1,), ti.i32), make_array((1, 3)), make_array((1, 3)))
-        return self._no_lights
-
-    def _pyramid(self, surface):
-        if surface.texture is not None:
-            return surface.texture.pyramid, surface.texture.levels
-        if self._no_pyramid is None:
-            self._no_pyramid = no_pyramid()
-        return self._no_pyramid

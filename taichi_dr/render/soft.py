@@ -3,8 +3,10 @@
 import math
 
 from taichi_dr.kernels.soft import ALPHA_MODES, COLOR_MODES, DISTANCE_MODES, SoftPass
+from taichi_dr.kernels.soft_shaded import ShadedSoftPass
 from taichi_dr.render.geometry import GeometryStage
 from taichi_dr.render.renderer import Renderer
+from taichi_dr.render.shade import Shading
 from taichi_dr.render.surface import VertexNormals, choose_surface
 from taichi_dr.runtime import InputError
 
@@ -57,6 +59,7 @@ class SoftRasterizer(Renderer):
             if mode not in known:
                 raise InputError(f"{name}: expected one of {', '.join(known)}; got {mode!r}")
         self._geometry = GeometryStage(self._buffers)
+        self._shading = Shading(self._buffers)
         self._passes = {}
 
     def _forward(self, scene):
@@ -92,10 +95,12 @@ class SoftRasterizer(Renderer):
 
     def _soft_pass(self, purpose, scene, surface):
         """The pass for this purpose, made anew when views, faces or channels change."""
-        key = (scene.views.views, scene.mesh.face_count, surface.channels)
+        shaded = surface.shades_pixels
+        make, channels = (ShadedSoftPass, surface.layout) if shaded else (SoftPass, surface.channels)
+        key = (scene.views.views, scene.mesh.face_count, channels)
         held = self._passes.get(purpose)
         if held is None or held[0] != key:
-            held = self._passes[purpose] = (key, SoftPass(*key, self.width, self.height, **self._modes))
+            held = self._passes[purpose] = (key, make(*key, self.width, self.height, **self._modes))
         return held[1]
 
     def _run_pass(self, soft, scene, surface, background):
@@ -103,14 +108,20 @@ class SoftRasterizer(Renderer):
         camera = scene.camera
         background = self._buffers.constant(background)
         softness = (camera.near, camera.far, self.sigma, self.gamma)
+        if surface.shades_pixels:
+            soft.shading = self._shading.arguments(scene, surface)
         soft.forward(scene.clip, faces, surface.attributes, surface.index, background, *softness)
 
     def _run_adjoint_pass(self, purpose, scene, surface, outputs, clip_adjoint):
-        topology = scene.mesh.topology
+        soft, topology = self._passes[purpose][1], scene.mesh.topology
         adjacency = (topology.array("corner_start"), topology.array("corner_list"))
         attributes_adjoint = surface.new_adjoint(scene, purpose)
         own = (surface.corner_start, surface.corner_list)
-        self._passes[purpose][1].adjoint(*outputs, clip_adjoint, attributes_adjoint, adjacency, own)
+        if surface.shades_pixels:
+            soft.pyramid_adjoint = self._shading.pyramid_adjoint(surface)
+        soft.adjoint(*outputs, clip_adjoint, attributes_adjoint, adjacency, own)
+        if surface.shades_pixels:
+            self._shading.add_light_adjoints(scene, surface, soft.partials)
         surface.adjoint(scene, attributes_adjoint)
 
     def _check_softness(self):
