@@ -76,8 +76,12 @@ def render(
     alpha="product",
     color="softmax",
     distance="euclidean",
+    shade=None,
 ):
-    """One view: clip (N, 4), attributes (M, C) -> image, alpha, depth, face_id, barycentrics."""
+    """One view: clip (N, 4), attributes (M, C) -> image, alpha, depth, face_id, barycentrics.
+
+    ``shade`` turns a face's interpolated attributes (H, W, C) into its colours.
+    """
     points = pixel_centers(width, height)
     tau = sigma * np.log(1 / 1e-4 - 1)
     cover, z, p, covered = (
@@ -100,7 +104,8 @@ def render(
         covered.append(seen & inside)
         z.append(depth)
         p.append(bary)
-        colors.append(bary @ attributes[rows])
+        values = bary @ attributes[rows]
+        colors.append(values if shade is None else shade(values))
         ids.append(index)
     cover, z, p, colors, covered = (np.array(a) for a in (cover, z, p, colors, covered))
     if alpha == "product":

@@ -121,9 +121,10 @@ def test_rasterizer_every_surface(cpu64, shading, make_mesh):
     assert_gradients(hard(), mesh, camera, lights, ["color"], parameters)
 
 
-@pytest.mark.parametrize("shading", ["none", "flat", "gouraud"])
-def test_soft_rasterizer_every_surface(cpu64, shading):
-    mesh = tetrahedra(material=dr.Material(shading, specular=0.3, shininess=7.0))
+@pytest.mark.parametrize("shading", MATERIALS)
+@pytest.mark.parametrize("make_mesh", [tetrahedra, textured])
+def test_soft_rasterizer_every_surface(cpu64, shading, make_mesh):
+    mesh = make_mesh(material=dr.Material(shading, specular=0.3, shininess=7.0))
     camera, lights = two_views(), some_lights()
     parameters = mesh_fields(mesh) | camera_fields(camera) | (light_fields(lights) if shading != "none" else {})
     assert_gradients(soft(), mesh, camera, lights, ["color", "alpha", "depth"], parameters)
