@@ -43,6 +43,7 @@ from taichi_dr.scene.camera import Camera
 from taichi_dr.scene.light import DirectionalLight, Lights, PointLight
 from taichi_dr.scene.material import Material
 from taichi_dr.scene.mesh import Mesh
+from taichi_dr.smoothing import LargeSteps
 from taichi_dr.version import __version__
 
 __all__ = [
@@ -59,6 +60,7 @@ __all__ = [
     "GeometryError",
     "GradientError",
     "InputError",
+    "LargeSteps",
     "Lights",
     "Material",
     "Mesh",

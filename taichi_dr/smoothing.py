@@ -4,8 +4,6 @@ Nicolet et al., Large Steps in Inverse Rendering of Geometry, SIGGRAPH Asia 2021
 """
 
 import numpy as np
-from scipy import sparse
-from scipy.sparse.linalg import splu
 
 from taichi_dr.fields import FieldGroup
 from taichi_dr.kernels import bridge
@@ -44,6 +42,9 @@ class LargeSteps:
     """
 
     def __init__(self, mesh, strength=19.0):
+        from scipy import sparse  # here, because they would slow the import of the package for everybody
+        from scipy.sparse.linalg import splu
+
         if not strength >= 0:
             raise InputError(f"strength: expected a number of at least 0, got {strength}")
         self.vertices = mesh.vertices

@@ -28,6 +28,10 @@ class SoftRasterizer(Renderer):
         alpha: ``"product"``, ``"sum"`` or ``"hard"``; color: ``"softmax"`` or ``"hard"``; distance: ``"euclidean"``,
             ``"barycentric"`` or ``"hard"`` (see ``taichi_dr.kernels.soft``).
 
+    Silhouettes are in alpha, not in colour: past an edge a face keeps outweighing the background's small weight until D
+    falls below 1e-4, where it is cut off, so that colour alone hardly tells where an edge is.  Put alpha into the loss
+    (``losses.iou``), or composite the colours over a background with it.
+
     ``sigma``, ``gamma`` and ``background`` may be changed between renders, without recompiling anything.  The frame's
     ``face_id`` and ``barycentric`` are those of the face of the largest weight and have no gradients.
 
