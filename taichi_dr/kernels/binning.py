@@ -7,7 +7,9 @@ chunk writes its faces from its own starting point.  Within a tile the faces the
 
 import taichi as ti
 
-SERIAL_FACES = 1 << 14  # below this, waking the CPU's threads costs more than it saves
+from taichi_dr.kernels.launch import is_serial, on_cpu
+
+SERIAL_FACES = 1 << 14
 CPU_CHUNKS = 4  # per view: enough for the threads, few enough to keep the table of counts in cache
 GPU_CHUNK_FACES = 256
 SCAN_BLOCK = 64  # tiles whose counts one thread adds up on the way to the prefix sum
@@ -63,8 +65,8 @@ class TileBins:
 
 def _plan(views, faces):
     """(run on one thread, chunks per view, faces per chunk)."""
-    if ti.cfg.arch in (ti.x64, ti.arm64):
-        serial = views * faces < SERIAL_FACES
+    if on_cpu():
+        serial = is_serial(views * faces, SERIAL_FACES)
         chunks = 1 if serial else CPU_CHUNKS
     else:
         serial = False

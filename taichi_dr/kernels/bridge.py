@@ -8,7 +8,9 @@ import math
 
 import taichi as ti
 
-SERIAL_ELEMENTS = 1 << 13  # below this, waking the CPU's threads costs more than the copy
+from taichi_dr.kernels.launch import is_serial
+
+SERIAL_ELEMENTS = 1 << 13
 READ, WRITE, ADD = range(3)
 
 
@@ -33,7 +35,7 @@ def components(field):
 
 
 def _layout(field):
-    return components(field), math.prod(field.shape) < SERIAL_ELEMENTS
+    return components(field), is_serial(math.prod(field.shape), SERIAL_ELEMENTS)
 
 
 @ti.kernel

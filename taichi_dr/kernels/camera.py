@@ -22,6 +22,8 @@ import math
 
 import taichi as ti
 
+from taichi_dr.kernels.launch import on_cpu
+
 PERSPECTIVE, PINHOLE, ORTHOGRAPHIC = range(3)
 """Lens kinds: (fov_y,) in radians; (fx, fy) in half heights; (half_height,) in world units."""
 
@@ -109,18 +111,13 @@ def pack_camera(parameters, camera, kind, width, height):
     A row of ``parameters`` (V, 19) is eye(3) target(3) up(3) pose(6: omega, t) lens(2) principal(2: right, up); only
     ``PINHOLE`` uses both numbers of the lens.  Nothing is validated here (``scene.camera`` does).
     """
-    _pack_camera(parameters, camera, height / min(width, height), kind, few_views_are_serial())
+    _pack_camera(parameters, camera, height / min(width, height), kind, on_cpu())
 
 
 def pack_camera_adjoint(parameters, camera_adjoint, parameters_adjoint, kind, width, height):
     """Adds to ``parameters_adjoint`` (V, 19) what ``camera_adjoint`` (V, 16) implies."""
     aspect = height / min(width, height)
-    _pack_camera_adjoint(parameters, camera_adjoint, parameters_adjoint, aspect, kind, few_views_are_serial())
-
-
-def few_views_are_serial():
-    """A handful of views: one CPU thread is done before the others wake; a GPU takes one thread each."""
-    return ti.cfg.arch in (ti.x64, ti.arm64)
+    _pack_camera_adjoint(parameters, camera_adjoint, parameters_adjoint, aspect, kind, on_cpu())
 
 
 @ti.func

@@ -3,22 +3,23 @@
 import taichi as ti
 
 from taichi_dr.kernels.bridge import ADD, READ, WRITE, components
-from taichi_dr.kernels.camera import EYE, LENS, POSE, PRINCIPAL, TARGET, UP, few_views_are_serial
+from taichi_dr.kernels.camera import EYE, LENS, POSE, PRINCIPAL, TARGET, UP
+from taichi_dr.kernels.launch import on_cpu
 
 
 def fields_to_parameters(fields, parameters):
     """Copies ``fields`` (eye, target, up, pose, lens, principal) of shape (V,) to the columns of (V, 19)."""
-    _move_all(*fields, parameters, components(fields[4]), READ, few_views_are_serial())
+    _move_all(*fields, parameters, components(fields[4]), READ, on_cpu())
 
 
 def parameters_to_fields(parameters, fields):
     """Copies the columns of (V, 19) to ``fields``."""
-    _move_all(*fields, parameters, components(fields[4]), WRITE, few_views_are_serial())
+    _move_all(*fields, parameters, components(fields[4]), WRITE, on_cpu())
 
 
 def add_parameters_to_fields(parameters, fields):
     """Adds the columns of (V, 19) to ``fields``: how adjoints reach gradients."""
-    _move_all(*fields, parameters, components(fields[4]), ADD, few_views_are_serial())
+    _move_all(*fields, parameters, components(fields[4]), ADD, on_cpu())
 
 
 @ti.kernel

@@ -8,6 +8,10 @@ not depend on the order of the threads.
 import numpy as np
 import taichi as ti
 
+from taichi_dr.kernels.launch import is_serial
+
+SERIAL_ROWS = 1 << 12
+
 
 def build_adjacency(faces, rows):
     """Which corners belong to which row: ``corner_start (rows+1,)`` and ``corner_list (3F,)``, both int32.
@@ -32,8 +36,18 @@ def _group_by(owner, owners):
     return start, np.argsort(owner, kind="stable").astype(np.int32)
 
 
+def gather_corners(corner_adjoint, first, count, corner_start, corner_list, out, views, faces):
+    """``out[v rows + r, c] += sum of corner_adjoint[3 F v + corner, first + c]`` over the corners of row r, c < count.
+
+    ``corner_adjoint`` (V*F*3, K), ``out`` (V*rows, count) with rows = len(corner_start) - 1.  ``count`` is a Python
+    int: the kernel is compiled once for each.
+    """
+    serial = is_serial(views * (corner_start.shape[0] - 1), SERIAL_ROWS)
+    _gather_corners(corner_adjoint, first, count, corner_start, corner_list, out, views, faces, serial)
+
+
 @ti.kernel
-def gather_corners(
+def _gather_corners(
     corner_adjoint: ti.types.ndarray(ndim=2),
     first: ti.i32,
     count: ti.template(),
@@ -42,13 +56,10 @@ def gather_corners(
     out: ti.types.ndarray(ndim=2),
     views: ti.i32,
     faces: ti.i32,
+    serial: ti.template(),
 ):
-    """``out[v rows + r, c] += sum of corner_adjoint[3 F v + corner, first + c]`` over the corners of row r, c < count.
-
-    ``corner_adjoint`` (V*F*3, K), ``out`` (V*rows, count) with rows = len(corner_start) - 1.  ``count`` is a Python
-    int: the kernel is compiled once for each.
-    """
     rows = corner_start.shape[0] - 1
+    ti.loop_config(serialize=serial)
     for i in range(views * rows):
         v = i // rows
         r = i - v * rows

@@ -10,11 +10,12 @@ import taichi as ti
 from taichi_dr.kernels import raster_tiles
 from taichi_dr.kernels.binning import TileBins, grown
 from taichi_dr.kernels.edge_lines import C_SHIFT, RECORD_SHIFT
+from taichi_dr.kernels.launch import is_serial, on_cpu
 from taichi_dr.kernels.raster_resolve import TINY, Float1, Int1, resolve_pixel
 from taichi_dr.kernels.raster_setup import PLANE_SHIFT, UNBOUNDED, Float2, Int2, setup_faces
 
 TILE = 16
-SERIAL_FACES = 1 << 13  # below this, waking the CPU's threads costs more than it saves
+SERIAL_FACES = 1 << 13
 
 
 class ZBuffer:
@@ -71,10 +72,10 @@ class ZBuffer:
             near,
             far,
             int(cull_back),
-            items < SERIAL_FACES,
+            is_serial(items, SERIAL_FACES),
         )
         sizes = views, width, height, near, far
-        if ti.cfg.arch in (ti.x64, ti.arm64):
+        if on_cpu():
             self.bins.build(self.boxes, views, count, width, height, raster_tiles.TILE)
             kernel, scratch = raster_tiles.draw_tiles, (self._tile_depth, self._tile_face, self._lanes, self._order)
         else:

@@ -16,9 +16,10 @@ import itertools
 import numpy as np
 import taichi as ti
 
+from taichi_dr.kernels.launch import is_serial
 from taichi_dr.kernels.normals import TINY, row3
 
-SERIAL_TEXELS = 1 << 12  # below this, waking the CPU's threads costs more than the work
+SERIAL_TEXELS = 1 << 12
 LARGEST_LOD = 32.0  # beyond any pyramid: `sample_trilinear` takes its last level
 
 _rows = ti.types.ndarray(ndim=2)
@@ -64,7 +65,7 @@ def _halves(fine, coarse):
 
 
 def _serial(texels):
-    return ti.cfg.arch in (ti.x64, ti.arm64) and texels < SERIAL_TEXELS
+    return is_serial(texels, SERIAL_TEXELS)
 
 
 @ti.kernel

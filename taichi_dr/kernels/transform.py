@@ -12,9 +12,10 @@ so that the screen position is (X/W, Y/W) in screen units, and depth the distanc
 import taichi as ti
 
 from taichi_dr.kernels.camera import PACKED, E, F, P, U, V, W, get3
+from taichi_dr.kernels.launch import is_serial
 
 CHUNK = 256  # vertices whose camera adjoints one thread sums
-SERIAL_VERTICES = 1 << 14  # below this, waking the CPU's threads costs more than the work
+SERIAL_VERTICES = 1 << 14
 
 _rows = ti.types.ndarray(ndim=2)
 _indices = ti.types.ndarray(dtype=ti.i32, ndim=1)
@@ -59,7 +60,7 @@ def partial_shape(views, vertices):
 
 
 def _serial(rows):
-    return ti.cfg.arch in (ti.x64, ti.arm64) and rows.shape[0] < SERIAL_VERTICES
+    return is_serial(rows.shape[0], SERIAL_VERTICES)
 
 
 @ti.kernel

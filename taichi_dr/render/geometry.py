@@ -4,8 +4,6 @@ from taichi_dr.kernels.checks import first_nonfinite
 from taichi_dr.kernels.transform import partial_shape, transform, transform_adjoint
 from taichi_dr.runtime import GeometryError
 
-SERIAL_ROWS = 1 << 13
-
 
 class GeometryStage:
     """``vertices`` (B, N) through cameras (V,) to clip coordinates (V*N, 4)."""
@@ -23,8 +21,7 @@ class GeometryStage:
         scene.camera_array = scene.camera.pack(scene.width, scene.height)
         scene.clip = self._buffers.get("clip", (scene.views.views * scene.mesh.vertex_count, 4))
         transform(vertices, scene.views.view_mesh, scene.camera_array, scene.clip, scene.camera.is_orthographic)
-        rows = scene.clip.shape[0]
-        if first_nonfinite(scene.clip, rows < SERIAL_ROWS) < rows:
+        if first_nonfinite(scene.clip) < scene.clip.shape[0]:
             scene.mesh.check()
             scene.camera.check()
             raise GeometryError(f"{scene.mesh.name}: coordinates too large to render (above 1e30)")
