@@ -5,7 +5,7 @@ from taichi_dr.kernels.soft import SoftPass
 from taichi_dr.kernels.soft_shaded_adjoint import soft_shaded_adjoint, soft_shaded_adjoint_cut
 from taichi_dr.kernels.soft_shaded_forward import SHAPE, soft_shaded_forward
 
-COLUMNS = 8192  # of partial sums of the adjoints of lights, at most (but at least one per view and band)
+COLUMNS = 1 << 15  # of partial sums of the adjoints of lights, at most (but at least one per view and band)
 
 
 class ShadedSoftPass(SoftPass):

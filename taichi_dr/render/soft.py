@@ -19,6 +19,9 @@ class SoftRasterizer(Renderer):
     ``exp(1e-3/gamma)``; alpha is ``1 − Π (1 − D)``.  Gradients are complete: to x, y and z of every vertex, colours,
     texels, lights and cameras.
 
+    Textures and Phong shading give every face a colour of its own at every pixel that it contributes to, and these
+    colours are averaged, never normals or texture coordinates (``taichi_dr.kernels.soft_shaded_forward``).
+
     Arguments:
         size: (height, width) in pixels, or one number.
         sigma: softness of the edges in squared screen units (the shorter image side is 2 long): edges blur over about
