@@ -6,8 +6,10 @@ Everything that reaches into Taichi below its documented interface is in this fi
   ``ti.init`` has invalidated every field nor which tape is open.  Gone when Taichi offers either by name.
 """
 
+import io
 import os
-from contextlib import contextmanager
+import sys
+from contextlib import contextmanager, redirect_stdout
 
 import taichi as ti
 from taichi.lang import impl
@@ -111,17 +113,19 @@ def available_backends():
 
 @contextmanager
 def _quiet_start(verbose):
-    """Silences the two banner lines of ``ti.init``, which no option turns off, for the length of the call."""
+    """Silences the two banner lines of ``ti.init``, which no option turns off, for the length of the call.
+
+    Both Python's ``sys.stdout``, which a notebook or a test may have replaced, and the process's own output.
+    """
     if verbose:
         yield
         return
-    import sys
-
     sys.stdout.flush()
     saved, sink = os.dup(1), os.open(os.devnull, os.O_WRONLY)
     try:
         os.dup2(sink, 1)
-        yield
+        with redirect_stdout(io.StringIO()):
+            yield
     finally:
         os.dup2(saved, 1)
         os.close(saved)

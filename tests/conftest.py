@@ -5,14 +5,15 @@ import os
 import pytest
 
 import taichi_dr as dr
+from taichi_dr.runtime import runtime_token
 
-_current = [None]
+_current = [None, None]  # (backend, precision) of the fixtures' last init, and its runtime
 
 
 def _use(arch, float64=False):
-    if _current[0] != (arch, float64):
+    if _current[0] != (arch, float64) or _current[1] is not runtime_token():
         dr.init(arch, float64=float64, random_seed=1)
-        _current[0] = (arch, float64)
+        _current[:] = (arch, float64), runtime_token()
     return arch
 
 
