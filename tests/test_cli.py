@@ -86,3 +86,12 @@ def test_the_module_runs_quietly():
     assert done.returncode == 0
     assert "reconstruct" in done.stdout
     assert "[Taichi]" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("command", ["dataset", "reconstruct"])
+def test_an_output_that_cannot_be_made_is_an_error_before_the_work(command, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("taichi_dr.runtime.init", lambda *a, **b: pytest.fail("the work has begun"))
+    (tmp_path / "file").touch()
+    for out in ("/proc/foo/x", tmp_path / "file" / "x"):
+        assert run(command, "car", out) == 2
+        assert f"error: {out}" in capsys.readouterr().err

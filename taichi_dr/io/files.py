@@ -3,7 +3,7 @@
 import json
 import os
 import secrets
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from taichi_dr.runtime import FileError
@@ -17,39 +17,66 @@ def atomic_path(path):
     ``path`` before stays as it was.
 
     Raises:
-        FileError: the folder cannot be made, or ``path`` cannot be replaced.
+        FileError: the folder cannot be made, ``path`` cannot be replaced, or the body raised an OSError.
 
     >>> with atomic_path("out/picture.png") as temporary:
     ...     temporary.write_bytes(b"...")  # doctest: +SKIP
     """
     path = Path(path)
-    if path.is_dir():
+    if os.path.isdir(path):
         raise FileError(f"{path}: cannot be written: it is a folder")
-    made = _make_folder(path)
+    made = make_folder_of(path)
     temporary = path.with_name(f".{path.stem}.{secrets.token_hex(4)}{path.suffix}")
     try:
         yield temporary
-        try:
-            os.replace(temporary, path)
-        except OSError as error:
-            raise FileError(f"{path}: cannot be written: {error.strerror or error}") from error
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        _remove_empty(made)
+        os.replace(temporary, path)
+    except BaseException as error:
+        _remove(temporary)
+        remove_empty(made)
+        if isinstance(error, OSError) and not isinstance(error, FileError):
+            reason = error.strerror or str(error).replace(str(temporary), str(path))
+            raise FileError(f"{path}: cannot be written: {reason}") from error
         raise
 
 
-def _make_folder(path):
-    """Makes the folder of ``path``; returns the folders that did not exist, innermost first."""
-    missing = [folder for folder in (path.parent, *path.parent.parents) if not folder.exists()]
+def make_folder_of(path):
+    """Makes the folder of ``path``; returns the folders that did not exist, innermost first.
+
+    Raises:
+        FileError: it cannot be made.
+    """
+    missing = [folder for folder in (path.parent, *path.parent.parents) if not os.path.exists(folder)]
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
+        remove_empty(missing)
         raise FileError(f"{path}: its folder cannot be made: {error.strerror or error}") from error
     return missing
 
 
-def _remove_empty(folders):
+def check_creatable(path):
+    """Checks, and leaves no trace, that a file or folder can be made at ``path``: before the work that ends with it.
+
+    Raises:
+        FileError: its folder cannot be made or written to.
+    """
+    path = Path(path)
+    made = make_folder_of(path)
+    try:
+        probe = path.with_name(f".{secrets.token_hex(8)}")
+        _guarded(path, probe.touch)
+        _remove(probe)
+    finally:
+        remove_empty(made)
+
+
+def _remove(path):
+    with suppress(OSError):  # the folder may have gone meanwhile
+        path.unlink(missing_ok=True)
+
+
+def remove_empty(folders):
+    """Removes folders, innermost first, up to one that is not empty."""
     for folder in folders:
         try:
             folder.rmdir()
@@ -60,7 +87,7 @@ def _remove_empty(folders):
 def write_text(path, text):
     """Writes a UTF-8 text file through ``atomic_path``."""
     with atomic_path(path) as temporary:
-        _guarded(path, lambda: temporary.write_text(text, encoding="utf-8"))
+        temporary.write_text(text, encoding="utf-8")
 
 
 def write_json(path, value):

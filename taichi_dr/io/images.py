@@ -189,5 +189,7 @@ def _write(path, data, **options):
     with atomic_path(path) as temporary:
         try:
             iio.imwrite(temporary, data, **options)
+        except OSError:
+            raise
         except Exception as error:  # plugins raise their own types
-            raise FileError(f"{path}: cannot be written: {error}") from error
+            raise FileError(f"{path}: cannot be written: {str(error).replace(str(temporary), str(path))}") from error

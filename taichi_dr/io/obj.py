@@ -216,11 +216,11 @@ def write_obj(mesh, path, index):
     if not library:
         write_text(path, "\n".join(lines) + "\n")
         return
-    with atomic_path(path) as obj, atomic_path(path.with_suffix(".mtl")) as mtl:
+    with atomic_path(path) as obj:  # last to appear: it needs the others
         obj.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        mtl.write_text("\n".join(library) + "\n", encoding="utf-8")
         if mesh.has("texture"):
             save_image(path.with_suffix(".png"), mesh.numpy("texture"))
+        write_text(path.with_suffix(".mtl"), "\n".join(library) + "\n")
 
 
 def _material_lines(mesh, path, index):

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from taichi_dr import runtime
+from taichi_dr.io.files import check_creatable
 from taichi_dr.io.posed_images import PosedImages, save_posed_images
 from taichi_dr.jobs.output import claim, whole_folder
 from taichi_dr.jobs.pictures import lighting, supersampled
@@ -37,6 +38,7 @@ def make_dataset(settings):
     """
     settings.check()
     claim(settings.out, OWN_NAMES, settings.overwrite)
+    check_creatable(settings.out.resolve())
     runtime.init(settings.backend)
     mesh = named_mesh(settings.mesh, settings.texture)
     camera = _cameras(settings)

@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 from taichi_dr import runtime
-from taichi_dr.io.files import write_json
+from taichi_dr.io.files import check_creatable, write_json
 from taichi_dr.jobs import checkpoint
 from taichi_dr.jobs.evaluation import evaluate, held_out_split
 from taichi_dr.jobs.history import Animation, History
@@ -67,7 +67,6 @@ def reconstruct(settings):
     if saved is not None:
         run.restore(*saved)
         say(f"resuming at step {run.steps} ({run.seconds:.0f} s spent so far)")
-    _make_folder(settings)
     interrupted = run.optimise()
     return ReconstructionSummary(settings.out, run.finish(backend, interrupted), interrupted)
 
@@ -77,16 +76,10 @@ def _claim_output(settings):
     own = (*REPORTS, *KINDS[settings.kind].FILES)
     if not settings.resume:
         claim(settings.out, own, settings.overwrite, "--resume continues it, --overwrite replaces it")
+        check_creatable(settings.out / checkpoint.NAME)
         return None
+    check_creatable(settings.out / checkpoint.NAME)
     return checkpoint.load_state(settings.out / checkpoint.NAME)
-
-
-def _make_folder(settings):
-    """Makes the output folder; one to be overwritten loses its old outputs only now that the data has been read."""
-    settings.out.mkdir(parents=True, exist_ok=True)
-    if settings.overwrite:
-        for name in (*REPORTS, *KINDS[settings.kind].FILES):
-            (settings.out / name).unlink(missing_ok=True)
 
 
 def _saved_settings(settings, saved):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from taichi_dr.io.files import atomic_path, read_bytes, write_json
+from taichi_dr.io.files import atomic_path, check_creatable, read_bytes, write_json
 from taichi_dr.runtime import FileError
 
 
@@ -73,3 +73,27 @@ def test_reading(tmp_path):
     for name, message in (("none", "no such file"), (".", "is a folder"), ("empty", "is empty")):
         with pytest.raises(FileError, match=message):
             read_bytes(tmp_path / name)
+
+
+def test_an_error_of_the_system_names_the_file_and_not_the_temporary_one(tmp_path):
+    with (
+        pytest.raises(FileError, match=r"x\.txt: cannot be written: No space") as caught,
+        atomic_path(tmp_path / "x.txt") as temporary,
+    ):
+        raise OSError(28, "No space left on device", str(temporary))
+    assert temporary.name not in str(caught.value)
+    with pytest.raises(FileError) as caught, atomic_path(tmp_path / "x.txt") as temporary:
+        raise OSError(f"{temporary} will not do")
+    assert str(caught.value) == f"{tmp_path / 'x.txt'}: cannot be written: {tmp_path / 'x.txt'} will not do"
+    with pytest.raises(FileError, match=r"^inner$"), atomic_path(tmp_path / "x.txt"):
+        raise FileError("inner")
+    assert everything_below(tmp_path) == []
+
+
+def test_checking_that_a_path_can_be_made_leaves_no_trace(tmp_path):
+    (tmp_path / "file").write_text("x")
+    check_creatable(tmp_path / "a" / "b" / "c")
+    for path in (tmp_path / "file" / "x", tmp_path / "file" / "a" / "x"):
+        with pytest.raises(FileError, match="x: its folder cannot be made"):
+            check_creatable(path)
+    assert everything_below(tmp_path) == ["file"]
