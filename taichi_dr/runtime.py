@@ -4,6 +4,8 @@ Everything that reaches into Taichi below its documented interface is in this fi
 
 * ``runtime_token`` / ``current_tape`` read ``ti.lang.impl.get_runtime()``: Taichi tells neither that a second
   ``ti.init`` has invalidated every field nor which tape is open.  Gone when Taichi offers either by name.
+* ``require_outside_kernels`` reads ``impl.inside_kernel()``: a field made while Taichi compiles a kernel breaks the
+  runtime for good, and its own message does not say what to do.  Gone when fields may be made there.
 """
 
 import io
@@ -132,15 +134,49 @@ def _quiet_start(verbose):
         os.close(sink)
 
 
+def is_initialised():
+    """Whether there is a runtime, so that fields can be made."""
+    return impl.get_runtime().prog is not None
+
+
 def require_init():
-    """Raises RuntimeStateError unless Taichi has been initialised."""
-    if impl.get_runtime().prog is None:
+    """Raises RuntimeStateError unless Taichi has been initialised, BackendError if with types that kernels lack."""
+    global _checked
+    runtime = impl.get_runtime()
+    if not is_initialised():
         raise RuntimeStateError("Taichi is not initialised: call taichi_dr.init() or ti.init(...) first")
+    if runtime is not _checked:
+        _check_types(runtime)
+        _checked = runtime
+
+
+_checked = None  # the runtime whose types have been looked at: ti.init makes a new one
+
+
+def _check_types(runtime):
+    name = _backend_name()
+    if runtime.default_fp not in (ti.f32, ti.f64) or runtime.default_ip != ti.i32:
+        raise BackendError(
+            "ti.init: expected default_fp=ti.f32 or ti.f64 and default_ip=ti.i32,"
+            f" got {runtime.default_fp.to_string()} and {runtime.default_ip.to_string()}"
+        )
+    if runtime.default_fp == ti.f64 and name not in ("cpu", "cuda"):
+        raise BackendError(f"float64 on {name} is not supported (it has no double-precision exp): use cpu or cuda")
+
+
+def require_outside_kernels(what):
+    """Raises RuntimeStateError while Taichi compiles a kernel, where ``what``'s fields cannot be made."""
+    if impl.inside_kernel():
+        raise RuntimeStateError(f"ask for {what} once in Python before the kernel that reads it")
 
 
 def backend():
     """Name of the backend in use: ``"cpu"``, ``"cuda"``, ``"vulkan"`` (or Taichi's name of another)."""
     require_init()
+    return _backend_name()
+
+
+def _backend_name():
     arch = ti.cfg.arch
     return next((name for name, value in ARCHITECTURES.items() if value == arch), ti._lib.core.arch_name(arch))
 

@@ -8,7 +8,7 @@ import taichi as ti
 from taichi_dr.fields import make_array
 from taichi_dr.io.images import save_animation, save_image
 from taichi_dr.kernels import bridge
-from taichi_dr.runtime import InputError, check_runtime, float_dtype, runtime_token
+from taichi_dr.runtime import InputError, check_runtime, float_dtype, require_outside_kernels, runtime_token
 from taichi_dr.tape import off_tape
 
 COMPONENTS = {"color": 3, "alpha": 0, "depth": 0, "normal": 3, "barycentric": 3, "face_id": 0}
@@ -53,6 +53,7 @@ class Frame:
             raise InputError(f"unknown output {name!r}: expected one of {', '.join(COMPONENTS)}")
         check_runtime(self._token, "frame")
         if name not in self._fields:
+            require_outside_kernels(f"frame.{name}")
             self._fields[name] = self._place(name)
             self._fill(name)
         return self._fields[name]
@@ -100,10 +101,6 @@ class Frame:
         if values.ndim == 2:
             values = values[:, first : first + max(components, 1)]
         return values.reshape(self.shape + ((components,) if components else ()))
-
-    def rgba(self):
-        """Colour and alpha (V, H, W, 4) as for a file: straight alpha over the renderer's background."""
-        return np.concatenate([self.numpy("color"), self.numpy("alpha")[..., None]], axis=-1)
 
     def save(self, path, fps=12):
         """Writes the views: a GIF or video of them by ``path``'s suffix, else a picture (a contact sheet if V > 1)."""

@@ -4,7 +4,14 @@ import numpy as np
 import taichi as ti
 
 from taichi_dr.fields import FieldGroup
-from taichi_dr.runtime import GeometryError, InputError, RuntimeStateError, ShapeError, float_dtype
+from taichi_dr.runtime import (
+    GeometryError,
+    InputError,
+    ShapeError,
+    float_dtype,
+    is_initialised,
+    require_outside_kernels,
+)
 from taichi_dr.scene.material import Material
 from taichi_dr.scene.topology import Topology
 from taichi_dr.tape import off_tape
@@ -25,8 +32,8 @@ class Mesh:
     * ``material``: a ``Material``; ``name``: what error messages call the mesh.
 
     The fields ``vertices`` (B, N), ``colors`` (B, N) or (B, F), ``uv`` (T,) and ``texture`` (Ht, Wt) are meant to be
-    written to by kernels, differentiated and optimised.  They are allocated when one of them is first asked for (Taichi
-    never frees fields, so meshes that are only read, changed and saved cost it nothing).
+    written to by kernels, differentiated and optimised.  Taichi never frees fields: a mesh made before ``ti.init`` has
+    plain arrays until one of its fields is asked for after it.
 
     Raises:
         ShapeError: an array has the wrong shape (expected and got).
@@ -79,11 +86,14 @@ class Mesh:
         self._check_finite(values)
         self._values = values  # until there are fields
         self._group = None
+        if is_initialised():  # at once: a kernel that is the first to name a field could not allocate it
+            self._allocate()
 
     @property
     def fields(self):
         """The ``FieldGroup`` of ``vertices``, ``colors`` and, where given, ``uv`` and ``texture``."""
         if self._group is None:
+            require_outside_kernels(f"a field of {self.name} (made before ti.init)")
             self._allocate()
         return self._group
 
@@ -124,6 +134,7 @@ class Mesh:
         """(F,) field of 3 vertex indices; not to be written to: derived data is kept in ``topology``."""
         self.fields.check()
         if self._faces_field is None:
+            require_outside_kernels(f"{self.name}.faces")
             self._allocate_faces()
         return self._faces_field
 
@@ -316,10 +327,7 @@ def _numbers(values, name):
 
 def _single_precision():
     """Whether the run's fields are float32; so is what is read before there is a run."""
-    try:
-        return float_dtype() == ti.f32
-    except RuntimeStateError:
-        return True
+    return not is_initialised() or float_dtype() == ti.f32
 
 
 def _batched(vertices, name):

@@ -226,4 +226,20 @@ def test_saved_pictures(cpu32, tmp_path):
     frame.save(tmp_path / "turn.gif")
     assert dr.load_image(tmp_path / "sheet.png").shape[:2] == (16, 24)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["sheet.png", "turn.gif"]
-    assert frame.rgba().shape == (3, 8, 12, 4)
+
+
+@ti.data_oriented
+class FrameReader:
+    def __init__(self, frame):
+        self.frame = frame
+
+    @ti.kernel
+    def corner_alpha(self) -> float:
+        return self.frame.alpha[0, 0, 0]
+
+
+def test_a_kernel_cannot_make_an_output_but_says_what_to_do(any32):
+    frame = dr.Rasterizer(8).render(colored_sphere(), front())
+    with pytest.raises(ti.TaichiCompilationError, match=r"ask for frame\.alpha once in Python before the kernel"):
+        FrameReader(frame).corner_alpha()
+    assert frame.alpha[0, 0, 0] == FrameReader(frame).corner_alpha()

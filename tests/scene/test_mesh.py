@@ -249,10 +249,10 @@ def test_fields_may_be_made_inside_a_tape(any32):
 
 
 @pytest.mark.parametrize("with_fields", [False, True])
-def test_set_is_the_same_with_and_without_fields(cpu32, with_fields):
+def test_set_is_the_same_with_and_without_fields(own_runtime, with_fields):
+    (dr.init if with_fields else ti.reset)()
     mesh = Mesh(np.stack([QUAD, QUAD]), FACES, name="thing")
-    if with_fields:
-        assert mesh.vertices.shape == (2, 4)
+    assert (mesh._group is not None) == with_fields
     mesh.set("vertices", QUAD + 1)
     mesh.set("colors", (1, 0, 0))
     assert mesh.numpy("vertices").tolist() == [(QUAD + 1).tolist()] * 2
@@ -262,3 +262,39 @@ def test_set_is_the_same_with_and_without_fields(cpu32, with_fields):
     mesh.set("vertices", np.full(3, np.nan))
     with pytest.raises(GeometryError, match=r"thing.vertices\[0, 0\] is not finite.*8 such"):
         mesh.check()
+
+
+@ti.data_oriented
+class Reader:
+    def __init__(self, mesh):
+        self.mesh = mesh
+
+    @ti.kernel
+    def second_x(self) -> float:
+        return self.mesh.vertices[0, 1][0]
+
+
+def test_a_kernel_may_be_the_first_to_name_a_field(any32):
+    mesh, seen = Mesh(QUAD, FACES), Mesh(QUAD, FACES)
+
+    @ti.kernel
+    def sum_of_x() -> float:
+        total = 0.0
+        for i in range(4):
+            total += seen.vertices[0, i][0]
+        return total
+
+    assert Reader(mesh).second_x() == QUAD[1][0]
+    np.testing.assert_allclose(sum_of_x(), np.sum(np.asarray(QUAD)[:, 0]))
+
+
+def test_a_kernel_cannot_make_fields_but_says_what_to_do(own_runtime):
+    ti.reset()
+    mesh = Mesh(QUAD, FACES, name="thing")
+    dr.init("cpu")
+    with pytest.raises(
+        ti.TaichiCompilationError, match=r"ask for a field of thing .* once in Python before the kernel"
+    ):
+        Reader(mesh).second_x()
+    assert mesh.vertices.shape == (1, 4)
+    assert Reader(mesh).second_x() == QUAD[1][0]

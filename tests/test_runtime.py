@@ -1,0 +1,38 @@
+"""The runtime's state and types, whoever called ``ti.init``."""
+
+import pytest
+import taichi as ti
+
+import taichi_dr as dr
+from taichi_dr.fields import array_from, make_array
+from taichi_dr.runtime import BackendError, RuntimeStateError
+
+
+@pytest.mark.parametrize("make", [dr.Lights, lambda: make_array((2,)), lambda: array_from([1, 2], ti.i32)])
+def test_nothing_is_made_before_init(own_runtime, make):
+    ti.reset()
+    with pytest.raises(RuntimeStateError, match="not initialised"):
+        make()
+
+
+@pytest.mark.parametrize(
+    ("types", "got"),
+    [({"default_fp": ti.f16}, "f16 and i32"), ({"default_ip": ti.i64}, "f32 and i64")],
+)
+def test_types_that_kernels_lack(own_runtime, types, got):
+    ti.init(arch=ti.cpu, **types)
+    for _ in range(2):
+        with pytest.raises(BackendError, match=f"default_fp=ti.f32 or ti.f64 and default_ip=ti.i32, got {got}"):
+            dr.Rasterizer(8)
+
+
+def test_no_double_precision_on_vulkan(own_runtime, vulkan):
+    ti.init(arch=ti.vulkan, default_fp=ti.f64, log_level=ti.ERROR)
+    with pytest.raises(BackendError, match="float64 on vulkan is not supported"):
+        dr.Rasterizer(8)
+
+
+def test_own_init_serves(own_runtime):
+    ti.init(arch=ti.cpu, default_fp=ti.f64, log_level=ti.ERROR)
+    assert dr.backend() == "cpu"
+    assert dr.shapes.icosphere(0).vertices.dtype == ti.f64
