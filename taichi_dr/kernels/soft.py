@@ -22,15 +22,10 @@ from taichi_dr.fields import array_from, make_array
 from taichi_dr.kernels import soft_math
 from taichi_dr.kernels.binning import TileBins
 from taichi_dr.kernels.gather import gather_corners
-from taichi_dr.kernels.soft_adjoint import (
-    PACKED,
-    pack_pixel_adjoints,
-    soft_adjoint,
-    sum_background,
-    sum_bands,
-)
+from taichi_dr.kernels.soft_adjoint import soft_adjoint, sum_bands
 from taichi_dr.kernels.soft_cut import soft_adjoint_cut
 from taichi_dr.kernels.soft_forward import STATE, soft_forward, soft_forward_cut
+from taichi_dr.kernels.soft_pixels import PACKED, pack_pixel_adjoints, sum_background
 from taichi_dr.kernels.soft_setup import record_length, soft_setup
 from taichi_dr.runtime import InputError, float_dtype
 
@@ -110,7 +105,7 @@ class SoftPass:
             background: (C,).
             near, far: depths; sigma, gamma: sharpness of the coverage (screen units squared) and of the depth softmax.
         """
-        self._inputs = (clip, faces)
+        self._inputs, self._background = (clip, faces), background
         self._scalars = (float(near), float(far), float(sigma), float(gamma))
         tau = sigma * soft_math.COVERAGE_CUTOFF
         if self.modes[2] == soft_math.DISTANCE_HARD:
@@ -138,11 +133,11 @@ class SoftPass:
             self.modes[2],
         )
         self._bins.build(self.boxes, self.views, self.faces, *sizes, soft_math.TILE)
-        self._forward_faces(background)
+        self._forward_faces()
         self._cut = bool(self._any_cut[0])
         if self._cut:
             self._cut_bins.build(self.cut_boxes, self.views, self.faces, *sizes, soft_math.TILE)
-            self._forward_cut_faces(background)
+            self._forward_cut_faces()
 
     def adjoint(
         self,
@@ -164,6 +159,9 @@ class SoftPass:
                 made from ``kernels.gather.build_adjacency``.
         """
         self._allocate_adjoint()
+        with_background = background_adjoint is not None
+        if with_background and self._background_part.shape[0] < self._tiles:
+            self._background_part = make_array((self._tiles, self.count))
         near, far, _, gamma = self._scalars
         pack_pixel_adjoints(
             self.image,
@@ -175,13 +173,14 @@ class SoftPass:
             depth_adjoint,
             self._packed,
             self._background_part,
-            self.views,
+            self._tiles,
             near,
             far,
             gamma,
             self.width,
             self.height,
             *self._adjoint_statics(),
+            with_background,
         )
         self._adjoint_faces()
         if self._cut:
@@ -192,14 +191,14 @@ class SoftPass:
         gather_corners(
             self._corner_adjoint, 4, self.channels, *attribute_adjacency, attributes_adjoint, self.views, self.faces
         )
-        if background_adjoint is not None:
+        if with_background:
             sum_background(self._background_part, self._tiles, background_adjoint)
 
-    def _forward_faces(self, background):
+    def _forward_faces(self):
         bins = (self._bins.tile_start, self._bins.tile_faces)
-        soft_forward(self.records, self.boxes, *bins, background, *self._outputs(), *self._forward_scalars())
+        soft_forward(self.records, self.boxes, *bins, self._background, *self._outputs(), *self._forward_scalars())
 
-    def _forward_cut_faces(self, background):
+    def _forward_cut_faces(self):
         bins = (self._cut_bins.tile_start, self._cut_bins.tile_faces)
         soft_forward_cut(self.records, self.cut_boxes, *bins, *self._outputs(), *self._forward_scalars())
 
@@ -227,7 +226,7 @@ class SoftPass:
     def _allocate_adjoint(self):
         if self._packed is None:
             self._packed = make_array((self._padded * self._packed_rows,))
-            self._background_part = make_array((self._tiles, self.count))
+            self._background_part = make_array((1, self.count))  # grows if it is asked for
             self._corner_adjoint = make_array((self.bands * self.views * self.faces * 3, 4 + self.channels))
 
 

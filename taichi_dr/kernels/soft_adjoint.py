@@ -13,21 +13,17 @@ packets of a face and is written once, so that no sum depends on the order of th
 
 import taichi as ti
 
-from taichi_dr.kernels.soft_forward import COMBINED, REFERENCE, STATE, TOTAL
 from taichi_dr.kernels.soft_math import (
     ABSENT,
     ALPHA_HARD,
-    ALPHA_PRODUCT,
     ALPHA_SUM,
     ATTRIBUTE,
-    BACKGROUND_EXPONENT,
     COLOR_HARD,
     DEPTH,
     DISTANCE_BARYCENTRIC,
     DISTANCE_HARD,
     INVERSE_AREA,
     INVERSE_W,
-    TILE,
     WHOLE,
     XY,
     coverage,
@@ -41,89 +37,19 @@ from taichi_dr.kernels.soft_math import (
     out_of_reach,
     packet_at,
     packet_centers,
-    packet_pixel,
     store_row,
     whole_face,
     whole_interpolation,
     whole_squared_distance,
 )
-
-PACKED = 4  # what faces need to know of a pixel, before the adjoints of its colours
-PIXEL_REFERENCE, PIXEL_MEAN, PIXEL_DEPTH, PIXEL_ALPHA = range(PACKED)
+from taichi_dr.kernels.soft_pixels import PACKED, PIXEL_ALPHA, PIXEL_DEPTH, PIXEL_MEAN, PIXEL_REFERENCE
 
 SUM_POSITION, SUM_W, SUM_DEPTH, SUM_ATTRIBUTE = 0, 6, 9, 12  # rows of a face's sums, negated for position and W
 
 
-@ti.kernel
-def pack_pixel_adjoints(
-    image: ti.types.ndarray(ndim=2),
-    depth: ti.types.ndarray(ndim=1),
-    face_id: ti.types.ndarray(dtype=ti.i32, ndim=1),
-    state: ti.types.ndarray(ndim=1),
-    image_adjoint: ti.types.ndarray(ndim=2),
-    alpha_adjoint: ti.types.ndarray(ndim=1),
-    depth_adjoint: ti.types.ndarray(ndim=1),
-    packed: ti.types.ndarray(ndim=1),
-    background_part: ti.types.ndarray(ndim=2),
-    views: ti.i32,
-    near: float,
-    far: float,
-    gamma: float,
-    width: ti.i32,
-    height: ti.i32,
-    count: ti.template(),
-    modes: ti.template(),
-    packed_rows: ti.template(),
-    shape: ti.template(),
-    double: ti.template(),
-):
-    """What every face needs to know of a pixel, packet by packet, lanes together; ``background_part``: per tile.
-
-    Divided by S: so a face's weight is ``D exp(...)``.  Lanes beyond the image pass nothing back.
-    """
-    lanes = ti.static(shape[0] * shape[1])
-    per_tile = ti.static(TILE * TILE // lanes)
-    for tile in range(background_part.shape[0]):
-        part = ti.Vector([0.0 for _ in ti.static(range(count))])
-        for packet in range(tile * per_tile, (tile + 1) * per_tile):
-            view, row, col = packet_pixel(packet, width, height, shape)
-            for lane in range(lanes):
-                pixel_row, pixel_col = row + lane // shape[0], col + lane % shape[0]
-                source = packet * (STATE * lanes) + lane
-                reference, inverse = state[source + REFERENCE * lanes], 1.0 / state[source + TOTAL * lanes]
-                mean, alpha_factor, depth_factor = 0.0, 0.0, 0.0
-                color_factor = ti.Vector([0.0 for _ in ti.static(range(count))])
-                if pixel_row < height and pixel_col < width:
-                    pixel = (view * height + pixel_row) * width + pixel_col
-                    depth_factor = depth_adjoint[pixel] * inverse
-                    mean = depth_factor * depth[pixel]
-                    for c in ti.static(range(count)):
-                        color_factor[c] = image_adjoint[pixel, c] * inverse
-                        mean += color_factor[c] * image[pixel, c]
-                    combined = state[source + COMBINED * lanes]
-                    if ti.static(modes[0] == ALPHA_PRODUCT):
-                        alpha_factor = alpha_adjoint[pixel] * combined
-                    elif ti.static(modes[0] == ALPHA_SUM):
-                        alpha_factor = ti.select(combined < 1.0, alpha_adjoint[pixel], 0.0)
-                    if ti.static(modes[1] == COLOR_HARD):
-                        reference = ti.cast(face_id[pixel], float)
-                        part += ti.select(face_id[pixel] < 0, 1.0, 0.0) * color_factor
-                    else:
-                        behind = reference - (far - BACKGROUND_EXPONENT * (far - near))
-                        part += exp_negative(behind / (gamma * (far - near)), double) * color_factor
-                target = packet * (packed_rows * lanes) + lane
-                packed[target + PIXEL_REFERENCE * lanes] = reference
-                packed[target + PIXEL_MEAN * lanes] = mean
-                packed[target + PIXEL_DEPTH * lanes] = depth_factor
-                packed[target + PIXEL_ALPHA * lanes] = alpha_factor
-                for c in ti.static(range(count)):
-                    packed[target + (PACKED + c) * lanes] = color_factor[c]
-        for c in ti.static(range(count)):
-            background_part[tile, c] = part[c]
-
-
 @ti.func
 def add_row(sums: ti.template(), row: ti.template(), value, lanes: ti.template()):
+    """Adds to packet number ``row`` of a vector of packets; see ``store_row``."""
     store_row(sums, row, load_row(sums, row, lanes) + value, lanes)
 
 
@@ -438,14 +364,3 @@ def sum_bands(corner_adjoint: ti.types.ndarray(ndim=2), rows: ti.i32, bands: ti.
             for band in range(1, bands):
                 total += corner_adjoint[band * rows + row, column]
             corner_adjoint[row, column] = total
-
-
-@ti.kernel
-def sum_background(part: ti.types.ndarray(ndim=2), tiles: ti.i32, background_adjoint: ti.types.ndarray(ndim=1)):
-    """``background_adjoint[c] += sum over the tiles of part[tile, c]``."""
-    ti.loop_config(serialize=True)
-    for c in range(background_adjoint.shape[0]):
-        total = 0.0
-        for tile in range(tiles):
-            total += part[tile, c]
-        background_adjoint[c] += total

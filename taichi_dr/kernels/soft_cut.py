@@ -7,7 +7,7 @@ depth and attributes come from the plane of the whole triangle, through
 
 import taichi as ti
 
-from taichi_dr.kernels.soft_adjoint import PACKED, pair_adjoint
+from taichi_dr.kernels.soft_adjoint import pair_adjoint
 from taichi_dr.kernels.soft_math import (
     CUT_TO_ONE,
     DEPTH,
@@ -19,6 +19,7 @@ from taichi_dr.kernels.soft_math import (
     packet_at,
     packet_centers,
 )
+from taichi_dr.kernels.soft_pixels import PACKED
 from taichi_dr.kernels.soft_setup import cut_corners, cut_parameter
 
 

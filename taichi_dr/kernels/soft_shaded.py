@@ -22,14 +22,15 @@ class ShadedSoftPass(SoftPass):
         self.shading = self.pyramid_adjoint = self.partials = None
         self._groups = max(1, min(faces, COLUMNS // (views * self.bands)))
 
-    def _forward_faces(self, background):
-        self._launch_forward(self.boxes, self._bins, background, False)
+    def _forward_faces(self):
+        self._launch_forward(self.boxes, self._bins, False)
 
-    def _forward_cut_faces(self, background):
-        self._launch_forward(self.cut_boxes, self._cut_bins, background, True)
+    def _forward_cut_faces(self):
+        self._launch_forward(self.cut_boxes, self._cut_bins, True)
 
-    def _launch_forward(self, boxes, bins, background, cut):
-        arrays = (*self._inputs, self.records, boxes, bins.tile_start, bins.tile_faces, background, *self._outputs())
+    def _launch_forward(self, boxes, bins, cut):
+        bins = (bins.tile_start, bins.tile_faces)
+        arrays = (*self._inputs, self.records, boxes, *bins, self._background, *self._outputs())
         scalars = (self.views, *self._scalars, self._tau, self.width, self.height, self.modes, self.double)
         soft_shaded_forward(*arrays, *scalars, *self.shading, self.layout, cut)
 

@@ -10,7 +10,6 @@ import taichi as ti
 from taichi_dr.kernels.lighting import clear_column
 from taichi_dr.kernels.pixel_shading import shade_point_adjoint
 from taichi_dr.kernels.soft_adjoint import (
-    PACKED,
     SUM_ATTRIBUTE,
     add_row,
     add_whole_face,
@@ -37,6 +36,7 @@ from taichi_dr.kernels.soft_math import (
     whole_interpolation,
     whole_squared_distance,
 )
+from taichi_dr.kernels.soft_pixels import PACKED
 from taichi_dr.kernels.soft_shaded_forward import SHAPE, pair_attributes, pair_lod
 
 NEGLIGIBLE = 1e-16  # a pair with less weight is not shaded; weights are not divided by S >= 1e-4 here
