@@ -9,7 +9,6 @@ from taichi_dr.jobs.metrics import compare_views
 from taichi_dr.runtime import DataSetError
 
 EVERY = 8
-VIEWS_AT_ONCE = 8
 
 
 def held_out_split(folder, progress=None):
@@ -60,6 +59,5 @@ class Evaluation:
 def evaluate(model, posed):
     """The Evaluation of ``model.pictures`` in the cameras of ``posed``."""
     target = np.concatenate([posed.images, posed.alpha[..., None]], axis=-1)
-    parts = [posed.subset(slice(i, i + VIEWS_AT_ONCE)) for i in range(0, len(posed), VIEWS_AT_ONCE)]
-    prediction = np.concatenate([model.pictures(part) for part in parts])
+    prediction = model.pictures(posed)
     return Evaluation(posed.names, compare_views(prediction, target), target, prediction)

@@ -7,7 +7,7 @@ import taichi as ti
 
 from taichi_dr import losses
 from taichi_dr.io.meshes import load_mesh, save_mesh
-from taichi_dr.jobs.pictures import supersampled
+from taichi_dr.jobs.pictures import Supersampler
 from taichi_dr.optim import Adam, UniformAdam
 from taichi_dr.render.rasterizer import Rasterizer
 from taichi_dr.render.soft import SoftRasterizer
@@ -64,6 +64,7 @@ class MeshReconstruction:
         self._loss = ti.field(float_dtype(), shape=(), needs_grad=True)
         self._skipped, self._skipped_in_row = 0, 0
         self._changed = False
+        self._samplers, self._shown = {}, None
         vertices, faces = _start_shape(settings.init, fit)
         average = train.images[train.alpha > 0.5].mean(axis=0)
         self._level = 0
@@ -99,7 +100,12 @@ class MeshReconstruction:
 
     def pictures(self, posed):
         """The mesh in the cameras of ``posed``: (V, H, W, 4) linear RGB with straight alpha, 9 samples per pixel."""
-        return supersampled(self._mesh, self._camera(posed), (posed.height, posed.width), samples=3)
+        size = (posed.height, posed.width)
+        if size not in self._samplers:
+            self._samplers[size] = Supersampler(size, samples=3)
+        if self._shown is None or self._shown[0] is not posed:  # a camera for every picture would cost compiling
+            self._shown = posed, self._camera(posed)
+        return self._samplers[size].render(self._mesh, self._shown[1])
 
     def export(self, folder):
         """Writes the mesh in world units as OBJ, PLY and GLB with vertex colours; returns the names."""

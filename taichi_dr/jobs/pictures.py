@@ -5,6 +5,7 @@ import numpy as np
 from taichi_dr.render.rasterizer import Rasterizer
 from taichi_dr.scene.light import DirectionalLight, Lights
 
+CAMERA_FIELDS = ("eye", "target", "up", "pose", "lens", "principal")
 SAMPLES_AT_ONCE = 1 << 22  # pixels of the finer picture that are held at a time
 
 
@@ -14,18 +15,48 @@ def supersampled(mesh, camera, size, lights=None, samples=4, progress=None):
     Colours are averaged premultiplied by alpha, in linear light.  ``size`` is (H, W); ``progress(done, total)`` is
     called as views are finished.
     """
-    height, width = size
-    renderer = Rasterizer((height * samples, width * samples), background=(0.0, 0.0, 0.0))
-    at_once = max(1, min(camera.views, SAMPLES_AT_ONCE // (height * width * samples**2)))
-    pictures = np.empty((camera.views, height, width, 4), np.float32)
+    return Supersampler(size, samples).render(mesh, camera, lights, progress)
+
+
+class Supersampler:
+    """``supersampled`` pictures of one size, again and again with the same buffers."""
+
+    def __init__(self, size, samples=4):
+        self._size, self._samples = size, samples
+        height, width = size
+        self._renderer = Rasterizer((height * samples, width * samples), background=(0.0, 0.0, 0.0))
+        self._at_once = max(1, SAMPLES_AT_ONCE // (height * width * samples**2))
+
+    def render(self, mesh, camera, lights=None, progress=None):
+        """As ``supersampled``."""
+        (height, width), samples = self._size, self._samples
+        pictures = np.empty((camera.views, height, width, 4), np.float32)
+        for start, part in _portions(camera, self._at_once):
+            frame = self._renderer.render(mesh, part, lights)
+            fine = np.concatenate([frame.numpy("color"), frame.numpy("alpha")[..., None]], axis=-1)
+            fine = fine.reshape(part.views, height, samples, width, samples, 4).mean(axis=(2, 4))
+            done = min(start + part.views, camera.views)
+            pictures[start:done] = fine[: done - start]
+            if progress is not None:
+                progress(done, camera.views)
+        return straight(pictures)
+
+
+def _portions(camera, at_once):
+    """``(first view, camera)`` for every ``at_once`` views; the last one is filled up with the last view.
+
+    It is one camera whose fields change: Taichi compiles kernels for every new field, and never frees one.
+    """
+    if camera.views <= at_once:
+        yield 0, camera
+        return
+    part = camera[np.arange(at_once)]
+    values = {name: getattr(camera, name).to_numpy() for name in CAMERA_FIELDS}
     for start in range(0, camera.views, at_once):
-        views = np.arange(start, min(start + at_once, camera.views))
-        frame = renderer.render(mesh, camera[views], lights)
-        fine = np.concatenate([frame.numpy("color"), frame.numpy("alpha")[..., None]], axis=-1)
-        pictures[views] = fine.reshape(len(views), height, samples, width, samples, 4).mean(axis=(2, 4))
-        if progress is not None:
-            progress(int(views[-1]) + 1, camera.views)
-    return straight(pictures)
+        views = np.minimum(np.arange(start, start + at_once), camera.views - 1)
+        for name, value in values.items():
+            getattr(part, name).from_numpy(value[views])
+        yield start, part
 
 
 def straight(premultiplied):
