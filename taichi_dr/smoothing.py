@@ -61,6 +61,7 @@ class LargeSteps:
 
     @property
     def coordinates(self):
+        """The (B, N) field of 3-vectors, with a gradient, that an optimiser moves in place of the vertices."""
         return self._fields.fields["coordinates"]
 
     def reset(self):

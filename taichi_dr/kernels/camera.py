@@ -1,4 +1,4 @@
-"""Camera parameters to the packed camera that every renderer reads, and back (DESIGN: conventions).
+"""Camera parameters to the packed camera that every renderer reads, and back.
 
 A packed camera is one row of 16 numbers: ``u(3) v(3) w(3) e(3) fx fy px py``.  With ``q = p - e``,
 
@@ -194,10 +194,12 @@ def _cross_matrix(x):
 
 @ti.func
 def get3(array: ti.template(), row, column: ti.template()):
+    """Three consecutive numbers of a row, as a 3-vector."""
     return ti.Vector([array[row, column], array[row, column + 1], array[row, column + 2]])
 
 
 @ti.func
 def add3(array: ti.template(), row, column: ti.template(), value):
+    """Adds a 3-vector to three consecutive numbers of a row."""
     for k in ti.static(range(3)):
         array[row, column + k] += value[k]

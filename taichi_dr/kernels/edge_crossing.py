@@ -12,6 +12,7 @@ SNAP = 1 / 200  # pixels: the rasterizer rounds corners to 1/256, so it may see 
 
 @ti.func
 def clip_point(clip: ti.template(), row):
+    """Row of ``clip`` (V*N, 4) as a 4-vector: X, Y, W, depth."""
     return ti.Vector([clip[row, 0], clip[row, 1], clip[row, 2], clip[row, 3]])
 
 
@@ -41,11 +42,13 @@ def edge_line(a, b):
 
 @ti.func
 def side_of_line(line, point):
+    """Positive on one side of ``edge_line``, negative on the other, for a point (X, Y, W, ...) before the camera."""
     return line[0] * point[0] + line[1] * point[1] + line[2] * point[2]
 
 
 @ti.func
 def more_vertical(a, b):
+    """Whether edge ab is nearer to vertical than to horizontal on the screen."""
     line = edge_line(a, b)
     return ti.abs(line[0]) >= ti.abs(line[1])
 

@@ -56,6 +56,7 @@ def _store_line(lines: ti.template(), item, k, a, b, c, width, height):
 
 @ti.func
 def write_snapped_line(lines: ti.template(), item, k, snapped: ti.template(), start, end, sign, width, height):
+    """The line of edge k of a face, from row ``start`` to row ``end`` of ``snapped`` (V*N, 3)."""
     xa, ya, xb, yb = snapped[start, 0], snapped[start, 1], snapped[end, 0], snapped[end, 1]
     c = (ti.cast(xa, ti.i64) * yb - ti.cast(ya, ti.i64) * xb) * sign
     _store_line(lines, item, k, (ya - yb) * sign, (xb - xa) * sign, c, width, height)

@@ -171,6 +171,7 @@ def add_column3(array: ti.template(), first, column, value):
 
 @ti.func
 def clear_column(array: ti.template(), column):
+    """Sets a column of an array (rows, columns) to zero, for the one thread that owns it."""
     for row in range(array.shape[0]):
         array[row, column] = 0.0
 

@@ -148,6 +148,7 @@ def shade_vertices_adjoint(
 
 @ti.func
 def face_centre(vertices: ti.template(), faces: ti.template(), base, f):
+    """Centroid (3) of face f of the mesh whose vertices start at row ``base``."""
     total = row3(vertices, base + faces[f, 0]) + row3(vertices, base + faces[f, 1]) + row3(vertices, base + faces[f, 2])
     return total / 3.0
 

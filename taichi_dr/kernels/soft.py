@@ -1,4 +1,4 @@
-"""The soft rasterizer on arrays (Liu et al., Soft Rasterizer, ICCV 2019; formulas: DESIGN 7.1).
+"""The soft rasterizer on arrays (Liu et al., Soft Rasterizer, ICCV 2019, sections 3.2 and 3.3).
 
 What the modes mean, where ``D_j`` is face j's coverage ``sigmoid(x_j)``, computed for faces with depth in [near, far]:
 

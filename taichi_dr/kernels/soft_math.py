@@ -80,11 +80,13 @@ def lower(a, b):
 
 @ti.func
 def higher(a, b):
+    """``max(a, b)``; see ``lower``."""
     return ti.select(a > b, a, b)
 
 
 @ti.func
 def clamp01(x):
+    """x cut off at 0 and at 1, lane by lane."""
     return lower(higher(x, 0.0), 1.0)
 
 
@@ -228,7 +230,7 @@ def whole_interpolation(records: ti.template(), item, w0, w1, w2):
 
 @ti.func
 def whole_squared_distance(dx, dy, w0, w1, w2, distance: ti.template()):
-    """Squared distance of DESIGN 7.1 in the unit of the mode, and the smallest barycentric: inside where positive."""
+    """Squared distance in the unit of the mode (see ``soft``), and the smallest barycentric: inside where positive."""
     smallest = lower(w0, lower(w1, w2))
     squared = dx * dx + dy * dy
     if ti.static(distance == DISTANCE_BARYCENTRIC):

@@ -49,7 +49,7 @@ def soft_setup(
     """Fills ``records (V*F, record_length)``, ``kinds (V*F,)``, and ``boxes (V*F, 4)`` of the whole faces and
     ``cut_boxes`` of those that cross the near plane (empty boxes elsewhere); sets ``any_cut[0]`` to 1 if any does.
 
-    ``reach``: how far outside a face its coverage is not negligible, sqrt(tau) of DESIGN 7.1, in the unit of
+    ``reach``: how far outside a face its coverage is not negligible, ``sqrt(sigma COVERAGE_CUTOFF)``, in the unit of
     ``distance``.  The packet's size is what ``out_of_reach`` adds to a face's reach.
     """
     vertices = clip.shape[0] // views

@@ -1,9 +1,9 @@
 """The soft rasterizer with light and texture found for every pair of a pixel and a face.
 
-The colour ``C_j`` of DESIGN 7.1 is ``pixel_shading.shade_point`` of the face's own attributes at the pixel: what is
-blended are colours, not attributes that are shaded afterwards, so that a hidden surface bleeds no normal or texture
-coordinate into the one in front.  Everything else is that of ``soft_forward``, for packets of one pixel: light has
-branches.  Pairs whose weight is nothing are not shaded.
+The colour ``C_j`` of a face (Liu et al., Soft Rasterizer, ICCV 2019, section 3.3) is here ``pixel_shading.shade_point``
+of its own attributes at the pixel: what is blended are colours, not attributes that are shaded afterwards, so that a
+hidden surface bleeds no normal or texture coordinate into the one in front.  Everything else is that of
+``soft_forward``, for packets of one pixel: light has branches.  Pairs whose weight is nothing are not shaded.
 """
 
 import taichi as ti
@@ -171,6 +171,7 @@ def _matters(share, total, modes: ti.template()):
 
 @ti.func
 def pair_attributes(records: ti.template(), item, p0, p1, p2, layout: ti.template()):
+    """Attributes (layout.channels) of a face at the point whose perspective-correct barycentrics are ``p`` (3)."""
     return ti.Vector([mix(records, item, ATTRIBUTE + 3 * c, p0, p1, p2) for c in ti.static(range(layout.channels))])
 
 

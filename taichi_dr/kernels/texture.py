@@ -311,4 +311,5 @@ def texture_lods(
 
 @ti.func
 def row2(array: ti.template(), row):
+    """Row of an array (rows, 2) as a 2-vector."""
     return ti.Vector([array[row, 0], array[row, 1]])

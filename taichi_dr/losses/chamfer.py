@@ -76,6 +76,7 @@ class _Points:
         _check_finite(name, self.points)
 
     def pull(self, gradient):
+        """The gradient by the field from that by the points (B, P, 3), which is the same."""
         return gradient
 
 

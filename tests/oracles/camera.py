@@ -1,4 +1,4 @@
-"""Cameras in NumPy float64, one view and one point at a time, written from the conventions in the design."""
+"""Cameras in NumPy float64, one view and one point at a time, written from the README's conventions."""
 
 import math
 
