@@ -6,9 +6,11 @@ import subprocess
 import sys
 
 import imageio.v3 as iio
+import numpy as np
 import pytest
 
 from taichi_dr import cli
+from taichi_dr.io.images import save_image
 
 
 def run(*arguments):
@@ -66,8 +68,41 @@ def test_render_writes_a_picture_and_a_turntable(tmp_path, capsys):
 
 @pytest.mark.usefixtures("own_runtime")
 def test_render_soft(tmp_path):
-    assert run("render", "icosphere", tmp_path / "a.png", "--soft", "--size", 32, "--backend", "cpu") == 0
-    assert iio.imread(tmp_path / "a.png")[16, 16].mean() < 255
+    options = ("--soft", "--size", 32, "--lighting", "none", "--backend", "cpu")
+    assert run("render", "sphere", tmp_path / "a.png", "--sigma", 1e-3, *options) == 0
+    pixels = iio.imread(tmp_path / "a.png")
+    assert pixels.shape == (32, 32, 4)
+    assert pixels[0, 0].tolist() == [0, 0, 0, 0]
+    assert pixels[16, 16, 3] > 250
+    faint = (pixels[..., 3] > 8) & (pixels[..., 3] < 128)
+    assert faint.sum() > 20
+    # Straight alpha: the surface has one colour, at its blurred rim as in its middle.
+    assert np.abs(pixels[faint, :3].astype(int) - pixels[16, 16, :3]).max() <= 1
+    assert run("render", "sphere", tmp_path / "a.jpg", *options) == 0
+    assert iio.imread(tmp_path / "a.jpg")[0, 0].min() > 250
+
+
+@pytest.mark.parametrize("names", [("a.txt", "b.gif"), ("a.png", "b.txt"), ("a.png", "file/b.gif")])
+def test_render_checks_its_paths_first(names, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("taichi_dr.runtime.init", lambda *a, **b: pytest.fail("the work has begun"))
+    (tmp_path / "file").touch()
+    picture, turntable = (tmp_path / name for name in names)
+    assert run("render", "car", picture, "--turntable", turntable) == 2
+    assert "error: " in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.usefixtures("own_runtime")
+def test_a_texture_must_be_there_and_be_of_use(tmp_path, capsys):
+    save_image(tmp_path / "red.png", np.full((2, 2, 3), (1.0, 0.0, 0.0)))
+    options = ("--size", 16, "--lighting", "none", "--backend", "cpu")
+    for shape in ("box", "car"):
+        assert run("render", shape, tmp_path / "a.png", "--texture", tmp_path / "missing.png", *options) == 2
+        assert "missing.png: no such file" in capsys.readouterr().err
+    assert run("render", "car", tmp_path / "a.png", "--texture", tmp_path / "red.png", *options) == 2
+    assert "car: has no texture coordinates" in capsys.readouterr().err
+    assert run("render", "sphere", tmp_path / "a.png", "--texture", tmp_path / "red.png", *options) == 0
+    assert iio.imread(tmp_path / "a.png")[8, 8].tolist() == [255, 0, 0, 255]
 
 
 def test_ctrl_c_has_its_exit_code(tmp_path, monkeypatch, capsys):

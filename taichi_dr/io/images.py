@@ -8,7 +8,7 @@ from pathlib import Path
 import imageio.v3 as iio
 import numpy as np
 
-from taichi_dr.io.files import atomic_path, read_bytes
+from taichi_dr.io.files import atomic_path, check_creatable, read_bytes
 from taichi_dr.runtime import FileError, InputError, ShapeError
 
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
@@ -178,6 +178,29 @@ def _over_white(pixels):
     if pixels.ndim != 3 or pixels.shape[2] != 4:
         return pixels
     return pixels[:, :, :3] * pixels[:, :, 3:] + (1 - pixels[:, :, 3:])
+
+
+def check_picture(path):
+    """Checks, before the work, that ``save_image`` can write ``path``.
+
+    Raises:
+        FileError: unknown suffix, or a folder that cannot be made or written to.
+    """
+    _check_suffix(Path(path), PICTURES)
+    check_creatable(path)
+
+
+def check_animation(path):
+    """Checks, before the work, that ``save_animation`` can write ``path``.
+
+    Raises:
+        FileError: unknown suffix, no MP4 encoder, or a folder that cannot be made or written to.
+    """
+    path = Path(path)
+    _check_suffix(path, ANIMATIONS)
+    if path.suffix.lower() == ".mp4":
+        _mp4_options(path, 20)
+    check_creatable(path)
 
 
 def _check_suffix(path, known):

@@ -31,7 +31,7 @@ class Supersampler:
         """As ``supersampled``."""
         (height, width), samples = self._size, self._samples
         pictures = np.empty((camera.views, height, width, 4), np.float32)
-        for start, part in _portions(camera, self._at_once):
+        for start, part in portions(camera, self._at_once):
             frame = self._renderer.render(mesh, part, lights)
             fine = np.concatenate([frame.numpy("color"), frame.numpy("alpha")[..., None]], axis=-1)
             fine = fine.reshape(part.views, height, samples, width, samples, 4).mean(axis=(2, 4))
@@ -42,7 +42,7 @@ class Supersampler:
         return straight(pictures)
 
 
-def _portions(camera, at_once):
+def portions(camera, at_once):
     """``(first view, camera)`` for every ``at_once`` views; the last one is filled up with the last view.
 
     It is one camera whose fields change: Taichi compiles kernels for every new field, and never frees one.

@@ -27,11 +27,12 @@ class DatasetSettings:
     """
 
     mesh: Positional[str]
-    """A mesh file (.obj, .ply, .stl, .off, .glb), or a shape: car, airplane, icosphere, torus, box, cylinder, cone."""
+    """A mesh file (.obj, .ply, .stl, .off, .glb), or a shape: car, airplane, icosphere, sphere, torus, box, plane,
+    cylinder, cone."""
     out: Positional[Path]
     """The folder to make."""
     texture: Annotated[Path | None, arg(metavar="FILE")] = None
-    """A picture to use with the file's texture coordinates, if the file names none itself."""
+    """A picture to use with the mesh's texture coordinates, in place of the file's own."""
     views: int = 24
     """Number of training views."""
     test_views: int = 8
@@ -146,11 +147,11 @@ class RenderSettings:
     """
 
     mesh: Positional[str]
-    """A mesh file, or a shape: car, airplane, icosphere, torus, box, cylinder, cone."""
+    """A mesh file, or a shape: car, airplane, icosphere, sphere, torus, box, plane, cylinder, cone."""
     picture: Positional[Path]
     """The picture to write (.png with transparent background, .jpg on white)."""
     texture: Annotated[Path | None, arg(metavar="FILE")] = None
-    """A picture to use with the file's texture coordinates, if the file names none itself."""
+    """A picture to use with the mesh's texture coordinates, in place of the file's own."""
     soft: bool = False
     """Use the soft rasterizer."""
     sigma: float = 1e-4

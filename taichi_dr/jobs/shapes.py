@@ -3,25 +3,36 @@
 import difflib
 from pathlib import Path
 
+from taichi_dr.io.images import load_image
 from taichi_dr.io.meshes import load_mesh
-from taichi_dr.runtime import FileError
+from taichi_dr.runtime import FileError, InputError
 from taichi_dr.scene import shapes
 
-SHAPES = ("car", "airplane", "icosphere", "sphere", "torus", "box", "cylinder", "cone")
+SHAPES = ("car", "airplane", "icosphere", "sphere", "torus", "box", "plane", "cylinder", "cone")
 
 
 def named_mesh(name, texture=None):
     """The mesh in the file ``name``, or the procedural shape of that name, normalised to radius 1 about the origin.
 
     Raises:
-        FileError: neither; the message names files and shapes that are spelt alike.
+        FileError: neither (the message names files and shapes that are spelt alike), or no such texture.
+        InputError: a texture for a mesh without texture coordinates.
     """
     if name in SHAPES and not Path(name).exists():
-        return getattr(shapes, name)().normalized()
+        return _shape(name, texture).normalized()
     path = Path(name)
     if not path.exists():
         raise FileError(f"{name}: no such file, nor a shape ({', '.join(SHAPES)}){_near(path)}")
     return load_mesh(path, normalize=True, texture=texture)
+
+
+def _shape(name, texture):
+    if texture is None:
+        return getattr(shapes, name)()
+    picture = load_image(texture)[:, :, :3]
+    if getattr(shapes, name)().uv is None:
+        raise InputError(f"{name}: has no texture coordinates to use {texture} with")
+    return getattr(shapes, name)(texture=picture)
 
 
 def _near(path):
