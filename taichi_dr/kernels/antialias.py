@@ -32,24 +32,20 @@ two surfaces intersect, and the cuts of the near and far planes, are not edges a
 import numpy as np
 import taichi as ti
 
+from taichi_dr.kernels.edge_claims import BEHIND, claim_pairs, is_silhouette, pixel_index
 from taichi_dr.kernels.edge_crossing import (
     clip_point,
     crossed_pairs,
     crossing_position,
-    edge_crossing,
-    edge_line,
     lines_crossed,
     more_vertical,
     pair_fraction,
     pair_fraction_gradient,
     pixel_center,
-    side_of_line,
 )
 from taichi_dr.runtime import ShapeError
 
 NO_EDGE = 2**31 - 1
-BEHIND = 2**30  # added to the half-edge's number where the outer pixel is nearer than the edge: a weaker claim
-WALK_STEPS = 32  # faces between an edge and the centre of the pixel beside it
 
 
 def build_twins(faces):
@@ -109,17 +105,17 @@ def antialias(
         size = ti.Vector([width, height])
         mask = 0
         for e in range(3):
-            if _is_silhouette(face, e, base, clip, faces, twins):
+            if is_silhouette(face, e, base, clip, faces, twins):
                 mask |= 1 << e
                 a = clip_point(clip, base + faces[face, e])
                 b = clip_point(clip, base + faces[face, (e + 1) % 3])
                 inner = clip_point(clip, base + faces[face, (e + 2) % 3])
                 if more_vertical(a, b):
-                    _claim_pairs(
+                    claim_pairs(
                         face, e, a, b, inner, view, base, size, near, clip, faces, twins, face_id, depth, pair_edge, 0
                     )
                 else:
-                    _claim_pairs(
+                    claim_pairs(
                         face, e, a, b, inner, view, base, size, near, clip, faces, twins, face_id, depth, pair_edge, 1
                     )
         edge_mask[i] = mask
@@ -283,19 +279,6 @@ def _weight(t, k: ti.template()):
 
 
 @ti.func
-def _is_silhouette(face, e, base, clip: ti.template(), faces: ti.template(), twins: ti.template()):
-    """True for boundaries and where both faces lie on the same side of the plane through the camera and the edge."""
-    silhouette = True
-    twin = twins[face, e]
-    if twin >= 0:
-        line = edge_line(clip_point(clip, base + faces[face, e]), clip_point(clip, base + faces[face, (e + 1) % 3]))
-        own = side_of_line(line, clip_point(clip, base + faces[face, (e + 2) % 3]))
-        other = side_of_line(line, clip_point(clip, base + faces[twin // 3, (twin + 2) % 3]))
-        silhouette = (own > 0.0) == (other > 0.0)
-    return silhouette
-
-
-@ti.func
 def _crossing_fraction(edge, pixel, base, size, clip: ti.template(), faces: ti.template(), axis: ti.template()):
     half_edge = edge & (BEHIND - 1)
     face, e = half_edge // 3, half_edge % 3
@@ -304,111 +287,6 @@ def _crossing_fraction(edge, pixel, base, size, clip: ti.template(), faces: ti.t
     row = pixel // size[0]
     center = ti.Vector([pixel_center(pixel - row * size[0], 0, size), pixel_center(row, 1, size)])
     return pair_fraction(a, b, center[axis], center[1 - axis], size, axis)
-
-
-@ti.func
-def _pixel_index(view, along, line, size, axis: ti.template()):
-    index = line * size[0] + along
-    if ti.static(axis == 1):
-        index = along * size[0] + line
-    return view * size[0] * size[1] + index
-
-
-@ti.func
-def _claim_pairs(
-    face,
-    e,
-    a,
-    b,
-    inner,
-    view,
-    base,
-    size,
-    near,
-    clip: ti.template(),
-    faces: ti.template(),
-    twins: ti.template(),
-    face_id: ti.template(),
-    depth: ti.template(),
-    pair_edge: ti.template(),
-    axis: ti.template(),
-):
-    """Enters edge e in every pair that it separates and in which its surface is what the inner pixel shows."""
-    line = edge_line(a, b)
-    inner_side = side_of_line(line, inner)
-    # Inside is towards larger columns or rows if the line's value grows that way.
-    inner_is_second = (line[axis] > 0.0) == (inner_side > 0.0)
-    if ti.static(axis == 1):
-        inner_is_second = not inner_is_second
-    first_line, last_line = lines_crossed(a, b, near, size, axis)
-    for index in range(first_line, last_line + 1):
-        position, crossing_depth = crossing_position(a, b, index, near, size, axis)
-        if position >= 0.0:
-            along, other = crossed_pairs(position, size, axis)
-            step = _pixel_index(0, 1, 0, size, axis)
-            pixel = _pixel_index(view, along, index, size, axis)
-            if face_id[pixel] == face_id[pixel + step]:
-                along, pixel = other, pixel + (other - along) * step
-            inside, outside = pixel, pixel + step
-            second = 0
-            if inner_is_second:
-                inside, outside, second = outside, inside, 1
-            shown = face_id[inside]
-            if shown >= 0 and shown != face_id[outside]:
-                across = pixel_center(index, 1 - axis, size)
-                if _reaches(
-                    face, e, shown, pixel_center(along + second, axis, size), across, base, clip, faces, twins, axis
-                ):
-                    claim = 3 * face + e
-                    if depth[outside] < crossing_depth:
-                        claim += BEHIND
-                    pair_edge[pixel, 2 * axis + second] = claim
-
-
-@ti.func
-def _reaches(
-    face,
-    e,
-    target,
-    along,
-    across,
-    base,
-    clip: ti.template(),
-    faces: ti.template(),
-    twins: ti.template(),
-    axis: ti.template(),
-):
-    """Whether the surface leads from edge e of a face to the point (along, across) on the face `target`.
-
-    Follows the pixel line from face to face, and stops where the surface ends or folds back.
-    """
-    current, corner = face, e
-    a = clip_point(clip, base + faces[current, corner])
-    b = clip_point(clip, base + faces[current, (corner + 1) % 3])
-    crossing = edge_crossing(a, b, along, across, axis)
-    distance = crossing[0] / crossing[1]
-    walking = 1
-    for _ in range(WALK_STEPS):
-        if walking == 1 and current != target:
-            c = clip_point(clip, base + faces[current, (corner + 2) % 3])
-            fa = a[1 - axis] - across * a[2]
-            fc = c[1 - axis] - across * c[2]
-            if (fa < 0.0) == (fc < 0.0):
-                corner, a = (corner + 1) % 3, c
-            else:
-                corner, b = (corner + 2) % 3, c
-            crossing = edge_crossing(a, b, along, across, axis)
-            new = crossing[0] / crossing[1]
-            twin = twins[current, corner]
-            # The surface ends, leaves through the camera's plane, is past the point, or folds back.
-            if twin < 0 or crossing[1] * crossing[2] <= 0.0 or new * distance <= 0.0 or ti.abs(new) > ti.abs(distance):
-                walking = 0
-            else:
-                distance = new
-                current, corner = twin // 3, twin % 3
-                a = clip_point(clip, base + faces[current, corner])
-                b = clip_point(clip, base + faces[current, (corner + 1) % 3])
-    return current == target
 
 
 @ti.func
@@ -432,8 +310,8 @@ def _edge_gradient(
         position, _ = crossing_position(a, b, index, near, size, axis)
         if position >= 0.0:
             along, other = crossed_pairs(position, size, axis)
-            step = _pixel_index(0, 1, 0, size, axis)
-            p = _pixel_index(view, along, index, size, axis)
+            step = pixel_index(0, 1, 0, size, axis)
+            p = pixel_index(view, along, index, size, axis)
             if _separating_edge(pair_edge, p, axis) & (BEHIND - 1) != half_edge:
                 along, p = other, p + (other - along) * step
             if _separating_edge(pair_edge, p, axis) & (BEHIND - 1) == half_edge:
