@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 import taichi_dr as dr
 from taichi_dr.io.images import image_bytes, srgb_to_linear
+from taichi_dr.jobs import metrics
 
 matplotlib.use("Agg")  # pictures go to files, whatever display there is
 from matplotlib import pyplot
@@ -71,8 +72,7 @@ def picture_field(like):
 
 def psnr(image, target):
     """Peak signal-to-noise ratio in dB of images in [0, 1]."""
-    error = np.mean((np.clip(image, 0, 1).astype(np.float64) - np.clip(target, 0, 1)) ** 2)
-    return float(-10 * np.log10(max(error, 1e-12)))
+    return metrics.psnr(np.clip(image, 0, 1), np.clip(target, 0, 1))
 
 
 def enlarged(image, factor):

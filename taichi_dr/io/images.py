@@ -116,7 +116,16 @@ def image_bytes(pixels, name="picture"):
         values = linear_to_srgb(values)
     else:
         values[..., :3] = linear_to_srgb(values[..., :3])
-    return np.round(values * 255).astype(np.uint8)
+    return quantized(values)
+
+
+def quantized(values):
+    """Numbers in [0, 1] (others clipped) as bytes, rounded to nearest.
+
+    >>> quantized([-1.0, 0.5, 1.0]).tolist()
+    [0, 128, 255]
+    """
+    return np.round(np.clip(values, 0, 1) * 255).astype(np.uint8)
 
 
 def save_animation(path, frames, fps=20):

@@ -57,6 +57,10 @@ def read_obj(path):
     if contents.uv and (uv_corners >= 0).all():
         uv = np.array(contents.uv)
         uv_faces = _checked(path, contents, contents.uv_corners, len(uv), "texture coordinate")[picked]
+    elif (uv_corners >= 0).any():
+        warnings.warn(
+            f"{path}: some faces have no texture coordinates, so those of the others are left out", stacklevel=3
+        )
     corner_colors = None if colors is None else colors[faces]
     names = np.array(contents.materials)[polygon]
     painted, texture = _apply_materials(path, _read_materials(path, contents.libraries), names, uv, uv_faces)
@@ -135,14 +139,14 @@ def _vertex_rows(path, rows):
 def _read_materials(path, libraries):
     """Name -> (linear colour, texture path or None) of every material in the libraries that are found."""
     materials = {}
-    for library in libraries:
-        file = path.parent / library.replace("\\", "/")
+    for library in _each_library(path, libraries):
+        file = _beside(path, library)
         if not file.is_file():
             warnings.warn(f"{path}: its material file {library} is missing", stacklevel=4)
             continue
         name = None
         for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
-            key, _, value = line.strip().partition(" ")
+            key, value = (*line.split(None, 1), "", "")[:2]
             if key == "newmtl":
                 name = value.strip()
                 materials[name] = (np.array(GREY), None)
@@ -151,6 +155,16 @@ def _read_materials(path, libraries):
             elif key == "map_Kd" and name is not None and value.strip():
                 materials[name] = (materials[name][0], _texture_path(file, value.strip()))
     return materials
+
+
+def _each_library(path, libraries):
+    """One name for each file of every ``mtllib`` line: the whole line if it is a file's name, else its words."""
+    for line in libraries:
+        yield from [line] if _beside(path, line).is_file() else line.split()
+
+
+def _beside(path, name):
+    return path.parent / name.replace("\\", "/")
 
 
 def _diffuse(file, value):
@@ -164,7 +178,7 @@ def _diffuse(file, value):
 def _texture_path(file, value):
     if value.startswith("-"):  # options and their values come before the name
         value = value.split()[-1]
-    found = file.parent / value.replace("\\", "/")
+    found = _beside(file, value)
     if found.is_file():
         return found
     warnings.warn(f"{file}: its texture {value} is missing", stacklevel=5)

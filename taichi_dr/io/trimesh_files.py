@@ -7,22 +7,28 @@ import trimesh
 from PIL import Image
 
 from taichi_dr.io.files import read_bytes
-from taichi_dr.io.images import image_bytes, linear_to_srgb, srgb_to_linear
+from taichi_dr.io.images import image_bytes, linear_to_srgb, quantized, srgb_to_linear
 from taichi_dr.io.surface import Surface, corner_colors, sample_texture
 from taichi_dr.runtime import FileError, GeometryError
 from taichi_dr.scene.mesh import GREY
 
+ENCODING_GUESSERS = ("charset_normalizer", "chardet")
+"""What trimesh imports, there or not, once a file that should be text is no UTF-8."""
+
 
 def read(path):
     """The ``Surface`` in a PLY, STL, OFF or GLB file; all parts of a scene as one."""
-    read_bytes(path)
+    data = read_bytes(path)
+    if path.suffix.lower() == ".ply":
+        _check_whole_ply(path, data)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             scene = trimesh.load_scene(path, process=False, maintain_order=True)
             parts = [part for part in scene.dump() if isinstance(part, trimesh.Trimesh) and len(part.faces)]
     except Exception as error:  # trimesh raises whatever its parsers stumble over
-        raise FileError(f"{path}: cannot be read as {path.suffix[1:].upper()}: {error}") from error
+        reason = "it is corrupt" if getattr(error, "name", None) in ENCODING_GUESSERS else error
+        raise FileError(f"{path}: cannot be read as {path.suffix[1:].upper()}: {reason}") from error
     if not parts:
         raise FileError(f"{path}: has no triangles")
     for part in parts:
@@ -31,6 +37,19 @@ def read(path):
                 f"{path}: a face refers to vertex {part.faces.max()}, the file has {len(part.vertices)} vertices"
             )
     return _joined(path, parts)
+
+
+def _check_whole_ply(path, data):
+    """Refuses an ASCII PLY with fewer lines than its header announces: trimesh takes what is there."""
+    header, end, body = data.partition(b"end_header")
+    lines = [line.split() for line in header.splitlines()]
+    counts = [line[2] for line in lines if len(line) == 3 and line[0] == b"element" and line[2].isdigit()]
+    if not end or [b"format", b"ascii"] not in [line[:2] for line in lines]:
+        return
+    expected = sum(int(count) for count in counts)
+    found = sum(1 for line in body.splitlines() if line.strip())
+    if found < expected:
+        raise FileError(f"{path}: is cut off: its header announces {expected} rows, it has {found}")
 
 
 def _joined(path, parts):
@@ -138,5 +157,5 @@ def _clipped(colors):
 
 def _bytes(colors):
     """8-bit RGBA of colours in [0, 1]."""
-    rgb = np.round(colors * 255).astype(np.uint8)
+    rgb = quantized(colors)
     return np.concatenate([rgb, np.full((len(rgb), 1), 255, dtype=np.uint8)], axis=1)

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from PIL import Image, ImageDraw, ImageFont
 
 from taichi_dr.io.files import atomic_path
+from taichi_dr.io.images import quantized
 from taichi_dr.jobs.metrics import over_white
 
 LARGEST_ERROR = 0.5  # of display values; brighter differences are shown as this
@@ -35,7 +36,7 @@ def write_comparison(path, target, prediction, metrics, names, labels=("target",
     for row in range(len(target)):
         top = header + GAP + row * row_height
         wanted, shown = over_white(target[row]), over_white(prediction[row])
-        for column, pixels in enumerate((_bytes(wanted), _bytes(shown), _error_map(wanted, shown))):
+        for column, pixels in enumerate((quantized(wanted), quantized(shown), _error_map(wanted, shown))):
             sheet.paste(Image.fromarray(pixels), (GAP + column * (width + GAP), top))
         numbers = (
             f"IoU {metrics[row]['iou']:.3f}   PSNR {metrics[row]['psnr']:.1f} dB   SSIM {metrics[row]['ssim']:.3f}"
@@ -47,7 +48,7 @@ def write_comparison(path, target, prediction, metrics, names, labels=("target",
 
 def animation_frame(target, prediction, caption):
     """One picture (h, w, 3) uint8 of the targets above what the model looks like, with a line of text beneath."""
-    rows = [np.concatenate([_bytes(over_white(view)) for view in views], axis=1) for views in (target, prediction)]
+    rows = [np.concatenate([quantized(over_white(view)) for view in views], axis=1) for views in (target, prediction)]
     width = rows[0].shape[1]
     text = max(11, width // 36)
     strip = Image.new("RGB", (width, text + 2 * GAP), PAPER)
@@ -86,10 +87,6 @@ def write_losses(path, history, marks=()):
         temporary.write_bytes(buffer.getvalue())
 
 
-def _bytes(values):
-    return np.round(np.clip(values, 0, 1) * 255).astype(np.uint8)
-
-
 def _error_map(wanted, shown):
     error = np.abs(wanted - shown).mean(axis=-1) / LARGEST_ERROR
-    return _bytes(colormaps["inferno"](np.clip(error, 0, 1))[..., :3])
+    return quantized(colormaps["inferno"](np.clip(error, 0, 1))[..., :3])

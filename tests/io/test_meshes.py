@@ -1,10 +1,12 @@
 """Mesh files: real ones, hand-written ones, round trips through every format, and broken ones."""
 
 import struct
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+import trimesh
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -246,8 +248,6 @@ def test_quads_in_ply_and_off(cpu32, tmp_path):
 
 
 def test_scenes_are_joined_with_their_transforms(cpu32, tmp_path):
-    import trimesh
-
     scene = trimesh.Scene()
     for x, color in ((0.0, [255, 0, 0, 255]), (5.0, [0, 0, 255, 255])):
         part = trimesh.creation.box()
@@ -358,3 +358,37 @@ def test_a_failed_rename_leaves_no_companions(cpu32, tmp_path):
     with pytest.raises(FileError, match=r"a\.obj: cannot be written"):
         save_mesh(make_mesh("texture"), tmp_path / "a.obj")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.obj"]
+
+
+@pytest.mark.parametrize("lost", [1, 3, 15])
+def test_an_ascii_ply_that_is_cut_off_is_refused(cpu32, tmp_path, lost):
+    rows = trimesh.creation.box().export(file_type="ply", encoding="ascii").splitlines(keepends=True)
+    (tmp_path / "whole.ply").write_bytes(b"".join(rows))
+    assert load_mesh(tmp_path / "whole.ply").face_count == 12
+    (tmp_path / "cut.ply").write_bytes(b"".join(rows[:-lost]))
+    with pytest.raises(FileError, match=f"cut off: its header announces 20 rows, it has {20 - lost}"):
+        load_mesh(tmp_path / "cut.ply")
+
+
+@pytest.mark.parametrize("suffix", [".stl", ".off"])
+def test_junk_is_called_corrupt_and_not_a_missing_module(tmp_path, suffix, monkeypatch):
+    (tmp_path / f"a{suffix}").write_bytes(b"\xff\xfe\x80junk" * 30)
+    monkeypatch.setitem(sys.modules, "charset_normalizer", None)
+    with pytest.raises(FileError, match="it is corrupt") as caught:
+        load_mesh(tmp_path / f"a{suffix}")
+    assert "module" not in str(caught.value)
+
+
+def test_obj_and_mtl_lines_may_be_divided_by_tabs(cpu32, tmp_path):
+    write(tmp_path / "a.mtl", "newmtl\tred\r\n\tKd\t1 0\t0\r\n")
+    write(tmp_path / "b.mtl", "newmtl green\n  Kd  0  1  0\n")
+    write(tmp_path / "c d.mtl", "newmtl  blue\nKd 0 0 1\n")
+    faces = "usemtl\tred\nf 1\t2 3\nusemtl green\nf 1 3 4\nusemtl blue\nf 1 2 4\n"
+    write(tmp_path / "a.obj", "mtllib\ta.mtl  b.mtl\nmtllib c d.mtl\n" + CORNERS.replace(" ", "\t") + faces)
+    assert np.allclose(load_mesh(tmp_path / "a.obj").numpy("colors"), np.eye(3))
+
+
+def test_texture_coordinates_that_only_some_faces_have_are_dropped_with_a_warning(tmp_path):
+    write(tmp_path / "a.obj", CORNERS + "vt 0 0\nf 1/1 2/1 3/1\nf 1 3 4\n")
+    with pytest.warns(UserWarning, match="some faces have no texture coordinates"):
+        assert read_obj(tmp_path / "a.obj").uv is None
