@@ -66,6 +66,9 @@ def _pack_camera(parameters: _rows, camera: _rows, aspect: float, kind: ti.templ
         else:
             camera[i, F] = aspect / lens[0]
             camera[i, F + 1] = aspect / lens[0]
+        if not _lens_is_usable(lens, kind):
+            camera[i, F] = ti.math.nan
+            camera[i, F + 1] = ti.math.nan
         camera[i, P] = aspect * parameters[i, PRINCIPAL]
         camera[i, P + 1] = aspect * parameters[i, PRINCIPAL + 1]
 
@@ -109,7 +112,8 @@ def pack_camera(parameters, camera, kind, width, height):
     """Writes the packed cameras (V, 16) of an image of ``width`` x ``height`` pixels.
 
     A row of ``parameters`` (V, 19) is eye(3) target(3) up(3) pose(6: omega, t) lens(2) principal(2: right, up); only
-    ``PINHOLE`` uses both numbers of the lens.  Nothing is validated here (``scene.camera`` does).
+    ``PINHOLE`` uses both numbers of the lens.  A lens out of its range gives NaN, so that whoever looks for coordinates
+    that are not finite finds it as well; ``scene.camera`` says what is wrong.
     """
     _pack_camera(parameters, camera, height / min(width, height), kind, on_cpu())
 
@@ -118,6 +122,16 @@ def pack_camera_adjoint(parameters, camera_adjoint, parameters_adjoint, kind, wi
     """Adds to ``parameters_adjoint`` (V, 19) what ``camera_adjoint`` (V, 16) implies."""
     aspect = height / min(width, height)
     _pack_camera_adjoint(parameters, camera_adjoint, parameters_adjoint, aspect, kind, on_cpu())
+
+
+@ti.func
+def _lens_is_usable(lens, kind: ti.template()):
+    usable = lens[0] > 0
+    if ti.static(kind == PERSPECTIVE):
+        usable = usable and lens[0] < ti.math.pi
+    elif ti.static(kind == PINHOLE):
+        usable = usable and lens[1] > 0
+    return usable
 
 
 @ti.func

@@ -1,8 +1,7 @@
 """The first stage of the rasterizers: a mesh's vertices as each camera sees them."""
 
-from taichi_dr.kernels.checks import first_nonfinite
 from taichi_dr.kernels.transform import partial_shape, transform, transform_adjoint
-from taichi_dr.runtime import GeometryError
+from taichi_dr.scene.camera_check import check_range
 
 
 class GeometryStage:
@@ -15,16 +14,13 @@ class GeometryStage:
         """Writes ``scene.camera_array`` and ``scene.clip``.
 
         Raises:
-            GeometryError, CameraError: a vertex or a camera that is not finite (which one, and its value).
+            CameraError: near and far that are no range of depths.
         """
+        check_range(scene.camera.near, scene.camera.far, scene.camera.kind)
         vertices = scene.mesh.fields.arrays["vertices"]
         scene.camera_array = scene.camera.pack(scene.width, scene.height)
         scene.clip = self._buffers.get("clip", (scene.views.views * scene.mesh.vertex_count, 4))
         transform(vertices, scene.views.view_mesh, scene.camera_array, scene.clip, scene.camera.is_orthographic)
-        if first_nonfinite(scene.clip) < scene.clip.shape[0]:
-            scene.mesh.check()
-            scene.camera.check()
-            raise GeometryError(f"{scene.mesh.name}: coordinates too large to render (above 1e30)")
 
     def adjoint(self, scene, clip_adjoint):
         """Adds to the adjoints of the mesh's vertices and to ``scene.camera_adjoint``."""

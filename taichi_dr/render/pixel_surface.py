@@ -50,6 +50,17 @@ class PixelSurface(Surface):
         if self.texture is not None:
             self.texture.forward(scene.mesh)
 
+    def inputs(self, scene):
+        fields, layout = scene.mesh.fields.arrays, self.layout
+        arrays = []
+        if layout.albedo:
+            arrays.append(fields["colors"] if self.light is None else self.light.attributes)
+        if layout.lit:
+            arrays += [scene.lights.fields.arrays["color"], scene.lights.fields.arrays["vector"]]
+        if layout.textured:
+            arrays.append(fields["uv"])
+        return arrays
+
     def _parts(self, scene):
         """(values, topology of their rows, whose rows they are, first channel) of every attribute."""
         mesh, layout = scene.mesh, self.layout

@@ -28,7 +28,7 @@ class PixelStage:
         if coverage:
             cover_channel(scene.frame.array("face_id"), color, 3)
         if surface.texture is not None:
-            self._find_lods(scene, surface)
+            self._find_lods(scene)
         shade_pixels(*self._shading_arguments(scene, surface), color)
 
     def adjoint(self, scene, surface, boxes, outputs, clip_adjoint, add_corners=None):
@@ -85,7 +85,7 @@ class PixelStage:
         )
         interpolate(surface.attributes, surface.index, *arguments)
 
-    def _find_lods(self, scene, surface):
+    def _find_lods(self, scene):
         mesh = scene.mesh
         height, width = mesh.texture.shape
         texture_lods(

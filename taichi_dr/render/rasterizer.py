@@ -7,6 +7,7 @@ import taichi as ti
 from taichi_dr.kernels.antialias import antialias, antialias_edge_adjoint, antialias_image_adjoint
 from taichi_dr.kernels.coverage import cover
 from taichi_dr.kernels.raster import ZBuffer
+from taichi_dr.render.check import check_scene
 from taichi_dr.render.geometry import GeometryStage
 from taichi_dr.render.pixels import PixelStage
 from taichi_dr.render.renderer import Renderer
@@ -42,6 +43,7 @@ class Rasterizer(Renderer):
         self._geometry.forward(scene)
         scene.surface = choose_surface(self._buffers, scene)
         scene.surface.forward(scene)
+        check_scene(scene)
         size = (scene.views.views, self.width, self.height)
         visible = (frame.array("face_id"), frame.array("depth"), frame.array("barycentric"))
         faces = mesh.topology.array("faces")

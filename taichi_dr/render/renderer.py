@@ -11,6 +11,9 @@ from taichi_dr.render.buffers import Buffers
 from taichi_dr.render.frame import COMPONENTS, Frame
 from taichi_dr.render.views import ViewMap, view_map
 from taichi_dr.runtime import GradientError, InputError, check_runtime, current_tape, runtime_token
+from taichi_dr.scene.camera import Camera
+from taichi_dr.scene.light import Lights
+from taichi_dr.scene.mesh import Mesh
 from taichi_dr.tape import off_tape, tape_operation
 
 
@@ -55,10 +58,16 @@ class Renderer:
         Raises:
             RuntimeStateError: the renderer or an argument is older than the latest ``ti.init``.
             ShapeError: views and meshes do not match.
-            GeometryError, CameraError: a vertex or a camera that is not finite.
+            InputError: an argument of another kind than expected, a light that is not finite.
+            GeometryError: a vertex, a colour or a texel that is not finite.
+            CameraError: a camera that defines no image.
             GradientError: this renderer has rendered within the open tape before: its state would be overwritten.
         """
         check_runtime(self._token, "renderer")
+        _require_kind("mesh", mesh, Mesh)
+        _require_kind("camera", camera, Camera)
+        if lights is not None:
+            _require_kind("lights", lights, Lights)
         self._claim_tape()
         views = view_map(camera.views, mesh.batch, view_mesh)
         scene = Scene(mesh, camera, lights, views, self._frame(camera.views), self.width, self.height)
@@ -130,6 +139,11 @@ class Renderer:
 
     def _produce(self, scene, name):
         """Writes the array of an output that ``_forward`` leaves until somebody asks for it."""
+
+
+def _require_kind(name, value, kind):
+    if not isinstance(value, kind):
+        raise InputError(f"{name}: expected a {kind.__name__} object, got {value!r}")
 
 
 def image_size(size):

@@ -4,6 +4,7 @@ import math
 
 from taichi_dr.kernels.soft import ALPHA_MODES, COLOR_MODES, DISTANCE_MODES, SoftPass
 from taichi_dr.kernels.soft_shaded import ShadedSoftPass
+from taichi_dr.render.check import check_scene
 from taichi_dr.render.geometry import GeometryStage
 from taichi_dr.render.renderer import Renderer
 from taichi_dr.render.shade import Shading
@@ -74,6 +75,7 @@ class SoftRasterizer(Renderer):
         self._geometry.forward(scene)
         scene.surface = choose_surface(self._buffers, scene)
         scene.surface.forward(scene)
+        check_scene(scene)
         soft = self._soft_pass("color", scene, scene.surface)
         self._run_pass(soft, scene, scene.surface, self.background)
         frame = scene.frame

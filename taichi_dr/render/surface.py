@@ -48,6 +48,10 @@ class Surface:
         self.corner_start, self.corner_list = topology.array("corner_start"), topology.array("corner_list")
         self.attributes = None
 
+    def inputs(self, scene):
+        """The smallest arrays that show whether the colours will be finite, where the vertices are."""
+        return [self.attributes]
+
     def new_adjoint(self, scene, purpose):
         """An array to which the adjoint of ``attributes`` is added."""
         return self._buffers.zeroed(f"{purpose}_attributes_adjoint", self.attributes.shape)
@@ -178,7 +182,7 @@ class FaceLitColors(Surface):
             self._buffers.get("shading_scratch", (views.views * mesh.face_count, CORNER_SCRATCH)),
         )
         _add_light_adjoints(scene, partials)
-        add_face_normals_adjoint(self._buffers, mesh, normals_adjoint)
+        add_face_normals_adjoint(mesh, normals_adjoint)
 
 
 class VertexNormals(Surface):
@@ -246,7 +250,7 @@ def compute_face_normals(buffers, mesh):
     return normals
 
 
-def add_face_normals_adjoint(buffers, mesh, normals_adjoint):
+def add_face_normals_adjoint(mesh, normals_adjoint):
     """Takes the adjoint of ``compute_face_normals`` to the mesh's vertices."""
     vertices, topology = mesh.fields.arrays["vertices"], mesh.topology
     adjacency = (topology.array("corner_start"), topology.array("corner_list"))

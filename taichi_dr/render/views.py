@@ -33,7 +33,7 @@ def view_map(views, batch, view_mesh=None):
 
     Raises:
         ShapeError: V and B differ and ``view_mesh`` is not given, or it has not V entries.
-        InputError: an entry of ``view_mesh`` names no mesh.
+        InputError: an entry of ``view_mesh`` is no integer or names no mesh.
     """
     if view_mesh is None:
         if batch not in (1, views):
@@ -45,6 +45,8 @@ def view_map(views, batch, view_mesh=None):
     view_mesh = np.asarray(view_mesh)
     if view_mesh.shape != (views,):
         raise ShapeError(f"view_mesh: expected shape ({views},), got {view_mesh.shape}")
+    if not np.issubdtype(view_mesh.dtype, np.integer):
+        raise InputError(f"view_mesh: expected integers (the mesh that each view shows), got {view_mesh.dtype}")
     wrong = np.flatnonzero((view_mesh < 0) | (view_mesh >= batch))
     if len(wrong):
         raise InputError(f"view_mesh[{wrong[0]}] = {view_mesh[wrong[0]]}: expected 0 to {batch - 1} ({batch} meshes)")

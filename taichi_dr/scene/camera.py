@@ -74,10 +74,10 @@ class Camera:
         far=None,
     ):
         self.kind, lens = _choose_lens(fov_y, focal, half_height)
-        rows = _join(eye=eye, target=target, up=up, pose=pose, lens=lens, principal=principal)
+        rows = _join(_LENS_NAMES[self.kind], lens, eye=eye, target=target, up=up, pose=pose, principal=principal)
         distance = np.linalg.norm(rows[:, EYE : EYE + 3] - rows[:, TARGET : TARGET + 3], axis=1)
-        self.near = float(NEAR_PER_DISTANCE * distance.min() if near is None else near)
-        self.far = float(FAR_PER_DISTANCE * distance.max() if far is None else far)
+        self.near = NEAR_PER_DISTANCE * float(distance.min()) if near is None else _depth(near, "near")
+        self.far = FAR_PER_DISTANCE * float(distance.max()) if far is None else _depth(far, "far")
         check_parameters(rows, self.kind, self.near, self.far)
         self._allocate(rows)
 
@@ -108,8 +108,15 @@ class Camera:
         """
         numbers = {"azimuth_deg": azimuth_deg, "elevation_deg": elevation_deg, "distance": distance}
         azimuth, elevation, radius, fov_y = _broadcast(numbers | {"fov_y_deg": fov_y_deg})
-        eye, up = camera_poses.orbit_eye(azimuth, elevation, radius, np.asarray(target, dtype=np.float64))
-        return cls(eye, target, up, fov_y=np.deg2rad(fov_y), near=near, far=far)
+        if azimuth.size == 0:
+            raise CameraError(
+                "orbit: no views: expected at least one azimuth_deg, elevation_deg, distance and fov_y_deg"
+            )
+        center = _number(target, "target")
+        if center.shape[-1:] != (3,) or np.ndim(center) > 2 or 1 != len(np.atleast_2d(center)) != len(azimuth) != 1:
+            raise CameraError(f"expected target of shape (3,) or ({len(azimuth)}, 3), got {center.shape}")
+        eye, up = camera_poses.orbit_eye(azimuth, elevation, radius, center)
+        return cls(eye, center, up, fov_y=np.deg2rad(fov_y), near=near, far=far)
 
     @classmethod
     def orthographic(cls, eye, target=(0, 0, 0), up=(0, 1, 0), *, half_height=1.0, near=None, far=None):
@@ -286,19 +293,33 @@ def _choose_lens(fov_y, focal, half_height):
     return kind, np.stack([lens, np.zeros_like(lens)], axis=-1)
 
 
-def _join(**parts):
-    """The rows of parameters (V, 19) of values that are (k,) or (V, k) each."""
+def _join(lens_name, lens, **parts):
+    """The rows of parameters (V, 19) of values that are (k,) or (V, k) each; ``lens`` has two columns in any case."""
     sizes = {"eye": (EYE, 3), "target": (TARGET, 3), "up": (UP, 3), "pose": (POSE, 6)}
-    sizes |= {"lens": (LENS, 2), "principal": (PRINCIPAL, 2)}
+    sizes |= {lens_name: (LENS, 2), "principal": (PRINCIPAL, 2)}
+    parts = parts | {lens_name: lens}
     arrays = {name: np.atleast_2d(_number(value, name)) for name, value in parts.items()}
     views = max(len(array) for array in arrays.values())
     rows = np.zeros((views, PARAMETERS))
     for name, array in arrays.items():
         column, size = sizes[name]
         if array.shape not in ((1, size), (views, size)) or views == 0:
-            raise CameraError(f"expected {name} of shape ({size},) or ({max(views, 1)}, {size}), got {array.shape}")
+            raise CameraError(_wrong_shape(name, size, max(views, 1), array.shape))
         rows[:, column : column + size] = array
     return rows
+
+
+def _wrong_shape(name, size, views, got):
+    if name in ("fov_y", "half_height"):  # numbers, of which the rows keep a second column
+        return f"expected {name} of shape () or ({views},), got {got[:1]}"
+    return f"expected {name} of shape ({size},) or ({views}, {size}), got {got}"
+
+
+def _depth(value, name):
+    depth = _number(value, name)
+    if depth.size != 1:
+        raise CameraError(f"expected one number as {name} (for all views), got {value!r}")
+    return depth.item()
 
 
 def _broadcast(numbers):

@@ -1,5 +1,8 @@
 """What makes a camera usable: every check names the view, what was expected, what was got and what to do."""
 
+import math
+from numbers import Real
+
 import numpy as np
 
 from taichi_dr.kernels.camera import EYE, LENS, ORTHOGRAPHIC, PERSPECTIVE, PINHOLE, POSE, PRINCIPAL, TARGET, UP
@@ -30,8 +33,8 @@ def check_parameters(rows, kind, near, far):
 
 def check_range(near, far, kind):
     """Checks the two depths between which geometry is seen."""
-    if not (np.isfinite(near) and np.isfinite(far)):
-        raise CameraError(f"expected finite near and far, got near = {near}, far = {far}")
+    if not all(isinstance(depth, Real) and math.isfinite(depth) for depth in (near, far)):
+        raise CameraError(f"expected finite near and far, one number each, got near = {near!r}, far = {far!r}")
     if near >= far:
         raise CameraError(f"expected near < far, got near = {near:g}, far = {far:g}")
     if near <= 0 and kind != ORTHOGRAPHIC:

@@ -243,3 +243,68 @@ def test_a_kernel_cannot_make_an_output_but_says_what_to_do(any32):
     with pytest.raises(ti.TaichiCompilationError, match=r"ask for frame\.alpha once in Python before the kernel"):
         FrameReader(frame).corner_alpha()
     assert frame.alpha[0, 0, 0] == FrameReader(frame).corner_alpha()
+
+
+def test_arguments_of_another_kind(cpu32):
+    mesh, renderer = colored_sphere(), dr.Rasterizer(8)
+    for arguments, message in (
+        ((None, front()), "mesh: expected a Mesh object, got None"),
+        ((mesh, mesh), "camera: expected a Camera object"),
+        ((mesh, front(), 0.3), "lights: expected a Lights object, got 0.3"),
+    ):
+        with pytest.raises(dr.InputError, match=message):
+            renderer.render(*arguments)
+    with pytest.raises(dr.InputError, match=r"view_mesh: expected integers .* got float64"):
+        renderer.render(mesh, front(), view_mesh=[0.0])
+
+
+SPOILED_LENSES = {
+    "wide": ({"fov_y": 0.8}, "fov_y", 4.0, r"view 1: expected fov_y in \(0, pi\)"),
+    "nan": ({"fov_y": 0.8}, "fov_y", float("nan"), "view 1: expected finite numbers as fov_y"),
+    "focal": ({"focal": (1.5, 1.2)}, "focal", (1.5, -1.0), "view 1: expected focal > 0"),
+    "half height": ({"half_height": 1.0}, "half_height", 0.0, "view 1: expected half_height > 0"),
+}
+
+
+@pytest.mark.parametrize("spoiled", SPOILED_LENSES.values(), ids=SPOILED_LENSES)
+def test_a_lens_that_went_wrong(any32, spoiled):
+    lens, name, value, message = spoiled
+    camera = dr.Camera([[0, 0, 3], [0, 3, 1]], **lens)
+    getattr(camera, name)[1] = value
+    with pytest.raises(dr.CameraError, match=message):
+        dr.Rasterizer(8).render(colored_sphere(), camera)
+
+
+def test_depths_that_went_wrong(cpu32):
+    camera, renderer = front(), dr.Rasterizer(8)
+    for near, far, message in ((3.0, 2.0, "near < far"), (-1.0, 2.0, "near > 0"), ("x", 2.0, "finite near and far")):
+        camera.near, camera.far = near, far
+        with pytest.raises(dr.CameraError, match=message):
+            renderer.render(colored_sphere(), camera)
+
+
+@pytest.mark.parametrize("shading", ["flat", "gouraud", "phong"])
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_numbers_that_are_not_finite(cpu32, shading, value):
+    lights, camera, renderer = dr.Lights.default(), front(), dr.Rasterizer(8)
+    mesh = dr.shapes.icosphere(1)
+    mesh.material = dr.Material(shading)
+    mesh.colors[0, 5] = (0.5, value, 0.5)
+    for lit in (None, lights):
+        with pytest.raises(dr.GeometryError, match=r"colors\[0, 5\] is not finite"):
+            renderer.render(mesh, camera, lit)
+    mesh.set("colors", 0.5)
+    lights.color[1] = (value, 1, 1)
+    with pytest.raises(dr.InputError, match="light 1: expected three finite numbers as color"):
+        renderer.render(mesh, camera, lights)
+
+
+@pytest.mark.parametrize("make", [RENDERERS["hard"], RENDERERS["soft"]], ids=["hard", "soft"])
+def test_a_texel_that_is_not_finite(any32, make):
+    corners, faces = [[-1, -1, 0], [1, -1, 0], [1, 1, 0], [-1, 1, 0]], [[0, 1, 2], [0, 2, 3]]
+    uv, texture = [[0, 0], [1, 0], [1, 1], [0, 1]], np.full((5, 7, 3), 0.5)
+    mesh = dr.Mesh(corners, faces, uv=uv, texture=texture)
+    make(8).render(mesh, front())
+    mesh.texture[4, 6] = (0.5, float("nan"), 0.5)
+    with pytest.raises(dr.GeometryError, match=r"texture\[4, 6\] is not finite"):
+        make(8).render(mesh, front())

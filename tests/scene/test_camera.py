@@ -278,3 +278,26 @@ def test_vulkan_matches_the_formulas(vulkan):
     np.testing.assert_allclose(camera.pack(*SIZE).to_numpy(), expected, atol=2e-6)
     camera.add_gradients(array_from(np.ones((2, 16))), *SIZE)
     assert np.abs(camera.pose.grad.to_numpy()).max() > 0.1
+
+
+WRONG_ARGUMENTS = {
+    "near no number": (lambda: Camera((0, 0, 3), near="x"), "numbers as near, got 'x'"),
+    "near per view": (lambda: Camera((0, 0, 3), near=[1, 2]), r"one number as near .*got \[1, 2\]"),
+    "flat target": (lambda: Camera.orbit(target=(0, 0)), r"target of shape \(3,\) or \(1, 3\), got \(2,\)"),
+    "two targets": (lambda: Camera.orbit([0, 1, 2], target=np.zeros((2, 3))), r"\(3, 3\), got \(2, 3\)"),
+    "no views": (lambda: Camera.orbit([]), "orbit: no views"),
+    "fov_y": (lambda: Camera(np.ones((3, 3)), fov_y=[1, 1]), r"fov_y of shape \(\) or \(3,\), got \(2,\)"),
+    "half height": (lambda: Camera(np.ones((3, 3)), half_height=[1, 1]), r"half_height of shape \(\) or \(3,\)"),
+    "focal": (lambda: Camera(np.ones((3, 3)), focal=[1, 1, 1]), r"focal of shape \(2,\) or \(3, 2\), got \(1, 3\)"),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG_ARGUMENTS.values(), ids=WRONG_ARGUMENTS)
+def test_arguments_are_named(cpu32, wrong):
+    make, message = wrong
+    with pytest.raises(CameraError, match=message):
+        make()
+
+
+def test_one_angle_for_several_targets(cpu32):
+    assert Camera.orbit(target=np.eye(3)).views == 3
