@@ -2,6 +2,7 @@
 
 import json
 import zipfile
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -27,9 +28,16 @@ def load_state(path):
     """
     if not path.exists():
         raise FileError(f"{path}: no such checkpoint, nothing to resume; start without --resume")
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
+    with reading(path), np.load(path, allow_pickle=False) as file:
+        arrays = {name: file[name] for name in file.files}
         return json.loads(arrays.pop(HEADER).tobytes()), arrays
-    except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
-        raise FileError(f"{path}: is no checkpoint that can be read ({error}); --overwrite starts anew") from error
+
+
+@contextmanager
+def reading(path):
+    """Within the block, contents that are missing or senseless are a FileError about the checkpoint ``path``."""
+    try:
+        yield
+    except (ValueError, LookupError, TypeError, AttributeError, OSError, EOFError, zipfile.BadZipFile) as error:
+        reason = f"{error} is missing" if isinstance(error, KeyError) else error
+        raise FileError(f"{path}: is no checkpoint that can be read ({reason}); --overwrite starts anew") from error

@@ -13,6 +13,7 @@ and writes the outputs.  A kind of reconstruction is a class as ``MeshReconstruc
 
 import dataclasses
 import time
+import warnings
 from pathlib import Path
 
 from taichi_dr import runtime
@@ -33,6 +34,7 @@ REPORTS = ("metrics.json", "comparison.png", "progress.gif", "losses.png", check
 SECONDS_BETWEEN_CHECKPOINTS = 20.0
 DEFAULT_STEPS = 600
 COMPARED_VIEWS = 4
+TAKEN_ANEW = ("data", "out", "resume", "overwrite", "backend")  # by --resume
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,17 +60,27 @@ def reconstruct(settings):
     settings.check()
     saved = _claim_output(settings)
     if saved is not None:
-        settings = _saved_settings(settings, saved[0]["settings"])
+        with checkpoint.reading(settings.out / checkpoint.NAME):
+            settings = _saved_settings(settings, saved[0]["settings"])
+            settings.check()
     backend = runtime.init(settings.backend, random_seed=settings.seed)
     with progress_bar("reading images") as update:
         train, held_out, note = held_out_split(settings.data, lambda done, total: update(done / total))
     say(f"{len(train)} training views of {train.width} × {train.height} pixels; {note}; {settings.renderer} renderer")
     run = _Run(settings, train, held_out)
     if saved is not None:
-        run.restore(*saved)
+        with checkpoint.reading(settings.out / checkpoint.NAME):
+            run.restore(*saved)
         say(f"resuming at step {run.steps} ({run.seconds:.0f} s spent so far)")
-    interrupted = run.optimise()
-    return ReconstructionSummary(settings.out, run.finish(backend, interrupted), interrupted)
+    try:
+        interrupted = run.optimise()
+        if interrupted:
+            say("Ctrl-C: writing what has been reached; once more stops at once")
+        return ReconstructionSummary(settings.out, run.finish(backend, interrupted), interrupted)
+    except KeyboardInterrupt:
+        if (settings.out / checkpoint.NAME).exists():
+            say(f"stopped before everything was written; --resume continues from {settings.out / checkpoint.NAME}")
+        raise
 
 
 def _claim_output(settings):
@@ -83,10 +95,19 @@ def _claim_output(settings):
 
 
 def _saved_settings(settings, saved):
-    """The settings of the run to be continued, with this call's folders, budget and backend."""
-    known = {field.name for field in dataclasses.fields(settings)}
-    kept = {name: value for name, value in saved.items() if name in known}
-    now = {name: getattr(settings, name) for name in ("data", "out", "resume", "overwrite", "backend")}
+    """The settings of the run to be continued, with this call's folders, budget and backend.
+
+    Warns of other settings of this call: they are not used.
+    """
+    fields = {field.name: field.default for field in dataclasses.fields(settings)}
+    kept = {name: value for name, value in saved.items() if name in fields}
+    now = {name: getattr(settings, name) for name in TAKEN_ANEW}
+    given = {name: getattr(settings, name) for name in kept.keys() - {*TAKEN_ANEW, "steps", "minutes"}}
+    unused = sorted(name for name, value in given.items() if value not in (fields[name], kept[name]))
+    if unused:
+        options = ", ".join("--" + {"kind": "as"}.get(name, name.replace("_", "-")) for name in unused)
+        was = ", ".join(str(kept[name]) for name in unused)
+        warnings.warn(f"{options}: not used, --resume goes on with what the run began with ({was})", stacklevel=3)
     if settings.steps is not None or settings.minutes is not None:
         now |= {"steps": settings.steps, "minutes": settings.minutes}
     return dataclasses.replace(settings, **kept | now)

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import shutil
 import signal
 
 import imageio.v3 as iio
@@ -94,7 +95,9 @@ def test_pictures_can_be_read(finished):
     assert len(iio.imread(finished.folder / "progress.gif", index=None)) >= 3
 
 
-def test_an_interrupted_run_keeps_everything_and_resumes_to_the_same_mesh(data, finished, tmp_path, monkeypatch):
+def test_an_interrupted_run_keeps_everything_and_resumes_to_the_same_mesh(
+    data, finished, tmp_path, monkeypatch, capsys
+):
     plain_step = MeshReconstruction.step
 
     def step_then_interrupt(self, fraction):
@@ -105,6 +108,7 @@ def test_an_interrupted_run_keeps_everything_and_resumes_to_the_same_mesh(data, 
 
     monkeypatch.setattr(MeshReconstruction, "step", step_then_interrupt)
     first = reconstruct(settings(data, tmp_path / "run"))
+    assert "writing what has been reached" in capsys.readouterr().out
     monkeypatch.undo()
     assert first.interrupted
     assert 0 < first.metrics["steps"] < STEPS
@@ -142,6 +146,42 @@ def test_a_broken_checkpoint_is_named(data, tmp_path):
     (tmp_path / checkpoint.NAME).write_bytes(b"not a checkpoint")
     with pytest.raises(FileError, match=r"state\.npz"):
         reconstruct(settings(data, tmp_path, resume=True))
+
+
+@pytest.mark.parametrize(
+    "header",
+    [{}, [], {"settings": {}}, {"settings": {"lr": -1.0}}, {"settings": {"lr": "fast"}}, {"settings": {}, "model": {}}],
+)
+def test_a_checkpoint_that_lacks_something_is_named(data, tmp_path, header):
+    checkpoint.save_state(tmp_path / checkpoint.NAME, header, {})
+    with pytest.raises(FileError, match=r"state\.npz: is no checkpoint that can be read"):
+        reconstruct(settings(data, tmp_path, resume=True))
+
+
+def test_settings_that_resuming_does_not_use_are_named(data, tmp_path, recwarn):
+    from taichi_dr.jobs.reconstruct import _saved_settings
+
+    old = dataclasses.asdict(settings(data, tmp_path, batch=5))
+    with pytest.warns(UserWarning, match="--batch, --color-lr: not used.*5, 0.05"):
+        now = _saved_settings(ReconstructSettings(data, tmp_path, resume=True, batch=7, color_lr=0.1), old)
+    assert (now.batch, now.color_lr) == (5, 0.05)
+    recwarn.clear()
+    _saved_settings(ReconstructSettings(data, tmp_path, resume=True, batch=5, steps=9), old)
+    assert not recwarn.list
+
+
+def test_ctrl_c_while_the_outputs_are_written_keeps_the_checkpoint(data, finished, tmp_path, monkeypatch, capsys):
+    out = shutil.copytree(finished.folder, tmp_path / "run")
+
+    def interrupted(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("taichi_dr.jobs.reconstruct.evaluate", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        reconstruct(ReconstructSettings(data, out, resume=True, backend="cpu"))
+    assert "--resume continues from" in capsys.readouterr().out
+    assert {path.name for path in out.iterdir()} == OUTPUTS
+    assert checkpoint.load_state(out / checkpoint.NAME)[0]["steps"] == STEPS
 
 
 def test_overwriting_with_data_that_cannot_be_read_keeps_the_old_result(finished, tmp_path):
