@@ -124,12 +124,14 @@ def test_an_interrupted_run_keeps_everything_and_resumes_to_the_same_mesh(
     assert len(states[0][0]["history"]) == len(states[1][0]["history"])
 
 
-def test_gradients_that_stay_non_finite_end_the_run_with_an_error(data, tmp_path, monkeypatch):
+def test_gradients_that_stay_non_finite_end_the_run_and_keep_the_old_outputs(data, finished, tmp_path, monkeypatch):
+    out = shutil.copytree(finished.folder, tmp_path / "run")
     monkeypatch.setattr(mesh_reconstruction, "MOST_SKIPPED", 3)
     monkeypatch.setattr("taichi_dr.optim.UniformAdam.step", lambda self: False)
     monkeypatch.setattr("taichi_dr.optim.Adam.step", lambda self: False)
     with pytest.raises(GradientError, match="not finite"):
-        reconstruct(settings(data, tmp_path / "run", steps=1000))
+        reconstruct(settings(data, out, steps=1000, overwrite=True))
+    assert {path.name for path in out.iterdir()} == OUTPUTS
 
 
 def test_an_output_folder_in_use_is_refused(finished, data):
