@@ -19,11 +19,15 @@ All take the keywords
 * ``check_finite`` (True): a step whose gradients hold a NaN or an infinity changes nothing, counts in ``skipped``, and
   the first time warns which parameter is to blame.  It and ``clip_norm`` cost one small read from the device per step.
 * ``weight_decay`` (0): adds ``weight_decay * parameter`` to the (clipped) gradient.
+
+``optimizer.lr = value`` sets the learning rate of all groups; ``optimizer.groups[i]["lr"]`` is that of one.  Settings
+outside their domain raise InputError.
 """
 
 import math
 import warnings
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 import taichi as ti
@@ -43,6 +47,14 @@ from taichi_dr.runtime import (
 )
 
 MOST_CHUNKS = 1024
+
+_DOMAINS = {
+    "lr": ("a finite number > 0", lambda x: x > 0),
+    "betas": ("two numbers in [0, 1)", lambda x: 0 <= x < 1),
+    "momentum": ("a number in [0, 1)", lambda x: 0 <= x < 1),
+    "eps": ("a finite number > 0", lambda x: x > 0),
+    "weight_decay": ("a finite number >= 0", lambda x: x >= 0),
+}
 
 
 @dataclass
@@ -93,6 +105,8 @@ class Optimizer:
                 raise InputError(f"{name}: expected a positive number, got {value}")
         self.steps, self.skipped, self._warned = 0, 0, False
         self.groups = _groups(parameters, defaults | {"weight_decay": weight_decay})
+        for group in self.groups:
+            _check_settings(group)
         self.parameters = []
         first = 0
         for group in self.groups:
@@ -101,6 +115,18 @@ class Optimizer:
                 self.parameters.append(_Parameter(name, field, group, first, self._fresh_moments(field)))
                 first += _chunks(field)
         self._sums = make_array((first, 2))
+
+    @property
+    def lr(self):
+        """The learning rate: a number, or a list where groups differ.  Setting it sets that of every group."""
+        rates = [group["lr"] for group in self.groups]
+        return rates[0] if len(set(rates)) == 1 else rates
+
+    @lr.setter
+    def lr(self, value):
+        _check_settings({"lr": value})
+        for group in self.groups:
+            group["lr"] = value
 
     def step(self):
         """One update of every parameter from its gradient.  Returns whether it was made (False: it was skipped).
@@ -368,6 +394,16 @@ def _group_members(group, defaults):
     if unknown:
         raise InputError(f"a group of parameters: unknown settings {sorted(unknown)}, expected {sorted(defaults)}")
     return group["parameters"]
+
+
+def _check_settings(group):
+    for name, (expected, holds) in _DOMAINS.items():
+        if name not in group:
+            continue
+        pair = name == "betas" and isinstance(group[name], list | tuple) and len(group[name]) == 2
+        values = group[name] if pair else [None if name == "betas" else group[name]]
+        if not all(isinstance(value, Real) and math.isfinite(value) and holds(value) for value in values):
+            raise InputError(f"{name}: expected {expected}, got {group[name]!r}")
 
 
 def _named(members, count):

@@ -273,3 +273,36 @@ def test_an_optimizer_does_not_outlive_its_runtime(own_runtime):
     ti.init(ti.cpu, log_level=ti.ERROR)
     with pytest.raises(RuntimeStateError, match="this optimizer was made before"):
         optimizer.step()
+
+
+WRONG_SETTINGS = {
+    "lr": (optim.Adam, {"lr": -0.1}, "lr: expected a finite number > 0, got -0.1"),
+    "lr list": (optim.Adam, {"lr": [0.1]}, r"lr: expected a finite number > 0, got \[0.1\]"),
+    "lr NaN": (optim.SGD, {"lr": float("nan")}, "lr: .*got nan"),
+    "betas": (optim.Adam, {"betas": (0.9, 1.0)}, r"betas: expected two numbers in \[0, 1\)"),
+    "one beta": (optim.UniformAdam, {"betas": 0.9}, "betas: .*got 0.9"),
+    "momentum": (optim.SGD, {"lr": 0.1, "momentum": 1.0}, "momentum: .*got 1.0"),
+    "eps": (optim.Adam, {"eps": 0.0}, "eps: .*> 0, got 0.0"),
+    "weight decay": (optim.Adam, {"weight_decay": -1.0}, "weight_decay: .*>= 0, got -1.0"),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG_SETTINGS.values(), ids=WRONG_SETTINGS)
+def test_settings_outside_their_domain(cpu32, wrong):
+    kind, settings, message = wrong
+    with pytest.raises(InputError, match=message):
+        kind(make_field([1.0]), **settings)
+
+
+def test_setting_lr_sets_that_of_every_group(cpu32):
+    a, b = make_field([1.0]), make_field([1.0])
+    optimizer = optim.SGD([a, {"parameters": b, "lr": 0.5}], lr=0.1)
+    assert optimizer.lr == [0.1, 0.5]
+    optimizer.lr = 0.25
+    assert optimizer.lr == 0.25
+    for field in (a, b):
+        set_values(field.grad, [1.0])
+    optimizer.step()
+    assert a[0] == b[0] == 0.75
+    with pytest.raises(InputError, match="lr: "):
+        optimizer.lr = 0.0
