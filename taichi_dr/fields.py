@@ -6,13 +6,14 @@ import numpy as np
 import taichi as ti
 
 from taichi_dr.kernels import bridge
+from taichi_dr.kernels.arrays import new_array
 from taichi_dr.runtime import ShapeError, check_runtime, float_dtype, require_init, runtime_token
 
 
 def make_array(shape, dtype=None):
     """A zeroed ``ti.ndarray`` of scalars; of the run's floating-point type unless ``dtype`` says otherwise."""
     require_init()
-    array = ti.ndarray(dtype or float_dtype(), shape)
+    array = new_array(dtype or float_dtype(), shape)
     array.fill(0)
     return array
 
@@ -21,7 +22,7 @@ def array_from(values, dtype=None):
     """A ``ti.ndarray`` with the numbers of a NumPy array, as the run's floating-point type or as ``dtype``."""
     require_init()
     dtype = dtype or float_dtype()
-    array = ti.ndarray(dtype, np.shape(values))
+    array = new_array(dtype, np.shape(values))
     array.from_numpy(np.ascontiguousarray(values, dtype=ti.lang.util.to_numpy_type(dtype)))
     return array
 

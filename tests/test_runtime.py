@@ -1,7 +1,10 @@
 """The runtime's state and types, whoever called ``ti.init``."""
 
+import gc
+
 import pytest
 import taichi as ti
+from taichi.lang._ndarray import ScalarNdarray
 
 import taichi_dr as dr
 from taichi_dr.fields import array_from, make_array
@@ -36,3 +39,18 @@ def test_own_init_serves(own_runtime):
     ti.init(arch=ti.cpu, default_fp=ti.f64, log_level=ti.ERROR)
     assert dr.backend() == "cpu"
     assert dr.shapes.icosphere(0).vertices.dtype == ti.f64
+
+
+def test_an_array_is_freed_in_its_own_runtime_or_not_at_all(own_runtime, monkeypatch):
+    dr.init("cpu")
+    old = make_array((3,))
+    dr.init("cpu")
+    new = make_array((3,))
+    freed = []
+    monkeypatch.setattr(ScalarNdarray, "__del__", lambda array: freed.append(array.shape))
+    del old
+    gc.collect()
+    assert freed == []
+    del new
+    gc.collect()
+    assert freed == [(3,)]

@@ -7,6 +7,7 @@ chunk writes its faces from its own starting point.  Within a tile the faces the
 
 import taichi as ti
 
+from taichi_dr.kernels.arrays import new_array
 from taichi_dr.kernels.launch import is_serial, on_cpu
 
 SERIAL_FACES = 1 << 14
@@ -29,10 +30,10 @@ class TileBins:
     """
 
     def __init__(self):
-        self.tile_start = ti.ndarray(ti.i32, 2)
-        self.tile_faces = ti.ndarray(ti.i32, 1)
-        self._count = ti.ndarray(ti.i32, 1)
-        self._block = ti.ndarray(ti.i32, 1)
+        self.tile_start = new_array(ti.i32, 2)
+        self.tile_faces = new_array(ti.i32, 1)
+        self._count = new_array(ti.i32, 1)
+        self._block = new_array(ti.i32, 1)
         self.tiles_x = self.tiles_y = self.total = 0
 
     def build(self, boxes, views, faces, width, height, tile_size):
@@ -76,7 +77,7 @@ def _plan(views, faces):
 
 def grown(array, rows):
     """The array, or an empty one half as large again as needed if it has fewer than ``rows`` rows."""
-    return array if array.shape[0] >= rows else ti.ndarray(array.dtype, (rows + rows // 2, *array.shape[1:]))
+    return array if array.shape[0] >= rows else new_array(array.dtype, (rows + rows // 2, *array.shape[1:]))
 
 
 @ti.func

@@ -8,6 +8,7 @@ import numpy as np
 import taichi as ti
 
 from taichi_dr.kernels import raster_tiles
+from taichi_dr.kernels.arrays import new_array
 from taichi_dr.kernels.binning import TileBins, grown
 from taichi_dr.kernels.edge_lines import C_SHIFT, RECORD_SHIFT
 from taichi_dr.kernels.launch import is_serial, on_cpu
@@ -28,15 +29,15 @@ class ZBuffer:
 
     def __init__(self):
         self.bins = TileBins()
-        self.boxes = ti.ndarray(ti.i32, (1, 4))
-        self._snapped = ti.ndarray(ti.i32, (1, 3))
-        self._lines = ti.ndarray(ti.i32, 1)
-        self._planes = ti.ndarray(ti.lang.impl.get_runtime().default_fp, 1)
-        self._tile_depth = ti.ndarray(self._planes.dtype, raster_tiles.SCRATCH)
-        self._tile_face = ti.ndarray(ti.i32, raster_tiles.SCRATCH)
-        self._order = ti.ndarray(ti.i32, raster_tiles.TILE * raster_tiles.PACKETS)
+        self.boxes = new_array(ti.i32, (1, 4))
+        self._snapped = new_array(ti.i32, (1, 3))
+        self._lines = new_array(ti.i32, 1)
+        self._planes = new_array(ti.lang.impl.get_runtime().default_fp, 1)
+        self._tile_depth = new_array(self._planes.dtype, raster_tiles.SCRATCH)
+        self._tile_face = new_array(ti.i32, raster_tiles.SCRATCH)
+        self._order = new_array(ti.i32, raster_tiles.TILE * raster_tiles.PACKETS)
         self._order.from_numpy(np.arange(raster_tiles.TILE * raster_tiles.PACKETS, dtype=np.int32))
-        self._lanes = ti.ndarray(self._planes.dtype, raster_tiles.PACKET)
+        self._lanes = new_array(self._planes.dtype, raster_tiles.PACKET)
         self._lanes.from_numpy(np.arange(raster_tiles.PACKET, dtype=ti.lang.util.to_numpy_type(self._planes.dtype)))
 
     def draw(self, clip, faces, views, width, height, near, far, face_id, depth, barycentric, cull_back=False):

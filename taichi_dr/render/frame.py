@@ -49,8 +49,7 @@ class Frame:
 
     def field(self, name):
         """The field of an output, made and filled on first use."""
-        if name not in COMPONENTS:
-            raise InputError(f"unknown output {name!r}: expected one of {', '.join(COMPONENTS)}")
+        self._require_known(name)
         check_runtime(self._token, "frame")
         if name not in self._fields:
             require_outside_kernels(f"frame.{name}")
@@ -96,7 +95,8 @@ class Frame:
         """An output as a new NumPy array (V, H, W) or (V, H, W, 3)."""
         if name in self._fields:
             return self._fields[name].to_numpy()
-        self._produce(name)
+        self._require_known(name)
+        self._produce(self, name)
         values, components, first = self.array(name).to_numpy(), COMPONENTS[name], self._first.get(name, 0)
         if values.ndim == 2:
             values = values[:, first : first + max(components, 1)]
@@ -109,6 +109,11 @@ class Frame:
             save_animation(path, images, fps=fps)
         else:
             save_image(path, contact_sheet(images))
+
+    @staticmethod
+    def _require_known(name):
+        if name not in COMPONENTS:
+            raise InputError(f"unknown output {name!r}: expected one of {', '.join(COMPONENTS)}")
 
     def _place(self, name):
         components = COMPONENTS[name]
@@ -124,7 +129,7 @@ class Frame:
 
     @off_tape
     def _fill(self, name):
-        self._produce(name)
+        self._produce(self, name)
         bridge.array_to_field(self.array(name), self._fields[name], self._first.get(name, 0))
 
 

@@ -8,9 +8,16 @@ from typing import Any
 import numpy as np
 
 from taichi_dr.render.buffers import Buffers
-from taichi_dr.render.frame import COMPONENTS, Frame
+from taichi_dr.render.frame import Frame
 from taichi_dr.render.views import ViewMap, view_map
-from taichi_dr.runtime import GradientError, InputError, check_runtime, current_tape, runtime_token
+from taichi_dr.runtime import (
+    GradientError,
+    InputError,
+    RuntimeStateError,
+    check_runtime,
+    current_tape,
+    runtime_token,
+)
 from taichi_dr.scene.camera import Camera
 from taichi_dr.scene.light import Lights
 from taichi_dr.scene.mesh import Mesh
@@ -37,6 +44,8 @@ class Scene:
 
 class Renderer:
     """Base of the renderers: ``render`` runs ``_forward(scene)`` and puts ``_adjoint(scene)`` on an open tape."""
+
+    _on_demand = ("normal",)  # outputs that ``_forward`` leaves to ``_produce``
 
     def __init__(self, size, background):
         self.height, self.width = image_size(size)
@@ -96,13 +105,16 @@ class Renderer:
 
     def _frame(self, views):
         if views not in self._frames:
-            self._frames[views] = Frame(views, self.height, self.width, off_tape(self._produce_latest))
+            self._frames[views] = Frame(views, self.height, self.width, off_tape(self._produce_for))
         return self._frames[views]
 
-    def _produce_latest(self, name):
-        if name not in COMPONENTS:
-            raise InputError(f"unknown output {name!r}: expected one of {', '.join(COMPONENTS)}")
-        self._produce(self._latest, name)
+    def _produce_for(self, frame, name):
+        if frame is self._latest.frame:
+            self._produce(self._latest, name)
+        elif name in self._on_demand:
+            raise RuntimeStateError(
+                f"this renderer has rendered another number of views since: ask for frame.{name} before the next render"
+            )
 
     def _adjoint_or_zero(self, frame, name):
         """The adjoint array of an output, zeros if it is not in use."""

@@ -220,6 +220,19 @@ def test_backends_agree(vulkan, make, tmp_path, own_runtime):
     assert different.mean() < 2e-3  # pixels within rounding of an edge
 
 
+@every_renderer
+def test_a_frame_of_another_number_of_views_is_kept(cpu32, make):
+    mesh, renderer = colored_sphere(), make()
+    one = renderer.render(mesh, front())
+    color = one.numpy("color")
+    renderer.render(mesh, front(azimuth_deg=[10, 20, 30]))
+    np.testing.assert_array_equal(one.numpy("color"), color)
+    with pytest.raises(dr.RuntimeStateError, match="another number of views"):
+        one.numpy("normal")
+    with pytest.raises(dr.InputError, match="unknown output 'colour'"):
+        one.numpy("colour")
+
+
 def test_saved_pictures(cpu32, tmp_path):
     frame = dr.Rasterizer((8, 12)).render(colored_sphere(), front(azimuth_deg=[0, 120, 240]))
     frame.save(tmp_path / "sheet.png")
