@@ -16,7 +16,7 @@ demo: .venv/installed
 test: .venv/installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile
+	TI_LOG_LEVEL=error $(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile
 
 bench: .venv/installed-dev
 	$(BIN)/python benchmarks/raster.py
