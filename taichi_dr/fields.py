@@ -64,7 +64,7 @@ class FieldGroup:
         """
         self.check()
         field = self.fields[name]
-        expected = tuple(field.shape) + ((field.n,) if bridge.components(field) else ())
+        expected = _shape(field)
         values = np.asarray(values, dtype=ti.lang.util.to_numpy_type(float_dtype()))
         try:
             values = np.broadcast_to(values, expected)
@@ -77,9 +77,7 @@ class FieldGroup:
         """The values of a field as a NumPy array."""
         self.pull(name)
         field = self.fields[name]
-        return (
-            self.arrays[name].to_numpy().reshape(tuple(field.shape) + ((field.n,) if bridge.components(field) else ()))
-        )
+        return self.arrays[name].to_numpy().reshape(_shape(field))
 
     def pull(self, *names):
         """Copies the named fields (all, by default) into their arrays."""
@@ -105,3 +103,8 @@ def _new_field(components):
     if components:
         return ti.Vector.field(components, float_dtype(), needs_grad=True)
     return ti.field(float_dtype(), needs_grad=True)
+
+
+def _shape(field):
+    """Shape of a field's values as a NumPy array."""
+    return (*field.shape, field.n) if bridge.components(field) else tuple(field.shape)

@@ -22,6 +22,7 @@ from taichi_dr.fields import array_from, make_array
 from taichi_dr.kernels import soft_math
 from taichi_dr.kernels.binning import TileBins
 from taichi_dr.kernels.gather import gather_corners
+from taichi_dr.kernels.launch import on_cpu
 from taichi_dr.kernels.soft_adjoint import soft_adjoint, sum_bands
 from taichi_dr.kernels.soft_cut import soft_adjoint_cut
 from taichi_dr.kernels.soft_forward import STATE, soft_forward, soft_forward_cut
@@ -74,7 +75,7 @@ class SoftPass:
             _mode(COLOR_MODES, "color", color),
             _mode(DISTANCE_MODES, "distance", distance),
         )
-        self.shape = packet or ((4, 2) if ti.cfg.arch in (ti.x64, ti.arm64) else (1, 1))
+        self.shape = packet or ((4, 2) if on_cpu() else (1, 1))
         self.double = float_dtype() == ti.f64
         self.bands = max(1, min(64, TASKS // (views * faces)))
         items, pixels = views * faces, views * width * height

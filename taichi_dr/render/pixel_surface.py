@@ -2,7 +2,7 @@
 
 import taichi as ti
 
-from taichi_dr.fields import array_from, make_array
+from taichi_dr.fields import array_from
 from taichi_dr.kernels.gather import gather_corners, sum_views
 from taichi_dr.kernels.pixel_shading import Layout
 from taichi_dr.kernels.rows import PER_MESH, PER_VIEW, SHARED, spread_to_corners
@@ -137,8 +137,3 @@ class _Gather:
         rows = self._buffers.zeroed(f"rows_of_views_{count}", (views.views * topology.rows, count))
         self.per_view(topology, first, count, rows)
         sum_views(rows, views.mesh_view_start, views.mesh_view_list, out, topology.rows)
-
-
-def no_pyramid():
-    """Stand-ins for the pyramid and the levels of a surface without a texture."""
-    return make_array((1, 3)), make_array((1, 3), ti.i32)

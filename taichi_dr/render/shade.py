@@ -4,7 +4,6 @@ import taichi as ti
 
 from taichi_dr.fields import make_array
 from taichi_dr.kernels.lighting import reduce_partials
-from taichi_dr.render.pixel_surface import no_pyramid
 from taichi_dr.render.surface import TWO_SIDED_NORMALS
 
 
@@ -51,5 +50,5 @@ class Shading:
         if surface.texture is not None:
             return surface.texture.pyramid, surface.texture.levels
         if self._no_pyramid is None:
-            self._no_pyramid = no_pyramid()
+            self._no_pyramid = (make_array((1, 3)), make_array((1, 3), ti.i32))
         return self._no_pyramid

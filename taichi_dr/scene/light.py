@@ -6,10 +6,8 @@ import numpy as np
 import taichi as ti
 
 from taichi_dr.fields import FieldGroup, array_from
+from taichi_dr.kernels.lighting import AMBIENT, DIRECTIONAL, POINT
 from taichi_dr.runtime import InputError
-
-AMBIENT, DIRECTIONAL, POINT = range(3)
-"""Kinds of light, the values of ``Lights.kinds``."""
 
 
 @dataclass(frozen=True)
