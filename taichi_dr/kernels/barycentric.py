@@ -44,3 +44,14 @@ def normalize_edges(e):
         q = orientation * inverse
         p = positive * inverse
     return p, q
+
+
+@ti.func
+def positive_parts(e):
+    """Barycentrics of ``normalize_edges`` where the sum of e is not negative."""
+    positive = ti.select(e > 0.0, e, 0.0)
+    total = positive.sum()
+    p = ti.Vector([1.0, 0.0, 0.0])
+    if total > 0.0:
+        p = positive * (1.0 / total)
+    return p

@@ -14,6 +14,7 @@ SERIAL_FACES = 1 << 14
 CPU_CHUNKS = 4  # per view: enough for the threads, few enough to keep the table of counts in cache
 GPU_CHUNK_FACES = 256
 SCAN_BLOCK = 64  # tiles whose counts one thread adds up on the way to the prefix sum
+SERIAL_COUNTS = 1 << 15
 
 
 class TileBins:
@@ -58,7 +59,8 @@ class TileBins:
         self._count = grown(self._count, views * chunks * tiles)
         self._block = grown(self._block, blocks)
         sizes = (views, faces, chunks, chunk_faces, self.tiles_x, self.tiles_y, tile_size.bit_length() - 1)
-        _count_faces(boxes, self._count, self._block, self.tile_start, *sizes, serial)
+        serial_scan = is_serial(views * chunks * tiles, SERIAL_COUNTS)
+        _count_faces(boxes, self._count, self._block, self.tile_start, *sizes, serial, serial_scan)
         self.total = self.tile_start[views * tiles]
         self.tile_faces = grown(self.tile_faces, self.total)
         _fill_tiles(boxes, self._count, self.tile_start, self.tile_faces, *sizes, serial)
@@ -106,6 +108,7 @@ def _count_faces(
     tiles_y: ti.i32,
     shift: ti.i32,
     serial: ti.template(),
+    serial_scan: ti.template(),
 ):
     """``count``: per (view, chunk, tile) the entries of earlier chunks; ``tile_start``: the exclusive prefix sum."""
     ti.loop_config(serialize=serial)
@@ -121,7 +124,7 @@ def _count_faces(
                     slot = row * tiles + ty * tiles_x + tx
                     count[slot] = count[slot] + 1  # "+=" would be an atomic, which loses counts on Vulkan
 
-    ti.loop_config(serialize=serial)
+    ti.loop_config(serialize=serial_scan)
     for b in range((views * tiles_x * tiles_y + SCAN_BLOCK - 1) // SCAN_BLOCK):
         tiles = tiles_x * tiles_y
         total = 0
@@ -145,7 +148,7 @@ def _count_faces(
             total += entries
         tile_start[items] = total
 
-    ti.loop_config(serialize=serial)
+    ti.loop_config(serialize=serial_scan)
     for item in range(views * tiles_x * tiles_y):
         tile_start[item] = tile_start[item] + block[item // SCAN_BLOCK]
 

@@ -38,14 +38,19 @@ def snap_corner(snapped: ti.template(), clip: ti.template(), i, width, height):
 
 
 @ti.func
-def _store_line(lines: ti.template(), item, k, a, b, c, width, height):
+def _owned_constant(a, b, c, width, height):
     """Moves the origin of A x + B y + C (sub-pixels from the image's centre) to pixel (0, 0), applies the top-left rule
     and divides by 256: for whole columns and rows E ≥ 0 is the same as floor(C / 256) + A col + B row ≥ 0."""
     half = SUBPIXELS // 2
     c0 = c + ti.cast(a, ti.i64) * (half - half * width) + ti.cast(b, ti.i64) * (half - half * height)
     if not (a > 0 or (a == 0 and b > 0)):
         c0 -= 1
-    c0 = c0 >> 8
+    return c0 >> 8
+
+
+@ti.func
+def _store_line(lines: ti.template(), item, k, a, b, c0):
+    """Writes A, B and the constant of ``_owned_constant`` of edge k."""
     high = c0 >> C_SHIFT
     first = (item << RECORD_SHIFT) + 4 * k
     lines[first] = a
@@ -55,11 +60,34 @@ def _store_line(lines: ti.template(), item, k, a, b, c, width, height):
 
 
 @ti.func
-def write_snapped_line(lines: ti.template(), item, k, snapped: ti.template(), start, end, sign, width, height):
-    """The line of edge k of a face, from row ``start`` to row ``end`` of ``snapped`` (V*N, 3)."""
+def snapped_line(snapped: ti.template(), start, end, sign, width, height):
+    """A, B, C of an edge from row ``start`` to row ``end`` of ``snapped`` (V*N, 3): inside where
+    A col + B row + C ≥ 0."""
     xa, ya, xb, yb = snapped[start, 0], snapped[start, 1], snapped[end, 0], snapped[end, 1]
     c = (ti.cast(xa, ti.i64) * yb - ti.cast(ya, ti.i64) * xb) * sign
-    _store_line(lines, item, k, (ya - yb) * sign, (xb - xa) * sign, c, width, height)
+    a, b = (ya - yb) * sign, (xb - xa) * sign
+    return a, b, _owned_constant(a, b, c, width, height)
+
+
+@ti.func
+def edge_at(a, b, c, col, row):
+    """A col + B row + C, an i64."""
+    return ti.cast(a, ti.i64) * col + ti.cast(b, ti.i64) * row + c
+
+
+@ti.func
+def load_line(lines: ti.template(), item, k):
+    """A, B, C of edge k of a face."""
+    first = (item << RECORD_SHIFT) + 4 * k
+    c = (ti.cast(lines[first + 2], ti.i64) << C_SHIFT) + lines[first + 3]
+    return lines[first], lines[first + 1], c
+
+
+@ti.func
+def write_snapped_line(lines: ti.template(), item, k, snapped: ti.template(), start, end, sign, width, height):
+    """Writes the line of edge k of a face, from row ``start`` to row ``end`` of ``snapped`` (V*N, 3)."""
+    a, b, c = snapped_line(snapped, start, end, sign, width, height)
+    _store_line(lines, item, k, a, b, c)
 
 
 @ti.func
@@ -79,16 +107,9 @@ def write_line(
         if snapped[p, 2] == 1:
             xp, yp = snapped[p, 0], snapped[p, 1]
             a, b = _quantised(yp * wq - yq, xq - xp * wq, 0.0)
-            _store_line(
-                lines,
-                item,
-                k,
-                a * sign,
-                b * sign,
-                -(ti.cast(a, ti.i64) * xp + ti.cast(b, ti.i64) * yp) * sign,
-                width,
-                height,
-            )
+            a, b = a * sign, b * sign
+            c = -(ti.cast(a, ti.i64) * xp + ti.cast(b, ti.i64) * yp)
+            _store_line(lines, item, k, a, b, _owned_constant(a, b, c, width, height))
         else:
             xp, yp, wp = clip[p, 0] * scale, -clip[p, 1] * scale, clip[p, 2]
             fa, fb, fc = yp * wq - wp * yq, wp * xq - xp * wq, xp * yq - yp * xq
@@ -97,7 +118,8 @@ def write_line(
             c = ti.cast(0, ti.i64)
             if size > 0.0:
                 c = ti.cast(ti.math.clamp(fc * (LINE_SCALE / size), -LINE_LIMIT, LINE_LIMIT), ti.i64)
-            _store_line(lines, item, k, a * sign, b * sign, c * sign, width, height)
+            a, b = a * sign, b * sign
+            _store_line(lines, item, k, a, b, _owned_constant(a, b, c * sign, width, height))
 
 
 @ti.func

@@ -10,10 +10,22 @@ import taichi as ti
 from taichi_dr.kernels import raster_tiles
 from taichi_dr.kernels.arrays import new_array
 from taichi_dr.kernels.binning import TileBins, grown
-from taichi_dr.kernels.edge_lines import C_SHIFT, RECORD_SHIFT
+from taichi_dr.kernels.edge_lines import RECORD_SHIFT, edge_at, load_line
 from taichi_dr.kernels.launch import is_serial, on_cpu
-from taichi_dr.kernels.raster_resolve import TINY, Float1, Int1, resolve_pixel
-from taichi_dr.kernels.raster_setup import PLANE_SHIFT, UNBOUNDED, Float2, Int2, setup_faces
+from taichi_dr.kernels.raster_resolve import Float1, Int1, resolve_pixel
+from taichi_dr.kernels.raster_setup import (
+    EDGES,
+    GREATEST,
+    LEAST,
+    NEARNESS,
+    PLANE_SHIFT,
+    SIMPLE,
+    UNBOUNDED,
+    Float2,
+    Int2,
+    nearness_range,
+    setup_faces,
+)
 
 TILE = 16
 SERIAL_FACES = 1 << 13
@@ -33,18 +45,33 @@ class ZBuffer:
         self._snapped = new_array(ti.i32, (1, 3))
         self._lines = new_array(ti.i32, 1)
         self._planes = new_array(ti.lang.impl.get_runtime().default_fp, 1)
-        self._tile_depth = new_array(self._planes.dtype, raster_tiles.SCRATCH)
-        self._tile_face = new_array(ti.i32, raster_tiles.SCRATCH)
-        self._order = new_array(ti.i32, raster_tiles.TILE * raster_tiles.PACKETS)
-        self._order.from_numpy(np.arange(raster_tiles.TILE * raster_tiles.PACKETS, dtype=np.int32))
+        self._tile_nearness = new_array(self._planes.dtype, 1)
+        self._tile_face = new_array(ti.i32, 1)
+        self._order = new_array(ti.i32, 1)
         self._lanes = new_array(self._planes.dtype, raster_tiles.PACKET)
         self._lanes.from_numpy(np.arange(raster_tiles.PACKET, dtype=ti.lang.util.to_numpy_type(self._planes.dtype)))
 
-    def draw(self, clip, faces, views, width, height, near, far, face_id, depth, barycentric, cull_back=False):
+    def draw(
+        self,
+        clip,
+        faces,
+        views,
+        width,
+        height,
+        near,
+        far,
+        face_id,
+        depth,
+        barycentric,
+        *,
+        orthographic=False,
+        cull_back=False,
+    ):
         """Finds the nearest face at every pixel centre.
 
         Args:
-            clip: (views * N, 4) X, Y, W, depth of the corners; the screen position is (X / W, Y / W).
+            clip: (views * N, 4) X, Y, W, depth of the corners; the screen position is (X / W, Y / W).  W is the depth
+                in a perspective view and 1 in an orthographic one.
             faces: (F, 3) i32.
             near, far: depths outside [near, far] are not drawn.
             face_id: (views * height * width,) i32, out: the face, −1 where there is none.
@@ -72,13 +99,24 @@ class ZBuffer:
             height,
             near,
             far,
+            int(orthographic),
             int(cull_back),
             is_serial(items, SERIAL_FACES),
         )
-        sizes = views, width, height, near, far
+        sizes = views, width, height, near, far, int(orthographic)
         if on_cpu():
             self.bins.build(self.boxes, views, count, width, height, raster_tiles.TILE)
-            kernel, scratch = raster_tiles.draw_tiles, (self._tile_depth, self._tile_face, self._lanes, self._order)
+            workers = min(
+                raster_tiles.WORKERS_PER_THREAD * ti.cfg.cpu_max_num_threads, views * -(-height // raster_tiles.TILE)
+            )
+            self._tile_nearness = grown(self._tile_nearness, workers * self.bins.tiles_x * raster_tiles.TILE**2)
+            self._tile_face = grown(self._tile_face, workers * self.bins.tiles_x * raster_tiles.TILE**2)
+            packets = self._tile_face.shape[0] // raster_tiles.PACKET
+            if self._order.shape[0] < packets:
+                self._order = grown(self._order, packets)
+                self._order.from_numpy(np.arange(self._order.shape[0], dtype=np.int32))
+            kernel = raster_tiles.draw_tiles
+            scratch, sizes = (self._tile_nearness, self._tile_face, self._lanes, self._order), (workers, *sizes)
         else:
             self.bins.build(self.boxes, views, count, width, height, TILE)
             kernel, scratch = _draw_pixels, ()
@@ -88,24 +126,26 @@ class ZBuffer:
 
 
 @ti.func
-def _covers(lines: ti.template(), item, col, row):
-    """Whether a pixel centre is inside all three edges."""
+def _covers(lines: ti.template(), planes: ti.template(), item, col, row, i, j):
+    """Whether the centre of pixel (row, col), i columns and j rows from the face's box, is inside all edges."""
     inside = True
-    for k in ti.static(range(3)):
-        first = (item << RECORD_SHIFT) + 4 * k
-        c = (ti.cast(lines[first + 2], ti.i64) << C_SHIFT) + lines[first + 3]
-        e = ti.cast(lines[first], ti.i64) * col + ti.cast(lines[first + 1], ti.i64) * row + c
-        inside = inside and e >= 0
+    if planes[(item << PLANE_SHIFT) | SIMPLE] > 0.0:
+        for k in ti.static(range(3)):
+            first = (item << PLANE_SHIFT) + EDGES + 3 * k
+            inside = inside and planes[first] + planes[first + 1] * i + planes[first + 2] * j >= 0.0
+    else:
+        for k in ti.static(range(3)):
+            a, b, c = load_line(lines, item, k)
+            inside = inside and edge_at(a, b, c, col, row) >= 0
     return inside
 
 
 @ti.func
-def _depth_at(planes: ti.template(), item, i, j):
-    """Depth i columns and j rows from the face's box."""
+def _nearness_at(planes: ti.template(), item, i, j):
+    """Nearness i columns and j rows from the face's box."""
     first = item << PLANE_SHIFT
-    d = planes[first] + planes[first | 1] * i + planes[first | 2] * j
-    n = planes[first | 3] + planes[first | 4] * i + planes[first | 5] * j
-    return ti.math.clamp(n / ti.max(d, TINY), planes[first | 6], planes[first | 7])
+    nearness = planes[first + NEARNESS] + planes[first + NEARNESS + 1] * i + planes[first + NEARNESS + 2] * j
+    return ti.math.clamp(nearness, planes[first | LEAST], planes[first | GREATEST])
 
 
 @ti.kernel
@@ -125,6 +165,7 @@ def _draw_pixels(
     height: ti.i32,
     near: float,
     far: float,
+    orthographic: ti.i32,
 ):
     """One thread per pixel."""
     for pixel in range(views * width * height):
@@ -133,13 +174,16 @@ def _draw_pixels(
         col = pixel % width
         tiles_x, tiles_y = (width + TILE - 1) // TILE, (height + TILE - 1) // TILE
         tile = (view * tiles_y + row // TILE) * tiles_x + col // TILE
-        best, shown = UNBOUNDED, -1
+        farthest, nearest = nearness_range(near, far, orthographic)
+        best, shown = -UNBOUNDED, -1
         for entry in range(tile_start[tile], tile_start[tile + 1]):
             item = view * faces.shape[0] + tile_faces[entry]
             if boxes[item, 0] <= col <= boxes[item, 2] and boxes[item, 1] <= row <= boxes[item, 3]:
-                if _covers(lines, item, col, row):
-                    z = _depth_at(planes, item, col - boxes[item, 0], row - boxes[item, 1])
-                    if near <= z <= far and z < best:
-                        best, shown = z, tile_faces[entry]
+                i, j = col - boxes[item, 0], row - boxes[item, 1]
+                if _covers(lines, planes, item, col, row, i, j):
+                    nearness = _nearness_at(planes, item, i, j)
+                    is_seen = planes[(item << PLANE_SHIFT) | SIMPLE] > 0.0 or farthest <= nearness <= nearest
+                    if is_seen and nearness > best:
+                        best, shown = nearness, tile_faces[entry]
         first = view * (clip.shape[0] // views)
         resolve_pixel(clip, faces, face_id, depth, barycentric, pixel, first, row, col, shown, width, height, far)

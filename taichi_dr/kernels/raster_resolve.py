@@ -4,8 +4,6 @@ import taichi as ti
 
 from taichi_dr.kernels.barycentric import edge_values, normalize_edges, pixel_center
 
-TINY = 1e-20  # least denominator of depth = N / D
-
 Int1 = ti.types.ndarray(dtype=ti.i32, ndim=1)
 Float1 = ti.types.ndarray(ndim=1)
 

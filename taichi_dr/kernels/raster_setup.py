@@ -1,22 +1,47 @@
-"""Per-face records for rasterization: edge lines, depth planes and boxes of pixels, computed once per face.
+"""Per-face records for rasterization: edges, nearness and boxes of pixels, computed once per face.
 
-Nothing is clipped: faces that cross the near plane get the same kind of record as others (kernels/edge_lines.py), and
-near and far are tested per pixel.
+The z-test compares *nearness*, a number that is linear over the screen and greater for what is nearer: 1/depth in a
+perspective view (Blinn, W Pixels, Dirty Pixels, 1991), −depth in an orthographic one.  So it needs no division.
+
+Nothing is clipped.  Most faces are *simple*: small, with all corners in front of the camera and between near and far.
+Single precision holds their edges' values exactly, and their whole record is 16 numbers, a line of cache.  The others'
+edges are integers (kernels/edge_lines.py), and near and far are tested per pixel.
 """
 
 import taichi as ti
 
 from taichi_dr.kernels.barycentric import pixel_center
-from taichi_dr.kernels.edge_lines import SMALLEST_W, SUBPIXELS, snap_corner, write_line, write_snapped_line
-
-PLANE_SHIFT = (
-    3  # a plane starts at item << 3: D, D per column, D per row, N, N per column, N per row, least and greatest depth
+from taichi_dr.kernels.edge_lines import (
+    SMALLEST_W,
+    SUBPIXELS,
+    edge_at,
+    snap_corner,
+    snapped_line,
+    write_line,
+    write_snapped_line,
 )
+
+PLANE_SHIFT = 4  # a face's record starts at item << 4
+SIMPLE, NEARNESS, LEAST, GREATEST, EDGES = 0, 1, 4, 5, 6
+"""Columns of a record: 1 if the face is simple; nearness at the box's first pixel, its change per column and per row;
+the least and greatest nearness of the face; per edge the value at the box's first pixel and its changes (simple faces).
+"""
+SIMPLE_EDGE = 1 << 16  # |A| + |B| of a simple face's edges: at most 256 pixels long
+SIMPLE_VALUE = 1 << 22  # ... and of their value at the box's first pixel; so within a tile they stay below 2^24
 UNBOUNDED = 1e30
 PIXEL_LIMIT = 1e8
 
 Int2 = ti.types.ndarray(dtype=ti.i32, ndim=2)
 Float2 = ti.types.ndarray(ndim=2)
+
+
+@ti.func
+def nearness_range(near, far, orthographic):
+    """Nearness of depth far and of depth near."""
+    farthest, nearest = -far, -near
+    if orthographic == 0:
+        farthest, nearest = 1.0 / far, 1.0 / near
+    return farthest, nearest
 
 
 @ti.kernel
@@ -32,6 +57,7 @@ def setup_faces(
     height: ti.i32,
     near: float,
     far: float,
+    orthographic: ti.i32,
     cull_back: ti.i32,
     serial: ti.template(),
 ):
@@ -42,9 +68,8 @@ def setup_faces(
         faces: (F, 3).
         snapped: (views * N, 3) scratch: column, row from the image's centre in sub-pixels, 1 if they are valid.
         boxes: (views * F, 4) pixels [col0, row0, col1, row1] that the face may cover, inclusive; empty if culled.
-        lines: (views * F * 16,) per edge A, B, high, low with ``C = high * 2^24 + low``.
-        planes: (views * F * 8,) depth at pixel (col0 + i, row0 + j) is ``(N + Nx i + Ny j) / (D + Dx i + Dy j)``,
-            kept within [least, greatest].
+        lines: (views * F * 16,) per edge A, B, high, low with ``C = high * 2^24 + low``; not written for simple faces.
+        planes: (views * F * 16,) see SIMPLE and the columns that follow it.
         cull_back: drop faces whose corners run clockwise on the screen.
     """
     ti.loop_config(serialize=serial)
@@ -62,6 +87,8 @@ def setup_faces(
         greatest = ti.max(clip[a, 3], clip[b, 3], clip[c, 3])
         col0, row0, col1, row1 = 0, 0, -1, -1
         drawn = greatest >= near and least <= far
+        simple = False
+        lowest, highest = -UNBOUNDED, UNBOUNDED
         if drawn:
             if snapped[a, 2] + snapped[b, 2] + snapped[c, 2] == 3:
                 area = _area(snapped, a, b, c)
@@ -71,9 +98,18 @@ def setup_faces(
                     drawn = col0 <= col1 and row0 <= row1
                 if drawn:
                     sign = ti.select(area > 0, 1, -1)
-                    write_snapped_line(lines, item, 0, snapped, a, b, sign, width, height)
-                    write_snapped_line(lines, item, 1, snapped, b, c, sign, width, height)
-                    write_snapped_line(lines, item, 2, snapped, c, a, sign, width, height)
+                    simple = least >= near and greatest <= far
+                    if simple:
+                        simple = _write_edge(planes, item, 0, snapped, a, b, sign, row0, col0, width, height)
+                        simple &= _write_edge(planes, item, 1, snapped, b, c, sign, row0, col0, width, height)
+                        simple &= _write_edge(planes, item, 2, snapped, c, a, sign, row0, col0, width, height)
+                    if not simple:
+                        write_snapped_line(lines, item, 0, snapped, a, b, sign, width, height)
+                        write_snapped_line(lines, item, 1, snapped, b, c, sign, width, height)
+                        write_snapped_line(lines, item, 2, snapped, c, a, sign, width, height)
+                lowest, highest = -greatest, -least
+                if orthographic == 0:
+                    lowest, highest = 1.0 / greatest, 1.0 / least
             else:
                 col0, row0, col1, row1 = _wild_box(clip, faces, face, first, near, width, height)
                 drawn = col0 <= col1 and row0 <= row1
@@ -84,17 +120,29 @@ def setup_faces(
                     for k in range(3):  # one copy of the code, so that equal edges give equal bits
                         start, end = first + faces[face, k], first + faces[face, (k + 1) % 3]
                         write_line(lines, item, k, clip, snapped, start, end, sign, width, height)
-                least, greatest = -UNBOUNDED, UNBOUNDED
         if drawn:
-            drawn = _write_plane(planes, item, clip, a, b, c, row0, col0, width, height)
-            planes[(item << PLANE_SHIFT) | 6] = least
-            planes[(item << PLANE_SHIFT) | 7] = greatest
+            drawn = _write_nearness(planes, item, clip, a, b, c, row0, col0, width, height, orthographic)
+            planes[(item << PLANE_SHIFT) | SIMPLE] = ti.select(simple, 1.0, 0.0)
+            planes[(item << PLANE_SHIFT) | LEAST] = lowest
+            planes[(item << PLANE_SHIFT) | GREATEST] = highest
         if not drawn:
             col0, row0, col1, row1 = 0, 0, -1, -1
         boxes[item, 0] = col0
         boxes[item, 1] = row0
         boxes[item, 2] = col1
         boxes[item, 3] = row1
+
+
+@ti.func
+def _write_edge(planes: ti.template(), item, k, snapped: ti.template(), start, end, sign, row, col, width, height):
+    """Writes edge k of a face as seen from the box's first pixel; returns whether it is that of a simple face."""
+    a, b, c = snapped_line(snapped, start, end, sign, width, height)
+    value = edge_at(a, b, c, col, row)
+    first = (item << PLANE_SHIFT) + EDGES + 3 * k
+    planes[first] = ti.cast(value, float)
+    planes[first + 1] = ti.cast(a, float)
+    planes[first + 2] = ti.cast(b, float)
+    return ti.abs(a) + ti.abs(b) <= SIMPLE_EDGE and -SIMPLE_VALUE <= value <= SIMPLE_VALUE
 
 
 @ti.func
@@ -173,8 +221,9 @@ def _determinant(clip: ti.template(), a, b, c, row, col, width, height):
 
 
 @ti.func
-def _write_plane(planes: ti.template(), item, clip: ti.template(), a, b, c, row, col, width, height):
-    """Depth over the screen as N / D, both linear: N = Σ e_k depth_k / det, D = Σ e_k / det = 1 / W at the pixel.
+def _write_nearness(planes: ti.template(), item, clip: ti.template(), a, b, c, row, col, width, height, orthographic):
+    """Nearness over the screen: Σ e_k n_k / det is linear in x and y, with n_k = 1 in a perspective view (which gives
+    1 / W) and n_k = −depth_k in an orthographic one.
 
     e as in kernels/barycentric.py.  Returns false, and writes nothing, for a face without area.
     """
@@ -182,15 +231,13 @@ def _write_plane(planes: ti.template(), item, clip: ti.template(), a, b, c, row,
     e = px.cross(py)
     det = e.dot(w)
     if det != 0.0:
-        depth = ti.Vector([clip[a, 3], clip[b, 3], clip[c, 3]])
-        first = item << PLANE_SHIFT
+        n = ti.Vector([1.0, 1.0, 1.0])
+        if orthographic != 0:
+            n = -ti.Vector([clip[a, 3], clip[b, 3], clip[c, 3]])
         inverse = 1.0 / det
         step = inverse * 2.0 / ti.cast(ti.min(width, height), float)
-        e_col, e_row = py.cross(w) * step, w.cross(px) * -step
-        planes[first | 0] = e.sum() * inverse
-        planes[first | 1] = e_col.sum()
-        planes[first | 2] = e_row.sum()
-        planes[first | 3] = e.dot(depth) * inverse
-        planes[first | 4] = e_col.dot(depth)
-        planes[first | 5] = e_row.dot(depth)
+        first = (item << PLANE_SHIFT) + NEARNESS
+        planes[first] = e.dot(n) * inverse
+        planes[first + 1] = py.cross(w).dot(n) * step
+        planes[first + 2] = w.cross(px).dot(n) * -step
     return det != 0.0

@@ -71,7 +71,7 @@ def _transform(
     for i in range(clip.shape[0]):
         n = clip.shape[0] // view_mesh.shape[0]
         view = i // n
-        q = get3(vertices, view_mesh[view] * n + i % n, 0) - get3(camera, view, E)
+        q = get3(vertices, view_mesh[view] * n + i - view * n, 0) - get3(camera, view, E)
         depth = -q.dot(get3(camera, view, W))
         weight = ti.select(orthographic != 0, 1.0, depth)
         clip[i, 0] = camera[view, F] * q.dot(get3(camera, view, U)) + camera[view, P] * weight

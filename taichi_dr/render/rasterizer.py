@@ -47,7 +47,8 @@ class Rasterizer(Renderer):
         size = (scene.views.views, self.width, self.height)
         visible = (frame.array("face_id"), frame.array("depth"), frame.array("barycentric"))
         faces = mesh.topology.array("faces")
-        self._zbuffer.draw(scene.clip, faces, *size, camera.near, camera.far, *visible, self.cull_back)
+        kind = {"orthographic": camera.is_orthographic, "cull_back": self.cull_back}
+        self._zbuffer.draw(scene.clip, faces, *size, camera.near, camera.far, *visible, **kind)
         if self.antialias:
             rgba = self._buffers.get("rgba", (frame.array("face_id").shape[0], 4))
             self._pixels.forward(scene, scene.surface, self.background, rgba, coverage=True)

@@ -8,7 +8,7 @@ from taichi_dr.fields import array_from, make_array
 from taichi_dr.kernels.gather import build_adjacency, gather_corners
 from taichi_dr.kernels.interpolate import band_count, interpolate, interpolate_adjoint
 from taichi_dr.kernels.raster import ZBuffer
-from tests.kernels.test_raster import FAR, NEAR, orthographic, perspective, soup
+from tests.kernels.test_raster import FAR, NEAR, is_orthographic, orthographic, perspective, soup
 from tests.oracles import raster as oracle
 
 WIDTH, HEIGHT = 28, 22
@@ -43,7 +43,8 @@ class Case:
         """face_id, image, depth and barycentric as NumPy arrays (V, H, W, ...)."""
         a = self.arrays
         outputs = a["face_id"], a["depth"], a["barycentric"]
-        self.buffer.draw(a["clip"], a["faces"], self.views, self.width, self.height, NEAR, FAR, *outputs)
+        sizes, kind = (self.views, self.width, self.height), is_orthographic(self.clips)
+        self.buffer.draw(a["clip"], a["faces"], *sizes, NEAR, FAR, *outputs, orthographic=kind)
         background = array_from(self.background)
         interpolate(
             a["attributes"], a["attribute_faces"], a["face_id"], a["barycentric"], background, a["image"],

@@ -18,7 +18,8 @@ def draw(clip, faces, width, height, views=1, near=NEAR, far=FAR, cull_back=Fals
     pixels = views * width * height
     face_id, depth, barycentric = make_array((pixels,), ti.i32), make_array((pixels,)), make_array((pixels, 3))
     arrays = array_from(clip), array_from(faces, ti.i32)
-    ZBuffer().draw(*arrays, views, width, height, near, far, face_id, depth, barycentric, cull_back)
+    kind = {"orthographic": is_orthographic(clip), "cull_back": cull_back}
+    ZBuffer().draw(*arrays, views, width, height, near, far, face_id, depth, barycentric, **kind)
     shape = (views, height, width)
     return face_id.to_numpy().reshape(shape), depth.to_numpy().reshape(shape), barycentric.to_numpy().reshape(*shape, 3)
 
@@ -32,6 +33,10 @@ def perspective(points, f=1.7):
 def orthographic(points):
     points = np.asarray(points, np.float64)
     return np.concatenate([points[..., :2], np.ones_like(points[..., :1]), points[..., 2:]], -1)
+
+
+def is_orthographic(clip):
+    return bool((np.asarray(clip)[..., 2] == 1).all())
 
 
 def soup(seed, count, depths=(1.0, 6.0), spread=2.0, size=1.0):
