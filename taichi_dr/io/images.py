@@ -59,9 +59,9 @@ def decode_image(data, name):
             wanted = None if mode in ("L", "RGB", "RGBA") or mode.startswith("I") else "RGBA"
             pixels = iio.imread(io.BytesIO(data), plugin="pillow", index=0, mode=wanted, rotate=True)
     except Exception as error:  # Pillow raises a dozen different types for broken files
-        raise FileError(f"{name}: cannot be read as a picture: {error}") from error
+        raise FileError(f"{name}: not a PNG or JPEG, or damaged") from error
     if pixels.ndim not in (2, 3) or pixels.size == 0:
-        raise FileError(f"{name}: cannot be read as a picture: its pixels have shape {pixels.shape}")
+        raise FileError(f"{name}: cannot be read as an image: its pixels have shape {pixels.shape}")
     if pixels.ndim == 2:
         pixels = np.repeat(pixels[:, :, None], 3, axis=2)
     if wanted == "RGBA" and (pixels[:, :, 3] == 255).all():

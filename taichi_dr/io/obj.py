@@ -45,7 +45,8 @@ def read_obj(path):
     path = Path(path)
     contents = _parse(path, read_bytes(path).decode("utf-8", errors="replace"))
     if not contents.counts:
-        raise FileError(f"{path}: has no faces")
+        nothing = 'no "v" and "f" lines found: is this an OBJ file?'
+        raise FileError(f"{path}: {'has no faces' if contents.vertices else nothing}")
     coordinates, colors = _vertex_rows(path, contents.vertices)
     corners = _checked(path, contents, contents.corners, len(coordinates), "vertex")
     picked = triangulate(coordinates, corners, np.array(contents.counts))

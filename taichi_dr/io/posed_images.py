@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from taichi_dr.io.files import read_bytes, write_json
-from taichi_dr.io.images import load_image, save_image
+from taichi_dr.io.images import PICTURES, load_image, save_image
 from taichi_dr.runtime import DataSetError, FileError, InputError, ShapeError
 
 SUFFIXES = ("", ".png", ".jpg", ".jpeg")
@@ -142,11 +143,13 @@ def load_posed_images(folder, split="train", *, size=None, scale=1.0, require_al
         picture = _read_picture(path)
         sizes.append(picture.shape[:2])
         with_alpha.append(picture.shape[2] == 4)
-        _check_sizes(json_path, names, sizes)
+        _check_sizes(json_path, paths, sizes)
         if require_alpha and not with_alpha[i]:
             raise DataSetError(f"{path}: has no alpha channel, which silhouettes are taken from")
         if images is None:
             height, width = _target_size(size, scale, sizes[0])
+            lenses = [_intrinsics(json_path, n, contents | f, sizes[0]) for n, f in zip(names, frames, strict=True)]
+            lenses = np.array(lenses) * np.tile([width / sizes[0][1], height / sizes[0][0]], 2)
             images = np.empty((len(paths), height, width, 3), dtype=np.float32)
             alpha = np.empty((len(paths), height, width), dtype=np.float32)
         opacity = picture[:, :, 3] if with_alpha[i] else np.ones(sizes[i], dtype=np.float32)
@@ -154,10 +157,8 @@ def load_posed_images(folder, split="train", *, size=None, scale=1.0, require_al
         if progress is not None:
             progress(i + 1, len(paths))
 
-    intrinsics = [_intrinsics(json_path, n, contents | frame, sizes[0]) for n, frame in zip(names, frames, strict=True)]
-    intrinsics = np.array(intrinsics) * np.tile([width / sizes[0][1], height / sizes[0][0]], 2)
     return PosedImages(
-        images, alpha, matrices, intrinsics[:, :2], intrinsics[:, 2:], tuple(p.name for p in paths), any(with_alpha)
+        images, alpha, matrices, lenses[:, :2], lenses[:, 2:], tuple(p.name for p in paths), any(with_alpha)
     )
 
 
@@ -260,11 +261,16 @@ def _picture_paths(json_path, names):
     for name in names:
         candidates = [json_path.parent / (name + suffix) for suffix in SUFFIXES]
         found.append(next((path for path in candidates if path.is_file()), None))
-    missing = [name for name, path in zip(names, found, strict=True) if path is None]
+    missing = [_expected_file(name) for name, path in zip(names, found, strict=True) if path is None]
     if missing:
         shown = ", ".join(missing[:NAMES_SHOWN]) + (", …" if len(missing) > NAMES_SHOWN else "")
         raise DataSetError(f"{json_path}: {len(missing)} of {len(names)} images are missing: {shown}")
     return found
+
+
+def _expected_file(name):
+    """What the format's own data sets would call the image ``name``, which they give without suffix."""
+    return str(Path(name if name.lower().endswith(PICTURES) else f"{name}.png"))
 
 
 def _read_picture(path):
@@ -274,12 +280,12 @@ def _read_picture(path):
         raise DataSetError(str(error)) from error
 
 
-def _check_sizes(json_path, names, sizes):
+def _check_sizes(json_path, paths, sizes):
     if sizes[-1] != sizes[0]:
         (first_h, first_w), (h, w) = sizes[0], sizes[-1]
+        first, other = (os.path.relpath(path, json_path.parent) for path in (paths[0], paths[len(sizes) - 1]))
         raise DataSetError(
-            f"{json_path}: images differ in size:"
-            f" {names[0]} is {first_w} × {first_h}, {names[len(sizes) - 1]} is {w} × {h}"
+            f"{json_path}: images differ in size: {first} is {first_w} × {first_h}, {other} is {w} × {h}"
         )
 
 

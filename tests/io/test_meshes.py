@@ -283,7 +283,8 @@ def test_unknown_suffix(cpu32, tmp_path):
 @pytest.mark.parametrize(
     ("text", "error", "message"),
     [
-        (CORNERS, FileError, "has no faces"),
+        (CORNERS, FileError, "a.obj: has no faces"),
+        ("Dear reader,\nthis is no mesh.\n", FileError, r'a.obj: no "v" and "f" lines found: is this an OBJ file\?'),
         ("f 1 2 3\n", GeometryError, "no vertices"),
         (CORNERS + "f 1 2\n", FileError, "line 5: .*a face needs three corners"),
         (CORNERS + "f 1 2 x\n", FileError, "line 5"),

@@ -245,12 +245,18 @@ MIRROR = [[-1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]
         (set_matrix(BENT), "r_1: transform_matrix is not rigid.* 0.1"),
         (set_matrix(MIRROR), "r_1: transform_matrix is not rigid.*determinant is -1"),
         (set_matrix((np.eye(4) * 2).tolist()), "r_1: transform_matrix is not rigid"),
-        (lambda f: (f / "train" / "r_1.png").unlink(), "1 of 2 images are missing: ./train/r_1"),
+        (
+            lambda f: (f / "train" / "r_1.png").unlink(),
+            r"transforms_train.json: 1 of 2 images are missing: train/r_1\.png$",
+        ),
         (lambda f: (f / "train" / "r_1.png").write_bytes(b""), r"r_1.png: is empty"),
-        (lambda f: (f / "train" / "r_1.png").write_bytes(b"not a picture"), r"r_1.png: cannot be read as a picture"),
+        (
+            lambda f: (f / "train" / "r_1.png").write_bytes(b"not a picture"),
+            r"r_1\.png: not a PNG or JPEG, or damaged$",
+        ),
         (
             lambda f: save_image(f / "train" / "r_1.png", np.zeros((5, 7, 4))),
-            r"images differ in size: ./train/r_0 is 6 × 4, ./train/r_1 is 7 × 5",
+            r"images differ in size: train/r_0.png is 6 × 4, train/r_1.png is 7 × 5",
         ),
         (lambda f: save_image(f / "train" / "r_1.png", np.zeros((4, 6, 3))), "r_1.png: has no alpha channel"),
     ],
@@ -265,7 +271,22 @@ def test_many_missing_images_are_counted(tmp_path):
     make_folder(tmp_path, sizes=[(4, 6)] * 9)
     for path in (tmp_path / "train").iterdir():
         path.unlink()
-    with pytest.raises(DataSetError, match=r"9 of 9 images are missing: (./train/r_\d, ){5}…"):
+    with pytest.raises(DataSetError, match=r"9 of 9 images are missing: (train/r_\d\.png, ){5}…"):
+        load_posed_images(tmp_path)
+
+
+def test_a_camera_that_lacks_its_lens_is_refused_before_the_other_images_are_read(tmp_path):
+    make_folder(tmp_path, fl_x=3)
+    broken(lambda c: c["frames"][1].update(fl_x="long"))(tmp_path)
+    (tmp_path / "train" / "r_1.png").write_bytes(b"not reached")
+    with pytest.raises(DataSetError, match="fl_x is not a finite number"):
+        load_posed_images(tmp_path)
+
+
+def test_missing_images_are_named_with_their_own_suffix(tmp_path):
+    make_folder(tmp_path)
+    broken(lambda c: c["frames"][1].update(file_path="./train/photo.JPG"))(tmp_path)
+    with pytest.raises(DataSetError, match=r"1 of 2 images are missing: train/photo\.JPG$"):
         load_posed_images(tmp_path)
 
 
