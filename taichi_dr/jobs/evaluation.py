@@ -1,4 +1,4 @@
-"""Held-out views: which they are, and how well a model does in them."""
+"""Held-out images: which they are, and how well a model does in them."""
 
 from dataclasses import dataclass
 
@@ -6,29 +6,39 @@ import numpy as np
 
 from taichi_dr.io.posed_images import load_posed_images, splits
 from taichi_dr.jobs.metrics import compare_views
+from taichi_dr.jobs.silhouettes import check_silhouettes
 from taichi_dr.runtime import DataSetError
 
 EVERY = 8
+FEWEST = 4  # training images
 
 
 def held_out_split(folder, progress=None):
-    """Training views, held-out views, and a few words on where the latter come from.
+    """Training images, held-out images, and a few words on where the latter come from.
 
-    Held out is ``transforms_test.json``; without one every eighth training view, from the fourth on.
+    Held out is ``transforms_test.json``; without one every eighth training image, from the fifth on.
 
     Raises:
-        DataSetError: images that cannot be read, have no alpha, or are too few.
+        DataSetError: images that cannot be read, have no silhouettes, or are too few.
     """
     train = load_posed_images(folder, "train", require_alpha=True, progress=progress)
+    check_silhouettes(train, f"{folder}, training images")
     if "test" in splits(folder):
+        _check_count(folder, train, FEWEST, "")
         held_out = load_posed_images(folder, "test", require_alpha=True)
-        return train, held_out, f"{len(held_out)} held-out views from transforms_test.json"
+        check_silhouettes(held_out, f"{folder}, test images")
+        return train, held_out, f"{len(held_out)} held-out images from transforms_test.json"
+    _check_count(folder, train, FEWEST + 1, ", of which one is held out: there is no transforms_test.json")
     chosen = np.arange(EVERY // 2, len(train), EVERY)
-    if len(chosen) == 0:
-        raise DataSetError(f"{folder}: {len(train)} views are too few: at least {EVERY // 2 + 1} are needed")
     others = np.setdiff1d(np.arange(len(train)), chosen)
-    note = f"no transforms_test.json, so every {EVERY}th view is held out ({len(chosen)})"
+    note = f"no transforms_test.json, so every {EVERY}th image is held out ({len(chosen)})"
     return train.subset(others), train.subset(chosen), note
+
+
+def _check_count(folder, train, fewest, why):
+    if len(train) < fewest:
+        images = "1 training image is" if len(train) == 1 else f"{len(train)} training images are"
+        raise DataSetError(f"{folder}: {images} too few: at least {fewest} are needed{why}")
 
 
 @dataclass(frozen=True)
