@@ -1,9 +1,13 @@
 """The ``taichi-dr`` command: arguments in, one call of ``taichi_dr.jobs``, a few lines and an exit code out.
 
-Exit codes: 0 done, 1 a check of ``doctor`` failed, 2 an error (one line says which), 130 ended by Ctrl-C.
+Exit codes: 0 done, 1 a check of ``doctor`` failed, 2 an error (the last lines say which), 130 ended by Ctrl-C.
 """
 
+import inspect
+import os
+import shutil
 import sys
+import textwrap
 import warnings
 from typing import Annotated, Union
 
@@ -15,23 +19,26 @@ from taichi_dr.version import __version__
 
 DESCRIPTION = f"""taichi_dr {__version__}: differentiable rendering in Taichi.
 
-From pictures to a mesh:
-  taichi-dr dataset car out/car               posed pictures of a mesh (or of a shape)
-  taichi-dr reconstruct out/car out/car-mesh  a mesh from posed pictures
+From images to a mesh:
+  taichi-dr dataset car out/car               posed images of a mesh (or of a shape)
+  taichi-dr reconstruct out/car out/car-mesh  a mesh from posed images
   taichi-dr render out/car-mesh/mesh.obj car.png --turntable car.gif
   taichi-dr doctor                            what works on this machine
 
-taichi-dr COMMAND --help explains each."""
+taichi-dr COMMAND --help explains each; taichi-dr --version prints the version.
+
+Exit codes: 0 done, 1 a check of doctor failed, 2 an error (the last lines say which), 130 ended by Ctrl-C."""
 
 COMMANDS = {
-    "dataset": (DatasetSettings, "Posed pictures of a mesh."),
-    "reconstruct": (ReconstructSettings, "Posed pictures to a mesh."),
-    "render": (RenderSettings, "A picture of a mesh."),
+    "dataset": (DatasetSettings, "Posed images of a mesh."),
+    "reconstruct": (ReconstructSettings, "A mesh from posed images."),
+    "render": (RenderSettings, "An image of a mesh."),
     "doctor": (DoctorSettings, "What works on this machine."),
 }
 MARKERS = (tyro.conf.PositionalMetavarFromFieldName, tyro.conf.FlagCreatePairsOff)
 
-INTERRUPTED = 130  # 128 + SIGINT, as shells report it
+INTERRUPTED, BROKEN_PIPE = 130, 141  # 128 + SIGINT, 128 + SIGPIPE, as shells report them
+WIDEST = 100  # columns of a help text
 
 
 def run(arguments=None):
@@ -43,8 +50,12 @@ def main(arguments=None):
     """Runs the command line and returns its exit code."""
     warnings.showwarning = _show_warning
     warnings.filterwarnings("ignore", category=SyntaxWarning, module="taichi")
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments == ["--version"]:
+        print(f"taichi-dr {__version__}")
+        return 0
     try:
-        settings = _parse(sys.argv[1:] if arguments is None else arguments)
+        settings = _parse(arguments)
         return _ACTIONS[type(settings)](settings)
     except Error as error:
         print(f"taichi-dr: error: {error}", file=sys.stderr)
@@ -52,27 +63,39 @@ def main(arguments=None):
     except KeyboardInterrupt:
         print("taichi-dr: interrupted", file=sys.stderr)
         return INTERRUPTED
+    except BrokenPipeError:  # who read the output has gone, as head does; Python would write the rest at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
 
 
 def _parse(arguments):
     """The settings of the command in ``arguments``; exits after ``--help`` and for arguments that make no sense."""
-    if arguments and arguments[0] in COMMANDS:
-        kind, _ = COMMANDS[arguments[0]]
-        return tyro.cli(kind, prog=f"taichi-dr {arguments[0]}", args=arguments[1:], config=MARKERS)
+    kind, _ = COMMANDS.get(arguments[0], (None, "")) if arguments else (None, "")
+    if {"-h", "--help"} & {*arguments}:  # tyro would join the lines of paragraphs
+        print(_filled(kind.__doc__ if kind else DESCRIPTION), end="\n\n")
+    if kind:
+        return tyro.cli(kind, prog=f"taichi-dr {arguments[0]}", description="", args=arguments[1:], config=MARKERS)
     kinds = [Annotated[kind, tyro.conf.subcommand(name, description=brief)] for name, (kind, brief) in COMMANDS.items()]
-    return tyro.cli(Union[tuple(kinds)], prog="taichi-dr", description=DESCRIPTION, args=arguments)  # noqa: UP007
+    return tyro.cli(Union[tuple(kinds)], prog="taichi-dr", description="", args=arguments)  # noqa: UP007
+
+
+def _filled(text):
+    """The paragraphs of a docstring as wide as the terminal; those with indented lines stay as they are."""
+    width = min(shutil.get_terminal_size().columns, WIDEST)
+    parts = inspect.cleandoc(text).split("\n\n")
+    return "\n\n".join(part if "\n  " in part else textwrap.fill(" ".join(part.split()), width) for part in parts)
 
 
 def _dataset(settings):
     from taichi_dr.jobs.dataset import make_dataset
 
     made = make_dataset(settings)
-    print(f"{made.views} training and {made.test_views} test views of {settings.mesh} ({made.mesh}): {made.folder}")
+    print(f"{made.views} training and {made.test_views} test images of {settings.mesh} ({made.mesh}): {made.folder}")
     return 0
 
 
 def _reconstruct(settings):
-    from taichi_dr.jobs.reconstruct import reconstruct
+    from taichi_dr.jobs.reconstruct import PICTURES, reconstruct
 
     summary = reconstruct(settings)
     found, out = summary.metrics, summary.folder
@@ -82,8 +105,8 @@ def _reconstruct(settings):
     size = ", ".join(f"{count:,} {what}" for what, count in found["model"].items() if what in ("vertices", "faces"))
     print(f"{found['steps']} steps in {found['seconds']:.0f} s on {found['backend']}: {size}")
     numbers = f"IoU {held_out['iou']:.4f}   PSNR {held_out['psnr']:.2f} dB   SSIM {held_out['ssim']:.4f}"
-    print(f"held-out views:  {numbers}")
-    print(f"pictures:        {out / 'comparison.png'}, {out / 'progress.gif'}, {out / 'losses.png'}")
+    print(f"held-out images: {numbers}")
+    print(f"report:          {', '.join(str(out / name) for name in PICTURES)}")
     print(f"mesh:            {', '.join(str(out / name) for name in found['files'])}")
     print(f"numbers:         {out / 'metrics.json'}")
     return INTERRUPTED if summary.interrupted else 0

@@ -11,6 +11,7 @@ import pytest
 
 from taichi_dr import cli
 from taichi_dr.io.images import save_image
+from taichi_dr.version import __version__
 
 
 def run(*arguments):
@@ -23,6 +24,63 @@ def test_help_has_examples(command, capsys):
         run(*command, "--help")
     assert exit_info.value.code == 0
     assert "taichi-dr" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", ["dataset", "reconstruct", "render", "doctor"])
+def test_help_fits_the_terminal_and_names_the_real_defaults(command, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "70")
+    with pytest.raises(SystemExit):
+        run(command, "--help")
+    text = capsys.readouterr().out
+    paragraphs = [line for line in text.splitlines() if line[:1].strip() and not line.startswith("usage:")]
+    assert max(map(len, paragraphs)) <= 70
+    assert "default: None" not in text
+    assert "None" not in text
+    assert not {"picture", "pictures"} & {word.strip(".,:;()") for word in text.split()}
+
+
+def test_exit_codes_are_in_the_help(capsys):
+    with pytest.raises(SystemExit):
+        run("--help")
+    assert "Exit codes: 0 done" in capsys.readouterr().out
+
+
+def test_version(capsys):
+    assert run("--version") == 0
+    assert capsys.readouterr().out == f"taichi-dr {__version__}\n"
+
+
+def test_who_reads_the_output_may_go(tmp_path):
+    command = f"{sys.executable} -m taichi_dr reconstruct --help | true"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("reconstruct", "a", "b", "--as", "volume"), "--as: expected mesh, got volume"),
+        (("render", "car", "a.png", "--soft", "--sigma", "0"), "--sigma: expected a number > 0, got 0.0"),
+        (("render", "car", "a.png", "--sigma", "1e-3"), "--sigma: has no effect without --soft"),
+        (("render", "car", "a.png", "--gamma", "1e-3"), "--gamma: has no effect without --soft"),
+        (("render", "car", "a.png", "--frames", "3"), "--frames: has no effect without --turntable"),
+        (
+            ("render", "car", "a.png", "--lighting", "none", "--shading", "flat"),
+            "--shading: has no effect without a --lighting",
+        ),
+        (("render", "car", "a.png", "--size", "64", "4"), "--size: expected at least 8, got 4"),
+        (("render", "car", "a.png", "--distance", "0"), "--distance: expected a number > 0, got 0.0"),
+        (("render", "car", "a.png", "--background", "reddish"), "reddish: no colour: expected a name"),
+        (("doctor", "--timeout", "-1"), "--timeout: expected a number > 0, got -1.0"),
+    ],
+)
+def test_senseless_options_are_refused_in_one_line(arguments, said, capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    assert run(*arguments) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"taichi-dr: error: {said}")
+    assert error.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_missing_file_is_one_line_that_names_its_neighbours(tmp_path, capsys):
@@ -80,6 +138,68 @@ def test_render_soft(tmp_path):
     assert np.abs(pixels[faint, :3].astype(int) - pixels[16, 16, :3]).max() <= 1
     assert run("render", "sphere", tmp_path / "a.jpg", *options) == 0
     assert iio.imread(tmp_path / "a.jpg")[0, 0].min() > 250
+
+
+SIDES = """v 1 -1 1 1 0 0\nv 1 -1 -1 1 0 0\nv 1 1 0 1 0 0
+v -1 -1 1 0 0 1\nv -1 -1 -1 0 0 1\nv -1 1 0 0 0 1\nf 1 2 3\nf 4 5 6\n"""  # red at +x, blue at -x
+
+
+@pytest.mark.usefixtures("own_runtime")
+@pytest.mark.parametrize("soft", [(), ("--soft",)])
+def test_render_from_the_side_over_a_background(soft, tmp_path):
+    (tmp_path / "sides.obj").write_text(SIDES)
+    options = ("--elevation-deg", 0, "--lighting", "none", "--background", "#102030", "--backend", "cpu", *soft)
+    for azimuth, color in ((90, [255, 0, 0, 255]), (-90, [0, 0, 255, 255])):
+        options_here = ("--azimuth-deg", azimuth, "--size", 24, 48, "--distance", 2.5)
+        assert run("render", *options_here, *options, tmp_path / "sides.obj", tmp_path / "a.png") == 0
+        pixels = iio.imread(tmp_path / "a.png")
+        assert pixels.shape == (24, 48, 4)
+        assert pixels[13, 24].tolist() == color
+        assert pixels[0, 0].tolist() == [0x10, 0x20, 0x30, 255]
+    covered = (pixels[..., 2] > 128).sum()
+    assert run("render", tmp_path / "sides.obj", tmp_path / "a.png", *options, *options_here, "--distance", 5) == 0
+    assert (iio.imread(tmp_path / "a.png")[..., 2] > 128).sum() < 0.5 * covered
+
+
+@pytest.mark.usefixtures("own_runtime")
+@pytest.mark.parametrize("size", [(24, 48), (48, 24)])
+def test_the_mesh_fills_the_shorter_side(size, tmp_path):
+    assert run("render", "sphere", tmp_path / "a.png", "--size", *size, "--backend", "cpu") == 0
+    covered = iio.imread(tmp_path / "a.png")[..., 3] > 128
+    assert covered.shape == size
+    assert 20 <= covered.any(axis=0).sum() <= 24
+    assert 20 <= covered.any(axis=1).sum() <= 24
+
+
+@pytest.mark.usefixtures("own_runtime")
+def test_flat_shading_gives_every_face_one_colour(tmp_path):
+    colors = {}
+    for shading in ("flat", "gouraud"):
+        options = ("--shading", shading, "--size", 32, "--backend", "cpu")
+        assert run("render", "box", tmp_path / "a.png", *options) == 0
+        pixels = iio.imread(tmp_path / "a.png")
+        colors[shading] = len(np.unique(pixels[pixels[..., 3] == 255], axis=0))
+    assert colors["flat"] < colors["gouraud"]
+
+
+@pytest.mark.usefixtures("own_runtime")
+def test_a_mesh_that_lacks_its_texture_is_warned_of_once(tmp_path, capsys):
+    (tmp_path / "a.obj").write_text("v 0 0 0\nv 1 0 0\nv 0 1 0\nvt 0 0\nvt 1 0\nvt 0 1\nf 1/1 2/2 3/3\n")
+    save_image(tmp_path / "red.png", np.full((2, 2, 3), (1.0, 0.0, 0.0)))
+    command = ("render", tmp_path / "a.obj", tmp_path / "a.png", "--size", 16, "--backend", "cpu")
+    assert run(*command) == 0
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "a.obj: has texture coordinates but no texture, so it is grey: --texture FILE" in error
+    assert run(*command, "--texture", tmp_path / "red.png") == 0
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.usefixtures("own_runtime")
+def test_an_existing_image_is_replaced(tmp_path):
+    (tmp_path / "a.png").write_text("old")
+    assert run("render", "car", tmp_path / "a.png", "--size", 16, "--backend", "cpu") == 0
+    assert iio.imread(tmp_path / "a.png").shape == (16, 16, 4)
 
 
 @pytest.mark.parametrize("names", [("a.txt", "b.gif"), ("a.png", "b.txt"), ("a.png", "file/b.gif")])

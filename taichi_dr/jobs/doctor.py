@@ -18,7 +18,12 @@ CHECK = "taichi_dr.jobs.doctor_check"
 
 
 def examine(settings):
-    """Prints what it finds; returns whether every check passed."""
+    """Prints what it finds; returns whether every check passed.
+
+    Raises:
+        InputError: a setting outside its domain.
+    """
+    settings.check()
     _say("taichi_dr", __version__)
     _say("python", f"{platform.python_version()}, {platform.platform()}, {os.cpu_count()} CPUs")
     _say("packages", ", ".join(_versions()))

@@ -1,8 +1,12 @@
 """Smooth pictures of meshes for files: many samples per pixel, straight alpha."""
 
 import numpy as np
+from PIL import ImageColor
 
+from taichi_dr.io.images import srgb_to_linear
+from taichi_dr.jobs.looks import colors
 from taichi_dr.render.rasterizer import Rasterizer
+from taichi_dr.runtime import InputError
 from taichi_dr.scene.light import DirectionalLight, Lights
 
 CAMERA_FIELDS = ("eye", "target", "up", "pose", "lens", "principal")
@@ -27,13 +31,12 @@ class Supersampler:
         self._renderer = Rasterizer((height * samples, width * samples), background=(0.0, 0.0, 0.0))
         self._at_once = max(1, SAMPLES_AT_ONCE // (height * width * samples**2))
 
-    def render(self, mesh, camera, lights=None, progress=None):
-        """As ``supersampled``."""
+    def render(self, mesh, camera, lights=None, progress=None, look=colors):
+        """As ``supersampled``; ``look`` is what is shown (``taichi_dr.jobs.looks``)."""
         (height, width), samples = self._size, self._samples
         pictures = np.empty((camera.views, height, width, 4), np.float32)
         for start, part in portions(camera, self._at_once):
-            frame = self._renderer.render(mesh, part, lights)
-            fine = np.concatenate([frame.numpy("color"), frame.numpy("alpha")[..., None]], axis=-1)
+            fine = look(self._renderer.render(mesh, part, lights), part)
             fine = fine.reshape(part.views, height, samples, width, samples, 4).mean(axis=(2, 4))
             done = min(start + part.views, camera.views)
             pictures[start:done] = fine[: done - start]
@@ -64,6 +67,30 @@ def straight(premultiplied):
     alpha = premultiplied[..., 3:]
     colors = premultiplied[..., :3] / np.where(alpha > 0, alpha, 1)
     return np.concatenate([np.where(alpha > 0, colors, 0), alpha], axis=-1)
+
+
+def over(pictures, color):
+    """Pictures (..., 4) with straight alpha over a linear RGB colour, opaque; as they are if that is None."""
+    if color is None:
+        return pictures
+    alpha = pictures[..., 3:]
+    return np.concatenate([pictures[..., :3] * alpha + color * (1 - alpha), np.ones_like(alpha)], axis=-1)
+
+
+def named_color(name):
+    """Linear RGB of a colour's name or ``#rrggbb``.
+
+    Raises:
+        InputError: neither.
+
+    >>> named_color("#ff0000").tolist()
+    [1.0, 0.0, 0.0]
+    """
+    try:
+        red, green, blue = ImageColor.getrgb(name)
+    except ValueError:  # also of four channels
+        raise InputError(f"{name}: no colour: expected a name (white, steelblue, ...) or #rrggbb") from None
+    return srgb_to_linear(np.array([red, green, blue]) / 255)
 
 
 def lighting(name):

@@ -27,6 +27,6 @@ def every_other(count, chosen):
     return picked, np.setdiff1d(np.arange(count), picked)
 
 
-def distance_for(fov_y_deg, radius=1.0, margin=1.05):
-    """How far a camera must be to see a sphere of ``radius`` whole and ``margin`` times its size."""
-    return margin * radius / math.sin(math.radians(fov_y_deg) / 2)
+def distance_for(fov_deg, radius=1.0, margin=1.05):
+    """How far a camera of that smaller full angle must be to see a sphere of ``margin`` times ``radius`` whole."""
+    return margin * radius / math.sin(math.radians(fov_deg) / 2)

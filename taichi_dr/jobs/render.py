@@ -1,22 +1,26 @@
-"""``taichi-dr render``: a picture of a mesh, and an animation of it turning."""
+"""``taichi-dr render``: an image of a mesh, and an animation of it turning."""
+
+import math
 
 import numpy as np
 
 from taichi_dr import runtime
 from taichi_dr.io.images import check_animation, check_picture, save_animation, save_image
-from taichi_dr.jobs.pictures import lighting, portions, supersampled
+from taichi_dr.jobs.pictures import lighting, named_color, over, portions, supersampled
 from taichi_dr.jobs.poses import distance_for
 from taichi_dr.jobs.progress import progress_bar
 from taichi_dr.jobs.shapes import named_mesh
 from taichi_dr.render.soft import SoftRasterizer
 from taichi_dr.scene.camera import Camera
+from taichi_dr.scene.material import Material
 
 TURNTABLE_SIZE = 320  # pixels; GIFs of more become large
+NEAREST = 0.02  # of the distance: what is nearer to a camera within the mesh is cut away
 SMALLEST_SHARE = 1e-5  # of a pixel's colour that faces have; less is rounding
 
 
 def render_picture(settings):
-    """Writes the picture (and turntable) that ``settings`` (RenderSettings) describes; returns the paths written.
+    """Writes the image (and turntable) that ``settings`` (RenderSettings) describes; returns the paths written.
 
     Raises:
         InputError: a setting outside its domain.
@@ -24,37 +28,48 @@ def render_picture(settings):
         BackendError: the backend asked for is not there.
     """
     settings.check()
-    check_picture(settings.picture)
+    background = None if settings.background is None else named_color(settings.background)
+    check_picture(settings.image)
     if settings.turntable is not None:
         check_animation(settings.turntable)
     runtime.init(settings.backend)
     mesh = named_mesh(settings.mesh, settings.texture)
-    lights = lighting(settings.lighting)
-    save_image(settings.picture, _pictures(settings, mesh, lights, [settings.azimuth_deg], settings.size)[0])
+    mesh.material = Material(settings.shading)
+    height, width = settings.height_and_width
+    image = _pictures(settings, mesh, [settings.azimuth_deg], (height, width))
+    save_image(settings.image, over(image, background)[0])
     if settings.turntable is None:
-        return [settings.picture]
+        return [settings.image]
     turn = settings.azimuth_deg + np.arange(settings.frames) * (360 / settings.frames)
-    size = min(settings.size, TURNTABLE_SIZE)
+    smaller = min(1.0, TURNTABLE_SIZE / max(height, width))
+    size = (max(1, round(height * smaller)), max(1, round(width * smaller)))
     with progress_bar("turning") as update:
-        frames = _pictures(settings, mesh, lights, turn, size, lambda done, total: update(done / total))
-    save_animation(settings.turntable, frames, fps=max(1, settings.frames / 4))
-    return [settings.picture, settings.turntable]
+        frames = _pictures(settings, mesh, turn, size, lambda done, total: update(done / total))
+    save_animation(settings.turntable, over(frames, background), fps=max(1, settings.frames / 4))
+    return [settings.image, settings.turntable]
 
 
-def _pictures(settings, mesh, lights, azimuths, size, progress=None):
-    distance = distance_for(settings.fov_y_deg)
-    camera = Camera.orbit(
-        azimuths, settings.elevation_deg, distance, settings.fov_y_deg, near=0.9 * (distance - 1), far=distance + 1.1
-    )
+def _pictures(settings, mesh, azimuths, size, progress=None):
+    """(V, H, W, 4): the mesh from these azimuths, linear RGB with straight alpha."""
+    camera, lights = _camera(settings, azimuths), lighting(settings.lighting)
     if not settings.soft:
-        return supersampled(mesh, camera, (size, size), lights, progress=progress)
-    renderer = SoftRasterizer((size, size), sigma=settings.sigma, gamma=settings.gamma)
+        return supersampled(mesh, camera, size, lights, progress=progress)
+    renderer = SoftRasterizer(size, sigma=settings.sigma, gamma=settings.gamma)
     pictures = []
     for start, part in portions(camera, 1):
         pictures.append(_soft_picture(renderer, mesh, part, lights))
         if progress is not None:
             progress(start + 1, camera.views)
     return np.stack(pictures)
+
+
+def _camera(settings, azimuths):
+    """Cameras around the mesh, which is the unit ball's size: near and far enclose it."""
+    height, width = settings.height_and_width
+    slope = math.tan(math.radians(settings.fov_y_deg) / 2) * min(1.0, width / height)
+    distance = settings.distance or distance_for(math.degrees(2 * math.atan(slope)))
+    near = max(0.9 * (distance - 1), NEAREST * distance)
+    return Camera.orbit(azimuths, settings.elevation_deg, distance, settings.fov_y_deg, near=near, far=distance + 1.1)
 
 
 def _soft_picture(renderer, mesh, camera, lights):

@@ -1,4 +1,7 @@
-"""What the commands can be told: one dataclass per command, whose docstrings and comments are the ``--help`` texts."""
+"""What the commands can be told: one dataclass per command, whose docstrings and comments are the ``--help`` texts.
+
+A help text is a comment above its field (tyro keeps the line breaks of indented docstrings).
+"""
 
 import math
 from dataclasses import dataclass
@@ -10,67 +13,88 @@ from tyro.conf import Positional, arg
 from taichi_dr.runtime import InputError
 
 Backend = Literal["auto", "cpu", "vulkan", "cuda"]
+Texture = Annotated[Path | None, arg(metavar="FILE", help_behavior_hint="(default: the mesh file's own)")]
+
+KINDS = ("mesh",)
+"""What ``reconstruct --as`` can make."""
 
 
 @dataclass(frozen=True)
 class DatasetSettings:
-    """Posed images of a mesh: RGBA pictures in OUT/train and OUT/test, with transforms_train.json and
+    """Posed images of a mesh: RGBA images in OUT/train and OUT/test, with transforms_train.json and
     transforms_test.json in the format of the NeRF (Blender) data sets.
 
-    The cameras are spread evenly over the whole sphere around the mesh, which is scaled to radius 1; the test views
-    lie between the training views.  The light is soft (mostly ambient, and a little from three sides), so that a
-    surface looks nearly the same from everywhere.
+    The mesh is centred and scaled to radius 1; y is up.  The cameras are spread evenly over the whole sphere around it,
+    and the test images are taken from between the training images.  The light is soft (mostly ambient, and a little
+    from three sides), so that a surface looks nearly the same from everywhere.
 
     examples:
       taichi-dr dataset spot.obj out/spot --views 24 --size 256
       taichi-dr dataset car out/car --views 24 --lighting none
     """
 
+    #: A mesh file (.obj, .ply, .stl, .off, .glb), or a shape: car, airplane, icosphere, sphere, torus, box, plane,
+    #: cylinder, cone.
     mesh: Positional[str]
-    """A mesh file (.obj, .ply, .stl, .off, .glb), or a shape: car, airplane, icosphere, sphere, torus, box, plane,
-    cylinder, cone."""
+    #: The folder to make.
     out: Positional[Path]
-    """The folder to make."""
-    texture: Annotated[Path | None, arg(metavar="FILE")] = None
-    """A picture to use with the mesh's texture coordinates, in place of the file's own."""
+    #: An image to use with the mesh's texture coordinates.
+    texture: Texture = None
+    #: Number of training images.
     views: int = 24
-    """Number of training views."""
+    #: Number of held-out test images.
     test_views: int = 8
-    """Number of held-out test views."""
+    #: Width and height of the images in pixels.
     size: int = 256
-    """Width and height of the pictures in pixels."""
+    #: Vertical opening angle of the cameras in degrees, 1 to 150.
     fov_y_deg: float = 40.0
-    """Vertical opening angle of the cameras in degrees."""
-    samples: int = 4
-    """Each pixel is the mean of this many squared samples."""
+    #: N x N samples per pixel.
+    samples: Annotated[int, arg(metavar="N")] = 4
+    #: soft: mostly ambient light; none: the surface's own colours as they are.
     lighting: Literal["soft", "none"] = "soft"
-    """soft: mostly ambient light; none: the surface's own colours as they are."""
+    #: Replace OUT if it exists.
     overwrite: bool = False
-    """Replace OUT if it exists."""
+    #: Where to compute; auto takes CUDA, then a Vulkan GPU, then the CPU.
     backend: Backend = "auto"
-    """Where to compute; auto takes CUDA, then a Vulkan GPU, then the CPU."""
 
     def check(self):
         """Raises InputError if a value is outside its domain."""
-        _whole("--views", self.views, 1)
-        _whole("--test-views", self.test_views, 0)
-        _whole("--size", self.size, 8)
-        _whole("--samples", self.samples, 1)
-        if not 1 <= self.fov_y_deg <= 150:
-            raise InputError(f"--fov-y-deg: expected 1 to 150 degrees, got {self.fov_y_deg}")
+        _at_least(1, views=self.views)
+        _at_least(0, test_views=self.test_views)
+        _at_least(8, size=self.size)
+        _at_least(1, samples=self.samples)
+        _within(1, 150, "degrees", fov_y_deg=self.fov_y_deg)
 
 
 @dataclass(frozen=True)
 class ReconstructSettings:
-    """A shape with colours from posed images: DATA is a folder with transforms_train.json (NeRF's format) and RGBA
-    pictures whose alpha channel is the silhouette.
+    """A mesh with colours from posed images.
 
-    A sphere is deformed until its silhouettes and colours agree with the pictures: coarse first, then with more faces
-    and larger pictures.  The colours found are those of the pictures, shading included.
-    Held-out views (transforms_test.json, else every eighth view) are used for the metrics only.
+    DATA is a folder in the format of the NeRF (Blender) data sets: transforms_train.json or transforms.json, and the
+    RGBA images that it names.  The JSON has "frames", each with "file_path" and "transform_matrix" (4 x 4, camera to
+    world, columns right, up, backward, position), and "camera_angle_x" (radians) or "fl_x" (pixels), once or in each
+    frame; "fl_y", "cx", "cy", "w", "h" are used if they are there.
 
-    Writes to OUT: mesh.obj, mesh.ply, mesh.glb, metrics.json, comparison.png, progress.gif, losses.png and state.npz.
-    Ctrl-C stops early and still writes all of it; --resume continues from there.
+    The alpha channel is the silhouette.  Opaque images are refused: remove the background first.  At least 4 training
+    images are needed; 20 and more, from all sides, give good shapes.  The images of transforms_test.json, else every
+    eighth image, are held out: they are used for the metrics only.
+
+    A sphere is deformed until its silhouettes and colours agree with the images: coarse first, then with more faces and
+    larger images.  The colours found are those of the images, shading included.  With the defaults, 24 images of
+    256 x 256 pixels take about a minute and a half on two CPU cores, 100 of 400 x 400 three minutes.
+
+    writes to OUT:
+      mesh.obj, .ply, .glb  the mesh with vertex colours, in the axes and units of the
+                            transform matrices
+      metrics.json          "held_out": "iou", "psnr", "ssim" of the held-out images;
+                            "held_out_views", "seconds", "steps", "settings", "model", ...
+      overview.png          input images, and the shape from its start to the result
+      comparison.png        held-out images: target, render and difference
+      progress.gif          held-out images above the render, as the shape forms
+      losses.png            the losses by step
+      state.npz             what --resume continues from
+
+    Ctrl-C stops early and still writes all of it, once more stops at once; --resume continues from there.
 
     examples:
       taichi-dr reconstruct out/spot out/spot-mesh
@@ -79,110 +103,152 @@ class ReconstructSettings:
       taichi-dr reconstruct lego out/lego --init hull
     """
 
+    #: Folder of posed images.
     data: Positional[Path]
-    """Folder of posed images."""
+    #: The folder to make.
     out: Positional[Path]
-    """The folder to make."""
-    kind: Annotated[Literal["mesh"], arg(name="as")] = "mesh"
-    """What to reconstruct."""
+    #: What to reconstruct.
+    kind: Annotated[str, arg(name="as", metavar="{mesh}")] = "mesh"
+    #: What to start from: sphere; hull (the volume that all silhouettes allow, which has holes where the object has);
+    #: or a mesh file, placed as it is in the axes and units of the transform matrices.
     init: Annotated[str, arg(metavar="{sphere,hull,FILE}")] = "sphere"
-    """What to start from: sphere; hull (the volume that all silhouettes allow, which has holes where the object has);
-    or a mesh file, placed as it is in the scene."""
-    steps: Annotated[int | None, arg(metavar="N")] = None
-    """Stop after this many steps in all (600 unless --minutes is given)."""
-    minutes: Annotated[float | None, arg(metavar="M")] = None
-    """Stop after this many minutes in all."""
+    #: Stop after this many steps in all.
+    steps: Annotated[int | None, arg(metavar="N", help_behavior_hint="(default: 600 without --minutes)")] = None
+    #: Stop after this many minutes of optimising in all, in place of --steps.
+    minutes: Annotated[float | None, arg(metavar="M", help_behavior_hint="(default: no limit)")] = None
+    #: antialiased: rasterizer with analytic edges, which measured better and several times faster than soft, the soft
+    #: rasterizer.
     renderer: Literal["antialiased", "soft"] = "antialiased"
-    """antialiased: rasterizer with analytic edges, which measured better and several times faster than soft, the soft
-    rasterizer."""
-    size: Annotated[int | None, arg(metavar="PIXELS")] = None
-    """Largest picture size in pixels to optimise at; the pictures' own by default, 512 at most."""
+    #: Longer side of the largest images to optimise at, in pixels.
+    size: Annotated[int | None, arg(metavar="PIXELS", help_behavior_hint="(default: the images' own, 512 at most)")] = (
+        None
+    )
+    #: Largest number of faces to subdivide to; each subdivision makes four of one (1280, 5120, 20480, 81920 from the
+    #: sphere). More: finer detail, slower steps. Fewer: smoother and faster.
     faces: int = 45000
-    """Largest number of faces to subdivide to."""
+    #: Images per step; more while they are smaller than 256 pixels. More: steadier and slower steps. Fewer: faster
+    #: steps that follow single images.
     batch: int = 6
-    """Views per step; more while the pictures are smaller than 256 pixels."""
+    #: Step size of the shape, in units of the object's radius. Larger: fewer steps needed, until the surface folds.
+    #: Smaller: safer, but the budget may end first.
     lr: float = 0.05
-    """Step size of the shape, in units of the object's radius."""
+    #: Step size of the colours. Larger: they settle sooner, and jump from image to image. Smaller: they may not
+    #: arrive within the budget.
     color_lr: float = 0.05
-    """Step size of the colours."""
+    #: Steps are smooth over about the square root of this many edges (Large Steps' lambda). Larger: a smoother
+    #: surface, fine parts come late or not at all. Smaller: fine parts come sooner, and so do dents and folds.
     smoothness: float = 20.0
-    """Steps are smooth over about the square root of this many edges (Large Steps' lambda)."""
+    #: Continue what OUT holds, with its settings: only --steps, --minutes and --backend are taken anew.
     resume: bool = False
-    """Continue what OUT holds, with its settings; only --steps, --minutes and --backend are taken anew."""
+    #: Replace OUT if it exists.
     overwrite: bool = False
-    """Replace OUT if it exists."""
+    #: Where to compute; auto takes CUDA, then a Vulkan GPU, then the CPU.
     backend: Backend = "auto"
-    """Where to compute; auto takes CUDA, then a Vulkan GPU, then the CPU."""
+    #: Seed of the order of the images.
     seed: int = 0
-    """Seed of the choice of views."""
 
     def check(self):
         """Raises InputError if a value is outside its domain."""
+        if self.kind not in KINDS:
+            raise InputError(f"--as: expected {' or '.join(KINDS)}, got {self.kind}")
         if self.steps is not None and self.minutes is not None:
             raise InputError("give --steps or --minutes, not both")
         if self.steps is not None:
-            _whole("--steps", self.steps, 1)
-        if self.minutes is not None and not (math.isfinite(self.minutes) and self.minutes > 0):
-            raise InputError(f"--minutes: expected a number > 0, got {self.minutes}")
+            _at_least(1, steps=self.steps)
+        if self.minutes is not None:
+            _positive(minutes=self.minutes)
         if self.resume and self.overwrite:
             raise InputError("give --resume or --overwrite, not both")
         if self.size is not None:
-            _whole("--size", self.size, 8)
-        _whole("--faces", self.faces, 20)
-        _whole("--batch", self.batch, 1)
-        for option, value in (("--lr", self.lr), ("--color-lr", self.color_lr), ("--smoothness", self.smoothness)):
-            if not (math.isfinite(value) and value > 0):
-                raise InputError(f"{option}: expected a number > 0, got {value}")
-        _whole("--seed", self.seed, 0)
+            _at_least(8, size=self.size)
+        _at_least(20, faces=self.faces)
+        _at_least(1, batch=self.batch)
+        _positive(lr=self.lr, color_lr=self.color_lr, smoothness=self.smoothness)
+        _at_least(0, seed=self.seed)
 
 
 @dataclass(frozen=True)
 class RenderSettings:
-    """A picture of a mesh, or an animation of it turning.
+    """An image of a mesh, and an animation of it turning.
+
+    The mesh is centred and scaled to radius 1, and the camera looks at it from where it just fills the image.
 
     examples:
       taichi-dr render spot.obj spot.png
       taichi-dr render spot.obj spot.png --azimuth-deg 120 --elevation-deg 30 --soft --sigma 1e-3
+      taichi-dr render car car.png --size 480 640 --distance 2 --background white
       taichi-dr render car car.png --turntable car.gif
     """
 
+    #: A mesh file (.obj, .ply, .stl, .off, .glb), or a shape: car, airplane, icosphere, sphere, torus, box, plane,
+    #: cylinder, cone.
     mesh: Positional[str]
-    """A mesh file, or a shape: car, airplane, icosphere, sphere, torus, box, plane, cylinder, cone."""
-    picture: Positional[Path]
-    """The picture to write (.png with transparent background, .jpg on white)."""
-    texture: Annotated[Path | None, arg(metavar="FILE")] = None
-    """A picture to use with the mesh's texture coordinates, in place of the file's own."""
+    #: The image to write (.png, .tif, .tiff, .jpg, .jpeg, .bmp); one that exists is replaced.
+    image: Positional[Path]
+    #: An image to use with the mesh's texture coordinates.
+    texture: Texture = None
+    #: Use the soft rasterizer.
     soft: bool = False
-    """Use the soft rasterizer."""
+    #: With --soft, softness of the edges, > 0, in squared screen units (the image's shorter side is 2): they blur over
+    #: sqrt(9.2 sigma) on either side.
     sigma: float = 1e-4
-    """Softness of the silhouettes (with --soft)."""
+    #: With --soft, softness of the depth order, > 0, as a fraction of far - near (a little more than the mesh's depth).
+    #: Larger: more see-through.
     gamma: float = 1e-4
-    """Softness of the depth order (with --soft)."""
-    turntable: Annotated[Path | None, arg(metavar="FILE.gif")] = None
-    """Also write an animation (.gif) of a full turn."""
+    #: Also write an animation of a full turn (.gif, or .mp4 after pip install av), at most 320 pixels high and wide;
+    #: one that exists is replaced.
+    turntable: Annotated[Path | None, arg(metavar="FILE", help_behavior_hint="(default: none)")] = None
+    #: Frames of the turntable.
     frames: int = 36
-    """Frames of the turntable."""
-    size: int = 512
-    """Width and height in pixels."""
+    #: Height and width in pixels, or one number for both.
+    size: Annotated[int | tuple[int, int], arg(metavar="HEIGHT [WIDTH]")] = 512
+    #: Angle around the mesh from which it is seen, in degrees: 0 from +z, 90 from +x, which is on the right in the
+    #: image at 0.
     azimuth_deg: float = 30.0
-    """Direction from which the mesh is seen, around the y axis; 0 is from +z."""
+    #: Angle of the camera above the horizon in degrees, -89 to 89.
     elevation_deg: float = 20.0
-    """Height of the camera above the horizon."""
+    #: Distance of the camera from the mesh's centre, > 0, in radii of the mesh.
+    distance: Annotated[
+        float | None, arg(metavar="RADII", help_behavior_hint="(default: the mesh fills the image)")
+    ] = None
+    #: Vertical opening angle of the camera in degrees, 1 to 150.
     fov_y_deg: float = 40.0
-    """Vertical opening angle in degrees."""
+    #: studio: a key light and ambient; soft: as for data sets; none: the surface's own colours.
     lighting: Literal["studio", "soft", "none"] = "studio"
-    """studio: a key light and ambient; soft: as for data sets; none: the surface's own colours."""
+    #: Where light is evaluated: flat: once per face; gouraud: at vertices; phong: at every pixel.
+    shading: Literal["flat", "gouraud", "phong"] = "gouraud"
+    #: Colour behind the mesh: a name (white, steelblue, ...) or #rrggbb.
+    background: Annotated[
+        str | None,
+        arg(metavar="COLOR", help_behavior_hint="(default: transparent; white in .jpg, .jpeg, .bmp, .gif, .mp4)"),
+    ] = None
+    #: Where to compute; auto takes CUDA, then a Vulkan GPU, then the CPU.
     backend: Backend = "auto"
-    """Where to compute; auto takes CUDA, then a Vulkan GPU, then the CPU."""
+
+    @property
+    def height_and_width(self):
+        """The size as two numbers."""
+        return (self.size, self.size) if isinstance(self.size, int) else self.size
 
     def check(self):
         """Raises InputError if a value is outside its domain."""
-        _whole("--size", self.size, 8)
-        _whole("--frames", self.frames, 1)
-        if not 1 <= self.fov_y_deg <= 150:
-            raise InputError(f"--fov-y-deg: expected 1 to 150 degrees, got {self.fov_y_deg}")
-        if not -89 <= self.elevation_deg <= 89:
-            raise InputError(f"--elevation-deg: expected -89 to 89 degrees, got {self.elevation_deg}")
+        for side in self.height_and_width:
+            _at_least(8, size=side)
+        _at_least(1, frames=self.frames)
+        _positive(sigma=self.sigma, gamma=self.gamma)
+        for name in ("sigma", "gamma"):
+            self._check_use(name, self.soft, "--soft")
+        self._check_use("frames", self.turntable, "--turntable")
+        self._check_use("shading", self.lighting != "none", "a --lighting")
+        _within(1, 150, "degrees", fov_y_deg=self.fov_y_deg)
+        _within(-89, 89, "degrees", elevation_deg=self.elevation_deg)
+        _finite(azimuth_deg=self.azimuth_deg)
+        if self.distance is not None:
+            _positive(distance=self.distance)
+
+    def _check_use(self, name, used, by):
+        if not used and getattr(self, name) != getattr(type(self), name):
+            raise InputError(f"{_option(name)}: has no effect without {by}")
 
 
 @dataclass(frozen=True)
@@ -193,12 +259,39 @@ class DoctorSettings:
     The exit code is 1 if a check fails.
     """
 
+    #: Check this backend only.
     backend: Literal["all", "cpu", "vulkan", "cuda"] = "all"
-    """Check this backend only."""
+    #: Seconds, > 0, after which a check counts as failed.
     timeout: float = 300.0
-    """Seconds after which a check counts as failed."""
+
+    def check(self):
+        """Raises InputError if a value is outside its domain."""
+        _positive(timeout=self.timeout)
 
 
-def _whole(option, value, least):
-    if value < least:
-        raise InputError(f"{option}: expected at least {least}, got {value}")
+def _option(name):
+    return "--" + name.replace("_", "-")
+
+
+def _at_least(least, **values):
+    for name, value in values.items():
+        if value < least:
+            raise InputError(f"{_option(name)}: expected at least {least}, got {value}")
+
+
+def _positive(**values):
+    for name, value in values.items():
+        if not (math.isfinite(value) and value > 0):
+            raise InputError(f"{_option(name)}: expected a number > 0, got {value}")
+
+
+def _finite(**values):
+    for name, value in values.items():
+        if not math.isfinite(value):
+            raise InputError(f"{_option(name)}: expected a number, got {value}")
+
+
+def _within(low, high, unit, **values):
+    for name, value in values.items():
+        if not low <= value <= high:
+            raise InputError(f"{_option(name)}: expected {low} to {high} {unit}, got {value}")

@@ -1,18 +1,24 @@
 """A mesh by the name a user types: a file or a procedural shape."""
 
 import difflib
+import warnings
 from pathlib import Path
+
+import numpy as np
 
 from taichi_dr.io.images import load_image
 from taichi_dr.io.meshes import load_mesh
 from taichi_dr.runtime import FileError, InputError
 from taichi_dr.scene import shapes
+from taichi_dr.scene.mesh import GREY
 
 SHAPES = ("car", "airplane", "icosphere", "sphere", "torus", "box", "plane", "cylinder", "cone")
 
 
 def named_mesh(name, texture=None):
     """The mesh in the file ``name``, or the procedural shape of that name, normalised to radius 1 about the origin.
+
+    Warns of a file that has texture coordinates and nothing to colour them with.
 
     Raises:
         FileError: neither (the message names files and shapes that are spelt alike), or no such texture.
@@ -23,7 +29,12 @@ def named_mesh(name, texture=None):
     path = Path(name)
     if not path.exists():
         raise FileError(f"{name}: no such file, nor a shape ({', '.join(SHAPES)}){_near(path)}")
-    return load_mesh(path, normalize=True, texture=texture)
+    mesh = load_mesh(path, normalize=True, texture=texture)
+    if mesh.has("uv") and not mesh.has("texture") and np.allclose(mesh.numpy("colors"), GREY):
+        warnings.warn(
+            f"{path}: has texture coordinates but no texture, so it is grey: --texture FILE gives it one", stacklevel=2
+        )
+    return mesh
 
 
 def _shape(name, texture):

@@ -6,6 +6,7 @@ import pytest
 
 from taichi_dr.jobs import doctor
 from taichi_dr.jobs.settings import DoctorSettings
+from taichi_dr.runtime import InputError
 
 
 def test_the_cpu_is_found_to_work(capsys):
@@ -40,6 +41,12 @@ def test_a_check_that_hangs_is_a_verdict(monkeypatch, capsys):
     monkeypatch.setattr(doctor.subprocess, "run", hang)
     assert not doctor.examine(DoctorSettings(backend="cpu", timeout=1))
     assert "no answer within 1 s" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("timeout", [-1.0, 0.0, float("nan")])
+def test_a_senseless_timeout_is_refused(timeout):
+    with pytest.raises(InputError, match="--timeout: expected a number > 0, got"):
+        doctor.examine(DoctorSettings(timeout=timeout))
 
 
 def test_a_backend_that_is_not_there_fails_only_if_asked_for(monkeypatch, capsys):

@@ -1,0 +1,35 @@
+"""What a picture of a mesh shows: its colours, or its geometry.
+
+A look is a function of a ``Frame`` and its camera that returns RGBA (V, H, W, 4), linear, multiplied by alpha.
+"""
+
+import numpy as np
+
+from taichi_dr.scene.mesh import GREY
+
+LIGHT = np.array([-0.48, 0.6, 0.64])  # towards it, in the camera's axes: from the upper left, behind the camera
+AMBIENT = 0.15
+EDGE = 0.25  # how bright the edges of faces are, relative to the surface
+
+
+def colors(frame, camera):
+    """The colours as rendered over black."""
+    return np.concatenate([frame.numpy("color"), frame.numpy("alpha")[..., None]], axis=-1)
+
+
+def shape(frame, camera):
+    """The geometry alone: a grey surface lit by one light that moves with the camera."""
+    normals = np.einsum("vij,vhwj->vhwi", np.stack(camera.frames()[:3], axis=1), frame.numpy("normal"))
+    light = AMBIENT + (1 - AMBIENT) * np.maximum(normals @ LIGHT, 0)
+    alpha = frame.numpy("alpha")[..., None]
+    return np.concatenate([light[..., None] * GREY * alpha, alpha], axis=-1).astype(np.float32)
+
+
+def edges(frame, camera):
+    """``shape`` with dark lines, one pixel wide, where one face ends and the next begins."""
+    picture, face = shape(frame, camera), frame.numpy("face_id")
+    edge = np.zeros(face.shape, bool)
+    edge[:, 1:] |= face[:, 1:] != face[:, :-1]
+    edge[:, :, 1:] |= face[:, :, 1:] != face[:, :, :-1]
+    picture[edge, :3] *= EDGE
+    return picture
