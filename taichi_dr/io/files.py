@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import secrets
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -37,6 +38,17 @@ def atomic_path(path):
             reason = error.strerror or str(error).replace(str(temporary), str(path))
             raise FileError(f"{path}: cannot be written: {reason}") from error
         raise
+
+
+def target_of(name):
+    """The name that a file ``name`` was to get if it is a temporary one of ``atomic_path`` (left by a process that was
+    killed), else None.
+
+    >>> target_of(".mesh.0123abcd.obj"), target_of("mesh.obj")
+    ('mesh.obj', None)
+    """
+    found = re.fullmatch(r"\.(.+)\.[0-9a-f]{8}(\.[^.]+)?", name)
+    return found and found[1] + (found[2] or "")
 
 
 def make_folder_of(path):

@@ -1,17 +1,19 @@
 """Posed images to a coloured mesh: a sphere (or another start) deformed until silhouettes and colours agree."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import taichi as ti
 
 from taichi_dr import losses
 from taichi_dr.io.meshes import load_mesh, save_mesh
+from taichi_dr.jobs import looks
 from taichi_dr.jobs.pictures import Supersampler
 from taichi_dr.optim import Adam, UniformAdam
 from taichi_dr.render.rasterizer import Rasterizer
 from taichi_dr.render.soft import SoftRasterizer
-from taichi_dr.runtime import GradientError, float_dtype
+from taichi_dr.runtime import FileError, GradientError, float_dtype
 from taichi_dr.scene import shapes
 from taichi_dr.scene.camera import Camera
 from taichi_dr.scene.mesh import Mesh
@@ -46,6 +48,11 @@ LEVELS = (
     Level(0.65, 512, 82000, 1e-5, 1.0),
 )
 
+WHY = {
+    "antialiased": "it measured better and several times faster than soft",
+    "soft": "it was asked for; antialiased measured better and several times faster",
+}
+
 WEIGHTS = {"laplacian": 0.03, "normals": 0.02, "edges": 0.02}
 
 
@@ -64,11 +71,25 @@ class MeshReconstruction:
         self._loss = ti.field(float_dtype(), shape=(), needs_grad=True)
         self._skipped, self._skipped_in_row = 0, 0
         self._changed = False
-        self._samplers, self._shown = {}, None
+        self._samplers, self._shown = {}, {}
         vertices, faces = _start_shape(settings.init, fit)
         average = train.images[train.alpha > 0.5].mean(axis=0)
         self._level = 0
         self._enter(Mesh(vertices, faces, colors=average, name="reconstruction"))
+
+    @staticmethod
+    def check(settings):
+        """Raises FileError or GeometryError if the mesh to start from is not there or cannot be read."""
+        if settings.init not in ("sphere", "hull"):
+            if not Path(settings.init).exists():
+                raise FileError(f"--init {settings.init}: no such file; expected sphere, hull or a mesh file")
+            load_mesh(settings.init)
+
+    @property
+    def plan(self):
+        """A line on what will be done."""
+        start = {"sphere": "a sphere", "hull": "the visual hull"}.get(self._settings.init, self._settings.init)
+        return f"from {start}, with the {self._settings.renderer} renderer: {WHY[self._settings.renderer]}"
 
     @property
     def caption(self):
@@ -100,12 +121,19 @@ class MeshReconstruction:
 
     def pictures(self, posed):
         """The mesh in the cameras of ``posed``: (V, H, W, 4) linear RGB with straight alpha, 9 samples per pixel."""
-        size = (posed.height, posed.width)
-        if size not in self._samplers:
-            self._samplers[size] = Supersampler(size, samples=3)
-        if self._shown is None or self._shown[0] is not posed:  # a camera for every picture would cost compiling
-            self._shown = posed, self._camera(posed)
-        return self._samplers[size].render(self._mesh, self._shown[1])
+        return self._pictures(posed, looks.colors)
+
+    def shape(self, posed):
+        """``pictures`` of its geometry alone, grey."""
+        return self._pictures(posed, looks.shape)
+
+    def portraits(self, view, near):
+        """``{label: (H, W, 4)}``: what came out, in one view and in a close-up of it."""
+        return {
+            "shape": self.shape(view)[0],
+            f"{self._mesh.face_count:,} faces, close up": self._pictures(near, looks.edges)[0],
+            "with colours": self.pictures(view)[0],
+        }
 
     def export(self, folder):
         """Writes the mesh in world units as OBJ, PLY and GLB with vertex colours; returns the names."""
@@ -122,6 +150,7 @@ class MeshReconstruction:
             "faces": self._mesh.face_count,
             "euler_characteristic": self._mesh.vertex_count - len(self._mesh.topology.edges) + self._mesh.face_count,
             "renderer": self._settings.renderer,
+            "renderer_because": WHY[self._settings.renderer],
             "skipped_steps": self._skipped,
         }
 
@@ -145,6 +174,14 @@ class MeshReconstruction:
             optimizer.load_state_dict(own)
         self._step, self._skipped = header["step"], header["skipped"]
         self._changed = False
+
+    def _pictures(self, posed, look):
+        size = (posed.height, posed.width)
+        if size not in self._samplers:
+            self._samplers[size] = Supersampler(size, samples=3)
+        if id(posed) not in self._shown:  # a camera for every picture would cost compiling
+            self._shown[id(posed)] = posed, self._camera(posed)
+        return self._samplers[size].render(self._mesh, self._shown[id(posed)][1], look=look)
 
     def _optimizers(self):
         return ("shape", self._shape_optimizer), ("color", self._color_optimizer)

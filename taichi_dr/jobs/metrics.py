@@ -10,6 +10,13 @@ from skimage.metrics import structural_similarity
 from taichi_dr.io.images import linear_to_srgb
 from taichi_dr.runtime import ShapeError
 
+DEFINITIONS = {
+    "iou": "soft intersection over union of the alpha channels a, b: sum(a b) / sum(a + b - a b)",
+    "psnr": "dB, of sRGB values in [0, 1] over white",
+    "ssim": "structural similarity of sRGB values over white, Gaussian window, sigma 1.5",
+}
+"""What the numbers are, for their readers; each is the mean over the images."""
+
 SMALLEST_ERROR = 1e-10  # a mean squared error below it counts as it: PSNR 100 dB, a number that JSON can hold
 
 

@@ -5,7 +5,7 @@ import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 
-from taichi_dr.io.files import make_folder_of, remove_empty
+from taichi_dr.io.files import make_folder_of, remove_empty, target_of
 from taichi_dr.runtime import FileError
 
 NAMES_SHOWN = 5
@@ -13,6 +13,8 @@ NAMES_SHOWN = 5
 
 def claim(folder, own, overwrite, advice="--overwrite replaces it"):
     """Checks that ``folder`` may become an output folder of a command that writes files and folders called ``own``.
+
+    Temporary files that a killed run has left behind do not count.
 
     Raises:
         FileError: it is a file, or a folder with something in it and ``overwrite`` is false, or one with something in
@@ -23,13 +25,20 @@ def claim(folder, own, overwrite, advice="--overwrite replaces it"):
         return
     if not folder.is_dir():
         raise FileError(f"{folder} is a file: the output needs a folder of its own")
-    present = sorted(path.name for path in folder.iterdir())
+    present = sorted(path.name for path in folder.iterdir() if target_of(path.name) not in own)
     if present and not overwrite:
         raise FileError(f"{folder} exists and is not empty: {advice}")
     strange = [name for name in present if name not in own]
     if strange:
         shown = ", ".join(strange[:NAMES_SHOWN]) + (", …" if len(strange) > NAMES_SHOWN else "")
         raise FileError(f"{folder} holds files that this command does not write, and is left as it is: {shown}")
+
+
+def sweep(folder, own):
+    """Removes from ``folder`` the temporary files of files called ``own`` that a killed run has left behind."""
+    for path in Path(folder).iterdir() if Path(folder).is_dir() else ():
+        if target_of(path.name) in own:
+            path.unlink(missing_ok=True)
 
 
 @contextmanager

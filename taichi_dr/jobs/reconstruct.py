@@ -1,14 +1,18 @@
 """``taichi-dr reconstruct``: the part that is the same whatever is reconstructed.
 
-It reads the data, holds some views out, runs steps until the budget is spent or Ctrl-C is pressed, keeps checkpoints,
+It reads the data, holds some images out, runs steps until the budget is spent or Ctrl-C is pressed, keeps checkpoints,
 and writes the outputs.  A kind of reconstruction is a class as ``MeshReconstruction``:
 
-* ``Kind(settings, train, fit)``: the settings, the training views in the unit scene, and the ``SceneFit``;
+* ``Kind(settings, train, fit)``: the settings, the training images in the unit scene, and the ``SceneFit``;
+  ``Kind.check(settings)``: raises for what is wrong with the settings, before the images are read;
 * ``step(fraction)``: one step at that fraction of the budget, returning ``{loss name: weighted value}`` or None;
 * ``pictures(posed)``: what it looks like in the cameras of ``posed``, (V, H, W, 4) linear RGB with straight alpha;
+  ``shape(posed)``: the same of its geometry alone, grey; ``portraits(view, near)``: ``{label: (H, W, 4)}``, what came
+  out in one view and in a close-up of it;
 * ``state()`` and ``restore(header, arrays)``: a JSON-able dict and named arrays, there and back;
 * ``export(folder)``: writes the result's files and returns their names; ``FILES`` lists what they may be called;
-* ``describe()``: a dict for ``metrics.json``; ``caption``: a few words for the progress display.
+* ``describe()``: a dict for ``metrics.json``; ``plan``: a line on what will be done; ``caption``: a few words for the
+  progress display.
 """
 
 import dataclasses
@@ -23,14 +27,17 @@ from taichi_dr.jobs.evaluation import evaluate, held_out_split
 from taichi_dr.jobs.history import Animation, History
 from taichi_dr.jobs.interrupt import interruptible
 from taichi_dr.jobs.mesh_reconstruction import MeshReconstruction
-from taichi_dr.jobs.output import claim
+from taichi_dr.jobs.metrics import DEFINITIONS
+from taichi_dr.jobs.output import claim, sweep
+from taichi_dr.jobs.overview import Overview
 from taichi_dr.jobs.progress import progress_bar, say
 from taichi_dr.jobs.report import write_animation, write_comparison, write_losses
 from taichi_dr.jobs.scene_fit import fit_scene
 from taichi_dr.version import __version__
 
 KINDS = {"mesh": MeshReconstruction}
-REPORTS = ("metrics.json", "comparison.png", "progress.gif", "losses.png", checkpoint.NAME)
+PICTURES = ("overview.png", "comparison.png", "progress.gif", "losses.png")
+REPORTS = ("metrics.json", *PICTURES, checkpoint.NAME)
 SECONDS_BETWEEN_CHECKPOINTS = 20.0
 DEFAULT_STEPS = 600
 COMPARED_VIEWS = 4
@@ -63,15 +70,19 @@ def reconstruct(settings):
         with checkpoint.reading(settings.out / checkpoint.NAME):
             settings = _saved_settings(settings, saved[0]["settings"])
             settings.check()
+    KINDS[settings.kind].check(settings)
     backend = runtime.init(settings.backend, random_seed=settings.seed)
     with progress_bar("reading images") as update:
         train, held_out, note = held_out_split(settings.data, lambda done, total: update(done / total))
-    say(f"{len(train)} training views of {train.width} × {train.height} pixels; {note}; {settings.renderer} renderer")
+    say(f"{len(train)} training images of {train.width} × {train.height} pixels; {note}")
     run = _Run(settings, train, held_out)
+    say(run.model.plan)
     if saved is not None:
         with checkpoint.reading(settings.out / checkpoint.NAME):
             run.restore(*saved)
         say(f"resuming at step {run.steps} ({run.seconds:.0f} s spent so far)")
+        if run.fraction() >= 1:
+            say("its budget is spent: more --steps or --minutes than that would go on")
     try:
         interrupted = run.optimise()
         if interrupted:
@@ -88,10 +99,9 @@ def _claim_output(settings):
     own = (*REPORTS, *KINDS[settings.kind].FILES)
     if not settings.resume:
         claim(settings.out, own, settings.overwrite, "--resume continues it, --overwrite replaces it")
-        check_creatable(settings.out / checkpoint.NAME)
-        return None
     check_creatable(settings.out / checkpoint.NAME)
-    return checkpoint.load_state(settings.out / checkpoint.NAME)
+    sweep(settings.out, own)
+    return checkpoint.load_state(settings.out / checkpoint.NAME) if settings.resume else None
 
 
 def _saved_settings(settings, saved):
@@ -123,6 +133,7 @@ class _Run:
         self.steps, self.seconds, self.preparing = 0, 0.0, 0.0
         self.history = History()
         self.animation = Animation(self.fit.to_unit(held_out))
+        self.overview = Overview(train, self.fit.to_unit(held_out))
 
     def optimise(self):
         """Steps until the budget is spent; returns whether Ctrl-C came first."""
@@ -173,7 +184,8 @@ class _Run:
         header = {"settings": settings, "steps": self.steps, "seconds": self.seconds, "model": header}
         header["preparing"] = self.preparing
         header |= {"history": self.history.rows, "marks": self.history.marks}
-        arrays = {f"model/{name}": array for name, array in arrays.items()} | self.animation.arrays()
+        arrays = {f"model/{name}": array for name, array in arrays.items()}
+        arrays |= self.animation.arrays() | self.overview.arrays()
         checkpoint.save_state(self.settings.out / checkpoint.NAME, header, arrays)
 
     def restore(self, header, arrays):
@@ -183,6 +195,7 @@ class _Run:
         self.steps, self.seconds, self.preparing = header["steps"], header["seconds"], header["preparing"]
         self.history = History(header["history"], header["marks"])
         self.animation.restore(arrays, self.fraction())
+        self.overview.restore(arrays)
 
     def finish(self, backend, interrupted):
         """Writes every output from the model as it is; returns the contents of ``metrics.json``."""
@@ -192,10 +205,14 @@ class _Run:
         evaluation = evaluate(self.model, self.fit.to_unit(self.held_out))
         write_comparison(out / "comparison.png", *evaluation.spread(COMPARED_VIEWS))
         write_animation(out / "progress.gif", self.animation.frames)
+        spent = f"{self.steps} steps in {self.seconds:.0f} s on {backend}"
+        numbers = f"held-out IoU {evaluation.mean['iou']:.3f}, PSNR {evaluation.mean['psnr']:.1f} dB"
+        self.overview.write(out / "overview.png", self.model, f"{spent}: {numbers}")
         write_losses(out / "losses.png", self.history.columns(), self.history.marks)
         metrics = {
             "as": self.settings.kind,
             "held_out": evaluation.mean,
+            "definitions": DEFINITIONS,
             "held_out_views": evaluation.by_view(),
             "seconds": round(self.seconds, 3),
             "seconds_compiling": round(self.preparing, 3),
@@ -213,6 +230,8 @@ class _Run:
     def _show(self, force=False):
         if force or self.animation.due(self.fraction()):
             self.animation.add(self.model, self.fraction(), f"step {self.steps}   {self.seconds:.0f} s")
+        if self.overview.due(self.fraction()):
+            self.overview.add(self.model, self.steps)
 
 
 def _plain(settings):

@@ -14,8 +14,23 @@ from taichi_dr.io.images import quantized
 from taichi_dr.jobs.metrics import over_white
 
 LARGEST_ERROR = 0.5  # of display values; brighter differences are shown as this
-INK, PAPER = (40, 40, 40), (255, 255, 255)
+INK, PAPER, FRAME = (40, 40, 40), (255, 255, 255), (200, 200, 200)
 GAP = 6
+
+
+def write_row(path, tiles, caption):
+    """``{label: picture}``, pictures (h, w, 3) uint8 of one size, as one row with labels above and a caption below."""
+    height, width = next(iter(tiles.values())).shape[:2]
+    text = max(11, width // 14)
+    line = text + 2 * GAP
+    sheet = Image.new("RGB", (GAP + len(tiles) * (width + GAP), 2 * line + height), PAPER)
+    for column, (label, picture) in enumerate(tiles.items()):
+        left = GAP + column * (width + GAP)
+        ImageDraw.Draw(sheet).text((left, GAP), label, INK, ImageFont.load_default(text))
+        _paste(sheet, picture, left, line)
+    ImageDraw.Draw(sheet).text((GAP, line + height + GAP), caption, INK, ImageFont.load_default(text))
+    with atomic_path(path) as temporary:
+        sheet.save(temporary)
 
 
 def write_comparison(path, target, prediction, metrics, names, labels=("target", "render")):
@@ -26,22 +41,22 @@ def write_comparison(path, target, prediction, metrics, names, labels=("target",
     display values, from black (0) to yellow (0.5 and above).
     """
     height, width = target.shape[1:3]
-    text, header = max(11, width // 18), max(18, width // 10)
-    row_height = height + text + 2 * GAP
+    text = max(11, width // 18)
+    header = text + 2 * GAP
+    row_height = height + 2 * text + 2 * GAP
     sheet = Image.new("RGB", (3 * width + 4 * GAP, header + GAP + len(target) * row_height), PAPER)
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(text)
-    for column, label in enumerate([*labels, "difference"]):
-        middle = GAP + column * (width + GAP) + width // 2
-        draw.text((middle, header // 2 + GAP), label, INK, ImageFont.load_default(header * 0.7), anchor="mm")
+    for column, label in enumerate([*labels, f"difference, up to {LARGEST_ERROR}"]):
+        draw.text((GAP + column * (width + GAP), GAP), label, INK, font)
     for row in range(len(target)):
         top = header + GAP + row * row_height
         wanted, shown = over_white(target[row]), over_white(prediction[row])
         for column, pixels in enumerate((quantized(wanted), quantized(shown), _error_map(wanted, shown))):
-            sheet.paste(Image.fromarray(pixels), (GAP + column * (width + GAP), top))
+            _paste(sheet, pixels, GAP + column * (width + GAP), top)
         numbers = (
             f"IoU {metrics[row]['iou']:.3f}   PSNR {metrics[row]['psnr']:.1f} dB   SSIM {metrics[row]['ssim']:.3f}"
         )
-        draw.text((GAP, top + height + GAP // 2), f"{names[row]}   {numbers}", INK, font)
+        draw.text((GAP, top + height + 2), f"{names[row]}   {numbers}", INK, font)
     with atomic_path(path) as temporary:
         sheet.save(temporary)
 
@@ -85,6 +100,13 @@ def write_losses(path, history, marks=()):
     figure.savefig(buffer, dpi=120, format="png")
     with atomic_path(path) as temporary:
         temporary.write_bytes(buffer.getvalue())
+
+
+def _paste(sheet, pixels, left, top):
+    """A picture with a thin frame around it."""
+    height, width = pixels.shape[:2]
+    ImageDraw.Draw(sheet).rectangle((left - 1, top - 1, left + width, top + height), outline=FRAME)
+    sheet.paste(Image.fromarray(pixels), (left, top))
 
 
 def _error_map(wanted, shown):

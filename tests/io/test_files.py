@@ -2,7 +2,7 @@
 
 import pytest
 
-from taichi_dr.io.files import atomic_path, check_creatable, read_bytes, write_json
+from taichi_dr.io.files import atomic_path, check_creatable, read_bytes, target_of, write_json
 from taichi_dr.runtime import FileError
 
 
@@ -15,10 +15,17 @@ def test_success_renames_and_makes_folders(tmp_path):
     with atomic_path(target) as temporary:
         assert temporary.parent == target.parent
         assert temporary.suffix == ".txt"
+        assert target_of(temporary.name) == "c.txt"
         temporary.write_text("new")
         assert not target.exists()
     assert everything_below(tmp_path) == ["a", "a/b", "a/b/c.txt"]
     assert target.read_text() == "new"
+
+
+def test_temporary_names_are_recognised():
+    assert target_of(".name.0123abcd") == "name"
+    for name in ("mesh.obj", ".hidden", ".mesh.obj", ".mesh.0123abcg.obj", "mesh.0123abcd.obj"):
+        assert target_of(name) is None
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from taichi_dr.jobs.output import claim, whole_folder
+from taichi_dr.jobs.output import claim, sweep, whole_folder
 from taichi_dr.runtime import FileError
 
 
@@ -22,6 +22,18 @@ def test_strange_files_are_never_overwritten(tmp_path):
     (tmp_path / "thesis.tex").touch()
     with pytest.raises(FileError, match=r"thesis\.tex"):
         claim(tmp_path, ("a",), overwrite=True)
+
+
+def test_temporary_files_of_a_killed_run_do_not_count_and_are_swept_up(tmp_path):
+    (tmp_path / ".a.0123abcd").touch()
+    claim(tmp_path, ("a",), overwrite=False)
+    (tmp_path / "a").touch()
+    (tmp_path / ".b.0123abcd").touch()
+    with pytest.raises(FileError, match=r"\.b\.0123abcd"):
+        claim(tmp_path, ("a",), overwrite=True)
+    sweep(tmp_path, ("a",))
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".b.0123abcd", "a"]
+    sweep(tmp_path / "none", ("a",))
 
 
 def test_a_file_is_no_folder(tmp_path):

@@ -67,6 +67,7 @@ def test_every_output_is_written(finished):
     assert {
         "as",
         "held_out",
+        "definitions",
         "held_out_views",
         "seconds",
         "seconds_compiling",
@@ -76,6 +77,10 @@ def test_every_output_is_written(finished):
         "files",
     } <= set(metrics)
     assert metrics["steps"] == STEPS
+    assert set(metrics["held_out"]) == {"iou", "psnr", "ssim"} == set(metrics["definitions"])
+    assert metrics["definitions"]["iou"].startswith("soft")
+    assert metrics["model"]["renderer"] == "antialiased"
+    assert "measured better" in metrics["model"]["renderer_because"]
     assert 0.3 < metrics["held_out"]["iou"] <= 1
     assert len(metrics["held_out_views"]) == 3
 
@@ -91,6 +96,7 @@ def test_the_mesh_lies_where_the_object_is(finished):
 
 def test_pictures_can_be_read(finished):
     assert iio.imread(finished.folder / "comparison.png").shape[1] > 3 * 32
+    assert iio.imread(finished.folder / "overview.png").shape[1] > 6 * 32
     assert iio.imread(finished.folder / "losses.png").ndim == 3
     assert len(iio.imread(finished.folder / "progress.gif", index=None)) >= 3
 
@@ -122,6 +128,39 @@ def test_an_interrupted_run_keeps_everything_and_resumes_to_the_same_mesh(
         whole, resumed = (arrays[f"model/{name}"] for _, arrays in states)
         assert np.array_equal(resumed, whole)
     assert len(states[0][0]["history"]) == len(states[1][0]["history"])
+    stages = [sorted(name for name in arrays if name.startswith("stages/")) for _, arrays in states]
+    assert stages == [["stages/0", "stages/1"]] * 2
+
+
+def test_a_finished_run_goes_on_with_a_larger_budget(data, finished, tmp_path, capsys):
+    out = shutil.copytree(finished.folder, tmp_path / "run")
+    resumed = reconstruct(ReconstructSettings(data, out, resume=True, backend="cpu"))
+    assert resumed.metrics["steps"] == STEPS
+    assert "its budget is spent" in capsys.readouterr().out
+    resumed = reconstruct(ReconstructSettings(data, out, resume=True, steps=STEPS + 2, backend="cpu"))
+    assert resumed.metrics["steps"] == STEPS + 2
+    assert resumed.metrics["seconds"] > finished.metrics["seconds"]
+
+
+def test_temporary_files_of_a_killed_run_are_swept_up(data, tmp_path):
+    for name in (".state.0123abcd.npz", ".mesh.0123abcd.obj"):
+        (tmp_path / name).touch()
+    with pytest.raises(FileError, match="nothing to resume"):
+        reconstruct(settings(data, tmp_path, resume=True))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("init", "said"),
+    [("nosuch.obj", "--init nosuch.obj: no such file; expected sphere"), ("bad.obj", "is this an OBJ")],
+)
+def test_a_start_that_is_not_there_is_an_error_before_the_images_are_read(init, said, data, tmp_path, monkeypatch):
+    monkeypatch.setattr("taichi_dr.jobs.reconstruct.held_out_split", lambda *a: pytest.fail("reads the images"))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bad.obj").write_text("no mesh")
+    with pytest.raises(FileError, match=said):
+        reconstruct(settings(data, tmp_path / "out", init=init))
+    assert not (tmp_path / "out").exists()
 
 
 def test_gradients_that_stay_non_finite_end_the_run_and_keep_the_old_outputs(data, finished, tmp_path, monkeypatch):
@@ -199,7 +238,15 @@ def test_missing_data_leaves_no_folder(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"steps": 0}, {"minutes": 1.0}, {"resume": True, "overwrite": True}, {"lr": 0.0}, {"batch": 0}]
+    "wrong",
+    [
+        {"steps": 0},
+        {"minutes": 1.0},
+        {"resume": True, "overwrite": True},
+        {"lr": 0.0},
+        {"batch": 0},
+        {"kind": "volume"},
+    ],
 )
 def test_settings_outside_their_domain_are_refused(wrong):
     with pytest.raises(InputError):
@@ -216,9 +263,37 @@ def test_every_eighth_view_is_held_out_without_test_views(data, tmp_path):
     train, held_out, note = held_out_split(tmp_path)
     assert (len(train), len(held_out)) == (5, 1)
     assert "8th" in note
-    contents["frames"] = contents["frames"][:4]
-    (tmp_path / "transforms_train.json").write_text(json.dumps(contents))
-    with pytest.raises(DataSetError, match="too few"):
+
+
+@pytest.mark.parametrize(("with_test", "views", "fewest"), [(True, 4, 4), (False, 5, 5)])
+def test_four_images_to_train_with_are_needed(with_test, views, fewest, data, tmp_path):
+    from taichi_dr.jobs.evaluation import held_out_split
+
+    for split in ("train", "test") if with_test else ("train",):
+        shutil.copytree(data / split, tmp_path / split)
+        shutil.copy(data / f"transforms_{split}.json", tmp_path)
+    contents = json.loads((data / "transforms_train.json").read_text())
+    frames = contents["frames"]
+    for count in (views, views - 1, 1):
+        contents["frames"] = frames[:count]
+        (tmp_path / "transforms_train.json").write_text(json.dumps(contents))
+        if count == views:
+            assert len(held_out_split(tmp_path)[0]) == 4
+            continue
+        images = "1 training image is" if count == 1 else f"{count} training images are"
+        with pytest.raises(DataSetError, match=f"{images} too few: at least {fewest} are needed"):
+            held_out_split(tmp_path)
+
+
+def test_a_background_that_was_not_removed_is_refused(data, tmp_path):
+    from taichi_dr.jobs.evaluation import held_out_split
+
+    shutil.copytree(data, tmp_path, dirs_exist_ok=True)
+    for path in (tmp_path / "train").iterdir():
+        pixels = iio.imread(path)
+        pixels[..., 3] = 255
+        iio.imwrite(path, pixels)
+    with pytest.raises(DataSetError, match=r"6 of 6 images are fully opaque \(r_0\.png, .*, …\): alpha is used"):
         held_out_split(tmp_path)
 
 
