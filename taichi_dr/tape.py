@@ -1,10 +1,11 @@
 """How the package's kernels join the user's ``ti.ad.Tape``: as one operation with an adjoint of its own.
 
-``off_tape`` reads ``grad_replaced``, the flag by which Taichi's own ``ti.ad.no_grad`` and ``ti.ad.grad_replaced`` keep
+``off_tape`` sets ``grad_replaced``, the flag by which Taichi's own ``ti.ad.no_grad`` and ``ti.ad.grad_replaced`` keep
 kernels off the tape: they reset it on leaving, so that one inside another would put the rest of the outer one back on
 the tape.  Gone when ``ti.ad.no_grad`` can be nested.
 """
 
+from dataclasses import dataclass
 from functools import wraps
 
 import taichi as ti
@@ -15,18 +16,40 @@ def off_tape(function):
     """Decorates a function whose kernels an open tape must not record; may be nested."""
 
     @wraps(function)
-    def run(*arguments):
-        if impl.get_runtime().grad_replaced:
-            return function(*arguments)
-        results = []
-        ti.ad.no_grad(lambda: results.append(function(*arguments)))()
-        return results[0]
+    def run(*arguments, **keywords):
+        runtime = impl.get_runtime()
+        outer, runtime.grad_replaced = runtime.grad_replaced, True
+        try:
+            return function(*arguments, **keywords)
+        finally:
+            runtime.grad_replaced = outer
 
     return run
 
 
+@dataclass
+class _Call:
+    """One use of an operation."""
+
+    arguments: tuple
+    complete: bool = False
+
+
 def tape_operation(forward, adjoint):
-    """A callable that runs ``forward(request)``; an open tape calls ``adjoint(request)`` on its way back."""
-    operation = ti.ad.grad_replaced(forward)
-    ti.ad.grad_for(operation)(adjoint)
-    return operation
+    """A callable that runs ``forward(*arguments)``; an open tape calls ``adjoint(*arguments)`` on its way back.
+
+    Not if ``forward`` raised: Taichi records a call before running it and goes back after an exception as well, and
+    what an adjoint of half a call raises would take the exception's place.
+    """
+
+    def run(call):
+        forward(*call.arguments)
+        call.complete = True
+
+    def run_adjoint(call):
+        if call.complete:
+            adjoint(*call.arguments)
+
+    operation = ti.ad.grad_replaced(run)
+    ti.ad.grad_for(operation)(run_adjoint)
+    return lambda *arguments: operation(_Call(arguments))

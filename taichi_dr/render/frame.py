@@ -53,8 +53,9 @@ class Frame:
         check_runtime(self._token, "frame")
         if name not in self._fields:
             require_outside_kernels(f"frame.{name}")
+            self._produce(self, name)
             self._fields[name] = self._place(name)
-            self._fill(name)
+            self._copy(name)
         return self._fields[name]
 
     def array(self, name):
@@ -89,7 +90,8 @@ class Frame:
     def refresh(self):
         """Copies the arrays into the fields in use; the renderer calls it when it has rendered."""
         for name in self._fields:
-            self._fill(name)
+            self._produce(self, name)
+            self._copy(name)
 
     def numpy(self, name="color"):
         """An output as a new NumPy array (V, H, W) or (V, H, W, 3)."""
@@ -128,8 +130,7 @@ class Frame:
         return make_array((rows, components) if components else (rows,), ti.i32 if name == "face_id" else None)
 
     @off_tape
-    def _fill(self, name):
-        self._produce(self, name)
+    def _copy(self, name):
         bridge.array_to_field(self.array(name), self._fields[name], self._first.get(name, 0))
 
 

@@ -35,6 +35,7 @@ class Scene:
     frame: Frame
     width: int
     height: int
+    tape: Any = None  # weak reference to the tape that was open
     camera_array: Any = None  # (V, 16) of kernels.camera
     camera_adjoint: Any = None
     clip: Any = None  # (V*N, 4) of kernels.transform
@@ -54,8 +55,7 @@ class Renderer:
         self._buffers = Buffers()
         self._frames = {}
         self._operation = tape_operation(self._run, self._run_adjoint)
-        self._latest = None
-        self._tape = None
+        self._latest = None  # the latest scene; None while one is half rendered, or after one that raised
 
     def render(self, mesh, camera, lights=None, *, view_mesh=None):
         """Renders V views and returns their Frame.
@@ -77,31 +77,37 @@ class Renderer:
         _require_kind("camera", camera, Camera)
         if lights is not None:
             _require_kind("lights", lights, Lights)
-        self._claim_tape()
         views = view_map(camera.views, mesh.batch, view_mesh)
-        scene = Scene(mesh, camera, lights, views, self._frame(camera.views), self.width, self.height)
-        self._latest = scene
+        tape = current_tape()
+        if tape is not None:
+            self._require_first_render(tape)
+            tape = weakref.ref(tape)
+        scene = Scene(mesh, camera, lights, views, self._frame(camera.views), self.width, self.height, tape)
         self._operation(scene)
         return scene.frame
 
+    @off_tape
     def backward(self):
         """Adds the latest render's gradients by hand, from what the caller wrote into the outputs' ``.grad`` fields.
 
         For programs without a tape; inside one it happens by itself.
+
+        Raises:
+            RuntimeStateError: the renderer is older than the latest ``ti.init``.
+            GradientError: there is no render, or the latest one raised an error.
         """
+        check_runtime(self._token, "renderer")
         if self._latest is None:
-            raise GradientError("backward() before any render()")
+            raise GradientError("backward() before any render(), or after one that raised an error")
         self._run_adjoint(self._latest)
 
-    def _claim_tape(self):
-        tape = current_tape()
-        if tape is not None and self._tape is not None and self._tape() is tape:
+    def _require_first_render(self, tape):
+        if self._latest is not None and self._latest.tape is not None and self._latest.tape() is tape:
             raise GradientError(
                 "this renderer has rendered within this tape before, and a second render would overwrite what the first"
                 " one's gradient needs: render all views in one call (a camera of several views, a batch of meshes), or"
                 " use one renderer for each"
             )
-        self._tape = None if tape is None else weakref.ref(tape)
 
     def _frame(self, views):
         if views not in self._frames:
@@ -109,11 +115,12 @@ class Renderer:
         return self._frames[views]
 
     def _produce_for(self, frame, name):
-        if frame is self._latest.frame:
+        if self._latest is not None and frame is self._latest.frame:
             self._produce(self._latest, name)
         elif name in self._on_demand:
             raise RuntimeStateError(
-                f"this renderer has rendered another number of views since: ask for frame.{name} before the next render"
+                "this renderer has rendered another number of views since, or raised an error while rendering: ask for"
+                f" frame.{name} before the next render"
             )
 
     def _adjoint_or_zero(self, frame, name):
@@ -122,10 +129,12 @@ class Renderer:
         return self._buffers.zeroed(f"no_{name}", frame.array(name).shape) if adjoint is None else adjoint
 
     def _run(self, scene):
+        self._latest = None
         scene.mesh.fields.pull()
         if scene.lights is not None:
             scene.lights.fields.pull()
         self._forward(scene)
+        self._latest = scene
         scene.frame.refresh()
 
     def _run_adjoint(self, scene):

@@ -1,0 +1,94 @@
+"""Renderers on an open tape: what goes wrong is named, and nothing but their own operations is recorded."""
+
+import numpy as np
+import pytest
+import taichi as ti
+
+import taichi_dr as dr
+
+SIZE = 16
+RENDERERS = {
+    "hard": lambda: dr.Rasterizer(SIZE),
+    "antialiased": lambda: dr.Rasterizer(SIZE, antialias=True),
+    "soft": lambda: dr.SoftRasterizer(SIZE),
+}
+every_renderer = pytest.mark.parametrize("make", RENDERERS.values(), ids=RENDERERS)
+
+
+def colored_sphere():
+    sphere = dr.shapes.icosphere(1)
+    vertices = sphere.numpy("vertices")[0]
+    return dr.Mesh(vertices, sphere.numpy("faces"), colors=0.5 + 0.4 * vertices)
+
+
+def front(**settings):
+    return dr.Camera.orbit(**{"azimuth_deg": 30, "elevation_deg": 20, "distance": 2.7, "fov_y_deg": 60} | settings)
+
+
+def spoil_vertex(mesh, camera, renderer):
+    vertices = mesh.numpy("vertices")
+    vertices[0, 7, 1] = np.nan
+    mesh.set("vertices", vertices)
+
+
+def spoil_depths(mesh, camera, renderer):
+    camera.near = camera.far + 1
+
+
+def spoil_sigma(mesh, camera, renderer):
+    renderer.sigma = -1.0
+
+
+MISTAKES = {
+    "vertex": (spoil_vertex, dr.GeometryError, "is not finite"),
+    "depths": (spoil_depths, dr.CameraError, "near < far"),
+    "sigma": (spoil_sigma, dr.InputError, "sigma: expected a finite number > 0, got -1.0"),
+}
+CASES = [(make, mistake) for make in RENDERERS for mistake in MISTAKES if make == "soft" or mistake != "sigma"]
+
+
+@pytest.mark.parametrize(("make", "mistake"), CASES)
+def test_the_error_of_a_render_is_not_replaced(cpu32, make, mistake):
+    """A tape goes back after an exception too: over half a render."""
+    spoil, error, message = MISTAKES[mistake]
+    mesh, camera, renderer = colored_sphere(), front(), RENDERERS[make]()
+    loss = ti.field(ti.f32, (), needs_grad=True)
+    spoil(mesh, camera, renderer)
+    with pytest.raises(error, match=message), ti.ad.Tape(loss):
+        renderer.render(mesh, camera)
+
+
+@every_renderer
+def test_after_an_error_there_is_no_latest_render(cpu32, make):
+    mesh, camera, renderer = colored_sphere(), front(), make()
+    frame = renderer.render(mesh, camera)
+    color = frame.numpy("color")
+    camera.near = camera.far + 1
+    with pytest.raises(dr.CameraError):
+        renderer.render(mesh, camera)
+    np.testing.assert_array_equal(frame.numpy("color"), color)
+    for _ in range(2):
+        with pytest.raises(dr.RuntimeStateError, match=r"raised an error .* ask for frame\.normal before"):
+            _ = frame.normal
+    with pytest.raises(dr.GradientError, match="or after one that raised an error"):
+        renderer.backward()
+
+
+@every_renderer
+def test_a_caught_mistake_leaves_the_tape_to_the_next_render(cpu32, make):
+    mesh, camera, renderer, loss = colored_sphere(), front(), make(), ti.field(ti.f32, (), needs_grad=True)
+    target, gradients = np.zeros((1, SIZE, SIZE, 3)), []
+    vertices = mesh.numpy("vertices")
+    for mistaken in (False, True):
+        with ti.ad.Tape(loss):
+            if mistaken:
+                with pytest.raises(dr.ShapeError, match=r"view_mesh: expected shape \(1,\)"):
+                    renderer.render(mesh, camera, view_mesh=[0, 0])
+                spoil_vertex(mesh, camera, renderer)
+                with pytest.raises(dr.GeometryError, match="is not finite"):
+                    renderer.render(mesh, camera)
+                mesh.set("vertices", vertices)
+            dr.losses.mse(renderer.render(mesh, camera).color, target, loss)
+        gradients.append(mesh.colors.grad.to_numpy())
+    assert np.abs(gradients[0]).max() > 1e-5
+    np.testing.assert_array_equal(*gradients)
