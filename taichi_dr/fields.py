@@ -56,6 +56,11 @@ class FieldGroup:
         """Raises RuntimeStateError if ``ti.init`` was called since the group was made."""
         check_runtime(self.token, self.owner)
 
+    def field(self, name):
+        """The field of that name, for users: ``check`` comes first, since reading a dead field is a crash."""
+        self.check()
+        return self.fields[name]
+
     def set(self, name, values):
         """Writes a NumPy array of the field's shape (broadcast where NumPy can) into a field.
 

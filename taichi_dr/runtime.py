@@ -197,7 +197,7 @@ def check_runtime(token, owner):
     """Raises RuntimeStateError if ``owner`` (a word for the message) was made before the latest ``ti.init``."""
     if runtime_token() is not token:
         raise RuntimeStateError(
-            f"this {owner} was made before the latest ti.init, which frees every field and array: make it again"
+            f"{owner}: made before the latest ti.init, which frees every field and array; make it again"
         )
 
 

@@ -95,9 +95,10 @@ class Frame:
 
     def numpy(self, name="color"):
         """An output as a new NumPy array (V, H, W) or (V, H, W, 3)."""
+        self._require_known(name)
+        check_runtime(self._token, "frame")
         if name in self._fields:
             return self._fields[name].to_numpy()
-        self._require_known(name)
         self._produce(self, name)
         values, components, first = self.array(name).to_numpy(), COMPONENTS[name], self._first.get(name, 0)
         if values.ndim == 2:

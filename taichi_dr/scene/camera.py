@@ -88,7 +88,6 @@ class Camera:
         shapes = {"eye": 3, "target": 3, "up": 3, "pose": 6, "lens": lens_components, "principal": 2}
         self.fields = FieldGroup("camera", **{name: ((self.views,), size) for name, size in shapes.items()})
         self._fields = [self.fields.fields[name] for name in shapes]
-        self.eye, self.target, self.up, self.pose, self.lens, self.principal = self._fields
         self._parameters = array_from(rows)
         self._parameters_adjoint = None
         self._packed = {}
@@ -207,6 +206,12 @@ class Camera:
         """Whether the projection is parallel."""
         return self.kind == ORTHOGRAPHIC
 
+    eye = property(lambda self: self.fields.field("eye"), doc="(V,) vec3 field, world units.")
+    target = property(lambda self: self.fields.field("target"), doc="(V,) vec3 field, world units.")
+    up = property(lambda self: self.fields.field("up"), doc="(V,) vec3 field.")
+    pose = property(lambda self: self.fields.field("pose"), doc="(V,) 6-vector field: rotation vector, translation.")
+    lens = property(lambda self: self.fields.field("lens"), doc="fov_y, focal or half_height: whichever it has.")
+    principal = property(lambda self: self.fields.field("principal"), doc="(V,) vec2 field, half image heights.")
     fov_y = property(lambda self: self._lens_field(PERSPECTIVE), doc="(V,) field: full vertical angle, radians.")
     focal = property(lambda self: self._lens_field(PINHOLE), doc="(V,) vec2 field: focal lengths, half heights.")
     half_height = property(lambda self: self._lens_field(ORTHOGRAPHIC), doc="(V,) field, world units.")

@@ -62,10 +62,11 @@ class Lights:
         kinds = [AMBIENT] + [DIRECTIONAL] * len(directional) + [POINT] * len(point)
         self.kinds = array_from(kinds, ti.i32)
         self.fields = FieldGroup("lights", color=((self.count,), 3), vector=((self.count,), 3))
-        self.color = self.fields.fields["color"]
-        self.vector = self.fields.fields["vector"]
         self.fields.set("color", np.stack(colors))
         self.fields.set("vector", np.stack(vectors))
+
+    color = property(lambda self: self.fields.field("color"), doc="(L,) vec3 field, linear RGB.")
+    vector = property(lambda self: self.fields.field("vector"), doc="(L,) vec3 field: directions, positions.")
 
     @classmethod
     def default(cls):

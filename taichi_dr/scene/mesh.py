@@ -112,22 +112,22 @@ class Mesh:
     @property
     def vertices(self):
         """(B, N) field of 3-vectors: positions in world units."""
-        return self.fields.fields["vertices"]
+        return self.fields.field("vertices")
 
     @property
     def colors(self):
         """(B, N) or, if ``colors_per`` is ``"face"``, (B, F) field of 3-vectors: linear RGB."""
-        return self.fields.fields["colors"]
+        return self.fields.field("colors")
 
     @property
     def uv(self):
         """(T,) field of 2-vectors, or None."""
-        return self.fields.fields["uv"] if self.has("uv") else None
+        return self.fields.field("uv") if self.has("uv") else None
 
     @property
     def texture(self):
         """(Ht, Wt) field of 3-vectors in linear RGB, or None."""
-        return self.fields.fields["texture"] if self.has("texture") else None
+        return self.fields.field("texture") if self.has("texture") else None
 
     @property
     def faces(self):

@@ -202,10 +202,15 @@ def test_a_new_runtime_is_noticed(own_runtime):
         dr.Rasterizer(8)
     dr.init("cpu")
     mesh, camera, renderer = colored_sphere(), front(), dr.Rasterizer(8)
-    renderer.render(mesh, camera)
+    frame = renderer.render(mesh, camera)
+    assert frame.depth.shape == (1, 8, 8)
     dr.init("cpu")
-    with pytest.raises(dr.RuntimeStateError, match="renderer was made before"):
-        renderer.render(mesh, camera)
+    for use in (lambda: renderer.render(mesh, camera), renderer.backward):
+        with pytest.raises(dr.RuntimeStateError, match="renderer: made before"):
+            use()
+    for use in (lambda: frame.numpy("color"), lambda: frame.numpy("depth"), lambda: frame.depth):
+        with pytest.raises(dr.RuntimeStateError, match="frame: made before"):
+            use()
     with pytest.raises(dr.RuntimeStateError, match="made before the latest"):
         dr.Rasterizer(8).render(mesh, front())
 

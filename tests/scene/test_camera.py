@@ -1,5 +1,7 @@
 """Cameras against points worked out by hand, their errors, and the way of gradients to the fields."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import taichi as ti
@@ -237,8 +239,11 @@ def test_a_camera_does_not_survive_init(own_runtime):
     dr.init("cpu")
     camera = Camera.orbit()
     dr.init("cpu")
-    with pytest.raises(RuntimeStateError, match="camera was made before"):
-        camera.pack(8, 8)
+    uses = [lambda: camera.pack(8, 8), camera.check, lambda: camera.fov_y]
+    uses += [partial(getattr, camera, name) for name in ("eye", "target", "up", "pose", "lens", "principal")]
+    for use in uses:
+        with pytest.raises(RuntimeStateError, match="camera: made before"):
+            use()
 
 
 def test_an_open_tape_does_not_see_the_cameras_kernels(own_runtime):

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from taichi_dr.runtime import InputError
+import taichi_dr as dr
+from taichi_dr.runtime import InputError, RuntimeStateError
 from taichi_dr.scene.light import AMBIENT, DIRECTIONAL, POINT, DirectionalLight, Lights, PointLight
 
 
@@ -54,6 +55,15 @@ def test_check_sees_what_was_written_to_the_fields(cpu64):
     lights.fields.set("vector", 0)
     with pytest.raises(InputError, match=r"light 1.*length zero"):
         lights.check()
+
+
+def test_lights_do_not_survive_init(own_runtime):
+    dr.init("cpu")
+    lights = Lights()
+    dr.init("cpu")
+    for use in (lights.check, lambda: lights.color, lambda: lights.vector):
+        with pytest.raises(RuntimeStateError, match="lights: made before"):
+            use()
 
 
 def test_vulkan_holds_the_same(vulkan):

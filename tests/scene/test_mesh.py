@@ -1,5 +1,7 @@
 """Mesh: what it holds, what it refuses and says, and what it makes of itself."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import taichi as ti
@@ -211,13 +213,14 @@ def test_materials_are_validated(values, message):
 
 def test_an_old_mesh_says_so(own_runtime):
     dr.init("cpu")
-    mesh = Mesh(QUAD, FACES, name="thing")
+    mesh = Mesh(QUAD, FACES, uv=UV, texture=np.zeros((2, 2, 3)), name="thing")
     assert mesh.vertices.shape == (1, 4)
     dr.init("cpu")
-    with pytest.raises(RuntimeStateError, match=r"this thing was made before the latest ti\.init"):
-        mesh.numpy("vertices")
-    with pytest.raises(RuntimeStateError):
-        _ = mesh.faces
+    uses = [partial(mesh.numpy, "vertices")]
+    uses += [partial(getattr, mesh, name) for name in ("vertices", "colors", "uv", "texture", "faces")]
+    for use in uses:
+        with pytest.raises(RuntimeStateError, match=r"thing: made before the latest ti\.init"):
+            use()
 
 
 def test_before_init_there_are_values_but_no_fields(own_runtime):
