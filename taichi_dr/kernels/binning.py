@@ -8,7 +8,7 @@ chunk writes its faces from its own starting point.  Within a tile the faces the
 import taichi as ti
 
 from taichi_dr.kernels.arrays import new_array
-from taichi_dr.kernels.launch import is_serial, on_cpu
+from taichi_dr.kernels.launch import grain, is_serial, on_cpu
 
 SERIAL_FACES = 1 << 14
 CPU_CHUNKS = 4  # per view: enough for the threads, few enough to keep the table of counts in cache
@@ -59,6 +59,7 @@ class TileBins:
         self._count = grown(self._count, views * chunks * tiles)
         self._block = grown(self._block, blocks)
         sizes = (views, faces, chunks, chunk_faces, self.tiles_x, self.tiles_y, tile_size.bit_length() - 1)
+        sizes = (*sizes, 1 if serial else grain())
         serial_scan = is_serial(views * chunks * tiles, SERIAL_COUNTS)
         _count_faces(boxes, self._count, self._block, self.tile_start, *sizes, serial, serial_scan)
         self.total = self.tile_start[views * tiles]
@@ -107,17 +108,24 @@ def _count_faces(
     tiles_x: ti.i32,
     tiles_y: ti.i32,
     shift: ti.i32,
+    grain: ti.i32,
     serial: ti.template(),
     serial_scan: ti.template(),
 ):
     """``count``: per (view, chunk, tile) the entries of earlier chunks; ``tile_start``: the exclusive prefix sum."""
     ti.loop_config(serialize=serial)
-    for row in range(views * chunks):
+    for task in range(views * chunks * grain):
         tiles = tiles_x * tiles_y
+        row = task // grain
         view, chunk = row // chunks, row % chunks
-        for tile in range(tiles):
+        first, last = chunk * chunk_faces, ti.min(faces, (chunk + 1) * chunk_faces)
+        cleared = tiles
+        if task % grain != 0:
+            last = first
+            cleared = 0
+        for tile in range(cleared):
             count[row * tiles + tile] = 0
-        for face in range(chunk * chunk_faces, ti.min(faces, (chunk + 1) * chunk_faces)):
+        for face in range(first, last):
             tx0, ty0, tx1, ty1 = _tile_range(boxes, view * faces + face, tiles_x, tiles_y, shift)
             for ty in range(ty0, ty1 + 1):
                 for tx in range(tx0, tx1 + 1):
@@ -166,14 +174,19 @@ def _fill_tiles(
     tiles_x: ti.i32,
     tiles_y: ti.i32,
     shift: ti.i32,
+    grain: ti.i32,
     serial: ti.template(),
 ):
     """Writes every chunk's faces behind those of the earlier chunks."""
     ti.loop_config(serialize=serial)
-    for row in range(views * chunks):
+    for task in range(views * chunks * grain):
         tiles = tiles_x * tiles_y
+        row = task // grain
         view, chunk = row // chunks, row % chunks
-        for face in range(chunk * chunk_faces, ti.min(faces, (chunk + 1) * chunk_faces)):
+        first, last = chunk * chunk_faces, ti.min(faces, (chunk + 1) * chunk_faces)
+        if task % grain != 0:
+            last = first
+        for face in range(first, last):
             tx0, ty0, tx1, ty1 = _tile_range(boxes, view * faces + face, tiles_x, tiles_y, shift)
             for ty in range(ty0, ty1 + 1):
                 for tx in range(tx0, tx1 + 1):

@@ -8,6 +8,24 @@ def on_cpu():
     return ti.cfg.arch in (ti.x64, ti.arm64)
 
 
+GRAIN = 512
+"""On CPUs Taichi cuts a parallel loop into one run of iterations for each thread, but of no fewer than these: shorter
+loops stay on one thread, whatever an iteration does (``block_dim`` has no effect).  So a loop over few large pieces of
+work has ``pieces * grain()`` iterations, of which every ``grain()``-th does something.  Gone when
+``cpu_parallel_range_for`` respects ``block_dim`` with ``cpu_block_dim_adaptive``.
+"""
+
+
+def grain():
+    """Iterations per piece of a parallel loop over few large pieces; see ``GRAIN``."""
+    return GRAIN if on_cpu() else 1
+
+
+def cpu_threads():
+    """Threads that a parallel loop runs on, on a CPU."""
+    return ti.cfg.cpu_max_num_threads
+
+
 def is_serial(iterations, limit):
     """Whether a loop should run on one thread: on CPUs, where fewer than ``limit`` iterations do not repay waking them.
 

@@ -11,7 +11,7 @@ from taichi_dr.kernels import raster_tiles
 from taichi_dr.kernels.arrays import new_array
 from taichi_dr.kernels.binning import TileBins, grown
 from taichi_dr.kernels.edge_lines import RECORD_SHIFT, edge_at, load_line
-from taichi_dr.kernels.launch import is_serial, on_cpu
+from taichi_dr.kernels.launch import cpu_threads, is_serial, on_cpu
 from taichi_dr.kernels.raster_resolve import Float1, Int1, resolve_pixel
 from taichi_dr.kernels.raster_setup import (
     EDGES,
@@ -48,6 +48,7 @@ class ZBuffer:
         self._tile_nearness = new_array(self._planes.dtype, 1)
         self._tile_face = new_array(ti.i32, 1)
         self._order = new_array(ti.i32, 1)
+        self._drawn = new_array(ti.i32, 1)
         self._lanes = new_array(self._planes.dtype, raster_tiles.PACKET)
         self._lanes.from_numpy(np.arange(raster_tiles.PACKET, dtype=ti.lang.util.to_numpy_type(self._planes.dtype)))
 
@@ -106,9 +107,7 @@ class ZBuffer:
         sizes = views, width, height, near, far, int(orthographic)
         if on_cpu():
             self.bins.build(self.boxes, views, count, width, height, raster_tiles.TILE)
-            workers = min(
-                raster_tiles.WORKERS_PER_THREAD * ti.cfg.cpu_max_num_threads, views * -(-height // raster_tiles.TILE)
-            )
+            workers = min(cpu_threads(), views * -(-height // raster_tiles.TILE))
             self._tile_nearness = grown(self._tile_nearness, workers * self.bins.tiles_x * raster_tiles.TILE**2)
             self._tile_face = grown(self._tile_face, workers * self.bins.tiles_x * raster_tiles.TILE**2)
             packets = self._tile_face.shape[0] // raster_tiles.PACKET
@@ -116,7 +115,10 @@ class ZBuffer:
                 self._order = grown(self._order, packets)
                 self._order.from_numpy(np.arange(self._order.shape[0], dtype=np.int32))
             kernel = raster_tiles.draw_tiles
-            scratch, sizes = (self._tile_nearness, self._tile_face, self._lanes, self._order), (workers, *sizes)
+            scratch, sizes = (
+                (self._tile_nearness, self._tile_face, self._lanes, self._order, self._drawn),
+                (workers, *sizes),
+            )
         else:
             self.bins.build(self.boxes, views, count, width, height, TILE)
             kernel, scratch = _draw_pixels, ()

@@ -14,6 +14,7 @@ import taichi as ti
 
 from taichi_dr.kernels.barycentric import pixel_center, positive_parts
 from taichi_dr.kernels.edge_lines import edge_at, load_line
+from taichi_dr.kernels.launch import GRAIN
 from taichi_dr.kernels.raster_resolve import Float1, Int1
 from taichi_dr.kernels.raster_setup import (
     EDGES,
@@ -32,7 +33,6 @@ TILE = 32
 PACKET = 8
 PACKET_SHIFT = 3
 PACKETS = TILE // PACKET
-WORKERS_PER_THREAD = 4  # enough to share out the work, few enough to keep their scratch in the cache
 SHORT_EDGE = 1 << 17  # |A| + |B| of edges whose values within a tile are exact in single precision
 EDGE_LIMIT = 1 << 30  # an edge value beyond this keeps its sign in the whole tile
 SHORT_LIMIT = 1 << 23  # the same for short edges
@@ -244,6 +244,7 @@ def draw_tiles(
     tile_face: Int1,
     lanes: Float1,
     order: Int1,
+    drawn: Int1,
     face_id: Int1,
     depth: Float1,
     barycentric: Float2,
@@ -255,12 +256,21 @@ def draw_tiles(
     far: float,
     orthographic: ti.i32,
 ):
-    """``tile_nearness``, ``tile_face``: scratch of ``workers`` rows of tiles; ``lanes``, ``order``: 0, 1, 2, ..."""
-    for worker in range(workers):
+    """``tile_nearness``, ``tile_face``: scratch of ``workers`` rows of tiles; ``lanes``, ``order``: 0, 1, 2, ...
+
+    ``drawn``: (1,) scratch, the number of rows of tiles that are taken: each worker takes the next one.
+    """
+    ti.loop_config(serialize=True)
+    for _ in range(1):
+        drawn[0] = 0
+    for task in range(workers * GRAIN):
         tiles_x, tiles_y = (width + TILE - 1) // TILE, (height + TILE - 1) // TILE
         farthest, nearest = nearness_range(near, far, orthographic)
-        for turn in range((views * tiles_y - worker + workers - 1) // workers):
-            strip = turn * workers + worker
+        worker = task // GRAIN
+        strip = views * tiles_y
+        if task % GRAIN == 0:
+            strip = ti.atomic_add(drawn[0], 1)
+        while strip < views * tiles_y:
             view = strip // tiles_y
             top = (strip - view * tiles_y) * TILE
             for tile_col in range(tiles_x):
@@ -313,3 +323,4 @@ def draw_tiles(
                     else:
                         start = (view * height + row) * width + left
                         _clear_span(face_id, depth, barycentric, start, ti.min(TILE, width - left), far)
+            strip = ti.atomic_add(drawn[0], 1)

@@ -22,12 +22,14 @@ from taichi_dr.fields import array_from, make_array
 from taichi_dr.kernels import soft_math
 from taichi_dr.kernels.binning import TileBins
 from taichi_dr.kernels.gather import gather_corners
-from taichi_dr.kernels.launch import on_cpu
+from taichi_dr.kernels.launch import cpu_threads, grain, on_cpu
 from taichi_dr.kernels.soft_adjoint import soft_adjoint, sum_bands
+from taichi_dr.kernels.soft_blend import STATE
 from taichi_dr.kernels.soft_cut import soft_adjoint_cut
-from taichi_dr.kernels.soft_forward import STATE, soft_forward, soft_forward_cut
+from taichi_dr.kernels.soft_forward import soft_forward, soft_forward_cut
 from taichi_dr.kernels.soft_pixels import PACKED, pack_pixel_adjoints, sum_background
 from taichi_dr.kernels.soft_setup import record_length, soft_setup
+from taichi_dr.kernels.soft_tiles import scratch_packets, scratch_shift, soft_forward_tiles
 from taichi_dr.runtime import InputError, float_dtype
 
 ALPHA_MODES = {"product": soft_math.ALPHA_PRODUCT, "sum": soft_math.ALPHA_SUM, "hard": soft_math.ALPHA_HARD}
@@ -92,6 +94,7 @@ class SoftPass:
         self.barycentrics = make_array((pixels, 3))
         self._state = make_array((self._padded * STATE,))
         self._offsets = array_from(soft_math.lane_offsets(self.shape))
+        self._allocate_scratch()
         # a power of two: LLVM must see that the lanes' addresses are consecutive
         self._packed_rows = 1 << (PACKED + attributes - 1).bit_length()
         self._packed = self._background_part = self._corner_adjoint = None
@@ -175,6 +178,7 @@ class SoftPass:
             self._packed,
             self._background_part,
             self._tiles,
+            grain(),
             near,
             far,
             gamma,
@@ -196,8 +200,12 @@ class SoftPass:
             sum_background(self._background_part, self._tiles, background_adjoint)
 
     def _forward_faces(self):
-        bins = (self._bins.tile_start, self._bins.tile_faces)
-        soft_forward(self.records, self.boxes, *bins, self._background, *self._outputs(), *self._forward_scalars())
+        inputs = (self.records, self.boxes, self._bins.tile_start, self._bins.tile_faces, self._background)
+        if self._scratch is None:
+            soft_forward(*inputs, *self._outputs(), *self._forward_scalars())
+        else:
+            scratch = (self._scratch, self._order, self._drawn, cpu_threads())
+            soft_forward_tiles(*inputs, *self._outputs(), *scratch, *self._forward_scalars())
 
     def _forward_cut_faces(self):
         bins = (self._cut_bins.tile_start, self._cut_bins.tile_faces)
@@ -223,6 +231,14 @@ class SoftPass:
 
     def _adjoint_statics(self):
         return self.count, self.modes, self._packed_rows, self.shape, self.double
+
+    def _allocate_scratch(self):
+        lanes = self.shape[0] * self.shape[1]
+        self._scratch = None
+        if lanes > 1:
+            packets = scratch_packets(lanes)
+            self._scratch = make_array((packets << scratch_shift(self.count, lanes),))
+            self._order, self._drawn = array_from(range(packets), ti.i32), make_array((1,), ti.i32)
 
     def _allocate_adjoint(self):
         if self._packed is None:

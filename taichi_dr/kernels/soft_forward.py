@@ -1,24 +1,30 @@
 """Forward of the soft rasterizer: every pixel blends the faces of its tile in one walk, in registers.
 
-Everything is relative to the nearest depth so far (``REFERENCE``, first the background's), so that nothing overflows:
-``S = sum D_j exp((reference - z_j) k)``, ``k = 1 / (gamma (far - near))``, and likewise the sums of colours and depths.
+``soft_forward`` is the GPU's; ``soft_tiles`` does the same on a CPU, face by face.
 """
 
 import taichi as ti
 
+from taichi_dr.kernels.soft_blend import (
+    BEST,
+    BEST0,
+    COLOR_SUM,
+    COMBINED,
+    DEPTH_SUM,
+    STATE,
+    TOTAL,
+    alpha_of,
+    blend_color,
+    blend_face,
+    finish_pixel,
+    resume_pixel,
+    start_blend,
+)
 from taichi_dr.kernels.soft_math import (
-    ALPHA_PRODUCT,
-    ALPHA_SUM,
     ATTRIBUTE,
-    BACKGROUND_EXPONENT,
-    COLOR_HARD,
     DEPTH,
-    DISTANCE_HARD,
     TILE,
-    coverage,
     cut_face,
-    exp_negative,
-    fill_lanes,
     higher,
     load_row,
     lower,
@@ -26,16 +32,11 @@ from taichi_dr.kernels.soft_math import (
     out_of_reach,
     packet_centers,
     packet_pixel,
-    store_row,
     tiles,
     whole_face,
     whole_interpolation,
     whole_squared_distance,
 )
-
-# The running state of a pixel; the first STATE numbers are kept for the adjoint, the colour sums follow.
-STATE = 4
-REFERENCE, TOTAL, COMBINED, LARGEST, DEPTH_SUM, BEST, BEST0, BEST1, BEST2, COLOR_SUM = range(10)
 
 
 @ti.kernel
@@ -77,7 +78,7 @@ def soft_forward(
         x, y = packet_centers(row, col, width, height, offsets, lanes)
         center_x, center_y = 0.5 * (x[0] + x[lanes - 1]), 0.5 * (y[0] + y[lanes - 1])
         blend = ti.Vector([0.0 for _ in ti.static(range((COLOR_SUM + count) * lanes))])
-        start_blend(blend, background, near, far, count, modes, lanes)
+        start_blend(blend, 0, background, near, far, count, modes, lanes)
         for entry in range(tile_start[packet // per_tile], tile_start[packet // per_tile + 1]):
             face = tile_faces[entry]
             item = view * faces + face
@@ -95,11 +96,11 @@ def soft_forward(
                     seen = lower(higher(inside, tau - squared), lower(z - near, far - z))
                     k = 1.0 / (gamma * (far - near))
                     keep, share = blend_face(
-                        blend, face, squared / sigma, inside, seen, p0, p1, p2, z, k, modes, lanes, double
+                        blend, 0, face, squared / sigma, inside, seen, p0, p1, p2, z, k, modes, lanes, double
                     )
                     for c in ti.static(range(count)):
                         value = mix(records, item, ATTRIBUTE + 3 * c, p0, p1, p2)
-                        blend_color(blend, c, value, keep, share, modes, lanes)
+                        blend_color(blend, 0, c, value, keep, share, modes, lanes)
         inverse = 1.0 / load_row(blend, TOTAL, lanes)
         for kept in ti.static(range(STATE)):
             for lane in ti.static(range(lanes)):
@@ -114,7 +115,7 @@ def soft_forward(
                     barycentrics[pixel, corner] = blend[(BEST0 + corner) * lanes + lane]
                 for c in ti.static(range(count)):
                     image[pixel, c] = blend[(COLOR_SUM + c) * lanes + lane] * inverse[lane]
-                alpha[pixel] = _alpha(blend[(COMBINED) * lanes + lane], modes)
+                alpha[pixel] = alpha_of(blend[(COMBINED) * lanes + lane], modes)
 
 
 @ti.kernel
@@ -169,174 +170,9 @@ def soft_forward_cut(
                     seen = lower(higher(inside, tau - squared), lower(r, far - z))
                     k = 1.0 / (gamma * (far - near))
                     keep, share = blend_face(
-                        blend, face, squared / sigma, inside, seen, p0, p1, p2, z, k, modes, 1, double
+                        blend, 0, face, squared / sigma, inside, seen, p0, p1, p2, z, k, modes, 1, double
                     )
                     for c in ti.static(range(count)):
                         value = mix(records, item, ATTRIBUTE + 3 * c, p0, p1, p2)
-                        blend_color(blend, c, value, keep, share, modes, 1)
+                        blend_color(blend, 0, c, value, keep, share, modes, 1)
             finish_pixel(blend, image, alpha, depth, face_id, barycentrics, state, pixel, at, count, modes, lanes)
-
-
-@ti.func
-def resume_pixel(
-    blend: ti.template(),
-    image: ti.template(),
-    depth: ti.template(),
-    face_id: ti.template(),
-    barycentrics: ti.template(),
-    state: ti.template(),
-    pixel,
-    at,
-    count: ti.template(),
-    stride: ti.template(),
-):
-    """Restores what ``finish_pixel`` wrote; the pixel's state begins at ``at``, its numbers ``stride`` apart."""
-    for kept in ti.static(range(STATE)):
-        blend[kept] = state[at + kept * stride]
-    blend[DEPTH_SUM] = depth[pixel] * blend[TOTAL]
-    blend[BEST] = ti.cast(face_id[pixel], float)
-    for corner in ti.static(range(3)):
-        blend[BEST0 + corner] = barycentrics[pixel, corner]
-    for c in ti.static(range(count)):
-        blend[COLOR_SUM + c] = image[pixel, c] * blend[TOTAL]
-
-
-@ti.func
-def finish_pixel(
-    blend: ti.template(),
-    image: ti.template(),
-    alpha: ti.template(),
-    depth: ti.template(),
-    face_id: ti.template(),
-    barycentrics: ti.template(),
-    state: ti.template(),
-    pixel,
-    at,
-    count: ti.template(),
-    modes: ti.template(),
-    stride: ti.template(),
-):
-    """Writes the outputs of a pixel and the state that the adjoint needs."""
-    for kept in ti.static(range(STATE)):
-        state[at + kept * stride] = blend[kept]
-    depth[pixel] = blend[DEPTH_SUM] / blend[TOTAL]
-    face_id[pixel] = ti.cast(blend[BEST], ti.i32)
-    for corner in ti.static(range(3)):
-        barycentrics[pixel, corner] = blend[BEST0 + corner]
-    for c in ti.static(range(count)):
-        image[pixel, c] = blend[COLOR_SUM + c] / blend[TOTAL]
-    alpha[pixel] = _alpha(blend[COMBINED], modes)
-
-
-@ti.func
-def start_blend(
-    blend: ti.template(),
-    background: ti.template(),
-    near,
-    far,
-    count: ti.template(),
-    modes: ti.template(),
-    lanes: ti.template(),
-):
-    """The background alone: weight 1 at its own depth."""
-    reference = far
-    if ti.static(modes[1] != COLOR_HARD):
-        reference -= BACKGROUND_EXPONENT * (far - near)
-    store_row(blend, REFERENCE, fill_lanes(reference, lanes), lanes)
-    store_row(blend, TOTAL, fill_lanes(1.0, lanes), lanes)
-    store_row(blend, LARGEST, fill_lanes(1.0, lanes), lanes)
-    store_row(blend, BEST, fill_lanes(-1.0, lanes), lanes)
-    store_row(blend, DEPTH_SUM, fill_lanes(far, lanes), lanes)
-    if ti.static(modes[0] == ALPHA_PRODUCT):
-        store_row(blend, COMBINED, fill_lanes(1.0, lanes), lanes)
-    for c in ti.static(range(count)):
-        store_row(blend, COLOR_SUM + c, fill_lanes(background[c], lanes), lanes)
-
-
-@ti.func
-def _alpha(combined, modes: ti.template()):
-    result = ti.min(combined, 1.0)
-    if ti.static(modes[0] == ALPHA_PRODUCT):
-        result = 1.0 - combined
-    return result
-
-
-@ti.func
-def blend_face(
-    blend: ti.template(),
-    face,
-    x,
-    inside,
-    seen,
-    p0,
-    p1,
-    p2,
-    z,
-    k,
-    modes: ti.template(),
-    lanes: ti.template(),
-    double: ti.template(),
-):
-    """Blends one face into everything of a packet but its colours; ``x`` is the coverage's exponent without its sign.
-
-    Returns the factor of the colours so far and the face's own share, for ``blend_color``.  Under COLOR_HARD the share
-    says by its sign whether the face replaces what is there.
-    """
-    cover, uncover = ti.select(inside > 0.0, 1.0 + 0.0 * x, 0.0), ti.select(inside > 0.0, 0.0 * x, 1.0)
-    if ti.static(modes[2] != DISTANCE_HARD):
-        cover, uncover = coverage(x, inside, double)
-    cover = ti.select(seen > 0.0, cover, 0.0)
-    if ti.static(modes[0] == ALPHA_PRODUCT):
-        store_row(blend, COMBINED, load_row(blend, COMBINED, lanes) * (ti.select(seen > 0.0, uncover, 1.0)), lanes)
-    elif ti.static(modes[0] == ALPHA_SUM):
-        store_row(blend, COMBINED, load_row(blend, COMBINED, lanes) + cover, lanes)
-    else:
-        store_row(blend, COMBINED, ti.select(lower(seen, inside) > 0.0, 1.0, load_row(blend, COMBINED, lanes)), lanes)
-
-    keep, share = 0.0 * x, 0.0 * x
-    if ti.static(modes[1] == COLOR_HARD):
-        share = lower(lower(seen, inside), load_row(blend, REFERENCE, lanes) - z)
-        store_row(blend, REFERENCE, ti.select(share > 0.0, z, load_row(blend, REFERENCE, lanes)), lanes)
-        store_row(blend, DEPTH_SUM, load_row(blend, REFERENCE, lanes), lanes)
-        _remember(blend, share, face, p0, p1, p2, lanes)
-    else:
-        ahead = (load_row(blend, REFERENCE, lanes) - z) * k
-        e = exp_negative(-ti.abs(ahead), double)
-        keep = ti.select(lower(seen, ahead) > 0.0, e, 1.0)
-        share = ti.select(ahead > 0.0, cover, cover * e)
-        store_row(
-            blend,
-            REFERENCE,
-            ti.select(seen > 0.0, lower(load_row(blend, REFERENCE, lanes), z), load_row(blend, REFERENCE, lanes)),
-            lanes,
-        )
-        store_row(blend, TOTAL, load_row(blend, TOTAL, lanes) * keep + share, lanes)
-        store_row(blend, LARGEST, load_row(blend, LARGEST, lanes) * keep, lanes)
-        _remember(blend, share - load_row(blend, LARGEST, lanes), face, p0, p1, p2, lanes)
-        store_row(blend, LARGEST, higher(share, load_row(blend, LARGEST, lanes)), lanes)
-        store_row(blend, DEPTH_SUM, load_row(blend, DEPTH_SUM, lanes) * keep + share * z, lanes)
-    return keep, share
-
-
-@ti.func
-def blend_color(blend: ti.template(), c: ti.template(), value, keep, share, modes: ti.template(), lanes: ti.template()):
-    """Blends a face's ``value`` into channel c; ``keep`` and ``share`` are those of ``blend_face``."""
-    before = load_row(blend, COLOR_SUM + c, lanes)
-    if ti.static(modes[1] == COLOR_HARD):
-        store_row(blend, COLOR_SUM + c, ti.select(share > 0.0, value, before), lanes)
-    else:
-        store_row(blend, COLOR_SUM + c, before * keep + share * value, lanes)
-
-
-@ti.func
-def _remember(blend: ti.template(), better, face, p0, p1, p2, lanes: ti.template()):
-    """Takes down the face where ``better`` is positive; as a number, exact up to 2^24 faces."""
-    store_row(
-        blend,
-        BEST,
-        ti.select(better > 0.0, fill_lanes(ti.cast(face, float), lanes), load_row(blend, BEST, lanes)),
-        lanes,
-    )
-    store_row(blend, BEST0, ti.select(better > 0.0, p0, load_row(blend, BEST0, lanes)), lanes)
-    store_row(blend, BEST1, ti.select(better > 0.0, p1, load_row(blend, BEST1, lanes)), lanes)
-    store_row(blend, BEST2, ti.select(better > 0.0, p2, load_row(blend, BEST2, lanes)), lanes)

@@ -128,6 +128,16 @@ def packet_centers(row, col, width, height, offsets: ti.template(), lanes: ti.te
 
 
 @ti.func
+def packet_middle(row, col, width, height, shape: ti.template()):
+    """Screen coordinates (x, y) of the middle of the packet whose first pixel is (row, col).
+
+    From ``packet_centers`` it would take single lanes, which breaks up the SIMD code that made them.
+    """
+    scale = 1.0 / ti.min(width, height)
+    return ti.cast(2 * col + shape[0] - width, float) * scale, ti.cast(height - 2 * row - shape[1], float) * scale
+
+
+@ti.func
 def tiles(width, height):
     """Tiles of a view."""
     return ((width + TILE - 1) // TILE) * ((height + TILE - 1) // TILE)

@@ -10,7 +10,7 @@ in this order after the reference that the exponents are taken against (the near
 
 import taichi as ti
 
-from taichi_dr.kernels.soft_forward import COMBINED, REFERENCE, STATE, TOTAL
+from taichi_dr.kernels.soft_blend import COMBINED, REFERENCE, STATE, TOTAL
 from taichi_dr.kernels.soft_math import (
     ALPHA_PRODUCT,
     ALPHA_SUM,
@@ -37,6 +37,7 @@ def pack_pixel_adjoints(
     packed: ti.types.ndarray(ndim=1),
     background_part: ti.types.ndarray(ndim=2),
     tiles: ti.i32,
+    grain: ti.i32,
     near: float,
     far: float,
     gamma: float,
@@ -57,9 +58,11 @@ def pack_pixel_adjoints(
     """
     lanes = ti.static(shape[0] * shape[1])
     per_tile = ti.static(TILE * TILE // lanes)
-    for tile in range(tiles):
+    for task in range(tiles * grain):
+        tile = task // grain
         part = ti.Vector([0.0 for _ in ti.static(range(count))])
-        for packet in range(tile * per_tile, (tile + 1) * per_tile):
+        packets = ti.select(task % grain == 0, per_tile, 0)
+        for packet in range(tile * per_tile, tile * per_tile + packets):
             view, row, col = packet_pixel(packet, width, height, shape)
             for lane in range(lanes):
                 pixel_row, pixel_col = row + lane // shape[0], col + lane % shape[0]
@@ -94,8 +97,9 @@ def pack_pixel_adjoints(
                 for c in ti.static(range(count)):
                     packed[target + (PACKED + c) * lanes] = color_factor[c]
         if ti.static(with_background):
-            for c in ti.static(range(count)):
-                background_part[tile, c] = part[c]
+            if task % grain == 0:
+                for c in ti.static(range(count)):
+                    background_part[tile, c] = part[c]
 
 
 @ti.kernel

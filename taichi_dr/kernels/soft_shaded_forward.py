@@ -10,7 +10,7 @@ import taichi as ti
 
 from taichi_dr.kernels.normals import row3
 from taichi_dr.kernels.pixel_shading import shade_point
-from taichi_dr.kernels.soft_forward import (
+from taichi_dr.kernels.soft_blend import (
     COLOR_SUM,
     STATE,
     TOTAL,
@@ -97,7 +97,7 @@ def soft_shaded_forward(
             if ti.static(cut):
                 resume_pixel(blend, image, depth, face_id, barycentrics, state, pixel, packet * STATE, 3, 1)
             else:
-                start_blend(blend, background, near, far, 3, modes, 1)
+                start_blend(blend, 0, background, near, far, 3, modes, 1)
             for entry in range(first, last):
                 face = tile_faces[entry]
                 item = view * count + face
@@ -107,7 +107,7 @@ def soft_shaded_forward(
                     )
                     k = 1.0 / (gamma * (far - near))
                     keep, share = blend_face(
-                        blend, face, squared / sigma, inside, seen, p0, p1, p2, z, k, modes, 1, double
+                        blend, 0, face, squared / sigma, inside, seen, p0, p1, p2, z, k, modes, 1, double
                     )
                     rgb = ti.Vector([0.0, 0.0, 0.0])
                     if _matters(share[0], blend[TOTAL], modes):
@@ -136,7 +136,7 @@ def soft_shaded_forward(
                             layout,
                         )
                     for c in ti.static(range(3)):
-                        blend_color(blend, c, fill_lanes(rgb[c], 1), keep, share, modes, 1)
+                        blend_color(blend, 0, c, fill_lanes(rgb[c], 1), keep, share, modes, 1)
             finish_pixel(blend, image, alpha, depth, face_id, barycentrics, state, pixel, packet * STATE, 3, modes, 1)
 
 

@@ -3,7 +3,7 @@
 import taichi as ti
 
 import taichi_dr as dr
-from taichi_dr.kernels import antialias, camera, interpolate, raster_setup, raster_tiles, soft_adjoint, soft_forward
+from taichi_dr.kernels import antialias, camera, interpolate, raster_setup, raster_tiles, soft_adjoint, soft_tiles
 from taichi_dr.kernels import transform as transforms
 
 HOT = (
@@ -17,7 +17,7 @@ HOT = (
     antialias.antialias,
     antialias.antialias_image_adjoint,
     antialias.antialias_edge_adjoint,
-    soft_forward.soft_forward,
+    soft_tiles.soft_forward_tiles,
     soft_adjoint.soft_adjoint,
 )
 
