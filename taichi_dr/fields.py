@@ -1,4 +1,7 @@
-"""Groups of fields with gradients, and the arrays that mirror them for the kernels."""
+"""Groups of fields with gradients, and the arrays that mirror them for the kernels.
+
+Everything here is kept off an open tape: its reverse would put zeros where gradients are to be.
+"""
 
 import math
 
@@ -8,8 +11,10 @@ import taichi as ti
 from taichi_dr.kernels import bridge
 from taichi_dr.kernels.arrays import new_array
 from taichi_dr.runtime import ShapeError, check_runtime, float_dtype, require_init, runtime_token
+from taichi_dr.tape import off_tape
 
 
+@off_tape
 def make_array(shape, dtype=None):
     """A zeroed ``ti.ndarray`` of scalars; of the run's floating-point type unless ``dtype`` says otherwise."""
     require_init()
@@ -18,6 +23,7 @@ def make_array(shape, dtype=None):
     return array
 
 
+@off_tape
 def array_from(values, dtype=None):
     """A ``ti.ndarray`` with the numbers of a NumPy array, as the run's floating-point type or as ``dtype``."""
     require_init()
@@ -61,6 +67,7 @@ class FieldGroup:
         self.check()
         return self.fields[name]
 
+    @off_tape
     def set(self, name, values):
         """Writes a NumPy array of the field's shape (broadcast where NumPy can) into a field.
 
@@ -78,18 +85,21 @@ class FieldGroup:
         self.arrays[name].from_numpy(np.ascontiguousarray(values).reshape(self.arrays[name].shape))
         bridge.array_to_field(self.arrays[name], field)
 
+    @off_tape
     def get(self, name):
         """The values of a field as a NumPy array."""
         self.pull(name)
         field = self.fields[name]
         return self.arrays[name].to_numpy().reshape(_shape(field))
 
+    @off_tape
     def pull(self, *names):
         """Copies the named fields (all, by default) into their arrays."""
         self.check()
         for name in names or self.fields:
             bridge.field_to_array(self.fields[name], self.arrays[name])
 
+    @off_tape
     def zero_adjoints(self):
         """Clears every adjoint array, making it on first use."""
         for name, array in self.arrays.items():
@@ -98,6 +108,7 @@ class FieldGroup:
             else:
                 self.adjoints[name].fill(0)
 
+    @off_tape
     def push_gradients(self):
         """Adds every adjoint array to its field's gradient."""
         for name, field in self.fields.items():

@@ -93,6 +93,7 @@ class Frame:
             self._produce(self, name)
             self._copy(name)
 
+    @off_tape
     def numpy(self, name="color"):
         """An output as a new NumPy array (V, H, W) or (V, H, W, 3)."""
         self._require_known(name)

@@ -12,6 +12,7 @@ from taichi_dr.render.geometry import GeometryStage
 from taichi_dr.render.pixels import PixelStage
 from taichi_dr.render.renderer import Renderer
 from taichi_dr.render.surface import VertexNormals, choose_surface
+from taichi_dr.tape import off_tape
 
 
 class Rasterizer(Renderer):
@@ -31,6 +32,7 @@ class Rasterizer(Renderer):
         cull_back: draw only faces whose corners run counter-clockwise as seen from the camera.
     """
 
+    @off_tape
     def __init__(self, size, *, background=(0.0, 0.0, 0.0), antialias=False, cull_back=False):
         super().__init__(size, background)
         self.antialias, self.cull_back = antialias, cull_back
@@ -103,20 +105,25 @@ class Rasterizer(Renderer):
     def _unblended_adjoint(self, scene, blended_adjoint):
         """Adjoint of the image before antialiasing."""
         adjoint = self._buffers.get("rgba_adjoint", blended_adjoint.shape)
-        pairs, _ = self._edge_buffers(scene)
+        claims, claimed, _ = self._edge_buffers(scene)
         size = (scene.views.views, self.width, self.height)
         faces = scene.mesh.topology.array("faces")
-        antialias_image_adjoint(scene.clip, faces, pairs, blended_adjoint, adjoint, *size, 4)
+        antialias_image_adjoint(scene.clip, faces, claims, claimed, blended_adjoint, adjoint, *size, 4)
         return adjoint
 
     def _add_edge_adjoint(self, scene, blended_adjoint, corner_adjoint):
         rgba = self._buffers.get("rgba", blended_adjoint.shape)
         size = (scene.views.views, self.width, self.height, scene.camera.near)
-        edges = (rgba, *self._edge_buffers(scene), blended_adjoint, corner_adjoint)
+        claims, _, edge_mask = self._edge_buffers(scene)
+        edges = (rgba, claims, edge_mask, blended_adjoint, corner_adjoint)
         antialias_edge_adjoint(scene.clip, scene.mesh.topology.array("faces"), *edges, *size, 0, 4)
 
     def _edge_buffers(self, scene):
-        """What the blend leaves for its adjoint: the edges between pixels, the silhouette edges of faces."""
+        """What the blend leaves for its adjoint: claims on pairs of pixels, the claimed pixels, silhouette edges."""
         views = scene.views.views
-        pairs = self._buffers.get("pair_edge", (views * self.width * self.height, 4), ti.i32)
-        return pairs, self._buffers.get("edge_mask", (views * scene.mesh.face_count,), ti.i32)
+        pixels = views * self.width * self.height
+        claims, claimed = (
+            self._buffers.get("claims", (pixels, 4), ti.i32),
+            self._buffers.get("claimed", (pixels,), ti.i32),
+        )
+        return claims, claimed, self._buffers.get("edge_mask", (views * scene.mesh.face_count,), ti.i32)

@@ -186,6 +186,7 @@ class Camera:
         axes = camera_poses.axes_of_extrinsics(rotation, translation)
         return cls.from_uvwe(*axes, focal=focal, principal=principal, near=near, far=far)
 
+    @off_tape
     def to_opencv(self, width, height, *, pixel_center=0.5):
         """NumPy (R (V, 3, 3), t (V, 3), K (V, 3, 3)) of an image of ``width`` x ``height``; see ``from_opencv``."""
         if self.is_orthographic:
@@ -243,6 +244,7 @@ class Camera:
         pack_camera_adjoint(self._parameters, camera_adjoint, self._parameters_adjoint, self.kind, width, height)
         add_parameters_to_fields(self._parameters_adjoint, [field.grad for field in self._fields])
 
+    @off_tape
     def check(self):
         """Validates the fields as they are now.
 
@@ -251,10 +253,12 @@ class Camera:
         """
         check_parameters(self._read().to_numpy(), self.kind, self.near, self.far)
 
+    @off_tape
     def frames(self):
         """NumPy (u, v, w, e), each (V, 3): the axes (right, up, backward) and origins, pose included."""
         return tuple(np.split(self.pack(1, 1).to_numpy()[:, :12], 4, axis=1))
 
+    @off_tape
     def select(self, indices):
         """A new camera with copies of the views ``indices`` (a number, a slice or a list), and gradients of its own.
 

@@ -8,6 +8,7 @@ import taichi as ti
 from taichi_dr.fields import FieldGroup, array_from
 from taichi_dr.kernels.lighting import AMBIENT, DIRECTIONAL, POINT
 from taichi_dr.runtime import InputError
+from taichi_dr.tape import off_tape
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,7 @@ class Lights:
             ],
         )
 
+    @off_tape
     def check(self):
         """Validates the fields as they are now.
 

@@ -5,6 +5,7 @@ import pytest
 import taichi as ti
 
 import taichi_dr as dr
+from taichi_dr.tape import _Call
 
 SIZE = 16
 RENDERERS = {
@@ -92,3 +93,40 @@ def test_a_caught_mistake_leaves_the_tape_to_the_next_render(cpu32, make):
         gradients.append(mesh.colors.grad.to_numpy())
     assert np.abs(gradients[0]).max() > 1e-5
     np.testing.assert_array_equal(*gradients)
+
+
+def some_lights():
+    return dr.Lights(ambient=0.2, directional=[dr.DirectionalLight((1, 2, 3), 0.7)], point=[dr.PointLight((0, 0, 3))])
+
+
+def test_a_tape_holds_operations_alone(own_runtime):
+    """What else it recorded it would reverse: copies into fields, which put zeros into their gradients."""
+    dr.init("cpu", float64=True)  # anew: the maps of views made before are kept; float64: there fill() is a kernel
+    loss, target = ti.field(ti.f64, (), needs_grad=True), np.zeros((1, SIZE, SIZE, 3))
+
+    def compare(renderer):
+        frame = renderer.render(mesh, camera, lights, view_mesh=[0])
+        dr.losses.mse(frame.color, target, loss)
+        return frame
+
+    with ti.ad.Tape(loss) as tape:
+        mesh, camera, lights = colored_sphere(), front(), some_lights()
+        renderers = dr.Rasterizer(SIZE, antialias=True), dr.SoftRasterizer(SIZE)
+        mesh.set("vertices", mesh.numpy("vertices"))
+        for thing in (mesh, camera, lights):
+            thing.check()
+        camera[0].to_opencv(SIZE, SIZE)
+        for renderer in renderers:
+            frame = compare(renderer)
+            for name in ("color", "depth", "normal"):
+                frame.numpy(name)
+        assert [type(arguments[0]) for _, arguments in tape.calls if arguments] == 4 * [_Call]
+        assert len(tape.calls) == 4
+    fields = {"vertices": mesh.vertices, "color": lights.color, "vector": lights.vector, "eye": camera.eye}
+    inside = {name: field.grad.to_numpy() for name, field in fields.items()}
+    with ti.ad.Tape(loss):
+        for renderer in renderers:
+            compare(renderer)
+    for name, field in fields.items():
+        assert np.abs(inside[name]).max() > 1e-4, name
+        np.testing.assert_allclose(inside[name], field.grad.to_numpy(), rtol=1e-9, err_msg=name)
