@@ -32,7 +32,16 @@ two surfaces intersect, and the cuts of the near and far planes, are not edges a
 import numpy as np
 import taichi as ti
 
-from taichi_dr.kernels.edge_claims import BEHIND, claim_pairs, is_silhouette, pixel_index
+from taichi_dr.kernels.edge_claims import (
+    EDGES,
+    NO_EDGE,
+    best_claim,
+    claim_pairs,
+    claimed_edge,
+    faces_camera,
+    is_silhouette,
+    pixel_index,
+)
 from taichi_dr.kernels.edge_crossing import (
     clip_point,
     crossed_pairs,
@@ -44,8 +53,6 @@ from taichi_dr.kernels.edge_crossing import (
     pixel_center,
 )
 from taichi_dr.runtime import ShapeError
-
-NO_EDGE = 2**31 - 1
 
 
 def build_twins(faces):
@@ -77,7 +84,8 @@ def antialias(
     face_id: ti.types.ndarray(ndim=1),
     depth: ti.types.ndarray(ndim=1),
     image: ti.types.ndarray(ndim=2),
-    pair_edge: ti.types.ndarray(ndim=2),
+    claims: ti.types.ndarray(ndim=2),
+    claimed: ti.types.ndarray(ndim=1),
     edge_mask: ti.types.ndarray(ndim=1),
     output: ti.types.ndarray(ndim=2),
     views: int,
@@ -90,46 +98,84 @@ def antialias(
 
     ``clip`` (V*N, 4): X, Y, W, depth; ``faces`` (F, 3); ``twins`` (F, 3) from :func:`build_twins`; ``face_id``
     (V*H*W,) with -1 for the background; ``depth`` (V*H*W,), the far distance for the background; ``image`` and
-    ``output`` (V*H*W, channels).  Scratch that the adjoints read: ``pair_edge`` (V*H*W, 4) int32, the
-    half-edges that separate a pixel from its right (0, 1) and from its lower (2, 3) neighbour, first that whose surface
-    is on the pixel's own side, then that on the neighbour's; ``edge_mask`` (V*F,) int32, bit e set where edge e of the
-    face is a silhouette.
+    ``output`` (V*H*W, channels).  Scratch that the adjoints read, zeros before the first call: ``claims`` (V*H*W, 4)
+    int32, which half-edges separate a pixel from its right (0, 1) and from its lower (2, 3) neighbour, first that whose
+    surface is on the pixel's own side, then that on the neighbour's; ``claimed`` (V*H*W,) int32, 1 for the pixels of a
+    claimed pair; ``edge_mask`` (V*F,) int32, bit e set where edge e of the face is a silhouette.
     """
-    for i in range(pair_edge.shape[0]):
-        for k in ti.static(range(4)):
-            pair_edge[i, k] = NO_EDGE
+    for i in range(ti.max(claims.shape[0], edge_mask.shape[0])):
+        if i < claims.shape[0]:
+            if claimed[i] != 0:
+                claimed[i] = 0
+                for k in ti.static(range(4)):
+                    claims[i, k] = NO_EDGE
+        if i < edge_mask.shape[0]:
+            view = i // faces.shape[0]
+            edge_mask[i] = faces_camera(i - view * faces.shape[0], view * (clip.shape[0] // views), clip, faces)
     for i in range(views * faces.shape[0]):
         view = i // faces.shape[0]
         face = i - view * faces.shape[0]
         base = view * (clip.shape[0] // views)
         size = ti.Vector([width, height])
-        mask = 0
+        mask = edge_mask[i]
         for e in range(3):
-            if is_silhouette(face, e, base, clip, faces, twins):
+            if is_silhouette(face, e, i - face, faces, twins, edge_mask):
                 mask |= 1 << e
                 a = clip_point(clip, base + faces[face, e])
                 b = clip_point(clip, base + faces[face, (e + 1) % 3])
                 inner = clip_point(clip, base + faces[face, (e + 2) % 3])
                 if more_vertical(a, b):
                     claim_pairs(
-                        face, e, a, b, inner, view, base, size, near, clip, faces, twins, face_id, depth, pair_edge, 0
+                        face,
+                        e,
+                        a,
+                        b,
+                        inner,
+                        view,
+                        base,
+                        size,
+                        near,
+                        clip,
+                        faces,
+                        twins,
+                        face_id,
+                        depth,
+                        claims,
+                        claimed,
+                        0,
                     )
                 else:
                     claim_pairs(
-                        face, e, a, b, inner, view, base, size, near, clip, faces, twins, face_id, depth, pair_edge, 1
+                        face,
+                        e,
+                        a,
+                        b,
+                        inner,
+                        view,
+                        base,
+                        size,
+                        near,
+                        clip,
+                        faces,
+                        twins,
+                        face_id,
+                        depth,
+                        claims,
+                        claimed,
+                        1,
                     )
         edge_mask[i] = mask
-    for i in range(pair_edge.shape[0]):
+    for i in range(claims.shape[0]):
         color = ti.Vector([0.0 for _ in ti.static(range(channels))])
         for c in ti.static(range(channels)):
             color[c] = image[i, c]
-        if _touches_claim(pair_edge, i, width):
+        if claimed[i] != 0:
             view, row, col = _place(i, width, height)
             base = view * (clip.shape[0] // views)
             size = ti.Vector([width, height])
             for k in ti.static(range(4)):
                 first, other, exists = _pair(k, i, row, col, size)
-                edge = _separating_edge(pair_edge, first, k % 2)
+                edge = best_claim(claims, first, k % 2)
                 if exists and edge != NO_EDGE:
                     t = _crossing_fraction(edge, first - view * width * height, base, size, clip, faces, k % 2)
                     weight = _weight(t, k)
@@ -143,7 +189,8 @@ def antialias(
 def antialias_image_adjoint(
     clip: ti.types.ndarray(ndim=2),
     faces: ti.types.ndarray(ndim=2),
-    pair_edge: ti.types.ndarray(ndim=2),
+    claims: ti.types.ndarray(ndim=2),
+    claimed: ti.types.ndarray(ndim=1),
     output_adjoint: ti.types.ndarray(ndim=2),
     image_adjoint: ti.types.ndarray(ndim=2),
     views: int,
@@ -153,19 +200,19 @@ def antialias_image_adjoint(
 ):
     """Adjoint of :func:`antialias` for the image: writes ``image_adjoint`` (V*H*W, channels).
 
-    ``pair_edge`` is what the forward left.
+    ``claims`` and ``claimed`` are what the forward left.
     """
-    for i in range(pair_edge.shape[0]):
+    for i in range(claims.shape[0]):
         total = ti.Vector([0.0 for _ in ti.static(range(channels))])
         for c in ti.static(range(channels)):
             total[c] = output_adjoint[i, c]
-        if _touches_claim(pair_edge, i, width):
+        if claimed[i] != 0:
             view, row, col = _place(i, width, height)
             base = view * (clip.shape[0] // views)
             size = ti.Vector([width, height])
             for k in ti.static(range(4)):
                 first, other, exists = _pair(k, i, row, col, size)
-                edge = _separating_edge(pair_edge, first, k % 2)
+                edge = best_claim(claims, first, k % 2)
                 if exists and edge != NO_EDGE:
                     t = _crossing_fraction(edge, first - view * width * height, base, size, clip, faces, k % 2)
                     received = _weight(t, k)
@@ -181,7 +228,7 @@ def antialias_edge_adjoint(
     clip: ti.types.ndarray(ndim=2),
     faces: ti.types.ndarray(ndim=2),
     image: ti.types.ndarray(ndim=2),
-    pair_edge: ti.types.ndarray(ndim=2),
+    claims: ti.types.ndarray(ndim=2),
     edge_mask: ti.types.ndarray(ndim=1),
     output_adjoint: ti.types.ndarray(ndim=2),
     corner_adjoint: ti.types.ndarray(ndim=2),
@@ -192,13 +239,13 @@ def antialias_edge_adjoint(
     first_component: int,
     channels: ti.template(),
 ):
-    """Adjoint of :func:`antialias` for the edges; ``pair_edge`` and ``edge_mask`` are what the forward left.
+    """Adjoint of :func:`antialias` for the edges; ``claims`` and ``edge_mask`` are what the forward left.
 
     Adds to ``corner_adjoint`` (V*F*3, K): in its components ``first_component`` + 0, 1, 2, the adjoints of X, Y, W of
     corner k of face f in view v at row (v*F + f)*3 + k.  Depth gets none: the choice of edges is not differentiated.
     """
     for i in range(views * faces.shape[0]):
-        mask = edge_mask[i]
+        mask = edge_mask[i] & EDGES
         if mask != 0:
             view = i // faces.shape[0]
             face = i - view * faces.shape[0]
@@ -211,11 +258,11 @@ def antialias_edge_adjoint(
                     gradient = ti.Matrix([[0.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
                     if more_vertical(a, b):
                         gradient = _edge_gradient(
-                            3 * face + e, a, b, view, size, near, image, pair_edge, output_adjoint, channels, 0
+                            3 * face + e, a, b, view, size, near, image, claims, output_adjoint, channels, 0
                         )
                     else:
                         gradient = _edge_gradient(
-                            3 * face + e, a, b, view, size, near, image, pair_edge, output_adjoint, channels, 1
+                            3 * face + e, a, b, view, size, near, image, claims, output_adjoint, channels, 1
                         )
                     for k in ti.static(range(3)):
                         start, end, column = 3 * i + e, 3 * i + (e + 1) % 3, first_component + k
@@ -243,30 +290,11 @@ def _pair(k: ti.template(), i, row, col, size):
 
 
 @ti.func
-def _touches_claim(pair_edge: ti.template(), i, width):
-    """Whether any of a pixel's pairs is claimed.
-
-    No pair leads out of the image, so the last column's and row's entries are empty and the first column and row may
-    look at them: that spares a division per pixel.
-    """
-    left, above = max(i - 1, 0), max(i - width, 0)
-    own = min(min(pair_edge[i, 0], pair_edge[i, 1]), min(pair_edge[i, 2], pair_edge[i, 3]))
-    others = min(min(pair_edge[left, 0], pair_edge[left, 1]), min(pair_edge[above, 2], pair_edge[above, 3]))
-    return min(own, others) != NO_EDGE
-
-
-@ti.func
 def _place(i, width, height):
     """View, row and column of a pixel."""
     line = i // width
     view = line // height
     return view, line - view * height, i - line * width
-
-
-@ti.func
-def _separating_edge(pair_edge: ti.template(), pixel, axis: ti.template()):
-    """The better of the two claims on a pair, NO_EDGE if there is none."""
-    return min(pair_edge[pixel, 2 * axis], pair_edge[pixel, 2 * axis + 1])
 
 
 @ti.func
@@ -280,7 +308,7 @@ def _weight(t, k: ti.template()):
 
 @ti.func
 def _crossing_fraction(edge, pixel, base, size, clip: ti.template(), faces: ti.template(), axis: ti.template()):
-    half_edge = edge & (BEHIND - 1)
+    half_edge = claimed_edge(edge)
     face, e = half_edge // 3, half_edge % 3
     a = clip_point(clip, base + faces[face, e])
     b = clip_point(clip, base + faces[face, (e + 1) % 3])
@@ -298,7 +326,7 @@ def _edge_gradient(
     size,
     near,
     image: ti.template(),
-    pair_edge: ti.template(),
+    claims: ti.template(),
     output_adjoint: ti.template(),
     channels: ti.template(),
     axis: ti.template(),
@@ -312,9 +340,9 @@ def _edge_gradient(
             along, other = crossed_pairs(position, size, axis)
             step = pixel_index(0, 1, 0, size, axis)
             p = pixel_index(view, along, index, size, axis)
-            if _separating_edge(pair_edge, p, axis) & (BEHIND - 1) != half_edge:
+            if claimed_edge(best_claim(claims, p, axis)) != half_edge:
                 along, p = other, p + (other - along) * step
-            if _separating_edge(pair_edge, p, axis) & (BEHIND - 1) == half_edge:
+            if claimed_edge(best_claim(claims, p, axis)) == half_edge:
                 x, y = pixel_center(along, axis, size), pixel_center(index, 1 - axis, size)
                 receiver = p
                 if pair_fraction(a, b, x, y, size, axis) > 0.5:

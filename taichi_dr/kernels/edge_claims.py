@@ -16,21 +16,47 @@ from taichi_dr.kernels.edge_crossing import (
     side_of_line,
 )
 
-BEHIND = 2**30  # added to the half-edge's number where the outer pixel is nearer than the edge: a weaker claim
+NO_EDGE = 0
+STRONGEST = 2**31 - 1  # a claim of half-edge h is STRONGEST - h: of two the greater one holds, and 0 is none
+BEHIND = 2**30  # taken off a claim where the outer pixel is nearer than the edge
+FACING = 8  # in a face's mask of silhouette edges: the face's corners run counter-clockwise as the camera sees them
+EDGES = 7
 WALK_STEPS = 32  # faces between an edge and the centre of the pixel beside it
 
 
 @ti.func
-def is_silhouette(face, e, base, clip: ti.template(), faces: ti.template(), twins: ti.template()):
-    """True for boundaries and where both faces lie on the same side of the plane through the camera and the edge."""
+def faces_camera(face, base, clip: ti.template(), faces: ti.template()):
+    """FACING or 0: the sign of det [P_0 P_1 P_2], P = (X, Y, W)."""
+    a, b = clip_point(clip, base + faces[face, 0]), clip_point(clip, base + faces[face, 1])
+    return ti.select(side_of_line(edge_line(a, b), clip_point(clip, base + faces[face, 2])) > 0.0, FACING, 0)
+
+
+@ti.func
+def is_silhouette(face, e, first, faces: ti.template(), twins: ti.template(), edge_mask: ti.template()):
+    """True for boundaries and where both faces lie on the same side of the plane through the camera and the edge.
+
+    Faces of one winding do if one of them faces the camera and the other does not.  ``first``: the view's first row of
+    ``edge_mask``.
+    """
     silhouette = True
     twin = twins[face, e]
     if twin >= 0:
-        line = edge_line(clip_point(clip, base + faces[face, e]), clip_point(clip, base + faces[face, (e + 1) % 3]))
-        own = side_of_line(line, clip_point(clip, base + faces[face, (e + 2) % 3]))
-        other = side_of_line(line, clip_point(clip, base + faces[twin // 3, (twin + 2) % 3]))
-        silhouette = (own > 0.0) == (other > 0.0)
+        own, other = edge_mask[first + face] & FACING, edge_mask[first + twin // 3] & FACING
+        same_winding = faces[twin // 3, twin % 3] != faces[face, e]
+        silhouette = (own != other) == same_winding
     return silhouette
+
+
+@ti.func
+def best_claim(claims: ti.template(), pixel, axis: ti.template()):
+    """The stronger of the two claims on a pair, NO_EDGE if there is none."""
+    return ti.max(claims[pixel, 2 * axis], claims[pixel, 2 * axis + 1])
+
+
+@ti.func
+def claimed_edge(claim):
+    """The half-edge of a claim."""
+    return (STRONGEST - claim) & (BEHIND - 1)
 
 
 @ti.func
@@ -49,7 +75,8 @@ def claim_pairs(
     twins: ti.template(),
     face_id: ti.template(),
     depth: ti.template(),
-    pair_edge: ti.template(),
+    claims: ti.template(),
+    claimed: ti.template(),
     axis: ti.template(),
 ):
     """Enters edge e in every pair that it separates and in which its surface is what the inner pixel shows."""
@@ -78,10 +105,12 @@ def claim_pairs(
                 if _reaches(
                     face, e, shown, pixel_center(along + second, axis, size), across, base, clip, faces, twins, axis
                 ):
-                    claim = 3 * face + e
+                    claim = STRONGEST - (3 * face + e)
                     if depth[outside] < crossing_depth:
-                        claim += BEHIND
-                    pair_edge[pixel, 2 * axis + second] = claim
+                        claim -= BEHIND
+                    claims[pixel, 2 * axis + second] = claim
+                    claimed[inside] = 1
+                    claimed[outside] = 1
 
 
 @ti.func

@@ -9,12 +9,12 @@ from oracles.differences import relative_errors
 
 from taichi_dr.fields import array_from, make_array
 from taichi_dr.kernels.antialias import (
-    NO_EDGE,
     antialias,
     antialias_edge_adjoint,
     antialias_image_adjoint,
     build_twins,
 )
+from taichi_dr.kernels.edge_claims import NO_EDGE
 from taichi_dr.runtime import ShapeError
 
 NEAR, FAR = 1.0, 100.0
@@ -47,14 +47,14 @@ class Picture:
         image = self.image if image is None else image
         self.clip_array, self.image_array = array_from(self.clip if clip is None else clip), array_from(image)
         self.face_array = array_from(self.faces, ti.i32)
-        self.pair_edge = make_array((len(image), 4), ti.i32)
+        self.claims, self.claimed = make_array((len(image), 4), ti.i32), make_array((len(image),), ti.i32)
         self.edge_mask = make_array((self.views * len(self.faces),), ti.i32)
         output = make_array(image.shape)
         twins = array_from(build_twins(self.faces), ti.i32)
         ids, depth = array_from(self.face_id, ti.i32), array_from(self.depth)
         inputs = (self.clip_array, self.face_array, twins, ids, depth, self.image_array)
         sizes = (self.views, self.width, self.height, NEAR)
-        antialias(*inputs, self.pair_edge, self.edge_mask, output, *sizes, image.shape[1])
+        antialias(*inputs, self.claims, self.claimed, self.edge_mask, output, *sizes, image.shape[1])
         return output.to_numpy()
 
     def adjoints(self, output_adjoint):
@@ -62,8 +62,8 @@ class Picture:
         image_adjoint, corners = make_array(self.image.shape), make_array((self.views * len(self.faces) * 3, 4))
         geometry, sizes = (self.clip_array, self.face_array), (self.views, self.width, self.height)
         given, channels = array_from(output_adjoint), self.image.shape[1]
-        antialias_image_adjoint(*geometry, self.pair_edge, given, image_adjoint, *sizes, channels)
-        edges = (self.image_array, self.pair_edge, self.edge_mask)
+        antialias_image_adjoint(*geometry, self.claims, self.claimed, given, image_adjoint, *sizes, channels)
+        edges = (self.image_array, self.claims, self.edge_mask)
         antialias_edge_adjoint(*geometry, *edges, given, corners, *sizes, NEAR, 1, channels)
         clip_adjoint = np.zeros_like(self.clip)
         vertices = len(self.clip) // self.views
@@ -202,7 +202,7 @@ def test_edges_inside_a_surface_stay_hard(cpu64):
     square = np.array([[-3.0, -3.0, -2.0], [3.0, -3.0, -2.0], [3.0, 3.0, -2.0], [-3.0, 3.0, -2.0]])
     picture = Picture(project(square), [[0, 1, 2], [0, 2, 3]], 8, 8)
     np.testing.assert_array_equal(picture.run(), picture.image)
-    assert (picture.pair_edge.to_numpy() == NO_EDGE).all()
+    assert (picture.claims.to_numpy() == NO_EDGE).all()
 
 
 @pytest.mark.parametrize("name", ["box", "sphere, faces smaller than pixels", "two boxes, one before the other"])
