@@ -84,10 +84,10 @@ def reconstruct(settings):
         if run.fraction() >= 1:
             say("its budget is spent: more --steps or --minutes than that would go on")
     try:
-        interrupted = run.optimise()
-        if interrupted:
-            say("Ctrl-C: writing what has been reached; once more stops at once")
-        return ReconstructionSummary(settings.out, run.finish(backend, interrupted), interrupted)
+        with interruptible() as interrupt:
+            run.optimise(interrupt)
+            metrics = run.finish(backend, interrupt)
+            return ReconstructionSummary(settings.out, metrics, metrics["interrupted"])
     except KeyboardInterrupt:
         if (settings.out / checkpoint.NAME).exists():
             say(f"stopped before everything was written; --resume continues from {settings.out / checkpoint.NAME}")
@@ -135,9 +135,9 @@ class _Run:
         self.animation = Animation(self.fit.to_unit(held_out))
         self.overview = Overview(train, self.fit.to_unit(held_out))
 
-    def optimise(self):
-        """Steps until the budget is spent; returns whether Ctrl-C came first."""
-        with progress_bar("optimising") as update, interruptible() as interrupt:
+    def optimise(self, interrupt):
+        """Steps until the budget is spent or Ctrl-C is pressed."""
+        with progress_bar("optimising") as update:
             started = time.monotonic() - self.seconds
             saved_at, fresh = time.monotonic(), True
             self._show(force=self.steps == 0)
@@ -153,7 +153,6 @@ class _Run:
                     saved_at = time.monotonic()
             self.seconds = time.monotonic() - started
             self.save()
-            return interrupt.requested
 
     def _count(self, losses, duration, fresh):
         """Takes note of a step; ``fresh`` says that it is the first one of this process."""
@@ -197,11 +196,12 @@ class _Run:
         self.animation.restore(arrays, self.fraction())
         self.overview.restore(arrays)
 
-    def finish(self, backend, interrupted):
+    def finish(self, backend, interrupt):
         """Writes every output from the model as it is; returns the contents of ``metrics.json``."""
         out = self.settings.out
         self._show(force=True)
         files = self.model.export(out)
+        interrupt.check()  # trimesh catches everything as it is imported
         evaluation = evaluate(self.model, self.fit.to_unit(self.held_out))
         write_comparison(out / "comparison.png", *evaluation.spread(COMPARED_VIEWS))
         write_animation(out / "progress.gif", self.animation.frames)
@@ -217,7 +217,7 @@ class _Run:
             "seconds": round(self.seconds, 3),
             "seconds_compiling": round(self.preparing, 3),
             "steps": self.steps,
-            "interrupted": interrupted,
+            "interrupted": self.fraction() < 1,
             "backend": backend,
             "version": __version__,
             "model": self.model.describe(),

@@ -1,5 +1,6 @@
 """The job from data set to outputs, tiny: what is written, Ctrl-C and resuming."""
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -101,9 +102,7 @@ def test_pictures_can_be_read(finished):
     assert len(iio.imread(finished.folder / "progress.gif", index=None)) >= 3
 
 
-def test_an_interrupted_run_keeps_everything_and_resumes_to_the_same_mesh(
-    data, finished, tmp_path, monkeypatch, capsys
-):
+def test_an_interrupted_run_keeps_everything_and_resumes_to_the_same_mesh(data, finished, tmp_path, monkeypatch, capfd):
     plain_step = MeshReconstruction.step
 
     def step_then_interrupt(self, fraction):
@@ -114,7 +113,7 @@ def test_an_interrupted_run_keeps_everything_and_resumes_to_the_same_mesh(
 
     monkeypatch.setattr(MeshReconstruction, "step", step_then_interrupt)
     first = reconstruct(settings(data, tmp_path / "run"))
-    assert "writing what has been reached" in capsys.readouterr().out
+    assert "what has been reached is written; once more stops at once" in capfd.readouterr().err
     monkeypatch.undo()
     assert first.interrupted
     assert 0 < first.metrics["steps"] < STEPS
@@ -223,6 +222,27 @@ def test_ctrl_c_while_the_outputs_are_written_keeps_the_checkpoint(data, finishe
     assert "--resume continues from" in capsys.readouterr().out
     assert {path.name for path in out.iterdir()} == OUTPUTS
     assert checkpoint.load_state(out / checkpoint.NAME)[0]["steps"] == STEPS
+
+
+def test_a_second_ctrl_c_stops_at_once_even_if_a_library_swallows_it(data, finished, tmp_path, monkeypatch, capsys):
+    out = shutil.copytree(finished.folder, tmp_path / "run")
+
+    def interrupt(*arguments):
+        os.kill(os.getpid(), signal.SIGINT)
+
+    def swallow(*arguments):
+        with contextlib.suppress(BaseException):
+            interrupt()
+        return []
+
+    monkeypatch.setattr(MeshReconstruction, "step", interrupt)
+    monkeypatch.setattr(MeshReconstruction, "export", swallow)
+    monkeypatch.setattr("taichi_dr.jobs.reconstruct.evaluate", lambda *a: pytest.fail("goes on"))
+    with pytest.raises(KeyboardInterrupt):
+        reconstruct(ReconstructSettings(data, out, resume=True, steps=STEPS + 5, backend="cpu"))
+    assert checkpoint.load_state(out / checkpoint.NAME)[0]["steps"] == STEPS + 1
+    assert "--resume continues from" in capsys.readouterr().out
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_overwriting_with_data_that_cannot_be_read_keeps_the_old_result(finished, tmp_path):
