@@ -10,7 +10,7 @@ import taichi as ti
 
 from taichi_dr.kernels.launch import is_serial
 
-SERIAL_ELEMENTS = 1 << 13
+SERIAL_ELEMENTS = 1 << 17
 READ, WRITE, ADD = range(3)
 
 

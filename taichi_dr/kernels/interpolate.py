@@ -7,12 +7,15 @@ The adjoint walks over faces, not pixels: every face adds up the pixels of its o
 from two threads to one place.  With ``g_k = ∂L/∂p_k`` (all three outputs together), ``p = max(q e, 0)`` and
 ``e = X' × Y'`` for ``X'_k = X_k − x W_k``, ``Y'_k = Y_k − y W_k``:
 ``h_k = ∂L/∂e_k = q (g_k − Σ g_j p_j)`` where p_k > 0, ``∂L/∂X' = Y' × h``, ``∂L/∂Y' = h × X'``,
-``∂L/∂W = −x ∂L/∂X' − y ∂L/∂Y'``.
+``∂L/∂W = −x ∂L/∂X' − y ∂L/∂Y'``.  With x and y counted from a pixel of the face (and X', Y' those of that pixel) all of
+it is linear in them, so that a face needs ``Σ h``, ``Σ x h`` and ``Σ y h`` of its pixels:
+``Σ ∂L/∂X' = Y' × Σ h − W × Σ y h``, ``Σ ∂L/∂Y' = Σ h × X' − Σ x h × W``, ``Σ ∂L/∂W = −Y' × Σ x h − Σ y h × X'``.
 """
 
 import taichi as ti
 
 from taichi_dr.kernels.barycentric import normalize_edges, pixel_center
+from taichi_dr.kernels.launch import is_serial
 from taichi_dr.kernels.raster_setup import Float2, Int2
 
 Int1 = ti.types.ndarray(dtype=ti.i32, ndim=1)
@@ -21,19 +24,11 @@ Float1 = ti.types.ndarray(ndim=1)
 CLIP = 4  # corner adjoints start with X, Y, W, depth
 WORK_ITEMS = 256  # of fewer (view, face) pairs than this the boxes are cut into bands, so that all threads have work
 MOST_BANDS = 64
+SERIAL_PIXELS = 1 << 16
 
 
-@ti.kernel
 def interpolate(
-    attributes: Float2,
-    attribute_faces: Int2,
-    face_id: Int1,
-    barycentric: Float2,
-    background: Float2,
-    image: Float2,
-    views: ti.i32,
-    components: ti.template(),
-    coverage: ti.template(),
+    attributes, attribute_faces, face_id, barycentric, background, image, views, components, coverage=False
 ):
     """``image = Σ p_k a_k`` where a face is visible, the background elsewhere.
 
@@ -46,22 +41,43 @@ def interpolate(
         components: C, a Python int (compiled once for each).
         coverage: whether to write 1 into a last channel where a face is visible, else 0.
     """
+    arrays = (attributes, attribute_faces, face_id, barycentric, background, image)
+    strides = (image.shape[0] // views, attributes.shape[0] // views)
+    _interpolate(*arrays, *strides, components, coverage, is_serial(image.shape[0], SERIAL_PIXELS))
+
+
+@ti.kernel
+def _interpolate(
+    attributes: Float2,
+    attribute_faces: Int2,
+    face_id: Int1,
+    barycentric: Float2,
+    background: Float2,
+    image: Float2,
+    pixels: ti.i32,
+    rows: ti.i32,
+    components: ti.template(),
+    coverage: ti.template(),
+    serial: ti.template(),
+):
+    """``pixels``, ``rows``: of one view in ``image`` and in ``attributes``."""
+    ti.loop_config(serialize=serial)
     for pixel in range(image.shape[0]):
         face = face_id[pixel]
+        value = ti.Vector([0.0 for _ in ti.static(range(components))])
         if face >= 0:
-            first = pixel // (image.shape[0] // views) * (attributes.shape[0] // views)
-            value = ti.Vector([0.0 for _ in ti.static(range(components))])
+            first = pixel // pixels * rows
             for k in ti.static(range(3)):
                 p = barycentric[pixel, k]
                 row = first + attribute_faces[face, k]
                 for c in ti.static(range(components)):
                     value[c] += p * attributes[row, c]
-            for c in ti.static(range(components)):
-                image[pixel, c] = value[c]
         else:
             row = ti.min(pixel, background.shape[0] - 1)
             for c in ti.static(range(components)):
-                image[pixel, c] = background[row, c]
+                value[c] = background[row, c]
+        for c in ti.static(range(components)):
+            image[pixel, c] = value[c]
         if ti.static(coverage):
             image[pixel, components] = ti.select(face >= 0, 1.0, 0.0)
 
@@ -88,6 +104,7 @@ def interpolate_adjoint(
     height: ti.i32,
     bands: ti.i32,
     components: ti.template(),
+    image_only: ti.template(),
 ):
     """Adjoint of the image, the depth and the barycentrics with respect to each face's corners, visibility constant.
 
@@ -99,6 +116,7 @@ def interpolate_adjoint(
         bands: ``band_count(V, F)``.
         image_adjoint: (V*H*W, >= C): further channels are not read.
         components: C, a Python int (compiled once for each).
+        image_only: whether the adjoints of depth and barycentrics are zero, and not read.
     """
     for work in range(views * faces.shape[0] * bands):
         items = views * faces.shape[0]
@@ -108,44 +126,59 @@ def interpolate_adjoint(
         face = item - view * faces.shape[0]
         first = view * (clip.shape[0] // views)
         first_attribute = view * (attributes.shape[0] // views)
-        a, b, c = first + faces[face, 0], first + faces[face, 1], first + faces[face, 2]
         rows = boxes[item, 3] - boxes[item, 1] + 1
         top, bottom = boxes[item, 1] + rows * band // bands, boxes[item, 1] + rows * (band + 1) // bands
+        left, right = boxes[item, 0], boxes[item, 2]
 
-        w = ti.Vector([clip[a, 2], clip[b, 2], clip[c, 2]])
-        depth = ti.Vector([clip[a, 3], clip[b, 3], clip[c, 3]])
-        sum_x, sum_y, sum_w = ti.Vector([0.0, 0.0, 0.0]), ti.Vector([0.0, 0.0, 0.0]), ti.Vector([0.0, 0.0, 0.0])
+        x0, y0 = pixel_center(top, left, width, height)
+        px, py, w = ti.Vector([0.0, 0.0, 0.0]), ti.Vector([0.0, 0.0, 0.0]), ti.Vector([0.0, 0.0, 0.0])
+        depth = ti.Vector([0.0, 0.0, 0.0])
+        value = ti.Matrix([[0.0 for _ in ti.static(range(components))] for _ in ti.static(range(3))])
+        for k in ti.static(range(3)):
+            corner, attribute_row = first + faces[face, k], first_attribute + attribute_faces[face, k]
+            w[k], depth[k] = clip[corner, 2], clip[corner, 3]
+            px[k], py[k] = clip[corner, 0] - x0 * w[k], clip[corner, 1] - y0 * w[k]
+            for n in ti.static(range(components)):
+                value[k, n] = attributes[attribute_row, n]
+        e0, e_x, e_y = px.cross(py), py.cross(w), w.cross(px)
+        pixel_size = 2.0 / ti.cast(ti.min(width, height), float)
+        sum_h, sum_xh, sum_yh = ti.Vector([0.0, 0.0, 0.0]), ti.Vector([0.0, 0.0, 0.0]), ti.Vector([0.0, 0.0, 0.0])
         sum_depth = ti.Vector([0.0, 0.0, 0.0])
-        sum_attributes = ti.Matrix([[0.0 for _ in ti.static(range(components))] for _ in ti.static(range(3))])
+        sum_value = ti.Matrix([[0.0 for _ in ti.static(range(components))] for _ in ti.static(range(3))])
         for row in range(top, bottom):
-            for col in range(boxes[item, 0], boxes[item, 2] + 1):
-                pixel = (view * height + row) * width + col
+            start = (view * height + row) * width
+            y = ti.cast(top - row, float) * pixel_size
+            e_row = e0 + y * e_y
+            for col in range(left, right + 1):
+                pixel = start + col
                 if face_id[pixel] == face:
-                    x, y = pixel_center(row, col, width, height)
-                    px = ti.Vector([clip[a, 0], clip[b, 0], clip[c, 0]]) - x * w
-                    py = ti.Vector([clip[a, 1], clip[b, 1], clip[c, 1]]) - y * w
-                    p, q = normalize_edges(px.cross(py))
-                    g = depth_adjoint[pixel] * depth
-                    for k in ti.static(range(3)):
-                        g[k] += barycentric_adjoint[pixel, k]
-                        attribute_row = first_attribute + attribute_faces[face, k]
-                        for n in ti.static(range(components)):
-                            g[k] += image_adjoint[pixel, n] * attributes[attribute_row, n]
-                            sum_attributes[k, n] += p[k] * image_adjoint[pixel, n]
+                    x = ti.cast(col - left, float) * pixel_size
+                    p, q = normalize_edges(e_row + x * e_x)
+                    g = ti.Vector([0.0, 0.0, 0.0])
+                    if ti.static(not image_only):
+                        g = depth_adjoint[pixel] * depth
+                        sum_depth += p * depth_adjoint[pixel]
+                        for k in ti.static(range(3)):
+                            g[k] += barycentric_adjoint[pixel, k]
+                    for n in ti.static(range(components)):
+                        passed = image_adjoint[pixel, n]
+                        for k in ti.static(range(3)):
+                            g[k] += passed * value[k, n]
+                            sum_value[k, n] += p[k] * passed
                     h = ti.select(p > 0.0, q * (g - g.dot(p)), 0.0)
-                    gx, gy = py.cross(h), h.cross(px)
-                    sum_x += gx
-                    sum_y += gy
-                    sum_w -= x * gx + y * gy
-                    sum_depth += p * depth_adjoint[pixel]
+                    sum_h += h
+                    sum_xh += x * h
+                    sum_yh += y * h
+        by_x, by_y = py.cross(sum_h) - w.cross(sum_yh), sum_h.cross(px) - sum_xh.cross(w)
+        by_w = -py.cross(sum_xh) - sum_yh.cross(px) - x0 * by_x - y0 * by_y
         for k in ti.static(range(3)):
             corner = work * 3 + k
-            corner_adjoint[corner, 0] = sum_x[k]
-            corner_adjoint[corner, 1] = sum_y[k]
-            corner_adjoint[corner, 2] = sum_w[k]
+            corner_adjoint[corner, 0] = by_x[k]
+            corner_adjoint[corner, 1] = by_y[k]
+            corner_adjoint[corner, 2] = by_w[k]
             corner_adjoint[corner, 3] = sum_depth[k]
             for n in ti.static(range(components)):
-                corner_adjoint[corner, CLIP + n] = sum_attributes[k, n]
+                corner_adjoint[corner, CLIP + n] = sum_value[k, n]
 
     for i in range(ti.select(bands > 1, views * faces.shape[0] * 3, 0) * (CLIP + components)):
         corners = views * faces.shape[0] * 3

@@ -19,12 +19,14 @@ class PixelStage:
 
     def forward(self, scene, surface, background, color, coverage=False):
         """Writes ``color`` (V*H*W, 3) of the faces in the frame's ``face_id``; with ``coverage``, alpha as a fourth."""
+        background = self._buffers.constant(f"{type(surface).__name__}_background", (background,))
         if not surface.shades_pixels:
             self._interpolate(scene, surface, background, color, coverage)
             return
         attributes = self._buffers.get("pixel_attributes", (color.shape[0], surface.channels))
-        self._interpolate(scene, surface, (0.0,) * surface.channels, attributes, False)
-        fill_rows(self._buffers.constant((background,)), color)
+        nothing = self._buffers.constant("no_attributes", ((0.0,) * surface.channels,))
+        self._interpolate(scene, surface, nothing, attributes, False)
+        fill_rows(background, color)
         if coverage:
             cover_channel(scene.frame.array("face_id"), color, 3)
         if surface.texture is not None:
@@ -34,10 +36,17 @@ class PixelStage:
     def adjoint(self, scene, surface, boxes, outputs, clip_adjoint, add_corners=None):
         """Adds to ``clip_adjoint`` and to the adjoints of the surface's fields.
 
-        ``outputs``: adjoints of colour (V*H*W, >= 3), depth and barycentrics.  ``add_corners(corner_adjoint)`` may add
+        ``outputs``: adjoints of colour (V*H*W, >= 3), depth and barycentrics, the latter two None where both are zero.
+        ``add_corners(corner_adjoint)`` may add
         to the adjoints of X, Y, W (columns 0 to 2) of every corner before they are summed.
         """
         color_adjoint, depth_adjoint, barycentric_adjoint = outputs
+        image_only = depth_adjoint is None
+        if image_only:
+            depth_adjoint, barycentric_adjoint = (
+                self._buffers.get("no_depth", (1,)),
+                self._buffers.get("no_corners", (1, 3)),
+            )
         image_adjoint = color_adjoint
         if surface.shades_pixels:
             image_adjoint = self._shading_adjoint(scene, surface, color_adjoint)
@@ -62,6 +71,7 @@ class PixelStage:
             scene.height,
             bands,
             channels,
+            image_only,
         )
         if add_corners is not None:
             add_corners(corner_adjoint)
@@ -75,15 +85,8 @@ class PixelStage:
     def _interpolate(self, scene, surface, background, image, coverage):
         frame = scene.frame
         visible = (frame.array("face_id"), frame.array("barycentric"))
-        arguments = (
-            *visible,
-            self._buffers.constant((background,)),
-            image,
-            scene.views.views,
-            surface.channels,
-            coverage,
-        )
-        interpolate(surface.attributes, surface.index, *arguments)
+        sizes = (scene.views.views, surface.channels, coverage)
+        interpolate(surface.attributes, surface.index, *visible, background, image, *sizes)
 
     def _find_lods(self, scene):
         mesh = scene.mesh

@@ -35,10 +35,13 @@ class Rasterizer(Renderer):
     @off_tape
     def __init__(self, size, *, background=(0.0, 0.0, 0.0), antialias=False, cull_back=False):
         super().__init__(size, background)
-        self.antialias, self.cull_back = antialias, cull_back
+        self._antialias, self._cull_back = bool(antialias), bool(cull_back)
         self._geometry = GeometryStage(self._buffers)
         self._zbuffer = ZBuffer()
         self._pixels = PixelStage(self._buffers)
+
+    antialias = property(lambda self: self._antialias, doc="Whether silhouettes are blended; fixed.")
+    cull_back = property(lambda self: self._cull_back, doc="Whether faces seen from behind are left out; fixed.")
 
     def _forward(self, scene):
         frame, mesh, camera = scene.frame, scene.mesh, scene.camera
@@ -68,7 +71,9 @@ class Rasterizer(Renderer):
     def _adjoint(self, scene):
         frame = scene.frame
         clip_adjoint = self._buffers.zeroed("clip_adjoint", scene.clip.shape)
-        others = [self._adjoint_or_zero(frame, name) for name in ("depth", "barycentric")]
+        others = (None, None)
+        if frame.in_use("depth") or frame.in_use("barycentric"):
+            others = [self._adjoint_or_zero(frame, name) for name in ("depth", "barycentric")]
         if self.antialias:
             blended_adjoint = self._blended_adjoint(scene)
             outputs = [self._unblended_adjoint(scene, blended_adjoint), *others]
@@ -77,8 +82,7 @@ class Rasterizer(Renderer):
             outputs, add_corners = [self._adjoint_or_zero(frame, "color"), *others], None
         self._pixels.adjoint(scene, scene.surface, self._zbuffer.boxes, outputs, clip_adjoint, add_corners)
         if frame.in_use("normal"):
-            nothing = [self._buffers.zeroed(f"no_{name}", frame.array(name).shape) for name in ("depth", "barycentric")]
-            outputs = [frame.adjoint("normal"), *nothing]
+            outputs = [frame.adjoint("normal"), None, None]
             self._pixels.adjoint(scene, scene.normals, self._zbuffer.boxes, outputs, clip_adjoint)
         self._geometry.adjoint(scene, clip_adjoint)
 

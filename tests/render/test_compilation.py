@@ -12,7 +12,7 @@ HOT = (
     transforms._transform_adjoint,
     raster_setup.setup_faces,
     raster_tiles.draw_tiles,
-    interpolate.interpolate,
+    interpolate._interpolate,
     interpolate.interpolate_adjoint,
     antialias.antialias,
     antialias.antialias_image_adjoint,
