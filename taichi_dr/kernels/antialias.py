@@ -84,10 +84,10 @@ def antialias(
     face_id: ti.types.ndarray(ndim=1),
     depth: ti.types.ndarray(ndim=1),
     image: ti.types.ndarray(ndim=2),
+    before: ti.types.ndarray(ndim=2),
     claims: ti.types.ndarray(ndim=2),
     claimed: ti.types.ndarray(ndim=1),
     edge_mask: ti.types.ndarray(ndim=1),
-    output: ti.types.ndarray(ndim=2),
     views: int,
     width: int,
     height: int,
@@ -97,8 +97,9 @@ def antialias(
     """Blends the pixels on both sides of every visible silhouette edge.
 
     ``clip`` (V*N, 4): X, Y, W, depth; ``faces`` (F, 3); ``twins`` (F, 3) from :func:`build_twins`; ``face_id``
-    (V*H*W,) with -1 for the background; ``depth`` (V*H*W,), the far distance for the background; ``image`` and
-    ``output`` (V*H*W, channels).  Scratch that the adjoints read, zeros before the first call: ``claims`` (V*H*W, 4)
+    (V*H*W,) with -1 for the background; ``depth`` (V*H*W,), the far distance for the background; ``image``
+    (V*H*W, channels) is blended in place.  Scratch that the adjoints read, zeros before the first call: ``before``
+    (V*H*W, channels), the claimed pixels as they were; ``claims`` (V*H*W, 4)
     int32, which half-edges separate a pixel from its right (0, 1) and from its lower (2, 3) neighbour, first that whose
     surface is on the pixel's own side, then that on the neighbour's; ``claimed`` (V*H*W,) int32, 1 for the pixels of a
     claimed pair; ``edge_mask`` (V*F,) int32, bit e set where edge e of the face is a silhouette.
@@ -124,55 +125,19 @@ def antialias(
                 a = clip_point(clip, base + faces[face, e])
                 b = clip_point(clip, base + faces[face, (e + 1) % 3])
                 inner = clip_point(clip, base + faces[face, (e + 2) % 3])
+                edge = ti.static([face, e, a, b, inner, view, base, size, near])
+                arrays = ti.static([clip, faces, twins, face_id, depth, image, before, claims, claimed])
                 if more_vertical(a, b):
-                    claim_pairs(
-                        face,
-                        e,
-                        a,
-                        b,
-                        inner,
-                        view,
-                        base,
-                        size,
-                        near,
-                        clip,
-                        faces,
-                        twins,
-                        face_id,
-                        depth,
-                        claims,
-                        claimed,
-                        0,
-                    )
+                    claim_pairs(*edge, *arrays, channels, 0)
                 else:
-                    claim_pairs(
-                        face,
-                        e,
-                        a,
-                        b,
-                        inner,
-                        view,
-                        base,
-                        size,
-                        near,
-                        clip,
-                        faces,
-                        twins,
-                        face_id,
-                        depth,
-                        claims,
-                        claimed,
-                        1,
-                    )
+                    claim_pairs(*edge, *arrays, channels, 1)
         edge_mask[i] = mask
     for i in range(claims.shape[0]):
-        color = ti.Vector([0.0 for _ in ti.static(range(channels))])
-        for c in ti.static(range(channels)):
-            color[c] = image[i, c]
         if claimed[i] != 0:
             view, row, col = _place(i, width, height)
             base = view * (clip.shape[0] // views)
             size = ti.Vector([width, height])
+            color = ti.Vector([before[i, c] for c in ti.static(range(channels))])
             for k in ti.static(range(4)):
                 first, other, exists = _pair(k, i, row, col, size)
                 edge = best_claim(claims, first, k % 2)
@@ -180,9 +145,9 @@ def antialias(
                     t = _crossing_fraction(edge, first - view * width * height, base, size, clip, faces, k % 2)
                     weight = _weight(t, k)
                     for c in ti.static(range(channels)):
-                        color[c] += weight * (image[other, c] - image[i, c])
-        for c in ti.static(range(channels)):
-            output[i, c] = color[c]
+                        color[c] += weight * (before[other, c] - before[i, c])
+            for c in ti.static(range(channels)):
+                image[i, c] = color[c]
 
 
 @ti.kernel
@@ -191,25 +156,28 @@ def antialias_image_adjoint(
     faces: ti.types.ndarray(ndim=2),
     claims: ti.types.ndarray(ndim=2),
     claimed: ti.types.ndarray(ndim=1),
-    output_adjoint: ti.types.ndarray(ndim=2),
-    image_adjoint: ti.types.ndarray(ndim=2),
+    adjoint: ti.types.ndarray(ndim=2),
+    adjoint_before: ti.types.ndarray(ndim=2),
     views: int,
     width: int,
     height: int,
     channels: ti.template(),
 ):
-    """Adjoint of :func:`antialias` for the image: writes ``image_adjoint`` (V*H*W, channels).
+    """Adjoint of :func:`antialias` for the image: turns ``adjoint`` (V*H*W, channels) of the blended image into that of
+    the image before, in place; ``adjoint_before`` keeps what it was at claimed pixels.
 
     ``claims`` and ``claimed`` are what the forward left.
     """
     for i in range(claims.shape[0]):
-        total = ti.Vector([0.0 for _ in ti.static(range(channels))])
-        for c in ti.static(range(channels)):
-            total[c] = output_adjoint[i, c]
+        if claimed[i] != 0:
+            for c in ti.static(range(channels)):
+                adjoint_before[i, c] = adjoint[i, c]
+    for i in range(claims.shape[0]):
         if claimed[i] != 0:
             view, row, col = _place(i, width, height)
             base = view * (clip.shape[0] // views)
             size = ti.Vector([width, height])
+            total = ti.Vector([adjoint_before[i, c] for c in ti.static(range(channels))])
             for k in ti.static(range(4)):
                 first, other, exists = _pair(k, i, row, col, size)
                 edge = best_claim(claims, first, k % 2)
@@ -218,19 +186,19 @@ def antialias_image_adjoint(
                     received = _weight(t, k)
                     given = _weight(t, (k + 2) % 4)
                     for c in ti.static(range(channels)):
-                        total[c] += given * output_adjoint[other, c] - received * output_adjoint[i, c]
-        for c in ti.static(range(channels)):
-            image_adjoint[i, c] = total[c]
+                        total[c] += given * adjoint_before[other, c] - received * adjoint_before[i, c]
+            for c in ti.static(range(channels)):
+                adjoint[i, c] = total[c]
 
 
 @ti.kernel
 def antialias_edge_adjoint(
     clip: ti.types.ndarray(ndim=2),
     faces: ti.types.ndarray(ndim=2),
-    image: ti.types.ndarray(ndim=2),
+    before: ti.types.ndarray(ndim=2),
     claims: ti.types.ndarray(ndim=2),
     edge_mask: ti.types.ndarray(ndim=1),
-    output_adjoint: ti.types.ndarray(ndim=2),
+    adjoint_before: ti.types.ndarray(ndim=2),
     corner_adjoint: ti.types.ndarray(ndim=2),
     views: int,
     width: int,
@@ -239,7 +207,8 @@ def antialias_edge_adjoint(
     first_component: int,
     channels: ti.template(),
 ):
-    """Adjoint of :func:`antialias` for the edges; ``claims`` and ``edge_mask`` are what the forward left.
+    """Adjoint of :func:`antialias` for the edges; ``before``, ``claims`` and ``edge_mask`` are what the forward left,
+    ``adjoint_before`` what :func:`antialias_image_adjoint` did.
 
     Adds to ``corner_adjoint`` (V*F*3, K): in its components ``first_component`` + 0, 1, 2, the adjoints of X, Y, W of
     corner k of face f in view v at row (v*F + f)*3 + k.  Depth gets none: the choice of edges is not differentiated.
@@ -258,11 +227,11 @@ def antialias_edge_adjoint(
                     gradient = ti.Matrix([[0.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
                     if more_vertical(a, b):
                         gradient = _edge_gradient(
-                            3 * face + e, a, b, view, size, near, image, claims, output_adjoint, channels, 0
+                            3 * face + e, a, b, view, size, near, before, claims, adjoint_before, channels, 0
                         )
                     else:
                         gradient = _edge_gradient(
-                            3 * face + e, a, b, view, size, near, image, claims, output_adjoint, channels, 1
+                            3 * face + e, a, b, view, size, near, before, claims, adjoint_before, channels, 1
                         )
                     for k in ti.static(range(3)):
                         start, end, column = 3 * i + e, 3 * i + (e + 1) % 3, first_component + k
@@ -325,9 +294,9 @@ def _edge_gradient(
     view,
     size,
     near,
-    image: ti.template(),
+    before: ti.template(),
     claims: ti.template(),
-    output_adjoint: ti.template(),
+    adjoint_before: ti.template(),
     channels: ti.template(),
     axis: ti.template(),
 ):
@@ -349,6 +318,6 @@ def _edge_gradient(
                     receiver = p + step
                 t_adjoint = 0.0
                 for c in ti.static(range(channels)):
-                    t_adjoint += output_adjoint[receiver, c] * (image[p, c] - image[p + step, c])
+                    t_adjoint += adjoint_before[receiver, c] * (before[p, c] - before[p + step, c])
                 gradient += t_adjoint * pair_fraction_gradient(a, b, x, y, size, axis)
     return gradient

@@ -75,11 +75,15 @@ def claim_pairs(
     twins: ti.template(),
     face_id: ti.template(),
     depth: ti.template(),
+    image: ti.template(),
+    before: ti.template(),
     claims: ti.template(),
     claimed: ti.template(),
+    channels: ti.template(),
     axis: ti.template(),
 ):
-    """Enters edge e in every pair that it separates and in which its surface is what the inner pixel shows."""
+    """Enters edge e in every pair that it separates and in which its surface is what the inner pixel shows; copies the
+    pixels of these pairs to ``before``."""
     line = edge_line(a, b)
     inner_side = side_of_line(line, inner)
     # Inside is towards larger columns or rows if the line's value grows that way.
@@ -109,8 +113,10 @@ def claim_pairs(
                     if depth[outside] < crossing_depth:
                         claim -= BEHIND
                     claims[pixel, 2 * axis + second] = claim
-                    claimed[inside] = 1
-                    claimed[outside] = 1
+                    for pixel_of_pair in ti.static((inside, outside)):
+                        claimed[pixel_of_pair] = 1
+                        for c in ti.static(range(channels)):
+                            before[pixel_of_pair, c] = image[pixel_of_pair, c]
 
 
 @ti.func

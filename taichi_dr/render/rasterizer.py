@@ -75,9 +75,9 @@ class Rasterizer(Renderer):
         if frame.in_use("depth") or frame.in_use("barycentric"):
             others = [self._adjoint_or_zero(frame, name) for name in ("depth", "barycentric")]
         if self.antialias:
-            blended_adjoint = self._blended_adjoint(scene)
-            outputs = [self._unblended_adjoint(scene, blended_adjoint), *others]
-            add_corners = partial(self._add_edge_adjoint, scene, blended_adjoint)
+            adjoint = self._blended_adjoint(scene)
+            add_corners = partial(self._add_edge_adjoint, scene, self._unblend(scene, adjoint))
+            outputs = [adjoint, *others]
         else:
             outputs, add_corners = [self._adjoint_or_zero(frame, "color"), *others], None
         self._pixels.adjoint(scene, scene.surface, self._zbuffer.boxes, outputs, clip_adjoint, add_corners)
@@ -88,13 +88,12 @@ class Rasterizer(Renderer):
 
     def _blend_edges(self, scene, rgba):
         frame, topology = scene.frame, scene.mesh.topology
-        blended = self._buffers.get("blended", rgba.shape)
         visible = (frame.array("face_id"), frame.array("depth"))
         size = (scene.views.views, self.width, self.height, scene.camera.near)
         faces = (topology.array("faces"), topology.array("twins"))
-        antialias(scene.clip, *faces, *visible, rgba, *self._edge_buffers(scene), blended, *size, 4)
-        frame.bind(color=blended)
-        frame.bind(first=3, alpha=blended)
+        antialias(scene.clip, *faces, *visible, rgba, *self._edge_buffers(scene), *size, 4)
+        frame.bind(color=rgba)
+        frame.bind(first=3, alpha=rgba)
 
     def _blended_adjoint(self, scene):
         """Adjoint of the antialiased colour and alpha, (V*H*W, 4)."""
@@ -106,28 +105,26 @@ class Rasterizer(Renderer):
         frame.copy_adjoint("alpha", adjoint, 3)
         return adjoint
 
-    def _unblended_adjoint(self, scene, blended_adjoint):
-        """Adjoint of the image before antialiasing."""
-        adjoint = self._buffers.get("rgba_adjoint", blended_adjoint.shape)
-        claims, claimed, _ = self._edge_buffers(scene)
+    def _unblend(self, scene, adjoint):
+        """Turns the adjoint of the antialiased image into that of the image before; keeps it where edges are."""
+        _, claims, claimed, _ = self._edge_buffers(scene)
         size = (scene.views.views, self.width, self.height)
         faces = scene.mesh.topology.array("faces")
-        antialias_image_adjoint(scene.clip, faces, claims, claimed, blended_adjoint, adjoint, *size, 4)
-        return adjoint
+        kept = self._buffers.get("adjoint_before", adjoint.shape)
+        antialias_image_adjoint(scene.clip, faces, claims, claimed, adjoint, kept, *size, 4)
+        return kept
 
-    def _add_edge_adjoint(self, scene, blended_adjoint, corner_adjoint):
-        rgba = self._buffers.get("rgba", blended_adjoint.shape)
+    def _add_edge_adjoint(self, scene, adjoint_before, corner_adjoint):
         size = (scene.views.views, self.width, self.height, scene.camera.near)
-        claims, _, edge_mask = self._edge_buffers(scene)
-        edges = (rgba, claims, edge_mask, blended_adjoint, corner_adjoint)
+        before, claims, _, edge_mask = self._edge_buffers(scene)
+        edges = (before, claims, edge_mask, adjoint_before, corner_adjoint)
         antialias_edge_adjoint(scene.clip, scene.mesh.topology.array("faces"), *edges, *size, 0, 4)
 
     def _edge_buffers(self, scene):
-        """What the blend leaves for its adjoint: claims on pairs of pixels, the claimed pixels, silhouette edges."""
+        """What the blend leaves for its adjoint: the claimed pixels before it, claims on pairs of pixels, the claimed
+        pixels, silhouette edges."""
         views = scene.views.views
         pixels = views * self.width * self.height
-        claims, claimed = (
-            self._buffers.get("claims", (pixels, 4), ti.i32),
-            self._buffers.get("claimed", (pixels,), ti.i32),
-        )
-        return claims, claimed, self._buffers.get("edge_mask", (views * scene.mesh.face_count,), ti.i32)
+        before, claims = self._buffers.get("before", (pixels, 4)), self._buffers.get("claims", (pixels, 4), ti.i32)
+        claimed = self._buffers.get("claimed", (pixels,), ti.i32)
+        return before, claims, claimed, self._buffers.get("edge_mask", (views * scene.mesh.face_count,), ti.i32)

@@ -45,31 +45,32 @@ class Picture:
 
     def run(self, clip=None, image=None):
         image = self.image if image is None else image
-        self.clip_array, self.image_array = array_from(self.clip if clip is None else clip), array_from(image)
+        self.clip_array, image_array = array_from(self.clip if clip is None else clip), array_from(image)
         self.face_array = array_from(self.faces, ti.i32)
+        self.before = make_array(image.shape)
         self.claims, self.claimed = make_array((len(image), 4), ti.i32), make_array((len(image),), ti.i32)
         self.edge_mask = make_array((self.views * len(self.faces),), ti.i32)
-        output = make_array(image.shape)
         twins = array_from(build_twins(self.faces), ti.i32)
         ids, depth = array_from(self.face_id, ti.i32), array_from(self.depth)
-        inputs = (self.clip_array, self.face_array, twins, ids, depth, self.image_array)
-        sizes = (self.views, self.width, self.height, NEAR)
-        antialias(*inputs, self.claims, self.claimed, self.edge_mask, output, *sizes, image.shape[1])
-        return output.to_numpy()
+        inputs = (self.clip_array, self.face_array, twins, ids, depth, image_array)
+        scratch, sizes = (self.before, self.claims, self.claimed, self.edge_mask), (self.views, self.width, self.height)
+        antialias(*inputs, *scratch, *sizes, NEAR, image.shape[1])
+        return image_array.to_numpy()
 
     def adjoints(self, output_adjoint):
         """Of the last run: image (H*W, C) and clip (N, 4)."""
-        image_adjoint, corners = make_array(self.image.shape), make_array((self.views * len(self.faces) * 3, 4))
+        adjoint, before = array_from(output_adjoint), make_array(self.image.shape)
+        corners = make_array((self.views * len(self.faces) * 3, 4))
         geometry, sizes = (self.clip_array, self.face_array), (self.views, self.width, self.height)
-        given, channels = array_from(output_adjoint), self.image.shape[1]
-        antialias_image_adjoint(*geometry, self.claims, self.claimed, given, image_adjoint, *sizes, channels)
-        edges = (self.image_array, self.claims, self.edge_mask)
-        antialias_edge_adjoint(*geometry, *edges, given, corners, *sizes, NEAR, 1, channels)
+        channels = self.image.shape[1]
+        antialias_image_adjoint(*geometry, self.claims, self.claimed, adjoint, before, *sizes, channels)
+        edges = (self.before, self.claims, self.edge_mask)
+        antialias_edge_adjoint(*geometry, *edges, before, corners, *sizes, NEAR, 1, channels)
         clip_adjoint = np.zeros_like(self.clip)
         vertices = len(self.clip) // self.views
         rows = np.arange(self.views)[:, None] * vertices + self.faces.reshape(1, -1)
         np.add.at(clip_adjoint[:, :3], rows.ravel(), corners.to_numpy()[:, 1:])
-        return image_adjoint.to_numpy(), clip_adjoint
+        return adjoint.to_numpy(), clip_adjoint
 
 
 def posed(vertices, seed, offset=(0.1, 0.2, -4.0)):
