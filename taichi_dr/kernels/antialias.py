@@ -52,7 +52,11 @@ from taichi_dr.kernels.edge_crossing import (
     pair_fraction_gradient,
     pixel_center,
 )
+from taichi_dr.kernels.launch import is_serial
 from taichi_dr.runtime import ShapeError
+
+SERIAL_PIXELS = 1 << 17
+PIXELS_PER_FACE = 8  # that take as long as a face
 
 
 def build_twins(faces):
@@ -76,8 +80,83 @@ def build_twins(faces):
     return twins.reshape(-1, 3)
 
 
-@ti.kernel
 def antialias(
+    clip,
+    faces,
+    twins,
+    face_id,
+    depth,
+    image,
+    before,
+    claims,
+    claimed,
+    edge_mask,
+    views,
+    width,
+    height,
+    near,
+    channels,
+):
+    """Blends the pixels on both sides of every visible silhouette edge.
+
+    ``clip`` (V*N, 4): X, Y, W, depth; ``faces`` (F, 3); ``twins`` (F, 3) from :func:`build_twins`; ``face_id``
+    (V*H*W,) with -1 for the background; ``depth`` (V*H*W,), the far distance for the background; ``image``
+    (V*H*W, channels) is blended in place.  Scratch that the adjoints read, zeros before the first call: ``before``
+    (V*H*W, channels), the claimed pixels as they were; ``claims`` (V*H*W, 4)
+    int32, which half-edges separate a pixel from its right (0, 1) and from its lower (2, 3) neighbour, first that whose
+    surface is on the pixel's own side, then that on the neighbour's; ``claimed`` (V*H*W,) int32, 1 for the pixels of a
+    claimed pair; ``edge_mask`` (V*F,) int32, bit e set where edge e of the face is a silhouette.
+    """
+    arrays = (clip, faces, twins, face_id, depth, image, before, claims, claimed, edge_mask)
+    _antialias(*arrays, views, width, height, near, channels, _serial(claimed, edge_mask))
+
+
+def antialias_image_adjoint(
+    clip, faces, claims, claimed, edge_mask, adjoint, adjoint_before, views, width, height, channels
+):
+    """Adjoint of :func:`antialias` for the image: turns ``adjoint`` (V*H*W, channels) of the blended image into that of
+    the image before, in place; ``adjoint_before`` keeps what it was at claimed pixels.
+
+    ``claims`` and ``claimed`` are what the forward left.
+    """
+    arrays = (clip, faces, claims, claimed, adjoint, adjoint_before)
+    _antialias_image_adjoint(*arrays, views, width, height, channels, _serial(claimed, edge_mask))
+
+
+def antialias_edge_adjoint(
+    clip,
+    faces,
+    before,
+    claims,
+    claimed,
+    edge_mask,
+    adjoint_before,
+    corner_adjoint,
+    views,
+    width,
+    height,
+    near,
+    first_component,
+    channels,
+):
+    """Adjoint of :func:`antialias` for the edges; ``before``, ``claims`` and ``edge_mask`` are what the forward left,
+    ``adjoint_before`` what :func:`antialias_image_adjoint` did.
+
+    Adds to ``corner_adjoint`` (V*F*3, K): in its components ``first_component`` + 0, 1, 2, the adjoints of X, Y, W of
+    corner k of face f in view v at row (v*F + f)*3 + k.  Depth gets none: the choice of edges is not differentiated.
+    """
+    arrays = (clip, faces, before, claims, edge_mask, adjoint_before, corner_adjoint)
+    serial = _serial(claimed, edge_mask)
+    _antialias_edge_adjoint(*arrays, views, width, height, near, first_component, channels, serial)
+
+
+def _serial(claimed, edge_mask):
+    """On one thread: two light passes over the pixels, and the few edges that are silhouettes."""
+    return is_serial(max(claimed.shape[0], edge_mask.shape[0] * PIXELS_PER_FACE), SERIAL_PIXELS)
+
+
+@ti.kernel
+def _antialias(
     clip: ti.types.ndarray(ndim=2),
     faces: ti.types.ndarray(ndim=2),
     twins: ti.types.ndarray(ndim=2),
@@ -93,17 +172,9 @@ def antialias(
     height: int,
     near: float,
     channels: ti.template(),
+    serial: ti.template(),
 ):
-    """Blends the pixels on both sides of every visible silhouette edge.
-
-    ``clip`` (V*N, 4): X, Y, W, depth; ``faces`` (F, 3); ``twins`` (F, 3) from :func:`build_twins`; ``face_id``
-    (V*H*W,) with -1 for the background; ``depth`` (V*H*W,), the far distance for the background; ``image``
-    (V*H*W, channels) is blended in place.  Scratch that the adjoints read, zeros before the first call: ``before``
-    (V*H*W, channels), the claimed pixels as they were; ``claims`` (V*H*W, 4)
-    int32, which half-edges separate a pixel from its right (0, 1) and from its lower (2, 3) neighbour, first that whose
-    surface is on the pixel's own side, then that on the neighbour's; ``claimed`` (V*H*W,) int32, 1 for the pixels of a
-    claimed pair; ``edge_mask`` (V*F,) int32, bit e set where edge e of the face is a silhouette.
-    """
+    ti.loop_config(serialize=serial)
     for i in range(ti.max(claims.shape[0], edge_mask.shape[0])):
         if i < claims.shape[0]:
             if claimed[i] != 0:
@@ -113,6 +184,7 @@ def antialias(
         if i < edge_mask.shape[0]:
             view = i // faces.shape[0]
             edge_mask[i] = faces_camera(i - view * faces.shape[0], view * (clip.shape[0] // views), clip, faces)
+    ti.loop_config(serialize=serial)
     for i in range(views * faces.shape[0]):
         view = i // faces.shape[0]
         face = i - view * faces.shape[0]
@@ -132,6 +204,7 @@ def antialias(
                 else:
                     claim_pairs(*edge, *arrays, channels, 1)
         edge_mask[i] = mask
+    ti.loop_config(serialize=serial)
     for i in range(claims.shape[0]):
         if claimed[i] != 0:
             view, row, col = _place(i, width, height)
@@ -151,7 +224,7 @@ def antialias(
 
 
 @ti.kernel
-def antialias_image_adjoint(
+def _antialias_image_adjoint(
     clip: ti.types.ndarray(ndim=2),
     faces: ti.types.ndarray(ndim=2),
     claims: ti.types.ndarray(ndim=2),
@@ -162,16 +235,14 @@ def antialias_image_adjoint(
     width: int,
     height: int,
     channels: ti.template(),
+    serial: ti.template(),
 ):
-    """Adjoint of :func:`antialias` for the image: turns ``adjoint`` (V*H*W, channels) of the blended image into that of
-    the image before, in place; ``adjoint_before`` keeps what it was at claimed pixels.
-
-    ``claims`` and ``claimed`` are what the forward left.
-    """
+    ti.loop_config(serialize=serial)
     for i in range(claims.shape[0]):
         if claimed[i] != 0:
             for c in ti.static(range(channels)):
                 adjoint_before[i, c] = adjoint[i, c]
+    ti.loop_config(serialize=serial)
     for i in range(claims.shape[0]):
         if claimed[i] != 0:
             view, row, col = _place(i, width, height)
@@ -192,7 +263,7 @@ def antialias_image_adjoint(
 
 
 @ti.kernel
-def antialias_edge_adjoint(
+def _antialias_edge_adjoint(
     clip: ti.types.ndarray(ndim=2),
     faces: ti.types.ndarray(ndim=2),
     before: ti.types.ndarray(ndim=2),
@@ -206,13 +277,9 @@ def antialias_edge_adjoint(
     near: float,
     first_component: int,
     channels: ti.template(),
+    serial: ti.template(),
 ):
-    """Adjoint of :func:`antialias` for the edges; ``before``, ``claims`` and ``edge_mask`` are what the forward left,
-    ``adjoint_before`` what :func:`antialias_image_adjoint` did.
-
-    Adds to ``corner_adjoint`` (V*F*3, K): in its components ``first_component`` + 0, 1, 2, the adjoints of X, Y, W of
-    corner k of face f in view v at row (v*F + f)*3 + k.  Depth gets none: the choice of edges is not differentiated.
-    """
+    ti.loop_config(serialize=serial)
     for i in range(views * faces.shape[0]):
         mask = edge_mask[i] & EDGES
         if mask != 0:

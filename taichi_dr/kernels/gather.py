@@ -73,6 +73,17 @@ def _gather_corners(
 
 
 @ti.kernel
+def sum_bands(corner_adjoint: ti.types.ndarray(ndim=2), rows: ti.i32, bands: ti.i32):
+    """``corner_adjoint[r] = sum_b corner_adjoint[b rows + r]``, r < rows."""
+    for row in range(rows):
+        for column in range(corner_adjoint.shape[1]):
+            total = corner_adjoint[row, column]
+            for band in range(1, bands):
+                total += corner_adjoint[band * rows + row, column]
+            corner_adjoint[row, column] = total
+
+
+@ti.kernel
 def sum_views(
     values: ti.types.ndarray(ndim=2),
     mesh_view_start: ti.types.ndarray(ndim=1),

@@ -24,7 +24,7 @@ Float1 = ti.types.ndarray(ndim=1)
 CLIP = 4  # corner adjoints start with X, Y, W, depth
 WORK_ITEMS = 256  # of fewer (view, face) pairs than this the boxes are cut into bands, so that all threads have work
 MOST_BANDS = 64
-SERIAL_PIXELS = 1 << 16
+SERIAL_PIXELS = 1 << 17
 
 
 def interpolate(
@@ -111,8 +111,8 @@ def interpolate_adjoint(
     Args:
         clip, faces, attributes, attribute_faces, face_id: as in the forward.
         boxes: ``ZBuffer.boxes``.
-        corner_adjoint: (bands * V*F*3, 4 + C), out, overwritten: [X, Y, W, depth, attributes].  The first V*F*3 rows,
-            ``(v F + f) 3 + k``, hold the sums; further rows are scratch.
+        corner_adjoint: (bands * V*F*3, 4 + C), out, overwritten: [X, Y, W, depth, attributes] of each band, rows
+            ``((b V + v) F + f) 3 + k``; their sum is that of ``gather.sum_bands``.
         bands: ``band_count(V, F)``.
         image_adjoint: (V*H*W, >= C): further channels are not read.
         components: C, a Python int (compiled once for each).
@@ -179,12 +179,3 @@ def interpolate_adjoint(
             corner_adjoint[corner, 3] = sum_depth[k]
             for n in ti.static(range(components)):
                 corner_adjoint[corner, CLIP + n] = sum_value[k, n]
-
-    for i in range(ti.select(bands > 1, views * faces.shape[0] * 3, 0) * (CLIP + components)):
-        corners = views * faces.shape[0] * 3
-        corner = i // (CLIP + components)
-        n = i - corner * (CLIP + components)
-        total = corner_adjoint[corner, n]
-        for band in range(1, bands):
-            total += corner_adjoint[corner + band * corners, n]
-        corner_adjoint[corner, n] = total

@@ -353,14 +353,3 @@ def pair_exponents(
             alpha_part *= uncover
         x_adjoint += alpha_part
     return x_adjoint, ti.select(sloped > 0.0, z_adjoint, 0.0)
-
-
-@ti.kernel
-def sum_bands(corner_adjoint: ti.types.ndarray(ndim=2), rows: ti.i32, bands: ti.i32):
-    """``corner_adjoint[r] = sum_b corner_adjoint[b rows + r]``, r < rows."""
-    for row in range(rows):
-        for column in range(corner_adjoint.shape[1]):
-            total = corner_adjoint[row, column]
-            for band in range(1, bands):
-                total += corner_adjoint[band * rows + row, column]
-            corner_adjoint[row, column] = total

@@ -1,7 +1,7 @@
 """From the visible faces to the colour of every pixel, and back."""
 
 from taichi_dr.kernels.coverage import cover_channel
-from taichi_dr.kernels.gather import gather_corners
+from taichi_dr.kernels.gather import gather_corners, sum_bands
 from taichi_dr.kernels.interpolate import band_count, interpolate, interpolate_adjoint
 from taichi_dr.kernels.lighting import partials_shape
 from taichi_dr.kernels.pixel_shading import shade_pixels, shade_pixels_adjoint
@@ -73,6 +73,8 @@ class PixelStage:
             channels,
             image_only,
         )
+        if bands > 1:
+            sum_bands(corner_adjoint, corners, bands)
         if add_corners is not None:
             add_corners(corner_adjoint)
         topology, sizes = scene.mesh.topology, (views, scene.mesh.face_count)

@@ -107,18 +107,17 @@ class Rasterizer(Renderer):
 
     def _unblend(self, scene, adjoint):
         """Turns the adjoint of the antialiased image into that of the image before; keeps it where edges are."""
-        _, claims, claimed, _ = self._edge_buffers(scene)
+        _, *edges = self._edge_buffers(scene)
         size = (scene.views.views, self.width, self.height)
         faces = scene.mesh.topology.array("faces")
         kept = self._buffers.get("adjoint_before", adjoint.shape)
-        antialias_image_adjoint(scene.clip, faces, claims, claimed, adjoint, kept, *size, 4)
+        antialias_image_adjoint(scene.clip, faces, *edges, adjoint, kept, *size, 4)
         return kept
 
     def _add_edge_adjoint(self, scene, adjoint_before, corner_adjoint):
         size = (scene.views.views, self.width, self.height, scene.camera.near)
-        before, claims, _, edge_mask = self._edge_buffers(scene)
-        edges = (before, claims, edge_mask, adjoint_before, corner_adjoint)
-        antialias_edge_adjoint(scene.clip, scene.mesh.topology.array("faces"), *edges, *size, 0, 4)
+        arrays = (*self._edge_buffers(scene), adjoint_before, corner_adjoint)
+        antialias_edge_adjoint(scene.clip, scene.mesh.topology.array("faces"), *arrays, *size, 0, 4)
 
     def _edge_buffers(self, scene):
         """What the blend leaves for its adjoint: the claimed pixels before it, claims on pairs of pixels, the claimed

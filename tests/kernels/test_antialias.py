@@ -63,9 +63,9 @@ class Picture:
         corners = make_array((self.views * len(self.faces) * 3, 4))
         geometry, sizes = (self.clip_array, self.face_array), (self.views, self.width, self.height)
         channels = self.image.shape[1]
-        antialias_image_adjoint(*geometry, self.claims, self.claimed, adjoint, before, *sizes, channels)
-        edges = (self.before, self.claims, self.edge_mask)
-        antialias_edge_adjoint(*geometry, *edges, before, corners, *sizes, NEAR, 1, channels)
+        edges = (self.claims, self.claimed, self.edge_mask)
+        antialias_image_adjoint(*geometry, *edges, adjoint, before, *sizes, channels)
+        antialias_edge_adjoint(*geometry, self.before, *edges, before, corners, *sizes, NEAR, 1, channels)
         clip_adjoint = np.zeros_like(self.clip)
         vertices = len(self.clip) // self.views
         rows = np.arange(self.views)[:, None] * vertices + self.faces.reshape(1, -1)

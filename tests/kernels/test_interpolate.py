@@ -5,7 +5,7 @@ import pytest
 import taichi as ti
 
 from taichi_dr.fields import array_from, make_array
-from taichi_dr.kernels.gather import build_adjacency, gather_corners
+from taichi_dr.kernels.gather import build_adjacency, gather_corners, sum_bands
 from taichi_dr.kernels.interpolate import band_count, interpolate, interpolate_adjoint
 from taichi_dr.kernels.raster import ZBuffer
 from tests.kernels.test_raster import FAR, NEAR, is_orthographic, orthographic, perspective, soup
@@ -79,6 +79,7 @@ class Case:
             a["clip"], a["faces"], a["attributes"], a["attribute_faces"], a["face_id"], self.buffer.boxes,
             *adjoints, corners, self.views, self.width, self.height, bands, self.components, False,
         )  # fmt: skip
+        sum_bands(corners, self.views * len(self.faces) * 3, bands)
         by_clip = self._gather(corners, 0, 4, self.faces, self.clips.shape)
         return by_clip, self._gather(corners, 4, self.components, self.attribute_faces, self.attributes.shape)
 

@@ -14,9 +14,9 @@ HOT = (
     raster_tiles.draw_tiles,
     interpolate._interpolate,
     interpolate.interpolate_adjoint,
-    antialias.antialias,
-    antialias.antialias_image_adjoint,
-    antialias.antialias_edge_adjoint,
+    antialias._antialias,
+    antialias._antialias_image_adjoint,
+    antialias._antialias_edge_adjoint,
     soft_tiles.soft_forward_tiles,
     soft_adjoint.soft_adjoint,
 )
