@@ -27,10 +27,15 @@ def make_array(shape, dtype=None):
 def array_from(values, dtype=None):
     """A ``ti.ndarray`` with the numbers of a NumPy array, as the run's floating-point type or as ``dtype``."""
     require_init()
-    dtype = dtype or float_dtype()
-    array = new_array(dtype, np.shape(values))
-    array.from_numpy(np.ascontiguousarray(values, dtype=ti.lang.util.to_numpy_type(dtype)))
+    array = new_array(dtype or float_dtype(), np.shape(values))
+    write_array(array, values)
     return array
+
+
+@off_tape
+def write_array(array, values):
+    """Writes NumPy values of the same shape into a ``ti.ndarray``."""
+    array.from_numpy(np.ascontiguousarray(values, dtype=ti.lang.util.to_numpy_type(array.dtype)))
 
 
 class FieldGroup:

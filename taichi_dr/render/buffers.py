@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from taichi_dr.fields import array_from, make_array
+from taichi_dr.fields import make_array, write_array
 
 
 class Buffers:
@@ -26,8 +26,10 @@ class Buffers:
         array.fill(0)
         return array
 
-    def constant(self, values):
-        """An array of the numbers in a tuple (of tuples), made when they are first asked for."""
-        if values not in self._constants:
-            self._constants[values] = array_from(np.array(values))
-        return self._constants[values]
+    def constant(self, name, values):
+        """The array ``name`` with the numbers of a tuple (of tuples), which are written only when they change."""
+        array = self.get(name, np.shape(values))
+        if self._constants.get(name) != values:
+            write_array(array, values)
+            self._constants[name] = values
+        return array

@@ -27,7 +27,7 @@ class Rasterizer(Renderer):
 
     Arguments:
         size: (height, width) in pixels, or one number.
-        background: linear RGB; may be changed between renders.
+        background: linear RGB; may be changed between renders, unlike the others.
         antialias: blend at silhouettes.
         cull_back: draw only faces whose corners run counter-clockwise as seen from the camera.
     """

@@ -50,12 +50,21 @@ class Renderer:
 
     def __init__(self, size, background):
         self.height, self.width = image_size(size)
-        self.background = background_color(background)
+        self.background = background
         self._token = runtime_token()
         self._buffers = Buffers()
         self._frames = {}
         self._operation = tape_operation(self._run, self._run_adjoint)
         self._latest = None  # the latest scene; None while one is half rendered, or after one that raised
+
+    @property
+    def background(self):
+        """Linear RGB behind everything: three finite numbers; may be changed between renders."""
+        return self._background
+
+    @background.setter
+    def background(self, color):
+        self._background = background_color(color)
 
     def render(self, mesh, camera, lights=None, *, view_mesh=None):
         """Renders V views and returns their Frame.
@@ -173,7 +182,7 @@ def image_size(size):
     Raises:
         InputError: not one or two positive integers.
     """
-    sides = (size, size) if isinstance(size, Integral) else tuple(size)
+    sides = (size, size) if np.ndim(size) == 0 else tuple(size)
     if len(sides) != 2 or not all(isinstance(side, Integral) and side > 0 for side in sides):
         raise InputError(f"size: expected (height, width) in pixels, or one number for a square; got {size!r}")
     return int(sides[0]), int(sides[1])
@@ -185,7 +194,10 @@ def background_color(color):
     Raises:
         InputError: not three finite numbers.
     """
-    values = np.asarray(color, float).reshape(-1)
+    try:
+        values = np.asarray(color, float)
+    except (TypeError, ValueError):
+        values = np.empty(0)
     if values.shape != (3,) or not np.isfinite(values).all():
         raise InputError(f"background: expected three finite numbers (linear RGB), got {color!r}")
     return tuple(values.tolist())

@@ -1,6 +1,7 @@
 """The soft rasterizer: every face near a pixel contributes, so that visibility has gradients too."""
 
 import math
+from numbers import Real
 
 from taichi_dr.kernels.soft import ALPHA_MODES, COLOR_MODES, DISTANCE_MODES, SoftPass
 from taichi_dr.kernels.soft_shaded import ShadedSoftPass
@@ -76,8 +77,9 @@ class SoftRasterizer(Renderer):
         scene.surface = choose_surface(self._buffers, scene)
         scene.surface.forward(scene)
         check_scene(scene)
+        background = self._buffers.constant("color_background", self.background)
         soft = self._soft_pass("color", scene, scene.surface)
-        self._run_pass(soft, scene, scene.surface, self.background)
+        self._run_pass(soft, scene, scene.surface, background)
         frame = scene.frame
         frame.bind(color=soft.image, alpha=soft.alpha, depth=soft.depth)
         frame.bind(face_id=soft.face_id, barycentric=soft.barycentrics)
@@ -88,7 +90,7 @@ class SoftRasterizer(Renderer):
             scene.normals = VertexNormals(self._buffers, scene.mesh)
             scene.normals.forward(scene)
             soft = self._soft_pass("normal", scene, scene.normals)
-            self._run_pass(soft, scene, scene.normals, (0.0, 0.0, 0.0))
+            self._run_pass(soft, scene, scene.normals, self._buffers.constant("normal_background", (0.0,) * 3))
             scene.frame.bind(normal=soft.image)
 
     def _adjoint(self, scene):
@@ -115,8 +117,7 @@ class SoftRasterizer(Renderer):
     def _run_pass(self, soft, scene, surface, background):
         faces = scene.mesh.topology.array("faces")
         camera = scene.camera
-        background = self._buffers.constant(background)
-        softness = (camera.near, camera.far, self.sigma, self.gamma)
+        softness = (camera.near, camera.far, float(self.sigma), float(self.gamma))
         if surface.shades_pixels:
             soft.shading = self._shading.arguments(scene, surface)
         soft.forward(scene.clip, faces, surface.attributes, surface.index, background, *softness)
@@ -136,5 +137,5 @@ class SoftRasterizer(Renderer):
     def _check_softness(self):
         for name in ("sigma", "gamma"):
             value = getattr(self, name)
-            if not (isinstance(value, (int, float)) and math.isfinite(value) and value > 0):
+            if not (isinstance(value, Real) and math.isfinite(value) and value > 0):
                 raise InputError(f"{name}: expected a finite number > 0, got {value!r}")

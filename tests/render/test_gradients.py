@@ -133,7 +133,7 @@ def test_soft_rasterizer_every_surface(cpu64, shading, make_mesh):
 @pytest.mark.parametrize("make", [hard, soft])
 def test_other_outputs(cpu64, make):
     mesh, camera = tetrahedra(), two_views()
-    outputs = ["depth", "normal"] + (["barycentric"] if make is hard else ["alpha"])
+    outputs = ["color", "depth", "normal"] + (["barycentric"] if make is hard else ["alpha"])
     parameters = {"vertices": mesh.vertices} | camera_fields(camera)
     assert_gradients(make(), mesh, camera, None, outputs, parameters)
 

@@ -168,10 +168,9 @@ def test_mistakes_are_named(cpu32):
         renderer.render(batch, camera, view_mesh=[0, 1, 2])
     with pytest.raises(dr.InputError, match=r"view_mesh\[1\] = 3: expected 0 to 2"):
         renderer.render(batch, camera, view_mesh=[0, 3])
-    with pytest.raises(dr.InputError, match="size"):
-        dr.Rasterizer((0, 3))
-    with pytest.raises(dr.InputError, match="background"):
-        dr.Rasterizer(8, background=(1, float("nan"), 0))
+    for size in ((0, 3), 8.0, "8", (8, 8, 8)):
+        with pytest.raises(dr.InputError, match="size: expected"):
+            dr.Rasterizer(size)
     with pytest.raises(dr.InputError, match="gamma"):
         dr.SoftRasterizer(8, gamma=0)
     with pytest.raises(dr.InputError, match="product, sum, hard"):
@@ -327,3 +326,38 @@ def test_a_texel_that_is_not_finite(any32, make):
     mesh.texture[4, 6] = (0.5, float("nan"), 0.5)
     with pytest.raises(dr.GeometryError, match=r"texture\[4, 6\] is not finite"):
         make(8).render(mesh, front())
+
+
+@every_renderer
+def test_the_background_may_be_changed_but_is_validated(cpu32, make):
+    renderer, mesh = make(8), colored_sphere()
+    for background in ((0.1, 0.2, 0.3), [0.4, 0.5, 0.6], np.array([0.7, 0.8, 0.9], np.float32)):
+        renderer.background = background
+        corner = renderer.render(mesh, front()).numpy("color")[0, 0, 0]
+        np.testing.assert_allclose(corner, background, rtol=1e-6)
+    for background in ((1.0,), (1.0, float("nan"), 0.0), "white", None, [[1, 1, 1]], 1.0):
+        with pytest.raises(dr.InputError, match="background: expected three finite numbers"):
+            renderer.background = background
+        with pytest.raises(dr.InputError, match="background: expected three finite numbers"):
+            make(8, background=background)
+    np.testing.assert_allclose(renderer.background, (0.7, 0.8, 0.9), rtol=1e-6)
+
+
+def test_what_is_fixed_cannot_be_changed(cpu32):
+    renderer = dr.Rasterizer(8, antialias=True)
+    assert (renderer.antialias, renderer.cull_back) == (True, False)
+    for name in ("antialias", "cull_back"):
+        with pytest.raises(AttributeError):
+            setattr(renderer, name, False)
+
+
+def test_softness_may_be_any_real_number(cpu32):
+    images = []
+    for number in (float, np.float32):
+        renderer, camera = dr.SoftRasterizer(8, sigma=number(0.03125)), front(far=100.0)
+        renderer.gamma, camera.near = number(0.25), number(0.5)
+        images.append(renderer.render(colored_sphere(), camera).numpy("color"))
+    np.testing.assert_array_equal(*images)
+    for wrong in (np.float32(0), np.float64("nan"), "0.1", None, [0.1]):
+        with pytest.raises(dr.InputError, match="sigma: expected a finite number > 0"):
+            dr.SoftRasterizer(8, sigma=wrong)
