@@ -13,7 +13,6 @@ from taichi_dr.render.surface import (
     VertexLitColors,
     add_vertex_normals_adjoint,
     compute_vertex_normals,
-    corner_topology,
 )
 from taichi_dr.render.views import view_map
 
@@ -28,7 +27,7 @@ class PixelSurface(Surface):
 
     def __init__(self, buffers, scene):
         mesh = scene.mesh
-        super().__init__(buffers, corner_topology(mesh))
+        super().__init__(buffers, mesh.corner_topology)
         shading = "none" if scene.lights is None else mesh.material.shading
         textured, lit = mesh.texture is not None, shading == "phong"
         self.light = self._light_of_corners(mesh, shading) if textured and shading in ("gouraud", "flat") else None

@@ -14,8 +14,6 @@ the adjacency ``corner_start``, ``corner_list`` of ``index``, and ``attributes``
 has run; ``adjoint`` takes ``attributes_adjoint`` to the fields of mesh and lights and to the camera.
 """
 
-import numpy as np
-
 from taichi_dr.kernels.gather import sum_views
 from taichi_dr.kernels.lighting import partials_shape, reduce_partials
 from taichi_dr.kernels.normals import face_normals, face_normals_adjoint, vertex_normals, vertex_normals_adjoint
@@ -28,7 +26,6 @@ from taichi_dr.kernels.shading import (
     shade_vertices,
     shade_vertices_adjoint,
 )
-from taichi_dr.scene.topology import Topology
 
 # Flat shading lights the side of a face that is seen: meshes may be open, or turn inside out while they are optimised.
 # Interpolated normals have no such side: where one turns away from the eye the colour would jump.
@@ -134,7 +131,7 @@ class FaceLitColors(Surface):
     """Colours times the light at the centre of each face (flat)."""
 
     def __init__(self, buffers, mesh, albedo=None, albedo_adjoint=None):
-        super().__init__(buffers, corner_topology(mesh))
+        super().__init__(buffers, mesh.corner_topology)
         self._albedo, self._albedo_adjoint = albedo, albedo_adjoint
 
     def forward(self, scene):
@@ -186,7 +183,7 @@ class FaceLitColors(Surface):
 
 
 class VertexNormals(Surface):
-    """Unit vertex normals in world space: what the output ``normal`` interpolates."""
+    """Unit vertex normals in world space, whatever the material's shading: what the output ``normal`` interpolates."""
 
     def __init__(self, buffers, mesh):
         super().__init__(buffers, mesh.topology)
@@ -216,13 +213,6 @@ def choose_surface(buffers, scene):
     if shading == "flat" or mesh.colors_per == "face":
         return FaceLitColors(buffers, mesh)
     return VertexLitColors(buffers, mesh)
-
-
-def corner_topology(mesh):
-    """The topology in which every corner of every face has a row of its own; kept with the mesh."""
-    if getattr(mesh, "corner_topology", None) is None:
-        mesh.corner_topology = Topology(np.arange(3 * mesh.face_count).reshape(-1, 3), 3 * mesh.face_count)
-    return mesh.corner_topology
 
 
 def compute_vertex_normals(buffers, mesh):

@@ -1,5 +1,7 @@
 """Triangle meshes: a batch of shapes of one topology whose vertices, colours and texture are fields with gradients."""
 
+from functools import cached_property
+
 import numpy as np
 import taichi as ti
 
@@ -147,6 +149,11 @@ class Mesh:
     def uv_faces(self):
         """(F, 3) NumPy array of indices into ``uv``, or None."""
         return None if self.uv_topology is None else self.uv_topology.faces
+
+    @cached_property
+    def corner_topology(self):
+        """The topology in which every corner of every face has a row of its own."""
+        return Topology(np.arange(3 * self.face_count).reshape(-1, 3), 3 * self.face_count)
 
     def numpy(self, name):
         """The values of ``"vertices"`` (B, N, 3), ``"colors"``, ``"uv"`` (T, 2), ``"texture"`` (Ht, Wt, 3) or
