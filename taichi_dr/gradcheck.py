@@ -112,10 +112,13 @@ def check_gradients(program, parameters, *, step=None, samples=3, tolerance=None
         GradientReport: ``.ok``, ``.wrong``, ``.unclear``, ``.raise_if_wrong()``; print it for a table.
 
     Raises:
-        InputError: a parameter without gradients or of integers, a loss that is not a 0-D field with gradients.
+        InputError: a parameter without gradients or of integers, a loss that is not a 0-D field with gradients, less
+            than one sample.
         GradientError: a loss that is not finite, or changes from call to call; a tape is open.
     """
     require_init()
+    if samples < 1:
+        raise InputError(f"samples: expected at least 1 direction and component, got {samples}")
     if current_tape() is not None:
         raise GradientError("check_gradients opens a tape of its own: call it outside of any ti.ad.Tape")
     named = _named(parameters)

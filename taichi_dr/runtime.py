@@ -19,6 +19,7 @@ from taichi.lang import impl
 from taichi_dr.devices import vulkan_device
 
 ARCHITECTURES = {"cpu": ti.cpu, "cuda": ti.cuda, "vulkan": ti.vulkan}
+LOG_LEVELS = (ti.TRACE, ti.DEBUG, ti.INFO, ti.WARN, ti.ERROR, ti.CRITICAL)
 
 
 class Error(Exception):
@@ -73,10 +74,13 @@ def init(arch="auto", *, float64=False, **options):
 
     Raises:
         BackendError: ``arch`` is unknown or not available here, or is Vulkan with ``float64=True``.
+        InputError: ``default_fp`` is given, which ``float64`` stands for.
 
     >>> init("cpu")
     'cpu'
     """
+    if "default_fp" in options:
+        raise InputError(f"default_fp: expected float64=True (or nothing, for float32), got {options['default_fp']}")
     names = _candidates(arch)
     if float64 and "vulkan" in names:
         names = [name for name in names if name != "vulkan"]
@@ -104,13 +108,22 @@ def _candidates(arch):
 
 def available_backends():
     """Names of the backends that this machine has, fastest first; ``"cpu"`` always is among them."""
-    names = []
-    ti.set_logging_level(ti.ERROR)  # looking for CUDA warns where there is none; ti.init sets the level anew
-    if ti.lang.misc.is_arch_supported(ti.cuda):
-        names.append("cuda")
-    if vulkan_device() is not None and ti.lang.misc.is_arch_supported(ti.vulkan):
-        names.append("vulkan")
+    with _without_warnings():
+        names = ["cuda"] if ti.lang.misc.is_arch_supported(ti.cuda) else []
+        if vulkan_device() is not None and ti.lang.misc.is_arch_supported(ti.vulkan):
+            names.append("vulkan")
     return [*names, "cpu"]
+
+
+@contextmanager
+def _without_warnings():
+    """Silences Taichi's warnings for a while: looking for CUDA warns where there is none."""
+    level = next(level for level in LOG_LEVELS if ti.is_logging_effective(level))
+    ti.set_logging_level(ti.ERROR)
+    try:
+        yield
+    finally:
+        ti.set_logging_level(level)
 
 
 @contextmanager

@@ -187,6 +187,8 @@ def test_bad_input_says_what_is_wrong(cpu64):
             check_gradients(scene.program, {"p": bad})
     with pytest.raises(InputError, match="at least one"):
         check_gradients(scene.program, [])
+    with pytest.raises(InputError, match=r"samples: expected at least 1 .* got 0"):
+        check_gradients(scene.program, scene.x, samples=0)
     with pytest.raises(InputError, match="return its loss"):
         check_gradients(lambda: None, scene.x)
     with pytest.raises(GradientError, match="outside of any"), ti.ad.Tape(scene.loss):

@@ -8,7 +8,7 @@ from taichi.lang._ndarray import ScalarNdarray
 
 import taichi_dr as dr
 from taichi_dr.fields import array_from, make_array
-from taichi_dr.runtime import BackendError, RuntimeStateError
+from taichi_dr.runtime import LOG_LEVELS, BackendError, InputError, RuntimeStateError
 
 
 @pytest.mark.parametrize("make", [dr.Lights, lambda: make_array((2,)), lambda: array_from([1, 2], ti.i32)])
@@ -33,6 +33,19 @@ def test_no_double_precision_on_vulkan(own_runtime, vulkan):
     ti.init(arch=ti.vulkan, default_fp=ti.f64, log_level=ti.ERROR)
     with pytest.raises(BackendError, match="float64 on vulkan is not supported"):
         dr.Rasterizer(8)
+
+
+def test_precision_is_chosen_by_float64(own_runtime):
+    with pytest.raises(InputError, match=r"default_fp: expected float64=True .* got f64"):
+        dr.init("cpu", default_fp=ti.f64)
+
+
+@pytest.mark.parametrize("level", LOG_LEVELS)
+def test_looking_for_backends_leaves_the_log_level_alone(own_runtime, level):
+    ti.set_logging_level(level)
+    dr.available_backends()
+    effective = [ti.is_logging_effective(one) for one in LOG_LEVELS]
+    assert effective == [one >= LOG_LEVELS.index(level) for one in range(len(LOG_LEVELS))]
 
 
 def test_own_init_serves(own_runtime):

@@ -24,10 +24,14 @@ class Frame:
     color         vec3    linear RGB over the background
     alpha         scalar  coverage in [0, 1]
     depth         scalar  distance along the viewing axis in world units; ``far`` where nothing is hit
-    normal        vec3    unit normal in world space, 0 where nothing is hit
+    normal        vec3    interpolated vertex normal in world space, 0 where nothing is hit
     barycentric   vec3    perspective-correct barycentric coordinates in the face ``face_id``
     face_id       int     index of the visible face, -1 where nothing is hit
     ============  ======  =====================================================================================
+
+    ``normal`` interpolates (and a soft rasterizer averages) the unit normals of the vertices as if they were colours,
+    for flat-shaded meshes too: between vertices whose normals differ it is shorter than 1.  Divide it by its length for
+    a direction.
 
     An output costs nothing until it is asked for: ``frame.depth`` makes the field on first use.  The gradients of the
     outputs in use flow back when the renderer's adjoint runs.  A frame belongs to its renderer, which writes the next
@@ -43,7 +47,7 @@ class Frame:
     color = property(lambda self: self.field("color"), doc="(V, H, W) vec3, linear RGB.")
     alpha = property(lambda self: self.field("alpha"), doc="(V, H, W), coverage in [0, 1].")
     depth = property(lambda self: self.field("depth"), doc="(V, H, W), world units.")
-    normal = property(lambda self: self.field("normal"), doc="(V, H, W) vec3, world space.")
+    normal = property(lambda self: self.field("normal"), doc="(V, H, W) vec3, world space; not of unit length.")
     barycentric = property(lambda self: self.field("barycentric"), doc="(V, H, W) vec3.")
     face_id = property(lambda self: self.field("face_id"), doc="(V, H, W) int32, -1 where nothing is hit.")
 

@@ -71,7 +71,9 @@ class Renderer:
 
         ``camera`` has V views.  View v shows mesh 0 if ``mesh`` is a single one, mesh v if it is a batch of V, else
         mesh ``view_mesh[v]``.  Without ``lights`` the surface shows its own colours.  Inside a ``ti.ad.Tape`` the
-        gradients of the frame's outputs flow to the fields of mesh, camera and lights.
+        gradients of the frame's outputs flow to the fields of mesh, camera and lights.  These fields must not be
+        written to between the render and the end of the tape, as nothing that a tape has read: another renderer that
+        shows the same mesh, camera or lights in the tape would read the new values, and this one's gradient with it.
 
         Raises:
             RuntimeStateError: the renderer or an argument is older than the latest ``ti.init``.
