@@ -1,9 +1,25 @@
-"""What users wait for: kernels compile once per process, whatever the sizes of meshes and images."""
+"""What users wait for: kernels compile once per process, not again for every size of meshes and images.
+
+Kernels that run on one thread where that is faster (``kernels.launch.is_serial``) compile twice, once for small and
+once for large work; both sizes here are small to all of them.
+"""
 
 import taichi as ti
 
 import taichi_dr as dr
-from taichi_dr.kernels import antialias, camera, interpolate, raster_setup, raster_tiles, soft_adjoint, soft_tiles
+from taichi_dr.kernels import (
+    antialias,
+    binning,
+    camera,
+    gather,
+    interpolate,
+    raster_setup,
+    raster_tiles,
+    soft_adjoint,
+    soft_pixels,
+    soft_setup,
+    soft_tiles,
+)
 from taichi_dr.kernels import transform as transforms
 
 HOT = (
@@ -11,14 +27,19 @@ HOT = (
     transforms._transform,
     transforms._transform_adjoint,
     raster_setup.setup_faces,
+    binning._count_faces,
+    binning._fill_tiles,
     raster_tiles.draw_tiles,
     interpolate._interpolate,
     interpolate.interpolate_adjoint,
     antialias._antialias,
     antialias._antialias_image_adjoint,
     antialias._antialias_edge_adjoint,
+    soft_setup.soft_setup,
     soft_tiles.soft_forward_tiles,
+    soft_pixels.pack_pixel_adjoints,
     soft_adjoint.soft_adjoint,
+    gather._gather_corners,
 )
 
 

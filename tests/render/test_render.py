@@ -87,6 +87,23 @@ def test_a_batch_is_the_single_renders(any32, make):
             np.testing.assert_allclose(images[view], alone, atol=1e-6)
 
 
+@pytest.mark.parametrize("antialias", [False, True])
+def test_faces_seen_from_behind_may_be_left_out(cpu32, antialias):
+    mesh, culling = colored_sphere(), dr.Rasterizer(24, antialias=antialias, cull_back=True)
+    expected = dr.Rasterizer(24, antialias=antialias).render(mesh, front()).numpy("color")
+    np.testing.assert_array_equal(culling.render(mesh, front()).numpy("color"), expected)
+    inside_out = dr.Mesh(mesh.numpy("vertices")[0], mesh.numpy("faces")[:, ::-1])
+    np.testing.assert_allclose(culling.render(inside_out, front()).numpy("depth")[0, 12, 12], 3.7, atol=0.08)
+    nearest = mesh.numpy("faces")[culling.render(mesh, front()).numpy("face_id")[0, 12, 12]]
+    away = dr.Mesh(mesh.numpy("vertices")[0], nearest[None, ::-1])
+    frame = culling.render(away, front())
+    assert not frame.numpy("alpha").any()
+    frame.color.grad.fill(1)
+    frame.alpha.grad.fill(1)
+    culling.backward()
+    assert not away.vertices.grad.to_numpy().any()
+
+
 @every_renderer
 def test_geometry_behind_the_camera_contributes_nothing(cpu32, make):
     mesh = colored_sphere()

@@ -276,13 +276,18 @@ def test_a_degenerate_camera_packs_to_what_is_not_finite(request, backend):
 
 def test_vulkan_matches_the_formulas(vulkan):
     r = np.random.default_rng(2)
-    values = {"eye": r.normal(size=(2, 3)) + (0, 0, 4), "pose": 0.3 * r.normal(size=(2, 6))}
-    camera = Camera(**values, fov_y=0.8)
-    every = np.zeros((2, 3)), np.tile((0, 1.0, 0), (2, 1)), values["pose"], np.full((2, 1), 0.8), np.zeros((2, 2))
-    expected = oracle.pack(values["eye"], *every, kind="perspective", width=40, height=20)
-    np.testing.assert_allclose(camera.pack(*SIZE).to_numpy(), expected, atol=2e-6)
-    camera.add_gradients(array_from(np.ones((2, 16))), *SIZE)
-    assert np.abs(camera.pose.grad.to_numpy()).max() > 0.1
+    eye, pose, weights = r.normal(size=(2, 3)) + (0, 0, 4), 0.3 * r.normal(size=(2, 6)), r.normal(size=(2, 16))
+    camera = Camera(eye, pose=pose, fov_y=0.8)
+
+    def packed(pose):
+        target, up, lens, principal = np.zeros((2, 3)), [(0, 1, 0)] * 2, np.full((2, 1), 0.8), np.zeros((2, 2))
+        return oracle.pack(eye, target, up, pose, lens, principal, kind="perspective", width=40, height=20)
+
+    np.testing.assert_allclose(camera.pack(*SIZE).to_numpy(), packed(pose), atol=2e-6)
+    camera.add_gradients(array_from(weights), *SIZE)
+    steps = 1e-6 * np.eye(12).reshape(12, 2, 6)
+    expected = [((packed(pose + step) - packed(pose - step)) * weights).sum() / 2e-6 for step in steps]
+    np.testing.assert_allclose(camera.pose.grad.to_numpy().reshape(-1), expected, rtol=1e-4, atol=1e-5)
 
 
 WRONG_ARGUMENTS = {
