@@ -50,7 +50,7 @@ def make_dataset(settings):
             size,
             lighting(settings.lighting),
             settings.samples,
-            lambda done, total: update(done / total, f"{done} of {total} views"),
+            lambda done, total: update(done / total, f"{done} of {total} images"),
         )
     posed = _posed_images(pictures, camera)
     test, train = every_other(camera.views, settings.test_views)
