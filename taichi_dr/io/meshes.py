@@ -6,6 +6,7 @@ from taichi_dr.io.files import atomic_path
 from taichi_dr.io.images import load_image
 from taichi_dr.io.obj import read_obj, write_obj
 from taichi_dr.runtime import FileError, InputError
+from taichi_dr.scene.mesh import Mesh
 from taichi_dr.scene.topology import Topology
 
 SUFFIXES = (".obj", ".ply", ".stl", ".off", ".glb")
@@ -51,8 +52,10 @@ def save_mesh(mesh, path, index=0):
     Raises:
         FileError: unknown suffix, or the file cannot be written.
         GeometryError: a value is not finite.
-        InputError: the batch has no mesh ``index``.
+        InputError: the batch has no mesh ``index``, or ``mesh`` is no Mesh (as when the arguments are swapped).
     """
+    if not isinstance(mesh, Mesh):
+        raise InputError(f"save_mesh: expected a Mesh and a path, in this order, got {mesh!r} first")
     path = Path(path)
     suffix = _known_suffix(path)
     if not 0 <= index < mesh.batch:

@@ -5,13 +5,15 @@ texture seams or drops the seams; a mesh that is to be deformed needs whole vert
 """
 
 import warnings
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import imageio.v3 as iio
 import numpy as np
 
-from taichi_dr.io.files import atomic_path, read_bytes, write_text
-from taichi_dr.io.images import linear_to_srgb, load_image, save_image, srgb_to_linear
+from taichi_dr.io.files import atomic_path, read_bytes
+from taichi_dr.io.images import image_bytes, linear_to_srgb, load_image, srgb_to_linear
 from taichi_dr.io.polygons import triangulate
 from taichi_dr.io.surface import Surface, sample_texture
 from taichi_dr.runtime import FileError, GeometryError
@@ -206,7 +208,8 @@ def _apply_materials(path, materials, names, uv, uv_faces):
 def write_obj(mesh, path, index):
     """Writes mesh ``index`` of the batch as OBJ; a texture as ``<name>.png`` and ``<name>.mtl`` beside it.
 
-    Vertex colours stand behind the coordinates (sRGB); face colours become one material each.
+    Vertex colours stand behind the coordinates (sRGB); face colours become one material each.  A failure leaves none
+    of the files behind, and those that were there as they were.
     """
     path = Path(path)
     vertices = mesh.numpy("vertices")[index]
@@ -228,14 +231,15 @@ def write_obj(mesh, path, index):
             lines.append(f"usemtl {material}")
             current = material
         lines.append("f " + " ".join(face))
-    if not library:
-        write_text(path, "\n".join(lines) + "\n")
-        return
-    with atomic_path(path) as obj:  # last to appear: it needs the others
-        obj.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    with ExitStack() as files:  # they appear in reverse once all are written: the OBJ, which needs the others, last
+        files.enter_context(atomic_path(path)).write_text("\n".join(lines) + "\n", encoding="utf-8")
+        if library:
+            mtl = files.enter_context(atomic_path(path.with_suffix(".mtl")))
+            mtl.write_text("\n".join(library) + "\n", encoding="utf-8")
         if mesh.has("texture"):
-            save_image(path.with_suffix(".png"), mesh.numpy("texture"))
-        write_text(path.with_suffix(".mtl"), "\n".join(library) + "\n")
+            pixels = image_bytes(mesh.numpy("texture"), "texture")
+            png = iio.imwrite("<bytes>", pixels, extension=".png", plugin="pillow")
+            files.enter_context(atomic_path(path.with_suffix(".png"))).write_bytes(png)
 
 
 def _material_lines(mesh, path, index):

@@ -146,7 +146,7 @@ def test_star_shaped_polygons_keep_their_area(seed, counts):
     vertices, start = np.concatenate(points), 0
     triangles = triangulate(vertices, np.arange(len(vertices)), np.array(counts))
     for polygon, count in zip(points, counts, strict=True):
-        own = triangles[start - 2 * counts.index(count) * 0 : start + count - 2]
+        own = triangles[start : start + count - 2]
         start += count - 2
         whole = area_vectors_sum(polygon)
         vectors = area_vectors(vertices, own)
@@ -354,11 +354,38 @@ def test_nothing_stays_after_a_failed_save(cpu32, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_failed_rename_leaves_no_companions(cpu32, tmp_path):
-    (tmp_path / "a.obj").mkdir()
-    with pytest.raises(FileError, match=r"a\.obj: cannot be written"):
+@pytest.mark.parametrize("name", ["a.obj", "a.mtl", "a.png"])
+def test_an_obj_that_cannot_be_written_leaves_no_companions(cpu32, tmp_path, name):
+    (tmp_path / name).mkdir()
+    with pytest.raises(FileError, match=rf"{name}: cannot be written"):
         save_mesh(make_mesh("texture"), tmp_path / "a.obj")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.obj"]
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+@pytest.mark.parametrize("suffix", [".obj", ".mtl"])
+def test_an_obj_of_which_one_file_fails_leaves_the_old_ones(cpu32, tmp_path, suffix, monkeypatch):
+    mesh = make_mesh("texture")
+    save_mesh(mesh, tmp_path / "a.obj")
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert sorted(before) == ["a.mtl", "a.obj", "a.png"]
+    plain = Path.write_text
+
+    def failing(path, *arguments, **options):
+        plain(path, *arguments, **options)
+        if path.suffix == suffix:
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", failing)
+    mesh.set("texture", 1 - mesh.numpy("texture"))
+    for name in ("a.obj", "new/b.obj"):
+        with pytest.raises(FileError, match=rf"[ab]\{suffix}: cannot be written: No space left"):
+            save_mesh(mesh, tmp_path / name)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_swapped_arguments_are_told_the_order(cpu32, tmp_path):
+    with pytest.raises(InputError, match=r"expected a Mesh and a path, in this order, got 'car\.glb' first"):
+        save_mesh("car.glb", make_mesh("texture"))
 
 
 @pytest.mark.parametrize("lost", [1, 3, 15])
