@@ -15,7 +15,7 @@ from taichi_dr.runtime import DataSetError, FileError, InputError, ShapeError
 
 SUFFIXES = ("", ".png", ".jpg", ".jpeg")
 RIGID_TOLERANCE = 1e-3
-NAMES_SHOWN = 5
+NAMES_SHOWN = 20
 
 
 @dataclass(frozen=True)

@@ -268,10 +268,13 @@ def test_broken_data_sets(tmp_path, damage, message):
 
 
 def test_many_missing_images_are_counted(tmp_path):
-    make_folder(tmp_path, sizes=[(4, 6)] * 9)
-    for path in (tmp_path / "train").iterdir():
-        path.unlink()
-    with pytest.raises(DataSetError, match=r"9 of 9 images are missing: (train/r_\d\.png, ){5}…"):
+    make_folder(tmp_path, sizes=[(4, 6)] * 22)
+    for i in range(1, 21):
+        (tmp_path / "train" / f"r_{i}.png").unlink()
+    with pytest.raises(DataSetError, match=r"20 of 22 images are missing: (train/r_\d+\.png, ){19}train/r_20\.png$"):
+        load_posed_images(tmp_path)
+    (tmp_path / "train" / "r_0.png").unlink()
+    with pytest.raises(DataSetError, match=r"21 of 22 images are missing: (train/r_\d+\.png, ){20}…$"):
         load_posed_images(tmp_path)
 
 
