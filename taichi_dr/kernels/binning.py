@@ -59,7 +59,6 @@ class TileBins:
         self._count = grown(self._count, views * chunks * tiles)
         self._block = grown(self._block, blocks)
         sizes = (views, faces, chunks, chunk_faces, self.tiles_x, self.tiles_y, tile_size.bit_length() - 1)
-        sizes = (*sizes, 1 if serial else grain())
         serial_scan = is_serial(views * chunks * tiles, SERIAL_COUNTS)
         _count_faces(boxes, self._count, self._block, self.tile_start, *sizes, serial, serial_scan)
         self.total = self.tile_start[views * tiles]
@@ -108,24 +107,20 @@ def _count_faces(
     tiles_x: ti.i32,
     tiles_y: ti.i32,
     shift: ti.i32,
-    grain: ti.i32,
     serial: ti.template(),
     serial_scan: ti.template(),
 ):
     """``count``: per (view, chunk, tile) the entries of earlier chunks; ``tile_start``: the exclusive prefix sum."""
     ti.loop_config(serialize=serial)
-    for task in range(views * chunks * grain):
+    for task in range(views * chunks * ti.static(grain())):
+        if task % ti.static(grain()) != 0:
+            continue
         tiles = tiles_x * tiles_y
-        row = task // grain
+        row = task // ti.static(grain())
         view, chunk = row // chunks, row % chunks
-        first, last = chunk * chunk_faces, ti.min(faces, (chunk + 1) * chunk_faces)
-        cleared = tiles
-        if task % grain != 0:
-            last = first
-            cleared = 0
-        for tile in range(cleared):
+        for tile in range(tiles):
             count[row * tiles + tile] = 0
-        for face in range(first, last):
+        for face in range(chunk * chunk_faces, ti.min(faces, (chunk + 1) * chunk_faces)):
             tx0, ty0, tx1, ty1 = _tile_range(boxes, view * faces + face, tiles_x, tiles_y, shift)
             for ty in range(ty0, ty1 + 1):
                 for tx in range(tx0, tx1 + 1):
@@ -174,19 +169,17 @@ def _fill_tiles(
     tiles_x: ti.i32,
     tiles_y: ti.i32,
     shift: ti.i32,
-    grain: ti.i32,
     serial: ti.template(),
 ):
     """Writes every chunk's faces behind those of the earlier chunks."""
     ti.loop_config(serialize=serial)
-    for task in range(views * chunks * grain):
+    for task in range(views * chunks * ti.static(grain())):
+        if task % ti.static(grain()) != 0:
+            continue
         tiles = tiles_x * tiles_y
-        row = task // grain
+        row = task // ti.static(grain())
         view, chunk = row // chunks, row % chunks
-        first, last = chunk * chunk_faces, ti.min(faces, (chunk + 1) * chunk_faces)
-        if task % grain != 0:
-            last = first
-        for face in range(first, last):
+        for face in range(chunk * chunk_faces, ti.min(faces, (chunk + 1) * chunk_faces)):
             tx0, ty0, tx1, ty1 = _tile_range(boxes, view * faces + face, tiles_x, tiles_y, shift)
             for ty in range(ty0, ty1 + 1):
                 for tx in range(tx0, tx1 + 1):

@@ -11,7 +11,7 @@ def on_cpu():
 GRAIN = 512
 """On CPUs Taichi cuts a parallel loop into one run of iterations for each thread, but of no fewer than these: shorter
 loops stay on one thread, whatever an iteration does (``block_dim`` has no effect).  So a loop over few large pieces of
-work has ``pieces * grain()`` iterations, of which every ``grain()``-th does something.  Gone when
+work has ``pieces * ti.static(grain())`` iterations, of which every ``grain()``-th does something.  Gone when
 ``cpu_parallel_range_for`` respects ``block_dim`` with ``cpu_block_dim_adaptive``.
 """
 

@@ -264,12 +264,12 @@ def draw_tiles(
     for _ in range(1):
         drawn[0] = 0
     for task in range(workers * GRAIN):
+        if task % GRAIN != 0:
+            continue
         tiles_x, tiles_y = (width + TILE - 1) // TILE, (height + TILE - 1) // TILE
         farthest, nearest = nearness_range(near, far, orthographic)
         worker = task // GRAIN
-        strip = views * tiles_y
-        if task % GRAIN == 0:
-            strip = ti.atomic_add(drawn[0], 1)
+        strip = ti.atomic_add(drawn[0], 1)
         while strip < views * tiles_y:
             view = strip // tiles_y
             top = (strip - view * tiles_y) * TILE

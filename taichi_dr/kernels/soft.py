@@ -22,7 +22,7 @@ from taichi_dr.fields import array_from, make_array
 from taichi_dr.kernels import soft_math
 from taichi_dr.kernels.binning import TileBins
 from taichi_dr.kernels.gather import gather_corners, sum_bands
-from taichi_dr.kernels.launch import cpu_threads, grain, on_cpu
+from taichi_dr.kernels.launch import cpu_threads, on_cpu
 from taichi_dr.kernels.soft_adjoint import soft_adjoint
 from taichi_dr.kernels.soft_blend import STATE
 from taichi_dr.kernels.soft_cut import soft_adjoint_cut
@@ -178,7 +178,6 @@ class SoftPass:
             self._packed,
             self._background_part,
             self._tiles,
-            grain(),
             near,
             far,
             gamma,

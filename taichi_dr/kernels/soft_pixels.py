@@ -10,6 +10,7 @@ in this order after the reference that the exponents are taken against (the near
 
 import taichi as ti
 
+from taichi_dr.kernels.launch import grain
 from taichi_dr.kernels.soft_blend import COMBINED, REFERENCE, STATE, TOTAL
 from taichi_dr.kernels.soft_math import (
     ALPHA_PRODUCT,
@@ -37,7 +38,6 @@ def pack_pixel_adjoints(
     packed: ti.types.ndarray(ndim=1),
     background_part: ti.types.ndarray(ndim=2),
     tiles: ti.i32,
-    grain: ti.i32,
     near: float,
     far: float,
     gamma: float,
@@ -58,11 +58,12 @@ def pack_pixel_adjoints(
     """
     lanes = ti.static(shape[0] * shape[1])
     per_tile = ti.static(TILE * TILE // lanes)
-    for task in range(tiles * grain):
-        tile = task // grain
+    for task in range(tiles * ti.static(grain())):
+        if task % ti.static(grain()) != 0:
+            continue
+        tile = task // ti.static(grain())
         part = ti.Vector([0.0 for _ in ti.static(range(count))])
-        packets = ti.select(task % grain == 0, per_tile, 0)
-        for packet in range(tile * per_tile, tile * per_tile + packets):
+        for packet in range(tile * per_tile, (tile + 1) * per_tile):
             view, row, col = packet_pixel(packet, width, height, shape)
             for lane in range(lanes):
                 pixel_row, pixel_col = row + lane // shape[0], col + lane % shape[0]
@@ -97,9 +98,8 @@ def pack_pixel_adjoints(
                 for c in ti.static(range(count)):
                     packed[target + (PACKED + c) * lanes] = color_factor[c]
         if ti.static(with_background):
-            if task % grain == 0:
-                for c in ti.static(range(count)):
-                    background_part[tile, c] = part[c]
+            for c in ti.static(range(count)):
+                background_part[tile, c] = part[c]
 
 
 @ti.kernel

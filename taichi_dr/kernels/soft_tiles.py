@@ -96,11 +96,11 @@ def soft_forward_tiles(
     for _ in range(1):
         drawn[0] = 0
     for task in range(workers * GRAIN):
+        if task % GRAIN != 0:
+            continue
         total = views * tiles(width, height)
         worker = task // GRAIN
-        tile = total
-        if task % GRAIN == 0:
-            tile = ti.atomic_add(drawn[0], 1)
+        tile = ti.atomic_add(drawn[0], 1)
         while tile < total:
             view, top, left = packet_pixel(tile * per_tile, width, height, shape)
             for slot in range(worker * per_tile, (worker + 1) * per_tile):

@@ -5,6 +5,7 @@ import taichi as ti
 
 from taichi_dr.fields import array_from
 from taichi_dr.kernels import bridge
+from taichi_dr.kernels.launch import grain
 from taichi_dr.losses.inputs import (
     add_sum,
     check_field,
@@ -179,7 +180,10 @@ def _similarity(
     packet: ti.template(),
 ):
     """``sums[first_line + line]``: the sum of SSIM over the windows of a line."""
-    for line in range(inner_height):
+    for task in range(inner_height * ti.static(grain())):
+        if task % ti.static(grain()) != 0:
+            continue
+        line = task // ti.static(grain())
         total = _zeros(packet)
         for p in range((inner_stride + packet - 1) // packet):
             a1, a2, b1, b2, _, _ = _terms(across, window, line * stride + p * packet, stride, c1, c2, packet)
@@ -205,7 +209,10 @@ def _slopes(
 ):
     """The derivatives of SSIM by the mean of x, the mean of x^2 and the mean of x y; 0 where there is no window."""
     start = slopes.shape[1] - packet - height * stride
-    for line in range(inner_height):
+    for task in range(inner_height * ti.static(grain())):
+        if task % ti.static(grain()) != 0:
+            continue
+        line = task // ti.static(grain())
         for p in range((inner_stride + packet - 1) // packet):
             i = line * stride + p * packet
             a1, a2, b1, b2, m_x, m_y = _terms(across, window, i, stride, c1, c2, packet)
