@@ -51,10 +51,14 @@ class SceneFit:
     def hull_mesh(self, cells):
         """Vertices and faces of the hull's surface in the unit scene, on a grid of about ``cells`` cells a side.
 
-        Holes that every silhouette shows are there; thin parts that the grid misses are not.
+        Holes that every silhouette shows are there; thin parts that the grid misses are not.  An object that is thin
+        all over, of which nothing would be left, keeps the grid of ``occupancy``.
         """
         coarser = max(1, round(self.occupancy.shape[0] / cells))
-        smooth = gaussian_filter(np.pad(self.occupancy, 2), 0.5 * coarser)[::coarser, ::coarser, ::coarser]
+        padded = np.pad(self.occupancy, 2)
+        smooth = gaussian_filter(padded, 0.5 * coarser)[::coarser, ::coarser, ::coarser]
+        if smooth.max() <= COVERED:
+            coarser, smooth = 1, padded
         vertices, faces, _, _ = marching_cubes(smooth, COVERED)
         world = (vertices * coarser - 2) * self.spacing + self.origin
         return self.from_world(world), faces[:, ::-1]

@@ -5,9 +5,10 @@ import pytest
 
 from taichi_dr.io.posed_images import PosedImages
 from taichi_dr.jobs.poses import every_other, spread_angles
-from taichi_dr.jobs.scene_fit import fit_scene
+from taichi_dr.jobs.scene_fit import SceneFit, fit_scene
 from taichi_dr.runtime import DataSetError
 from taichi_dr.scene.camera_poses import orbit_eye
+from taichi_dr.scene.topology import Topology
 
 SIDE, FOCAL = 96, 120.0
 
@@ -63,6 +64,16 @@ def test_the_hull_mesh_is_a_closed_ball_facing_outwards():
     center, half = fit.hull_extent()
     assert center == pytest.approx(np.zeros(3), abs=0.05)
     assert half * fit.radius == pytest.approx(np.ones(3), rel=0.1)
+
+
+def test_the_hull_mesh_of_a_thin_plate_is_the_plate():
+    occupancy = np.zeros((24, 24, 24), np.float32)
+    occupancy[4:20, 4:20, 11] = 0.75
+    fit = SceneFit(np.zeros(3), 1.0, np.zeros(3), 1.0, occupancy)
+    vertices, faces = fit.hull_mesh(8)
+    assert vertices.min(axis=0) == pytest.approx([3.5, 3.5, 10.5], abs=0.5)
+    assert vertices.max(axis=0) == pytest.approx([19.5, 19.5, 11.5], abs=0.5)
+    assert Topology(faces, len(vertices)).is_closed
 
 
 def test_empty_silhouettes_are_named():
