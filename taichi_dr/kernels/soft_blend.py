@@ -113,8 +113,8 @@ def start_blend(
     for corner in ti.static(range(3)):
         store_sum(blend, first, BEST0 + corner, fill_lanes(0.0, lanes), lanes)
     store_sum(blend, first, DEPTH_SUM, fill_lanes(far, lanes), lanes)
-    if ti.static(modes[0] == ALPHA_PRODUCT):
-        store_sum(blend, first, COMBINED, fill_lanes(1.0, lanes), lanes)
+    uncovered = ti.static(1.0 if modes[0] == ALPHA_PRODUCT else 0.0)
+    store_sum(blend, first, COMBINED, fill_lanes(uncovered, lanes), lanes)
     for c in ti.static(range(count)):
         store_sum(blend, first, COLOR_SUM + c, fill_lanes(background[c], lanes), lanes)
 

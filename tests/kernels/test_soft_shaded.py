@@ -1,5 +1,7 @@
 """The soft rasterizer that shades each pair of pixel and face: oracles, central differences, ``SoftPass``."""
 
+import functools
+
 import numpy as np
 import taichi as ti
 from oracles import shading as light
@@ -126,7 +128,6 @@ def test_adjoints_equal_central_differences(cpu64):
         lambda x: scene.loss(scene.forward(soft, x)), scene.x, adjoints, list(scene.x), step=1e-6, components=3
     )
     assert max(errors.values()) < 1e-5, errors
-    _double.update(cut=adjoints, whole=adjoints_of(Scene(cut=False))[1])
 
 
 def adjoints_of(scene):
@@ -156,13 +157,25 @@ def test_unlit_albedo_is_what_the_other_pass_blends(cpu64):
         np.testing.assert_allclose(got[name], expected[name], rtol=1e-9, atol=1e-9, err_msg=name)
 
 
-def test_single_precision(cpu32):
+@functools.cache
+def double_adjoints(cut):
+    """The CPU in double precision must be in use."""
+    return adjoints_of(Scene(cut=cut))[1]
+
+
+def test_single_precision(request):
     """The image is the oracle's, the gradients are those that the central differences have checked."""
-    assert_single_precision(Scene(cut=False), _double["whole"])
+    request.getfixturevalue("cpu64")
+    expected = double_adjoints(False)
+    request.getfixturevalue("cpu32")
+    assert_single_precision(Scene(cut=False), expected)
 
 
-def test_single_precision_on_vulkan(vulkan):
-    assert_single_precision(Scene(), _double["cut"])
+def test_single_precision_on_vulkan(request):
+    request.getfixturevalue("cpu64")
+    expected = double_adjoints(True)
+    request.getfixturevalue("vulkan")
+    assert_single_precision(Scene(), expected)
 
 
 def assert_single_precision(scene, adjoints):
@@ -170,6 +183,3 @@ def assert_single_precision(scene, adjoints):
     for name, got in adjoints_of(scene)[1].items():
         want = adjoints[name]
         np.testing.assert_allclose(got, want, atol=2e-3 * np.abs(want).max(), err_msg=name)
-
-
-_double = {}
