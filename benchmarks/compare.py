@@ -20,7 +20,7 @@ import taichi as ti
 from raster import FACES, icosphere_scene, machine
 
 import taichi_dr as dr
-from taichi_dr.fields import array_from, make_array
+from taichi_dr.kernels.arrays import array_from, make_array
 from taichi_dr.kernels.raster import ZBuffer
 from taichi_dr.kernels.transform import transform
 

@@ -9,33 +9,9 @@ import numpy as np
 import taichi as ti
 
 from taichi_dr.kernels import bridge
-from taichi_dr.kernels.arrays import new_array
-from taichi_dr.runtime import ShapeError, check_runtime, float_dtype, require_init, runtime_token
+from taichi_dr.kernels.arrays import make_array
+from taichi_dr.runtime import ShapeError, check_runtime, float_dtype, runtime_token
 from taichi_dr.tape import off_tape
-
-
-@off_tape
-def make_array(shape, dtype=None):
-    """A zeroed ``ti.ndarray`` of scalars; of the run's floating-point type unless ``dtype`` says otherwise."""
-    require_init()
-    array = new_array(dtype or float_dtype(), shape)
-    array.fill(0)
-    return array
-
-
-@off_tape
-def array_from(values, dtype=None):
-    """A ``ti.ndarray`` with the numbers of a NumPy array, as the run's floating-point type or as ``dtype``."""
-    require_init()
-    array = new_array(dtype or float_dtype(), np.shape(values))
-    write_array(array, values)
-    return array
-
-
-@off_tape
-def write_array(array, values):
-    """Writes NumPy values of the same shape into a ``ti.ndarray``."""
-    array.from_numpy(np.ascontiguousarray(values, dtype=ti.lang.util.to_numpy_type(array.dtype)))
 
 
 class FieldGroup:

@@ -1,6 +1,7 @@
 """Backend and precision choice, the state of Taichi's runtime, and the package's errors.
 
-Everything that reaches into Taichi below its documented interface is in this file, each with the reason:
+What this file reads below Taichi's documented interface, and why (``tape``, ``kernels.arrays`` and ``kernels.launch``
+say it of theirs):
 
 * ``runtime_token`` / ``current_tape`` read ``ti.lang.impl.get_runtime()``: Taichi tells neither that a second
   ``ti.init`` has invalidated every field nor which tape is open.  Gone when Taichi offers either by name.

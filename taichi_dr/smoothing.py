@@ -62,7 +62,7 @@ class LargeSteps:
     @property
     def coordinates(self):
         """The (B, N) field of 3-vectors, with a gradient, that an optimiser moves in place of the vertices."""
-        return self._fields.fields["coordinates"]
+        return self._fields.field("coordinates")
 
     def reset(self):
         """Sets the coordinates to those of the mesh's vertices, after something else has moved them."""

@@ -1,4 +1,4 @@
-"""Arrays for the kernels, safe to outlive the runtime that they were made in.
+"""Arrays for the kernels, safe to outlive the runtime that they were made in, and never on an open tape.
 
 Taichi frees an array when Python drops it: by its address, in the *current* runtime.  After another ``ti.init`` a new
 array may live at that address, and dropping the old one then frees the new one, whose next use reads freed memory.
@@ -6,9 +6,13 @@ array may live at that address, and dropping the old one then frees the new one,
 ``ti.lang._ndarray.ScalarNdarray.__del__`` compares runtimes itself.
 """
 
+import numpy as np
 import taichi as ti
 from taichi.lang import impl
 from taichi.lang._ndarray import ScalarNdarray
+
+from taichi_dr.runtime import float_dtype, require_init
+from taichi_dr.tape import off_tape
 
 
 class Array(ScalarNdarray):
@@ -25,3 +29,27 @@ def new_array(dtype, shape):
     array.__class__ = Array
     array.runtime = impl.get_runtime()
     return array
+
+
+@off_tape
+def make_array(shape, dtype=None):
+    """A zeroed ``ti.ndarray`` of scalars; of the run's floating-point type unless ``dtype`` says otherwise."""
+    require_init()
+    array = new_array(dtype or float_dtype(), shape)
+    array.fill(0)
+    return array
+
+
+@off_tape
+def array_from(values, dtype=None):
+    """A ``ti.ndarray`` with the numbers of a NumPy array, as the run's floating-point type or as ``dtype``."""
+    require_init()
+    array = new_array(dtype or float_dtype(), np.shape(values))
+    write_array(array, values)
+    return array
+
+
+@off_tape
+def write_array(array, values):
+    """Writes NumPy values of the same shape into a ``ti.ndarray``."""
+    array.from_numpy(np.ascontiguousarray(values, dtype=ti.lang.util.to_numpy_type(array.dtype)))

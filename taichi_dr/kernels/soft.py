@@ -18,8 +18,8 @@ import math
 
 import taichi as ti
 
-from taichi_dr.fields import array_from, make_array
 from taichi_dr.kernels import soft_math
+from taichi_dr.kernels.arrays import array_from, make_array
 from taichi_dr.kernels.binning import TileBins
 from taichi_dr.kernels.gather import gather_corners, sum_bands
 from taichi_dr.kernels.launch import cpu_threads, on_cpu

@@ -1,6 +1,6 @@
 """Buffers and launches of the soft rasterizer whose pairs of pixel and face are shaded one by one."""
 
-from taichi_dr.fields import make_array
+from taichi_dr.kernels.arrays import make_array
 from taichi_dr.kernels.soft import SoftPass
 from taichi_dr.kernels.soft_shaded_adjoint import soft_shaded_adjoint, soft_shaded_adjoint_cut
 from taichi_dr.kernels.soft_shaded_forward import SHAPE, soft_shaded_forward

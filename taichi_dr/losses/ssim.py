@@ -3,8 +3,8 @@
 import numpy as np
 import taichi as ti
 
-from taichi_dr.fields import array_from
 from taichi_dr.kernels import bridge
+from taichi_dr.kernels.arrays import array_from
 from taichi_dr.kernels.launch import grain
 from taichi_dr.losses.inputs import (
     add_sum,

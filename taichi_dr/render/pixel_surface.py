@@ -2,7 +2,7 @@
 
 import taichi as ti
 
-from taichi_dr.fields import array_from
+from taichi_dr.kernels.arrays import array_from
 from taichi_dr.kernels.gather import gather_corners, sum_views
 from taichi_dr.kernels.pixel_shading import Layout
 from taichi_dr.kernels.rows import PER_MESH, PER_VIEW, SHARED, spread_to_corners

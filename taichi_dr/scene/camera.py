@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from taichi_dr.fields import FieldGroup, array_from, make_array
+from taichi_dr.fields import FieldGroup
+from taichi_dr.kernels.arrays import array_from, make_array
 from taichi_dr.kernels.camera import (
     EYE,
     LENS,

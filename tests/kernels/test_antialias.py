@@ -7,13 +7,13 @@ import trimesh
 from oracles import antialias as oracle
 from oracles.differences import relative_errors
 
-from taichi_dr.fields import array_from, make_array
 from taichi_dr.kernels.antialias import (
     antialias,
     antialias_edge_adjoint,
     antialias_image_adjoint,
     build_twins,
 )
+from taichi_dr.kernels.arrays import array_from, make_array
 from taichi_dr.kernels.edge_claims import NO_EDGE
 from taichi_dr.runtime import ShapeError
 

@@ -6,7 +6,7 @@ import taichi as ti
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from taichi_dr.fields import array_from
+from taichi_dr.kernels.arrays import array_from
 from taichi_dr.kernels.binning import TileBins
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import taichi as ti
 
-from taichi_dr.fields import array_from, make_array
+from taichi_dr.kernels.arrays import array_from, make_array
 from taichi_dr.kernels.gather import build_adjacency, gather_corners, sum_bands
 from taichi_dr.kernels.interpolate import band_count, interpolate, interpolate_adjoint
 from taichi_dr.kernels.raster import ZBuffer

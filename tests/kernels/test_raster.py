@@ -6,7 +6,7 @@ import taichi as ti
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from taichi_dr.fields import array_from, make_array
+from taichi_dr.kernels.arrays import array_from, make_array
 from taichi_dr.kernels.raster import ZBuffer
 from tests.oracles import raster as oracle
 

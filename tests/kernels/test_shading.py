@@ -8,8 +8,8 @@ import taichi as ti
 from oracles import shading as oracle
 from oracles.differences import relative_errors
 
-from taichi_dr.fields import array_from, make_array
 from taichi_dr.kernels import lighting, shading
+from taichi_dr.kernels.arrays import array_from, make_array
 from taichi_dr.kernels.gather import build_adjacency, build_view_lists
 
 FACES = np.array([[0, 1, 2], [0, 3, 1], [0, 2, 3], [1, 3, 2], [4, 0, 1]], np.int32)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import taichi as ti
 
-from taichi_dr.fields import array_from, make_array
+from taichi_dr.kernels.arrays import array_from, make_array
 from taichi_dr.kernels.gather import build_adjacency
 from taichi_dr.kernels.soft import ALPHA_MODES, COLOR_MODES, DISTANCE_MODES, SoftPass
 from taichi_dr.runtime import InputError

@@ -9,8 +9,8 @@ from oracles import soft as oracle
 from oracles import texture as image_oracle
 from oracles.differences import relative_errors
 
-from taichi_dr.fields import array_from, make_array
 from taichi_dr.kernels import lighting, texture
+from taichi_dr.kernels.arrays import array_from, make_array
 from taichi_dr.kernels.gather import build_adjacency
 from taichi_dr.kernels.pixel_shading import Layout
 from taichi_dr.kernels.soft import SoftPass
