@@ -37,6 +37,7 @@ from taichi_dr.kernels.soft_math import (
     out_of_reach,
     packet_at,
     packet_centers,
+    packet_middle,
     store_row,
     whole_face,
     whole_interpolation,
@@ -102,8 +103,9 @@ def soft_adjoint(
                 row = (row0 + step * bands) * shape[1]
                 for packet_col in range(col0, col1):
                     col = packet_col * shape[0]
-                    x, y = packet_centers(row, col, width, height, offsets, lanes)
-                    if not out_of_reach(records, item, 0.5 * (x[0] + x[lanes - 1]), 0.5 * (y[0] + y[lanes - 1])):
+                    middle_x, middle_y = packet_middle(row, col, width, height, shape)
+                    if not out_of_reach(records, item, middle_x, middle_y):
+                        x, y = packet_centers(row, col, width, height, offsets, lanes)
                         at = packet_at(view, row, col, width, height, shape) * (packed_rows * lanes)
                         if ti.static(lanes > 1):
                             if bands < 0:  # never: see store_row
@@ -313,7 +315,7 @@ def pair_weight(
     cover = ti.select(inside > 0.0, 1.0 + 0.0 * squared, 0.0)
     uncover = 1.0 - cover
     if ti.static(modes[2] != DISTANCE_HARD):
-        cover, uncover = coverage(squared / sigma, inside, double)
+        cover, uncover = coverage(squared * (1.0 / sigma), inside, double)
     cover = ti.select(seen > 0.0, cover, 0.0)
     reference = load_lanes(packed, at + PIXEL_REFERENCE * stride, lanes)
     weight = 0.0 * z

@@ -31,6 +31,7 @@ from taichi_dr.kernels.soft_math import (
     mix,
     out_of_reach,
     packet_centers,
+    packet_middle,
     packet_pixel,
     tiles,
     whole_face,
@@ -76,7 +77,7 @@ def soft_forward(
         view, row, col = packet_pixel(packet, width, height, shape)
         faces = boxes.shape[0] // views
         x, y = packet_centers(row, col, width, height, offsets, lanes)
-        center_x, center_y = 0.5 * (x[0] + x[lanes - 1]), 0.5 * (y[0] + y[lanes - 1])
+        middle_x, middle_y = packet_middle(row, col, width, height, shape)
         blend = ti.Vector([0.0 for _ in ti.static(range((COLOR_SUM + count) * lanes))])
         start_blend(blend, 0, background, near, far, count, modes, lanes)
         for entry in range(tile_start[packet // per_tile], tile_start[packet // per_tile + 1]):
@@ -85,7 +86,7 @@ def soft_forward(
             outside = (col + (shape[0] - 1) - boxes[item, 0]) | (boxes[item, 2] - col)  # negative if either is
             outside |= (row + (shape[1] - 1) - boxes[item, 1]) | (boxes[item, 3] - row)
             if outside >= 0:
-                if not out_of_reach(records, item, center_x, center_y):
+                if not out_of_reach(records, item, middle_x, middle_y):
                     if ti.static(lanes > 1):
                         if face < 0:  # never: see store_row
                             blend[item] = 0.0
