@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from taichi_dr.io.files import atomic_path
-from taichi_dr.runtime import FileError
+from taichi_dr.runtime import DataSetError, FileError
 
 NAME = "state.npz"
 HEADER = "header.json"
@@ -38,6 +38,8 @@ def reading(path):
     """Within the block, contents that are missing or senseless are a FileError about the checkpoint ``path``."""
     try:
         yield
+    except DataSetError:  # about the images
+        raise
     except (ValueError, LookupError, TypeError, AttributeError, OSError, EOFError, zipfile.BadZipFile) as error:
         reason = f"{error} is missing" if isinstance(error, KeyError) else error
         raise FileError(f"{path}: is no checkpoint that can be read ({reason}); --overwrite starts anew") from error

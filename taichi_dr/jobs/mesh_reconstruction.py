@@ -19,7 +19,6 @@ from taichi_dr.scene.camera import Camera
 from taichi_dr.scene.mesh import Mesh
 from taichi_dr.smoothing import LargeSteps
 
-SPHERE_SUBDIVISIONS = 3
 HULL_CELLS = 40
 DEPTH_MARGIN = 1.6  # what is visible reaches this far before and behind the object's centre, whose radius is 1
 MOST_SKIPPED = 20  # steps in a row with gradients that are not finite
@@ -29,7 +28,8 @@ FULL_BATCH_SIZE = 256  # pixels; smaller pictures come in larger groups
 
 @dataclass(frozen=True)
 class Level:
-    """From fraction ``start`` of the budget on: pictures of at most ``size`` pixels, a mesh of up to ``faces`` faces.
+    """From fraction ``start`` of the budget on: pictures of at most ``size`` pixels, a mesh of up to ``faces`` faces
+    (the first level's: of the sphere to start from).
 
     ``sigma`` is the soft rasterizer's; ``color`` weighs the colour loss.
     """
@@ -42,10 +42,10 @@ class Level:
 
 
 LEVELS = (
-    Level(0.0, 64, 1300, 3e-4, 0.0),
-    Level(0.12, 128, 5200, 1e-4, 1.0),
-    Level(0.4, 256, 20500, 3e-5, 1.0),
-    Level(0.65, 512, 82000, 1e-5, 1.0),
+    Level(0.0, 64, 1280, 3e-4, 0.0),
+    Level(0.12, 128, 5120, 1e-4, 1.0),
+    Level(0.4, 256, 20480, 3e-5, 1.0),
+    Level(0.65, 512, 81920, 1e-5, 1.0),
 )
 
 WHY = {
@@ -72,10 +72,6 @@ class MeshReconstruction:
         self._skipped, self._skipped_in_row = 0, 0
         self._changed = False
         self._samplers, self._shown = {}, {}
-        vertices, faces = _start_shape(settings.init, fit)
-        average = train.images[train.alpha > 0.5].mean(axis=0)
-        self._level = 0
-        self._enter(Mesh(vertices, faces, colors=average, name="reconstruction"))
 
     @staticmethod
     def check(settings):
@@ -95,6 +91,13 @@ class MeshReconstruction:
     def caption(self):
         """Size of mesh and pictures, for the progress display."""
         return f"{self._mesh.face_count} faces at {self._size}²"
+
+    def start(self):
+        """Begins with the shape that the settings name, in the images' mean colour."""
+        vertices, faces = _start_shape(self._settings, self._fit)
+        average = self._train.images[self._train.alpha > 0.5].mean(axis=0)
+        self._level = 0
+        self._enter(Mesh(vertices, faces, colors=average, name="reconstruction"))
 
     def changed(self):
         """Whether a new level has begun since this was last asked."""
@@ -163,7 +166,7 @@ class MeshReconstruction:
         return {"level": self._level, "entered": self._entered, "step": self._step, "skipped": self._skipped}, arrays
 
     def restore(self, header, arrays):
-        """Takes up what ``state`` gave."""
+        """Begins where ``state`` left off."""
         mesh = Mesh(arrays["vertices"], arrays["faces"], colors=arrays["colors"], name="reconstruction")
         self._level = header["entered"]
         self._enter(mesh)
@@ -283,20 +286,21 @@ class MeshReconstruction:
             self._mesh.set("colors", np.clip(self._mesh.numpy("colors"), 0, 1))
         self._skipped_in_row = 0 if moved else self._skipped_in_row + 1
         self._skipped += not moved
-        if self._skipped_in_row > MOST_SKIPPED:
+        if self._skipped_in_row == MOST_SKIPPED:
             raise GradientError(
-                f"{MOST_SKIPPED} steps in a row had gradients that are not finite; the last checkpoint is in"
-                f" {self._settings.out}"
+                f"{MOST_SKIPPED} steps in a row had gradients that are not finite; a smaller --lr or a larger"
+                " --smoothness may avoid that"
             )
 
 
-def _start_shape(init, fit):
+def _start_shape(settings, fit):
     """Vertices and faces, in the unit scene, of what is deformed."""
-    if init == "hull":
+    if settings.init == "hull":
         return fit.hull_mesh(HULL_CELLS)
-    if init != "sphere":
-        mesh = load_mesh(init)
+    if settings.init != "sphere":
+        mesh = load_mesh(settings.init)
         return fit.from_world(mesh.numpy("vertices")[0]), mesh.numpy("faces")
-    sphere = shapes.icosphere(SPHERE_SUBDIVISIONS)
+    most = min(LEVELS[0].faces, settings.faces)
+    sphere = shapes.icosphere(max(n for n in range(8) if 20 * 4**n <= most))
     center, half = fit.hull_extent()
     return center + half * sphere.numpy("vertices")[0], sphere.numpy("faces")

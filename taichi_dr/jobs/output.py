@@ -34,6 +34,20 @@ def claim(folder, own, overwrite, advice="--overwrite replaces it"):
         raise FileError(f"{folder} holds files that this command does not write, and is left as it is: {shown}")
 
 
+def clear(folder, own):
+    """Removes the files called ``own`` from ``folder``: what an earlier run has written.
+
+    Raises:
+        FileError: one of them cannot be removed.
+    """
+    for name in own:
+        path = Path(folder) / name
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise FileError(f"{path}: cannot be removed: {error.strerror or error}") from error
+
+
 def sweep(folder, own):
     """Removes from ``folder`` the temporary files of files called ``own`` that a killed run has left behind."""
     for path in Path(folder).iterdir() if Path(folder).is_dir() else ():

@@ -5,11 +5,12 @@ and writes the outputs.  A kind of reconstruction is a class as ``MeshReconstruc
 
 * ``Kind(settings, train, fit)``: the settings, the training images in the unit scene, and the ``SceneFit``;
   ``Kind.check(settings)``: raises for what is wrong with the settings, before the images are read;
+* ``start()``, or ``restore(header, arrays)`` with what ``state()`` gave (a JSON-able dict and named arrays): begins
+  anew, or where an earlier run has got to;
 * ``step(fraction)``: one step at that fraction of the budget, returning ``{loss name: weighted value}`` or None;
 * ``pictures(posed)``: what it looks like in the cameras of ``posed``, (V, H, W, 4) linear RGB with straight alpha;
   ``shape(posed)``: the same of its geometry alone, grey; ``portraits(view, near)``: ``{label: (H, W, 4)}``, what came
   out in one view and in a close-up of it;
-* ``state()`` and ``restore(header, arrays)``: a JSON-able dict and named arrays, there and back;
 * ``export(folder)``: writes the result's files and returns their names; ``FILES`` lists what they may be called;
 * ``describe()``: a dict for ``metrics.json``; ``plan``: a line on what will be done; ``caption``: a few words for the
   progress display.
@@ -20,6 +21,8 @@ import time
 import warnings
 from pathlib import Path
 
+import numpy as np
+
 from taichi_dr import runtime
 from taichi_dr.io.files import check_creatable, write_json
 from taichi_dr.jobs import checkpoint
@@ -28,17 +31,19 @@ from taichi_dr.jobs.history import Animation, History
 from taichi_dr.jobs.interrupt import interruptible
 from taichi_dr.jobs.mesh_reconstruction import MeshReconstruction
 from taichi_dr.jobs.metrics import DEFINITIONS
-from taichi_dr.jobs.output import claim, sweep
+from taichi_dr.jobs.output import claim, clear, sweep
 from taichi_dr.jobs.overview import Overview
 from taichi_dr.jobs.progress import progress_bar, say
 from taichi_dr.jobs.report import write_animation, write_comparison, write_losses
 from taichi_dr.jobs.scene_fit import fit_scene
+from taichi_dr.runtime import DataSetError
 from taichi_dr.version import __version__
 
 KINDS = {"mesh": MeshReconstruction}
 PICTURES = ("overview.png", "comparison.png", "progress.gif", "losses.png")
 REPORTS = ("metrics.json", *PICTURES, checkpoint.NAME)
 SECONDS_BETWEEN_CHECKPOINTS = 20.0
+SAME_PLACE = 0.01  # the object may seem to have moved by this part of its radius
 DEFAULT_STEPS = 600
 COMPARED_VIEWS = 4
 TAKEN_ANEW = ("data", "out", "resume", "overwrite", "backend")  # by --resume
@@ -60,24 +65,29 @@ def reconstruct(settings):
 
     Raises:
         InputError: a setting outside its domain.
-        FileError, DataSetError: data that cannot be read or used; an output folder that may not be written.
+        FileError, DataSetError: data that cannot be read or used, or other than what is to be resumed was made with; an
+            output folder that may not be written.
         BackendError: the backend asked for is not there.
         GradientError: the optimisation stopped making sense (gradients that are not finite, step after step).
     """
     settings.check()
     saved = _claim_output(settings)
-    if saved is not None:
+    if saved is None:
+        KINDS[settings.kind].check(settings)
+    else:
         with checkpoint.reading(settings.out / checkpoint.NAME):
             settings = _saved_settings(settings, saved[0]["settings"])
             settings.check()
-    KINDS[settings.kind].check(settings)
     backend = runtime.init(settings.backend, random_seed=settings.seed)
     with progress_bar("reading images") as update:
         train, held_out, note = held_out_split(settings.data, lambda done, total: update(done / total))
     say(f"{len(train)} training images of {train.width} × {train.height} pixels; {note}")
     run = _Run(settings, train, held_out)
     say(run.model.plan)
-    if saved is not None:
+    if saved is None:
+        run.model.start()
+        clear(settings.out, _own_names(settings))  # with --overwrite; else there is nothing
+    else:
         with checkpoint.reading(settings.out / checkpoint.NAME):
             run.restore(*saved)
         say(f"resuming at step {run.steps} ({run.seconds:.0f} s spent so far)")
@@ -89,19 +99,23 @@ def reconstruct(settings):
             metrics = run.finish(backend, interrupt)
             return ReconstructionSummary(settings.out, metrics, metrics["interrupted"])
     except KeyboardInterrupt:
-        if (settings.out / checkpoint.NAME).exists():
+        if run.saved:
             say(f"stopped before everything was written; --resume continues from {settings.out / checkpoint.NAME}")
         raise
 
 
 def _claim_output(settings):
     """Checks the output folder; the checkpoint to go on from, or None."""
-    own = (*REPORTS, *KINDS[settings.kind].FILES)
+    own = _own_names(settings)
     if not settings.resume:
         claim(settings.out, own, settings.overwrite, "--resume continues it, --overwrite replaces it")
     check_creatable(settings.out / checkpoint.NAME)
     sweep(settings.out, own)
     return checkpoint.load_state(settings.out / checkpoint.NAME) if settings.resume else None
+
+
+def _own_names(settings):
+    return *REPORTS, *KINDS[settings.kind].FILES
 
 
 def _saved_settings(settings, saved):
@@ -129,8 +143,14 @@ class _Run:
     def __init__(self, settings, train, held_out):
         self.settings, self.held_out = settings, held_out
         self.fit = fit_scene(train)
+        self.data = {
+            "image size": [train.width, train.height],
+            "training images": list(train.names),
+            "held-out images": list(held_out.names),
+        }
         self.model = KINDS[settings.kind](settings, self.fit.to_unit(train), self.fit)
         self.steps, self.seconds, self.preparing = 0, 0.0, 0.0
+        self.saved = False
         self.history = History()
         self.animation = Animation(self.fit.to_unit(held_out))
         self.overview = Overview(train, self.fit.to_unit(held_out))
@@ -179,22 +199,41 @@ class _Run:
     def save(self):
         """Writes the checkpoint."""
         header, arrays = self.model.state()
-        settings = _plain(self.settings)
-        header = {"settings": settings, "steps": self.steps, "seconds": self.seconds, "model": header}
-        header["preparing"] = self.preparing
+        header = {"settings": _plain(self.settings), "data": self.data, "model": header}
+        header |= {"center": self.fit.center.tolist(), "radius": self.fit.radius}
+        header |= {"steps": self.steps, "seconds": self.seconds, "preparing": self.preparing}
         header |= {"history": self.history.rows, "marks": self.history.marks}
         arrays = {f"model/{name}": array for name, array in arrays.items()}
         arrays |= self.animation.arrays() | self.overview.arrays()
         checkpoint.save_state(self.settings.out / checkpoint.NAME, header, arrays)
+        self.saved = True
 
     def restore(self, header, arrays):
-        """Takes up what ``save`` wrote."""
+        """Begins where ``save`` left off.
+
+        Raises:
+            DataSetError: the data are not those that the checkpoint was made with.
+        """
+        self._check_same_data(header)
         model = {name.removeprefix("model/"): value for name, value in arrays.items() if name.startswith("model/")}
         self.model.restore(header["model"], model)
         self.steps, self.seconds, self.preparing = header["steps"], header["seconds"], header["preparing"]
         self.history = History(header["history"], header["marks"])
         self.animation.restore(arrays, self.fraction())
         self.overview.restore(arrays)
+        self.saved = True
+
+    def _check_same_data(self, header):
+        changed = [what for what, value in self.data.items() if header["data"][what] != value]
+        center, radius = np.array(header["center"]), header["radius"]
+        moved = max(np.abs(self.fit.center - center).max(), abs(self.fit.radius - radius))
+        if not changed and moved > SAME_PLACE * radius:  # saved vertices would mean something else
+            changed = ["cameras or silhouettes"]
+        if changed:
+            raise DataSetError(
+                f"{self.settings.data}: its {' and '.join(changed)} are not those that"
+                f" {self.settings.out / checkpoint.NAME} was made with; resume with the same data, or --overwrite"
+            )
 
     def finish(self, backend, interrupt):
         """Writes every output from the model as it is; returns the contents of ``metrics.json``."""

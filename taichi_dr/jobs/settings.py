@@ -123,8 +123,9 @@ class ReconstructSettings:
     size: Annotated[int | None, arg(metavar="PIXELS", help_behavior_hint="(default: the images' own, 512 at most)")] = (
         None
     )
-    #: Largest number of faces to subdivide to; each subdivision makes four of one (1280, 5120, 20480, 81920 from the
-    #: sphere). More: finer detail, slower steps. Fewer: smoother and faster.
+    #: Largest number of faces to subdivide to; each subdivision makes four of one, so that the sphere's 1280 become
+    #: 5120 and then 20480 (81920 only if that many are allowed), and the hull's about 10000 become 40000. More: finer
+    #: detail, slower steps. Fewer: smoother and faster.
     faces: int = 45000
     #: Images per step; more while they are smaller than 256 pixels. More: steadier and slower steps. Fewer: faster
     #: steps that follow single images.

@@ -2,7 +2,7 @@
 
 import pytest
 
-from taichi_dr.jobs.output import claim, sweep, whole_folder
+from taichi_dr.jobs.output import claim, clear, sweep, whole_folder
 from taichi_dr.runtime import FileError
 
 
@@ -34,6 +34,16 @@ def test_temporary_files_of_a_killed_run_do_not_count_and_are_swept_up(tmp_path)
     sweep(tmp_path, ("a",))
     assert sorted(path.name for path in tmp_path.iterdir()) == [".b.0123abcd", "a"]
     sweep(tmp_path / "none", ("a",))
+
+
+def test_only_files_of_the_command_are_cleared_away(tmp_path):
+    for name in ("a", "thesis.tex"):
+        (tmp_path / name).touch()
+    clear(tmp_path, ("a", "b"))
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+    clear(tmp_path / "none", ("a",))
+    with pytest.raises(FileError, match=r"thesis\.tex/a: cannot be removed"):
+        clear(tmp_path / "thesis.tex", ("a",))
 
 
 def test_a_file_is_no_folder(tmp_path):

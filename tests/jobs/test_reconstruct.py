@@ -11,18 +11,22 @@ import imageio.v3 as iio
 import numpy as np
 import pytest
 
-from taichi_dr.io.meshes import load_mesh
+import taichi_dr as dr
+from taichi_dr import shapes
+from taichi_dr.io.meshes import load_mesh, save_mesh
 from taichi_dr.io.posed_images import load_posed_images
 from taichi_dr.jobs import checkpoint, mesh_reconstruction
 from taichi_dr.jobs.dataset import make_dataset
+from taichi_dr.jobs.evaluation import evaluate, held_out_split
 from taichi_dr.jobs.mesh_reconstruction import MeshReconstruction
 from taichi_dr.jobs.reconstruct import REPORTS, reconstruct
+from taichi_dr.jobs.scene_fit import fit_scene
 from taichi_dr.jobs.settings import DatasetSettings, ReconstructSettings
 from taichi_dr.runtime import DataSetError, FileError, GradientError, InputError
 
 pytestmark = pytest.mark.usefixtures("own_runtime")
 
-STEPS = 8
+STEPS = 40
 OUTPUTS = {*REPORTS, *MeshReconstruction.FILES}
 
 
@@ -37,13 +41,13 @@ def two_levels():
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("data") / "torus"
-    make_dataset(DatasetSettings("torus", folder, views=6, test_views=3, size=32, samples=2, backend="cpu"))
+    folder = tmp_path_factory.mktemp("data") / "car"
+    make_dataset(DatasetSettings("car", folder, views=6, test_views=3, size=32, samples=2, backend="cpu"))
     return folder
 
 
 def settings(data, out, **changes):
-    return ReconstructSettings(data, out, **{"steps": STEPS, "faces": 5200, "batch": 3, "backend": "cpu"} | changes)
+    return ReconstructSettings(data, out, **{"steps": STEPS, "faces": 5120, "batch": 3, "backend": "cpu"} | changes)
 
 
 @pytest.fixture(scope="module")
@@ -82,8 +86,81 @@ def test_every_output_is_written(finished):
     assert metrics["definitions"]["iou"].startswith("soft")
     assert metrics["model"]["renderer"] == "antialiased"
     assert "measured better" in metrics["model"]["renderer_because"]
-    assert 0.3 < metrics["held_out"]["iou"] <= 1
     assert len(metrics["held_out_views"]) == 3
+
+
+def test_the_sphere_becomes_the_object(data, finished):
+    dr.init("cpu")
+    train, held_out, _ = held_out_split(data)
+    fit = fit_scene(train)
+    model = MeshReconstruction(settings(data, "unused"), fit.to_unit(train), fit)
+    model.start()
+    start = evaluate(model, fit.to_unit(held_out)).mean
+    reached = finished.metrics["held_out"]
+    # Measured: IoU from 0.752 to 0.878, PSNR from 15.5 to 19.7 dB.
+    assert start["iou"] < 0.77
+    assert 0.85 < reached["iou"] <= 1
+    assert reached["psnr"] > start["psnr"] + 3
+    assert reached["ssim"] > start["ssim"] + 0.1
+
+
+@pytest.fixture
+def no_reports(monkeypatch):
+    """Runs end with the checkpoint: the reports take most of a short one's time."""
+    metrics = {"interrupted": False}
+    monkeypatch.setattr("taichi_dr.jobs.reconstruct._Run.finish", lambda self, *a: metrics | {"steps": self.steps})
+
+
+@pytest.mark.usefixtures("no_reports")
+def test_the_soft_renderer_starts_from_the_hull(data, tmp_path):
+    reconstruct(settings(data, tmp_path, steps=3, renderer="soft", init="hull"))
+    header, arrays = checkpoint.load_state(tmp_path / checkpoint.NAME)
+    vertices = arrays["model/vertices"][0]
+    assert len(vertices) not in (642, 2562)
+    assert np.isfinite(vertices).all()
+    assert np.linalg.norm(vertices, axis=1).max() < 1.2
+    assert max(losses["silhouette"] for _, losses in header["history"]) < 0.3
+
+
+@pytest.mark.usefixtures("no_reports")
+def test_a_mesh_file_is_a_start_that_resuming_does_not_need(data, tmp_path):
+    save_mesh(shapes.torus(), tmp_path / "start.obj")
+    faces = shapes.torus().face_count
+    run = settings(data, tmp_path / "run", steps=None, minutes=0.02, init=str(tmp_path / "start.obj"), faces=faces)
+    reconstruct(run)
+    (tmp_path / "start.obj").unlink()
+    header, arrays = checkpoint.load_state(tmp_path / "run" / checkpoint.NAME)
+    assert header["seconds"] >= 0.02 * 60
+    assert np.array_equal(arrays["model/faces"], shapes.torus().numpy("faces"))
+    resumed = reconstruct(ReconstructSettings(data, run.out, resume=True, steps=header["steps"] + 1, backend="cpu"))
+    assert resumed.metrics["steps"] == header["steps"] + 1
+
+
+def test_few_faces_make_a_coarse_start(data):
+    dr.init("cpu")
+    fit = fit_scene(held_out_split(data)[0])
+    for most, count in ((20, 20), (319, 80), (1280, 1280), (45000, 1280)):
+        assert len(mesh_reconstruction._start_shape(settings(data, "unused", faces=most), fit)[1]) == count
+
+
+def moved(contents):
+    for frame in contents["frames"]:
+        for row in frame["transform_matrix"][:3]:
+            row[3] *= 2
+
+
+@pytest.mark.parametrize(
+    ("change", "what"), [(moved, "cameras or silhouettes"), (lambda c: c["frames"].pop(), "training images")]
+)
+def test_resuming_with_other_data_is_refused(change, what, data, finished, tmp_path):
+    out, other = shutil.copytree(finished.folder, tmp_path / "run"), shutil.copytree(data, tmp_path / "data")
+    contents = json.loads((other / "transforms_train.json").read_text())
+    change(contents)
+    (other / "transforms_train.json").write_text(json.dumps(contents))
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    with pytest.raises(DataSetError, match=f"data: its {what} are not those that .*state.npz was made with"):
+        reconstruct(ReconstructSettings(other, out, resume=True, steps=STEPS + 1, backend="cpu"))
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
 
 
 def test_the_mesh_lies_where_the_object_is(finished):
@@ -128,7 +205,7 @@ def test_an_interrupted_run_keeps_everything_and_resumes_to_the_same_mesh(data, 
         assert np.array_equal(resumed, whole)
     assert len(states[0][0]["history"]) == len(states[1][0]["history"])
     stages = [sorted(name for name in arrays if name.startswith("stages/")) for _, arrays in states]
-    assert stages == [["stages/0", "stages/1"]] * 2
+    assert stages == [["stages/0", f"stages/{STEPS // 10}"]] * 2
 
 
 def test_a_finished_run_goes_on_with_a_larger_budget(data, finished, tmp_path, capsys):
@@ -162,13 +239,41 @@ def test_a_start_that_is_not_there_is_an_error_before_the_images_are_read(init, 
     assert not (tmp_path / "out").exists()
 
 
-def test_gradients_that_stay_non_finite_end_the_run_and_keep_the_old_outputs(data, finished, tmp_path, monkeypatch):
-    out = shutil.copytree(finished.folder, tmp_path / "run")
+def test_gradients_that_stay_non_finite_end_the_run(data, finished, tmp_path, monkeypatch):
+    out, steps = shutil.copytree(finished.folder, tmp_path / "run"), []
     monkeypatch.setattr(mesh_reconstruction, "MOST_SKIPPED", 3)
-    monkeypatch.setattr("taichi_dr.optim.UniformAdam.step", lambda self: False)
-    monkeypatch.setattr("taichi_dr.optim.Adam.step", lambda self: False)
-    with pytest.raises(GradientError, match="not finite"):
+    monkeypatch.setattr("taichi_dr.optim.UniformAdam.step", lambda self: steps.append(self))
+    monkeypatch.setattr("taichi_dr.jobs.reconstruct.SECONDS_BETWEEN_CHECKPOINTS", 0.0)
+    with pytest.raises(GradientError, match=r"^3 steps in a row had gradients that are not finite; a smaller --lr"):
         reconstruct(settings(data, out, steps=1000, overwrite=True))
+    assert len(steps) == 3
+    assert [path.name for path in out.iterdir()] == [checkpoint.NAME]  # nothing of the run before
+    assert checkpoint.load_state(out / checkpoint.NAME)[0]["steps"] == 2
+
+
+def test_a_run_that_overwrites_and_is_stopped_before_it_saves_does_not_speak_of_resuming(
+    data, finished, tmp_path, monkeypatch, capsys
+):
+    out = shutil.copytree(finished.folder, tmp_path / "run")
+
+    def interrupted(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(MeshReconstruction, "step", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        reconstruct(settings(data, out, overwrite=True))
+    assert "--resume" not in capsys.readouterr().out
+    assert list(out.iterdir()) == []
+
+
+def test_a_start_that_cannot_be_used_keeps_what_would_be_overwritten(data, finished, tmp_path, monkeypatch):
+    def fails(self):
+        raise DataSetError("no start")
+
+    monkeypatch.setattr(MeshReconstruction, "start", fails)
+    out = shutil.copytree(finished.folder, tmp_path / "run")
+    with pytest.raises(DataSetError, match="no start"):
+        reconstruct(settings(data, out, overwrite=True))
     assert {path.name for path in out.iterdir()} == OUTPUTS
 
 
@@ -274,8 +379,6 @@ def test_settings_outside_their_domain_are_refused(wrong):
 
 
 def test_every_eighth_view_is_held_out_without_test_views(data, tmp_path):
-    from taichi_dr.jobs.evaluation import held_out_split
-
     contents = json.loads((data / "transforms_train.json").read_text())
     for frame in contents["frames"]:
         frame["file_path"] = str(data / frame["file_path"])
@@ -287,8 +390,6 @@ def test_every_eighth_view_is_held_out_without_test_views(data, tmp_path):
 
 @pytest.mark.parametrize(("with_test", "views", "fewest"), [(True, 4, 4), (False, 5, 5)])
 def test_four_images_to_train_with_are_needed(with_test, views, fewest, data, tmp_path):
-    from taichi_dr.jobs.evaluation import held_out_split
-
     for split in ("train", "test") if with_test else ("train",):
         shutil.copytree(data / split, tmp_path / split)
         shutil.copy(data / f"transforms_{split}.json", tmp_path)
@@ -306,8 +407,6 @@ def test_four_images_to_train_with_are_needed(with_test, views, fewest, data, tm
 
 
 def test_a_background_that_was_not_removed_is_refused(data, tmp_path):
-    from taichi_dr.jobs.evaluation import held_out_split
-
     shutil.copytree(data, tmp_path, dirs_exist_ok=True)
     for path in (tmp_path / "train").iterdir():
         pixels = iio.imread(path)
