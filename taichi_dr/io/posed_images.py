@@ -3,13 +3,15 @@
 import json
 import math
 import os
+import re
 import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from taichi_dr.io.files import read_bytes, write_json
+from taichi_dr.io.files import atomic_path, read_bytes
+from taichi_dr.io.folders import whole_folder
 from taichi_dr.io.images import PICTURES, load_image, save_image
 from taichi_dr.runtime import DataSetError, FileError, InputError, ShapeError
 
@@ -165,34 +167,46 @@ def load_posed_images(folder, split="train", *, size=None, scale=1.0, require_al
 def save_posed_images(folder, posed, split="train", *, progress=None):
     """Writes ``folder/<split>/r_<i>.png`` (RGBA, 8-bit sRGB) and ``folder/transforms_<split>.json``, that one last.
 
-    If a picture cannot be written, those already written are removed.
+    All of them appear, in place of what an earlier call wrote, or nothing changes.
 
     Raises:
         InputError: a pixel or a camera is not finite.
-        FileError: a file cannot be written.
+        FileError: a file cannot be written, or ``folder/<split>`` holds something else.
     """
     folder = Path(folder)
     if not all(np.isfinite(a).all() for a in (posed.camera_to_world, posed.focal, posed.principal_point)):
         raise InputError("save_posed_images: a camera matrix, focal length or principal point is not finite")
-    frames, written = [], []
-    try:
-        for i in range(len(posed)):
-            path = folder / split / f"r_{i}.png"
-            save_image(path, posed.images[i], alpha=posed.alpha[i])
-            written.append(path)
-            frame = {"file_path": f"./{split}/r_{i}", "transform_matrix": posed.camera_to_world[i].tolist()}
-            frames.append(frame | _camera_keys(posed, i))
-            if progress is not None:
-                progress(i + 1, len(posed))
-        shared = {"w": posed.width, "h": posed.height, "frames": frames}
-        if len({tuple(_camera_keys(posed, i).values()) for i in range(len(posed))}) == 1:
-            keys = _camera_keys(posed, 0)
-            shared = keys | shared | {"frames": [{k: v for k, v in f.items() if k not in keys} for f in frames]}
-        write_json(folder / f"transforms_{split}.json", shared)
-    except BaseException:
-        for path in written:
-            path.unlink(missing_ok=True)
-        raise
+    _check_replaceable(folder / split)
+    with atomic_path(folder / f"transforms_{split}.json") as description:
+        description.write_text(json.dumps(_description(posed, split), indent=1) + "\n", encoding="utf-8")
+        with whole_folder(folder / split) as pictures:
+            for i in range(len(posed)):
+                save_image(pictures / f"r_{i}.png", posed.images[i], alpha=posed.alpha[i])
+                if progress is not None:
+                    progress(i + 1, len(posed))
+
+
+def _check_replaceable(folder):
+    strange = sorted(path.name for path in folder.glob("*") if not re.fullmatch(r"r_\d+\.png", path.name))
+    if strange:
+        raise FileError(f"{folder} holds files that are not replaced, and is left as it is: {_shown(strange)}")
+
+
+def _shown(names):
+    return ", ".join(names[:NAMES_SHOWN]) + (", …" if len(names) > NAMES_SHOWN else "")
+
+
+def _description(posed, split):
+    """The contents of the JSON file; what is the same for all cameras stands there once."""
+    cameras = [_camera_keys(posed, i) for i in range(len(posed))]
+    frames = [
+        {"file_path": f"./{split}/r_{i}", "transform_matrix": matrix.tolist()}
+        for i, matrix in enumerate(posed.camera_to_world)
+    ]
+    size = {"w": posed.width, "h": posed.height}
+    if cameras and all(camera == cameras[0] for camera in cameras):
+        return cameras[0] | size | {"frames": frames}
+    return size | {"frames": [frame | camera for frame, camera in zip(frames, cameras, strict=True)]}
 
 
 def _camera_keys(posed, view):
@@ -263,8 +277,7 @@ def _picture_paths(json_path, names):
         found.append(next((path for path in candidates if path.is_file()), None))
     missing = [_expected_file(name) for name, path in zip(names, found, strict=True) if path is None]
     if missing:
-        shown = ", ".join(missing[:NAMES_SHOWN]) + (", …" if len(missing) > NAMES_SHOWN else "")
-        raise DataSetError(f"{json_path}: {len(missing)} of {len(names)} images are missing: {shown}")
+        raise DataSetError(f"{json_path}: {len(missing)} of {len(names)} images are missing: {_shown(missing)}")
     return found
 
 

@@ -7,8 +7,9 @@ import numpy as np
 
 from taichi_dr import runtime
 from taichi_dr.io.files import check_creatable
+from taichi_dr.io.folders import whole_folder
 from taichi_dr.io.posed_images import PosedImages, save_posed_images
-from taichi_dr.jobs.output import claim, whole_folder
+from taichi_dr.jobs.output import claim
 from taichi_dr.jobs.pictures import lighting, supersampled
 from taichi_dr.jobs.poses import distance_for, every_other, spread_angles
 from taichi_dr.jobs.progress import progress_bar

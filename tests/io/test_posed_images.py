@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from taichi_dr.io.images import save_image
 from taichi_dr.io.posed_images import PosedImages, load_posed_images, save_posed_images, splits
-from taichi_dr.runtime import DataSetError, InputError, ShapeError
+from taichi_dr.runtime import DataSetError, FileError, InputError, ShapeError
 
 LEGO = Path(__file__).parents[3] / "shared" / "data" / "lego"
 
@@ -312,11 +312,38 @@ def test_nothing_stays_after_a_failed_save(tmp_path):
     posed.images[2, 1, 1, 0] = np.nan
     with pytest.raises(InputError, match=r"r_2\.png"):
         save_posed_images(tmp_path / "new", posed)
-    assert not list(tmp_path.rglob("*.*"))
+    assert list(tmp_path.iterdir()) == []
     posed = make_posed()
     posed.camera_to_world[1, 0, 0] = np.inf
     with pytest.raises(InputError, match="not finite"):
         save_posed_images(tmp_path / "new", posed)
+    assert list(tmp_path.iterdir()) == []
+
+
+def contents_below(folder):
+    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_failed_save_keeps_what_was_there(tmp_path):
+    save_posed_images(tmp_path, make_posed(2), "train")
+    before = contents_below(tmp_path)
+    assert len(before) == 3
+    posed = make_posed(seed=1)
+    posed.images[2, 1, 1, 0] = np.nan
+    with pytest.raises(InputError, match=r"r_2\.png"):
+        save_posed_images(tmp_path, posed, "train")
+    assert contents_below(tmp_path) == before
+
+
+def test_a_smaller_set_replaces_a_larger_one_and_nothing_else(tmp_path):
+    save_posed_images(tmp_path, make_posed(3), "train")
+    save_posed_images(tmp_path, make_posed(1), "train")
+    assert sorted(path.name for path in (tmp_path / "train").iterdir()) == ["r_0.png"]
+    (tmp_path / "train" / "notes.txt").touch()
+    before = contents_below(tmp_path)
+    with pytest.raises(FileError, match=r"train holds files that are not replaced, .*: notes\.txt$"):
+        save_posed_images(tmp_path, make_posed(2), "train")
+    assert contents_below(tmp_path) == before
 
 
 @settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
