@@ -4,12 +4,14 @@ import os
 import signal
 import subprocess
 import sys
+from types import ModuleType
 
 import imageio.v3 as iio
 import numpy as np
 import pytest
 
 from taichi_dr import cli
+from taichi_dr.__main__ import main
 from taichi_dr.io.images import save_image
 from taichi_dr.version import __version__
 
@@ -247,6 +249,19 @@ def test_ctrl_c_has_its_exit_code(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("taichi_dr.jobs.dataset.make_dataset", interrupted)
     assert run("dataset", "car", tmp_path / "out") == 130
     assert "interrupted" in capsys.readouterr().err
+
+
+def test_ctrl_c_while_modules_are_imported_is_quiet(monkeypatch, capsys):
+    def interrupted(name):
+        raise KeyboardInterrupt
+
+    module = ModuleType("taichi_dr.cli")
+    module.__getattr__ = interrupted
+    monkeypatch.setitem(sys.modules, "taichi_dr.cli", module)
+    with pytest.raises(SystemExit) as exit_info:
+        main()
+    assert exit_info.value.code == 130
+    assert capsys.readouterr().err == ""
 
 
 def test_the_module_runs_quietly():
