@@ -231,8 +231,8 @@ class _Run:
             changed = ["cameras or silhouettes"]
         if changed:
             raise DataSetError(
-                f"{self.settings.data}: its {' and '.join(changed)} are not those that"
-                f" {self.settings.out / checkpoint.NAME} was made with; resume with the same data, or --overwrite"
+                f"{self.settings.data}: not the data that {self.settings.out / checkpoint.NAME} was made with: other"
+                f" {', '.join(changed)}; resume with the same data, or start anew with --overwrite"
             )
 
     def finish(self, backend, interrupt):

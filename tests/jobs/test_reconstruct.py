@@ -158,7 +158,7 @@ def test_resuming_with_other_data_is_refused(change, what, data, finished, tmp_p
     change(contents)
     (other / "transforms_train.json").write_text(json.dumps(contents))
     before = {path.name: path.read_bytes() for path in out.iterdir()}
-    with pytest.raises(DataSetError, match=f"data: its {what} are not those that .*state.npz was made with"):
+    with pytest.raises(DataSetError, match=rf"data: not the data that .*state\.npz was made with: other {what};"):
         reconstruct(ReconstructSettings(other, out, resume=True, steps=STEPS + 1, backend="cpu"))
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
 
