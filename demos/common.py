@@ -1,16 +1,22 @@
-"""What the demos share: options, the output folder, labelled pictures, and the list of results at the end."""
+"""What the demos share: options, the output folder, the list of results at the end, and labelled pictures.
+
+Pictures are put together as bytes (H, W, 3), pixel by pixel, so that nothing is resampled on its way into a file.
+"""
 
 import argparse
 import time
 from pathlib import Path
 
+import imageio.v3 as iio
 import matplotlib
 import numpy as np
 import taichi as ti
+from matplotlib import font_manager
 from PIL import Image, ImageDraw, ImageFont
 
 import taichi_dr as dr
-from taichi_dr.io.images import image_bytes, srgb_to_linear
+from taichi_dr.io.files import atomic_path
+from taichi_dr.io.images import image_bytes, linear_to_srgb
 from taichi_dr.jobs import metrics
 
 matplotlib.use("Agg")  # pictures go to files, whatever display there is
@@ -19,7 +25,9 @@ from matplotlib import pyplot
 PAPER = (0.85, 0.85, 0.85)
 """The background of the pictures, linear RGB: light grey, so that one sees where a picture ends."""
 
-LABEL_HEIGHT = 18  # pixels of the strip above a labelled picture
+INK = (40, 40, 40)
+GAP = 6  # white pixels between pictures
+LINE = 24  # pixels from one line of text to the next
 
 
 def start(file, description, steps=None, arguments=None, **more):
@@ -71,8 +79,8 @@ def picture_field(like):
 
 
 def psnr(image, target):
-    """Peak signal-to-noise ratio in dB of images in [0, 1]."""
-    return metrics.psnr(np.clip(image, 0, 1), np.clip(target, 0, 1))
+    """Peak signal-to-noise ratio in dB of linear images, taken on display (sRGB) values as in ``metrics.json``."""
+    return metrics.psnr(*(linear_to_srgb(np.clip(pixels, 0, 1)) for pixels in (image, target)))
 
 
 def enlarged(image, factor):
@@ -80,48 +88,61 @@ def enlarged(image, factor):
     return image.repeat(factor, axis=0).repeat(factor, axis=1)
 
 
-def tiled(rows, gap=2):
-    """Rows of images (H, W, 3) of one size as one image, ``gap`` white pixels apart."""
-    padded = [[np.pad(image, ((0, gap), (0, gap), (0, 0)), constant_values=1.0) for image in row] for row in rows]
-    return np.concatenate([np.concatenate(row, axis=1) for row in padded])
+def sheet(rows, titles=(), row_titles=()):
+    """Rows of pictures as one, with titles over the columns and, from bottom to top, at the left of the rows.
 
-
-def labelled(image, text):
-    """A linear image with a line of text above it."""
-    strip = Image.new("RGB", (image.shape[1], LABEL_HEIGHT), "white")
-    ImageDraw.Draw(strip).text((4, 2), text, fill="black", font=ImageFont.load_default(LABEL_HEIGHT - 6))
-    return np.concatenate([srgb_to_linear(np.asarray(strip) / 255.0), image])
-
-
-def save_grid(path, rows, *, titles=(), row_titles=(), colorbar=None, size=2.6):
-    """Writes a grid of pictures with titles over the columns and at the left of the rows.
-
-    Images are linear RGB (H, W, 3), or numbers (H, W) shown in the colour map ``colorbar`` with a bar.
+    Pictures are bytes (H, W, 3), or linear RGB, which is then shown as sRGB; None leaves a place empty.
     """
-    rows = list(rows)
-    height, width = rows[0][0].shape[:2]
-    shape = (len(rows), max(map(len, rows)))
-    figsize = (size * shape[1] * width / height + 0.3, size * shape[0] + 0.3)
-    figure, axes = pyplot.subplots(*shape, figsize=figsize, squeeze=False, layout="constrained")
-    for axis in axes.flat:
-        axis.axis("off")
-    for i, row in enumerate(rows):
-        for j, image in enumerate(row):
-            show(axes[i, j], image, titles[j] if i == 0 and titles else "", colorbar)
-        if row_titles:
-            axes[i, 0].text(
-                -0.04, 0.5, row_titles[i], rotation=90, va="center", ha="right", transform=axes[i, 0].transAxes
-            )
-    figure.savefig(path, dpi=110)
+    rows = [[_bytes(picture) for picture in row] for row in rows]
+    heights = [max(picture.shape[0] for picture in row) for row in rows]
+    widths = [max(picture.shape[1] for picture in column) for column in zip(*rows, strict=True)]
+    tops = np.cumsum([LINE * max((title.count("\n") + 1 for title in titles), default=0)] + [h + GAP for h in heights])
+    lefts = np.cumsum([LINE if row_titles else 0] + [width + GAP for width in widths])
+    page = Image.new("RGB", (int(lefts[-1]) - GAP, int(tops[-1]) - GAP), "white")
+    for row, top in zip(rows, tops, strict=False):
+        for picture, left in zip(row, lefts, strict=False):
+            page.paste(Image.fromarray(picture), (int(left), int(top)))
+    for title, left, width in zip(titles, lefts, widths, strict=False):
+        page.paste(_text(title, (width, int(tops[0]))), (int(left), 0))
+    for title, top, height in zip(row_titles, tops, heights, strict=False):
+        page.paste(_text(title, (height, LINE)).rotate(90, expand=True), (0, int(top)))
+    return np.asarray(page)
+
+
+def _bytes(picture):
+    if picture is None:
+        return np.full((1, 1, 3), 255, np.uint8)
+    return picture if picture.dtype == np.uint8 else image_bytes(picture)
+
+
+def _text(text, size):
+    """Text in the middle of a strip of ``size`` (width, height)."""
+    strip = Image.new("RGB", size, "white")
+    font = ImageFont.truetype(font_manager.findfont("DejaVu Sans"), 15)
+    middle = size[0] / 2, size[1] / 2
+    ImageDraw.Draw(strip).multiline_text(middle, text, INK, font, anchor="mm", align="center")
+    return strip
+
+
+def plot(draw, width, height, **subplot):
+    """The picture (height, width, 3) of what ``draw(axes)`` draws; ``subplot`` is matplotlib's."""
+    figure = pyplot.figure(figsize=(width / 100, height / 100), dpi=100, layout="constrained")
+    figure.set_facecolor(image_bytes(np.array([[PAPER]]))[0, 0] / 255)
+    draw(figure.add_subplot(facecolor="none", **subplot))
+    figure.canvas.draw()
+    pixels = np.asarray(figure.canvas.buffer_rgba())[..., :3].copy()
     pyplot.close(figure)
+    return pixels
 
 
-def show(axis, image, title="", colorbar=None):
-    """Draws one picture into an axis: linear RGB, or numbers with a bar that says what the colours mean."""
-    axis.axis("off")
-    axis.set_title(title, fontsize=10)
-    if image.ndim == 3:
-        axis.imshow(image_bytes(image), interpolation="nearest")
-        return
-    drawn = axis.imshow(image, interpolation="nearest", cmap=colorbar or "viridis")
-    axis.figure.colorbar(drawn, ax=axis, shrink=0.8)
+def save_picture(path, pixels):
+    """Writes bytes (H, W, 3) as a PNG."""
+    with atomic_path(path) as temporary:
+        Image.fromarray(pixels).save(temporary, optimize=True)
+
+
+def save_movie(path, frames, seconds):
+    """Writes frames (H, W, 3) of bytes as a GIF that repeats; each is shown for its number of ``seconds``."""
+    times = [1000 * second for second in seconds]
+    with atomic_path(path) as temporary:
+        iio.imwrite(temporary, np.stack(frames), plugin="pillow", duration=times, loop=0)

@@ -6,16 +6,21 @@ overlap.  So the search runs coarse to fine: both pictures are small and blurred
 Taichi kernel, on the same tape), and only the eye moves, looking at the middle of the car; a camera free to turn, too,
 would make up for a wrong place by zooming and rolling.  Each level starts where the coarser one ended.
 
+The image has 16 samples per pixel, the renders one, with antialiasing.
+
     python demos/estimate_pose.py
 """
 
 import numpy as np
 import taichi as ti
-from common import PAPER, enlarged, finish, labelled, picture_field, save_grid, start, tiled
+from common import PAPER, enlarged, finish, picture_field, plot, save_movie, save_picture, sheet, start
 
 import taichi_dr as dr
+from taichi_dr.io.images import linear_to_srgb, quantized
+from taichi_dr.jobs.pictures import supersampled
 
 SIZE = 128  # of the image
+TILE = 2 * SIZE  # of the pictures of how it went
 LEVELS = (  # pixels a side, blur in pixels, learning rate, what moves
     (32, 3.0, 0.1, ("eye",)),
     (64, 2.0, 0.03, ("eye", "target", "up")),
@@ -61,10 +66,63 @@ def shrunk(image, size):
     return image.reshape(1, size, block, size, block, 3).mean(axis=(2, 4))
 
 
-def angle_between(camera, other):
-    """The angle in degrees of the turn that takes one camera's axes to the other's."""
-    (a, b) = (np.stack([axis[0] for axis in view.frames()[:3]]) for view in (camera, other))
-    return float(np.rad2deg(np.arccos(np.clip((np.sum(a * b) - 1) / 2, -1, 1))))
+def errors(camera, truth):
+    """How far off a camera is: the angle in degrees of the turn between the axes, and the distance between the eyes."""
+    (*axes, eye), (*true_axes, true_eye) = ([part[0] for part in view.frames()] for view in (camera, truth))
+    cosine = (np.sum(np.stack(axes) * np.stack(true_axes)) - 1) / 2
+    return float(np.rad2deg(np.arccos(np.clip(cosine, -1, 1)))), float(np.linalg.norm(eye - true_eye))
+
+
+def overlay(image, render):
+    """The brightness of two pictures (H, W, 3) in one: grey where they agree, cyan image only, red render only."""
+    image, render = (quantized(linear_to_srgb(np.clip(picture.mean(axis=-1), 0, 1))) for picture in (image, render))
+    return np.stack([image, render, render], axis=-1)
+
+
+class Search:
+    """The record of a search: errors at every step, and the pictures."""
+
+    def __init__(self, scene, camera, truth, image):
+        self.scene, self.camera, self.truth, self.image = scene, camera, truth, enlarged(image, TILE // SIZE)
+        self.renderer = dr.Rasterizer(TILE, background=PAPER, antialias=True)
+        self.errors, self.movie, self.levels = [], [], []
+
+    def look(self):
+        """The camera's view now, (TILE, TILE, 3)."""
+        car, lights = self.scene
+        return self.renderer.render(car, self.camera, lights).numpy("color")[0]
+
+    def measure(self):
+        """Notes the errors now and returns them in words."""
+        self.errors.append(errors(self.camera, self.truth))
+        return "{:.2f}°, eye {:.4f} off".format(*self.errors[-1])
+
+    def end_level(self, title):
+        """Keeps the view that a level has ended with."""
+        self.levels.append((f"{title}\n{self.measure()}", self.look()))
+
+    def film(self, goal, picture, text):
+        """A frame of the animation: what is compared, and where that stands."""
+        factor = TILE // len(goal)
+        pictures = [enlarged(goal, factor), enlarged(picture, factor), overlay(self.image, self.look())]
+        titles = ("image, blurred", "render, blurred", "cyan: image, red: render")
+        self.movie.append(sheet([[sheet([pictures], titles)]], [text]))
+
+    def poster(self):
+        """Where the levels have ended, and how the errors fell."""
+        titles, views = zip(*self.levels, strict=True)
+        overlays = [overlay(self.image, view) for view in views]
+        curve = plot(self.draw_errors, TILE, TILE)
+        rows = ("render", "cyan: image, red: render")
+        return sheet([[*views, self.image], [*overlays, curve]], [*titles, "the image"], rows)
+
+    def draw_errors(self, axes):
+        """Both errors over the steps."""
+        for column, name in enumerate(("angle, degrees", "eye, world units")):
+            axes.semilogy([error[column] for error in self.errors], label=name)
+        axes.set(xlabel="step", title="error")
+        axes.grid(alpha=0.4)
+        axes.legend(fontsize=8, loc="lower left")
 
 
 def main(arguments=None):
@@ -73,11 +131,12 @@ def main(arguments=None):
     car = dr.shapes.car()
     lights = dr.Lights.default()
     truth, camera = look(35, 20, target=(0.05, 0.03, 0)), look(95, 20)
-    crisp = dr.Rasterizer(SIZE, background=PAPER, antialias=True)
-    image, first = (crisp.render(car, view, lights).numpy("color") for view in (truth, camera))
+    rgba = supersampled(car, truth, (SIZE, SIZE), lights)
+    image = rgba[..., :3] * rgba[..., 3:] + np.float32(PAPER) * (1 - rgba[..., 3:])
     loss = ti.field(ti.f32, shape=(), needs_grad=True)
 
-    movie, strip, errors = [], [first[0]], [angle_between(camera, truth)]
+    search = Search((car, lights), camera, truth, image[0])
+    search.end_level("start")
     for size, width, rate, moving in LEVELS:
         renderer = dr.Rasterizer(size, background=PAPER, antialias=True)
         soften = Blur(renderer.render(car, truth, lights).color, width)
@@ -92,28 +151,23 @@ def main(arguments=None):
                 renderer.render(car, camera, lights)
                 soften.run()
                 dr.losses.mse(soften.result, goal, loss)
+            words = search.measure()
             if step % 6 == 0:
-                line = f"{size} pixels, step {step:2d}: {angle_between(camera, truth):.2f} degrees off"
-                print(f"  {line}, loss {loss[None]:.6f}")
-                render = crisp.render(car, camera, lights).numpy("color")
-                movie.append(overlay(image, render, soften.result.to_numpy(), goal, line))
+                text = f"{size}² level, step {step}: {words}"
+                print(f"  {text}, loss {loss[None]:.1e}")
+                search.film(goal[0], soften.result.to_numpy()[0], text)
             optimizer.step()
-        strip.append(crisp.render(car, camera, lights).numpy("color")[0])
-        errors.append(angle_between(camera, truth))
-    dr.save_animation(options.out / "search.gif", movie, fps=6)
-    names = ["start", *(f"after {size} pixels" for size, *_ in LEVELS)]
-    titles = [f"{name}\n{error:.2f}° off" for name, error in zip(names, errors, strict=True)]
-    rows = [[*strip, image[0]], [(view + image[0]) / 2 for view in strip]]
-    save_grid(options.out / "poses.png", rows, titles=[*titles, "image"], row_titles=["render", "over the image"])
-    offset = float(np.linalg.norm(camera.frames()[3] - truth.frames()[3]))
-    return finish(options, first_angle_error_deg=errors[0], angle_error_deg=errors[-1], eye_off_by=offset)
-
-
-def overlay(image, render, picture, goal, text):
-    """What is compared (goal, blurred render) and where that stands (the crisp render over the image)."""
-    factor = 2 * SIZE // goal.shape[1]
-    compared = [enlarged(pixels[0], factor) for pixels in (goal, picture)]
-    return labelled(tiled([[*compared, enlarged((image[0] + render[0]) / 2, 2)]]), text)
+        search.end_level(f"after the {size}² level")
+    save_movie(options.out / "estimate_pose.gif", search.movie, [0.16] * (len(search.movie) - 1) + [2.0])
+    save_picture(options.out / "estimate_pose.png", search.poster())
+    (first_angle, first_distance), (angle, distance) = search.errors[0], search.errors[-1]
+    return finish(
+        options,
+        first_angle_error_deg=first_angle,
+        first_eye_error=first_distance,
+        angle_error_deg=angle,
+        eye_error=distance,
+    )
 
 
 if __name__ == "__main__":

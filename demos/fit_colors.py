@@ -9,16 +9,17 @@ Pictures that the fit has never seen tell how good it is.
 
 import numpy as np
 import taichi as ti
-from common import PAPER, finish, psnr, save_grid, start
+from common import PAPER, enlarged, finish, psnr, save_picture, sheet, start
 from PIL import Image, ImageDraw, ImageFont
 
 import taichi_dr as dr
 from taichi_dr.io.images import srgb_to_linear
+from taichi_dr.jobs.pictures import supersampled
 
 GREY = 0.4
 TEXTURE = (128, 256)
-VIEWS = 10
-SIZE = 128
+VIEWS = 20
+SIZE, TILE = 128, 256  # pixels of the images, and of the pictures of unseen views
 
 
 def globe():
@@ -37,11 +38,11 @@ def globe():
     return dr.shapes.sphere(2700, texture=srgb_to_linear(np.asarray(image) / 255.0), name="globe")
 
 
-def fit(colors, render, goal, steps, rate):
+def fit(colors, render, goal, steps):
     """Moves the field ``colors`` from grey until ``render()`` shows ``goal``; prints how the loss falls."""
     colors.fill(GREY)
     loss = ti.field(ti.f32, shape=(), needs_grad=True)
-    optimizer = dr.Adam([colors], lr=rate, schedule=dr.schedules.cosine(steps, 0.05))
+    optimizer = dr.Adam([colors], lr=0.05, schedule=dr.schedules.cosine(steps, 0.05))
     for step in range(steps):
         with ti.ad.Tape(loss):
             frame = render()
@@ -49,47 +50,72 @@ def fit(colors, render, goal, steps, rate):
         if step % 20 == 0 or step == steps - 1:
             print(f"  step {step:3d}  loss {loss[None]:.6f}")
         optimizer.step()
+        colors.from_numpy(np.clip(colors.to_numpy(), 0, 1))
 
 
-def study(name, mesh, colors, options, rate):
-    """Takes pictures, forgets the colours, fits them; returns a row of pictures, the truth and what was found."""
-    print(f"  {name}: {mesh}")
-    lights = dr.Lights.default()
-    azimuth, elevation = np.arange(VIEWS) * 360 / VIEWS, np.resize([-35, 5, 45], VIEWS)
-    seen = dr.Camera.orbit(azimuth, elevation, distance=2.7, fov_y_deg=45)
-    unseen = dr.Camera.orbit([24, 205], [20, -10], distance=2.7, fov_y_deg=45)
-    renderer = dr.Rasterizer(SIZE, background=PAPER, antialias=True)
-    judge = dr.Rasterizer(2 * SIZE, background=PAPER, antialias=True)
+class Study:
+    """Photographs of a mesh whose colours are then forgotten: where they were taken, and how well they are explained.
 
-    def judged():
-        return judge.render(mesh, unseen, lights).numpy("color")
+    The photographs have 16 samples per pixel, the renders that are fitted to them one, with antialiasing.
+    """
 
-    truth, target = colors.to_numpy(), judged()
-    goal = renderer.render(mesh, seen, lights).numpy("color")
-    colors.fill(GREY)
-    before = judged()
-    fit(colors, lambda: renderer.render(mesh, seen, lights), goal, options.steps, rate)
-    after = judged()
-    row = [goal[0].repeat(2, 0).repeat(2, 1), before[0], after[0], target[0]]
-    return row, truth, colors.to_numpy(), psnr(before, target), psnr(after, target)
+    def __init__(self, mesh, colors):
+        print(f"  {mesh.name}: {mesh}")
+        self.mesh, self.colors, self.truth = mesh, colors, colors.to_numpy()
+        self.lights = dr.Lights(ambient=0.15, directional=[dr.DirectionalLight((0.6, 1.0, 0.5), 0.75)])
+        azimuth, elevation = np.arange(VIEWS) * 360 / VIEWS, np.resize([-35, 5, 45], VIEWS)
+        self.seen = dr.Camera.orbit(azimuth, elevation, distance=2.7, fov_y_deg=45)
+        self.unseen = dr.Camera.orbit([24, 205], [20, -10], distance=2.7, fov_y_deg=45)
+        self.images, self.target = self.photographs(self.seen, SIZE), self.photographs(self.unseen, TILE)
+        self.judge = dr.Rasterizer(TILE, background=PAPER, antialias=True)
+
+    def photographs(self, camera, size):
+        """Images (V, size, size, 3) over the background."""
+        rgba = supersampled(self.mesh, camera, (size, size), self.lights)
+        return rgba[..., :3] * rgba[..., 3:] + np.float32(PAPER) * (1 - rgba[..., 3:])
+
+    def look(self):
+        """The first of the views that the fit does not see, and the PSNR of all of them."""
+        pictures = self.judge.render(self.mesh, self.unseen, self.lights).numpy("color")
+        return pictures[0], psnr(pictures, self.target)
+
+    def run(self, options):
+        """Fits the colours; returns the pictures by their titles, and the PSNR before and after."""
+        self.colors.fill(GREY)
+        start, before = self.look()
+        renderer = dr.Rasterizer(SIZE, background=PAPER, antialias=True)
+        fit(self.colors, lambda: renderer.render(self.mesh, self.seen, self.lights), self.images, options.steps)
+        found, after = self.look()
+        pictures = {
+            f"one of {VIEWS} images, {SIZE}²": enlarged(self.images[0], TILE // SIZE),
+            f"unseen view, start\n{before:.1f} dB": start,
+            f"unseen view, found\n{after:.1f} dB": found,
+            "unseen view, target": self.target[0],
+        }
+        return pictures, before, after
 
 
 def main(arguments=None):
     """Fits both and compares."""
     options = start(__file__, __doc__, steps=100, arguments=arguments)
     car, sphere = dr.shapes.car(), globe()
-    painted, car_truth, car_found, car_before, car_after = study("car", car, car.colors, options, 0.05)
-    printed, truth, found, globe_before, globe_after = study("globe", sphere, sphere.texture, options, 0.05)
-    titles = ("one of the images", "before", "after", "target")
-    save_grid(options.out / "renders.png", [painted, printed], titles=titles, row_titles=("vertex colours", "texture"))
-    textures = [[np.full_like(truth, GREY), found, truth]]
-    save_grid(options.out / "texture.png", textures, titles=("before", "found", "true texture"), size=1.8)
+    painted, printed = Study(car, car.colors), Study(sphere, sphere.texture)
+    rows, results = [], {}
+    for study in (painted, printed):
+        pictures, before, after = study.run(options)
+        rows.append([sheet([pictures.values()], tuple(pictures))])
+        results[f"{study.mesh.name}_psnr"] = f"{before:.1f} -> {after:.1f} dB"
+    found, truth = sphere.texture.to_numpy(), printed.truth
+    quality = psnr(found, truth)
+    textures = [enlarged(texture, 2) for texture in (found, truth)]
+    rows.append([sheet([textures], (f"texture, found: {quality:.1f} dB", "true texture"))])
+    save_picture(options.out / "fit_colors.png", sheet(rows))
+    within = np.abs(car.colors.to_numpy() - painted.truth).max(axis=-1) < 0.05
     return finish(
         options,
-        car_psnr=f"{car_before:.1f} -> {car_after:.1f} dB",
-        globe_psnr=f"{globe_before:.1f} -> {globe_after:.1f} dB",
-        texture_psnr=psnr(found, truth),
-        car_colors_within_5_percent=float((np.abs(car_found - car_truth).max(axis=-1) < 0.05).mean()),
+        **results,
+        texture_psnr=quality,
+        car_colors_within_5_percent=float(within.mean()),
     )
 
 

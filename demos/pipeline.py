@@ -1,47 +1,63 @@
-"""The rasterization pipeline, one picture per stage: from the world to a shaded, antialiased picture.
+"""The rasterization pipeline, one object through all of its stages: from the world to a shaded, antialiased picture.
 
-Every stage is a line or two of the package's conventions: right-handed world, y up; camera axes u right, v up, w
-backward (it looks along -w); screen x right, y up, the shorter image side spanning [-1, 1]; row 0 at the top.
+    1 world space           the mesh, and what the camera sees between the near and the far plane
+    2 camera space          [u v w]^T (p - e): x right, y up, z backward, so that depth = -z
+    3 screen                focal * x / depth with focal = 1 / tan(fov_y / 2); the image spans [-1, 1]
+    4 face id               which face each pixel's centre sees
+    5 barycentrics          where in that face
+    6 z-buffer              how far away, in world units
+    7 shading               the colour of the surface there, lit
+    8 antialiasing          silhouettes blended by where they cross: the blend makes visibility differentiable
+
+Each is a picture of its own, and ``pipeline.png`` shows them side by side.  Where colours stand for depth, they mean
+the same in all of them.
 
     python demos/pipeline.py
 """
 
 import numpy as np
-from common import PAPER, finish, pyplot, save_grid, show, start
+from common import PAPER, enlarged, finish, plot, save_picture, sheet, start
+from matplotlib import colors as colormaps
+from matplotlib import pyplot
 from matplotlib.collections import LineCollection
 from mpl_toolkits.mplot3d.art3d import Line3DCollection, Poly3DCollection
 
 import taichi_dr as dr
-from taichi_dr.io.images import linear_to_srgb
+from taichi_dr.io.images import linear_to_srgb, quantized
+
+NEAR, FAR = 1.4, 3.4  # world units
+DEPTHS = pyplot.get_cmap("viridis"), colormaps.Normalize(1.6, 3.4)  # dark is near
+BACKGROUND = linear_to_srgb(np.array(PAPER))
 
 
-def world(path, mesh, camera):
-    """1. The world: the mesh, the camera's axes and what it sees between near and far (here: to a plane behind)."""
-    figure = pyplot.figure(figsize=(7, 5.5), layout="constrained")
-    axis = figure.add_subplot(projection="3d", computed_zorder=False)
+def world(mesh, camera, size):
+    """1. The mesh, the camera's axes u, v, w at its eye, and its frustum, cut off before the near plane."""
     triangles = mesh.numpy("vertices")[0][mesh.topology.faces]
     normals = np.cross(triangles[:, 1] - triangles[:, 0], triangles[:, 2] - triangles[:, 0])
-    normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
-    light = 0.45 + 0.55 * np.maximum(normals @ (0.5, 0.7, 0.5), 0)
-    colors = mesh.numpy("colors")[0][mesh.topology.faces].mean(axis=1) * light[:, None]
-    colors = linear_to_srgb(np.clip(colors, 0, 1))
-    axis.add_collection3d(Poly3DCollection(upright(triangles), facecolors=colors, edgecolors=colors))
+    normals /= np.linalg.norm(normals, axis=1, keepdims=True)
+    shade = 0.55 + 0.45 * np.maximum(normals @ (0.3, 0.8, 0.5), 0)
+    colors = linear_to_srgb(np.clip(np.array(mesh.numpy("colors")[0, 0]) * shade[:, None], 0, 1))
     u, v, w, eye = (part[0] for part in camera.frames())
-    for direction, name, color in ((u, "u", "tab:red"), (v, "v", "tab:green"), (w, "w", "tab:blue")):
-        axis.quiver(*upright(eye), *upright(0.6 * direction), color=color, zorder=3)
-        axis.text(*upright(eye + 0.72 * direction), name, color=color, zorder=3)
     reach = np.tan(camera.fov_y[0] / 2)
     corners = [np.array([i * u + j * v for i, j in ((-1, -1), (1, -1), (1, 1), (-1, 1))]) * reach - w] * 2
-    near, far = (eye + corner * depth for corner, depth in zip(corners, (0.8, 3.6), strict=True))
-    edges = [*zip(near, far, strict=True), *zip(near, np.roll(near, 1, 0), strict=True)]
-    edges += [*zip([eye] * 4, near, strict=True), *zip(far, np.roll(far, 1, 0), strict=True)]
-    axis.add_collection3d(Line3DCollection(upright(np.array(edges)), colors="grey", linewidths=0.8))
-    axis.set(xlim=(-1, 2.2), ylim=(-2.4, 0.8), zlim=(-1.2, 1.6), xlabel="x", ylabel="−z", zlabel="y")
-    axis.set_box_aspect((3.2, 3.2, 2.8), zoom=1.1)
-    axis.view_init(22, -35)
-    axis.set_title("world space: the mesh and a camera's frustum", fontsize=10)
-    figure.savefig(path, dpi=110)
-    pyplot.close(figure)
+    near, far = (eye + corner * depth for corner, depth in zip(corners, (NEAR, FAR), strict=True))
+    edges = [*zip([eye] * 4, far, strict=True)]
+    edges += [pair for plane in (near, far) for pair in zip(plane, np.roll(plane, 1, 0), strict=True)]
+
+    def draw(axes):
+        axes.add_collection3d(Line3DCollection(upright(edges), colors="grey", linewidths=0.8, zorder=1))
+        axes.add_collection3d(
+            Poly3DCollection(upright(triangles), facecolors=colors, edgecolors=colors, linewidths=0.3, zorder=2)
+        )
+        for direction, name, color in ((u, "u", "tab:red"), (v, "v", "tab:green"), (w, "w", "tab:blue")):
+            axes.quiver(*upright(eye), *upright(0.5 * direction), color=color, zorder=3)
+            axes.text(*upright(eye + 0.65 * direction), name, color=color, zorder=3, ha="center", va="center")
+        axes.set(xlim=(-1.4, 2.0), ylim=(-2.3, 1.1), zlim=(-1.5, 1.7), xticks=(-1, 0, 1, 2), yticks=(-2, -1, 0, 1))
+        axes.set(zticks=(-1, 0, 1), xlabel="x", ylabel="−z", zlabel="y")
+        axes.set_box_aspect((3.4, 3.4, 3.2), zoom=0.98)
+        axes.view_init(20, -130)
+
+    return plot(draw, size, size, projection="3d", computed_zorder=False)
 
 
 def upright(points):
@@ -51,108 +67,122 @@ def upright(points):
 
 
 def to_camera(mesh, camera):
-    """2. Camera space: ``[u v w]^T (p - e)``; x right, y up, z backward."""
+    """2. Camera space: ``[u v w]^T (p - e)``."""
     u, v, w, eye = (part[0] for part in camera.frames())
     return (mesh.numpy("vertices")[0] - eye) @ np.stack([u, v, w], axis=1)
 
 
 def to_screen(points, camera):
-    """3. Projection: ``focal * x / depth`` with ``depth = -z`` and ``focal = 1 / tan(fov_y / 2)``."""
+    """3. Projection: ``focal * x / depth``."""
     return points[:, :2] / np.tan(camera.fov_y[0] / 2) / -points[:, 2:]
 
 
-def spaces(path, mesh, camera):
-    """Camera space from above and from the side; then the wireframe on the screen."""
-    points = to_camera(mesh, camera)
-    screen, depth = to_screen(points, camera), -points[:, 2]
-    figure, axes = pyplot.subplots(1, 3, figsize=(13, 4.6), layout="constrained")
-    reach = np.tan(camera.fov_y[0] / 2) * 4
-    for axis, column, name in ((axes[0], 0, "x (right)"), (axes[1], 1, "y (up)")):
-        wireframe(axis, mesh, np.stack([depth, points[:, column]], axis=1), depth)
-        axis.plot([4, 0, 4], [reach, 0, -reach], "grey", linewidth=0.8)
-        axis.set(xlabel="depth = −z (the camera is at 0)", ylabel=name, xlim=(-0.1, 3.6), ylim=(-1.85, 1.85))
-        axis.set_title(f"camera space: {name} over depth", fontsize=10)
-    wireframe(axes[2], mesh, screen, depth)
-    axes[2].set(xlim=(-1, 1), ylim=(-1, 1), xticks=(-1, 0, 1), yticks=(-1, 0, 1), xlabel="screen x", ylabel="screen y")
-    axes[2].set_title("projected to the screen; darker = nearer", fontsize=10)
-    for axis in axes:
-        axis.set_box_aspect(1)
-    figure.savefig(path, dpi=110)
-    pyplot.close(figure)
-    return screen
+def camera_space(mesh, points, camera, size):
+    """2. The mesh from the side, its depth to the right, and the planes that bound what is seen."""
+    reach = np.tan(camera.fov_y[0] / 2) * np.array([0, NEAR, FAR])
+
+    def draw(axes):
+        for side in (-1, 1):
+            axes.plot([0, NEAR, FAR], side * reach, "grey", linewidth=0.8)
+        for depth, height in zip((NEAR, FAR), reach[1:], strict=True):
+            axes.plot([depth, depth], [-height, height], "grey", linewidth=0.8)
+        wireframe(axes, mesh, np.stack([-points[:, 2], points[:, 1]], axis=1), -points[:, 2])
+        axes.set(xlim=(0, 3.6), ylim=(-1.8, 1.8), xlabel="depth = −z", ylabel="y (up)")
+        axes.set_box_aspect(1)
+
+    return plot(draw, size, size)
 
 
-def wireframe(axis, mesh, points, depth):
-    """Every edge of the mesh between 2D points, far ones first."""
+def screen_space(mesh, points, depth, size):
+    """3. The mesh as the camera sees it, before any pixels."""
+
+    def draw(axes):
+        wireframe(axes, mesh, points, depth)
+        axes.set(xlim=(-1, 1), ylim=(-1, 1), xticks=(-1, 0, 1), yticks=(-1, 0, 1), xlabel="screen x", ylabel="screen y")
+        axes.set_box_aspect(1)
+
+    return plot(draw, size, size)
+
+
+def wireframe(axes, mesh, points, depth):
+    """Every edge of the mesh between 2D points, coloured by depth, far ones first."""
     edges = mesh.topology.edges
     middle = depth[edges].mean(axis=1)
     order = np.argsort(-middle)
-    colors = pyplot.get_cmap("viridis")((middle[order] - depth.min()) / np.ptp(depth))
-    axis.add_collection(LineCollection(points[edges[order]], colors=colors, linewidths=0.5))
+    colormap, scale = DEPTHS
+    axes.add_collection(LineCollection(points[edges[order]], colors=colormap(scale(middle[order])), linewidths=0.9))
 
 
-def fragments(path, size, camera):
-    """4. Rasterization: which face each pixel's centre sees, where in that face, and how far away.
-
-    Of a coarse torus, so that one sees its faces.
-    """
-    torus = dr.shapes.torus(0.65, 0.28, segments=14, sides=8)
-    frame = dr.Rasterizer(size).render(torus, camera)
-    face, depth = frame.numpy("face_id")[0], frame.numpy("depth")[0]
-    hit = face >= 0
-    names = np.random.default_rng(3).uniform(0.1, 0.9, (face.max() + 1, 3))
-    colored = np.where(hit[..., None], names[face], PAPER)
-    barycentric = np.where(hit[..., None], frame.numpy("barycentric")[0], PAPER)
-    normal = np.where(hit[..., None], frame.numpy("normal")[0] / 2 + 0.5, PAPER)
-    figure, axes = pyplot.subplots(1, 4, figsize=(16, 4.2), layout="constrained")
-    show(axes[0], colored, f"face_id: {len(np.unique(face[hit]))} visible faces")
-    show(axes[1], barycentric, "barycentric coordinates as RGB")
-    show(axes[2], np.where(hit, depth, np.nan), "z-buffer: depth, world units", "viridis_r")
-    show(axes[3], normal, "normal / 2 + 1/2 as RGB")
-    figure.savefig(path, dpi=110)
-    pyplot.close(figure)
+def coded(values, hit):
+    """Numbers in [0, 1] as colours (H, W, 3) on the background: codes, not light, so without the sRGB curve."""
+    return quantized(np.where(hit[..., None], values, BACKGROUND))
 
 
-def shaded(path, size, camera, lights):
-    """5. Shading: where the light is evaluated (face, vertex or pixel), and a texture."""
-    rows, columns = np.indices((64, 128)) // 8
-    squares = ((rows + columns) % 2)[..., None] * (0.75, 0.7, 0.55) + 0.08
-    renders, titles = [], ("flat", "Gouraud", "Phong", "Phong, textured")
-    for title in titles:
-        material = dr.Material(shading=title.split(",")[0].lower(), specular=0.5, shininess=24)
-        texture = {"texture": squares} if "textured" in title else {"colors": (0.75, 0.1, 0.06)}
-        ball = dr.shapes.sphere(240, material=material, **texture)
-        renders.append(dr.Rasterizer(size, background=PAPER, antialias=True).render(ball, camera, lights).numpy()[0])
-    save_grid(path, [renders], titles=titles)
+def z_buffer(depth, hit, size):
+    """6. Depth in the colours of all stages, under a bar that says what they mean."""
+    colormap, scale = DEPTHS
+    picture = coded(colormap(scale(depth))[..., :3], hit)
+
+    def draw(axes):
+        axes.axis("off")
+        mappable = pyplot.cm.ScalarMappable(scale, colormap)
+        axes.figure.colorbar(mappable, ax=axes, fraction=1, aspect=25, orientation="horizontal", label="world units")
+
+    bar = plot(draw, size, 70)
+    picture[: len(bar)] = bar
+    return picture
 
 
-def antialiased(path, size, mesh, camera, lights):
-    """6. Antialiasing: silhouettes blended by where they cross; the blend is what makes visibility differentiable."""
-    whole, zoomed, half = [], [], size // 2
-    top, left, part = half * 3 // 10, half // 2, half // 4
-    for blend in (False, True):
-        renderer = dr.Rasterizer(half, background=PAPER, antialias=blend)
+def zoomed(mesh, camera, lights, size):
+    """8. A part of a coarse picture, every pixel enlarged, without and with antialiasing."""
+    coarse, part, factor = size // 4, size // 16, 8
+    pictures = []
+    for antialias in (False, True):
+        renderer = dr.Rasterizer(coarse, background=PAPER, antialias=antialias)
         picture = renderer.render(mesh, camera, lights).numpy()[0]
-        whole.append(picture)
-        zoomed.append(picture[top : top + part, left : left + part])
-    save_grid(path, [whole, zoomed], titles=("pixel centres", "antialiased"), row_titles=("whole", "zoomed in"))
+        pictures.append(
+            enlarged(picture[coarse // 5 : coarse // 5 + 2 * part, coarse // 5 : coarse // 5 + part], factor)
+        )
+    return sheet([pictures])
 
 
 def main(arguments=None):
-    """Draws every stage."""
-    options = start(
-        __file__, __doc__, arguments=arguments, size={"type": int, "default": 256, "help": "pixels a side (256)"}
+    """Draws every stage, and all of them on one sheet."""
+    size = {"type": int, "default": 320, "help": "pixels a side, a multiple of 16 (320)"}
+    options = start(__file__, __doc__, arguments=arguments, size=size)
+    size = options.size
+    mesh = dr.shapes.torus(0.62, 0.27, segments=14, sides=8, colors=(0.75, 0.12, 0.06))
+    mesh.material = dr.Material(shading="phong", specular=0.4, shininess=24)
+    camera = dr.Camera.orbit(40, 35, distance=2.5, fov_y_deg=45, near=NEAR, far=FAR)
+    lights = dr.Lights.default()
+    frame = dr.Rasterizer(size, background=PAPER, antialias=True).render(mesh, camera, lights)
+    face = frame.numpy("face_id")[0]
+    hit = face >= 0
+    visible = len(np.unique(face[hit]))
+    names = np.random.default_rng(3).uniform(0.15, 0.95, (mesh.face_count, 3))
+    points = to_camera(mesh, camera)
+    screen = to_screen(points, camera)
+
+    stages = (
+        ("world", "world space", world(mesh, camera, size)),
+        ("camera", "camera space, from the side", camera_space(mesh, points, camera, size)),
+        ("screen", "projected to the screen", screen_space(mesh, screen, -points[:, 2], size)),
+        ("face_id", f"face id: {visible} of {mesh.face_count} faces visible", coded(names[face], hit)),
+        ("barycentrics", "barycentric coordinates as RGB", coded(frame.numpy("barycentric")[0], hit)),
+        ("z_buffer", "z-buffer: depth", z_buffer(frame.numpy("depth")[0], hit, size)),
+        ("shading", "shading (Phong)", sheet([[frame.numpy()[0]]])),
+        ("antialiasing", "pixel centres | antialiased", zoomed(mesh, camera, lights, size)),
     )
-    mesh, lights = dr.shapes.airplane(), dr.Lights.default()
-    camera = dr.Camera.orbit(40, 35, distance=2.6, fov_y_deg=45)
-    world(options.out / "1_world.png", mesh, camera)
-    screen = spaces(options.out / "2_camera_and_screen.png", mesh, camera)
-    fragments(options.out / "3_fragments.png", options.size, camera)
-    ball_camera = dr.Camera.orbit(20, 20, distance=2.9, fov_y_deg=45)
-    shaded(options.out / "4_shading.png", options.size, ball_camera, lights)
-    antialiased(options.out / "5_antialiasing.png", options.size, mesh, camera, lights)
-    hit = dr.Rasterizer(options.size).render(mesh, camera).numpy("face_id")[0] >= 0
-    return finish(options, silhouette_off_by_pixels=extent_error(screen, hit), pixels_covered=int(hit.sum()))
+    pictures = [sheet([[picture]], [f"{i} {title}"]) for i, (_, title, picture) in enumerate(stages, 1)]
+    for i, (name, _, _) in enumerate(stages):
+        save_picture(options.out / f"{i + 1}_{name}.png", pictures[i])
+    save_picture(options.out / "pipeline.png", sheet([pictures[:4], pictures[4:]]))
+    return finish(
+        options,
+        silhouette_off_by_pixels=extent_error(screen, hit),
+        pixels_covered=int(hit.sum()),
+        faces_visible=f"{visible} of {mesh.face_count}",
+    )
 
 
 def extent_error(screen, hit):

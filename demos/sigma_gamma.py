@@ -5,21 +5,30 @@ units on either side (the shorter image side is 2 long).  ``gamma`` is how stric
 weight of a face is ``exp((far - z) / (far - near) / gamma)``.  Small values give a picture like that of an ordinary
 rasterizer; large ones see through things, which is what lets a gradient reach a surface that is hidden now.
 
-Look for two more things in the grid.  Freckles along the edges *within* a surface at small sigma: on a shared edge both
-faces cover 1/2, and alpha = 1 - (1/2)^2 = 3/4.  And colours at small gamma spread with sharp borders, as far as faces
-count at all: the border between colours has a gradient only where gamma is large, coverage (alpha) always has.
+The grid shows what ``SoftRasterizer`` returns, nothing blended afterwards: ``alpha``, which gamma does not change, and
+``color``, in which the background has a weight of its own.  Look for three things in it:
+
+* Colours at small gamma spread with sharp borders, as far as faces count at all: coverage, with its gradient, is in
+  alpha; the border between colours has a gradient only where gamma is large.
+* At large gamma the background shines through, because it is one of the weights.
+* Faint freckles in alpha at small sigma: on an edge within an open surface both faces cover 1/2, and alpha is
+  1 - (1/2)^2 = 3/4.  These surfaces are closed, their other side is behind: alpha falls only where an edge of the front
+  crosses one of the back, to 1 - (1/2)^4 = 15/16.
 
     python demos/sigma_gamma.py
 """
 
 import numpy as np
 import taichi as ti
-from common import PAPER, composite, finish, picture_field, pyplot, save_grid, srgb_to_linear, start
+from common import PAPER, finish, plot, pyplot, save_picture, sheet, start
+from matplotlib.colors import LogNorm
 
 import taichi_dr as dr
+from taichi_dr.io.images import srgb_to_linear
 
-SIGMAS = (1e-5, 1e-4, 1e-3, 1e-2)
-GAMMAS = (1e-4, 1e-2, 1e-1, 1.0)
+SIGMAS, SIGMA_TITLES = (1e-5, 1e-4, 1e-3, 1e-2), ("σ = 10⁻⁵", "σ = 10⁻⁴", "σ = 10⁻³", "σ = 10⁻²")
+GAMMAS, GAMMA_TITLES = (1e-4, 1e-2, 1e-1, 1.0), ("γ = 10⁻⁴", "γ = 10⁻²", "γ = 10⁻¹", "γ = 1")
+DECADES = 4  # of the lengths of gradients
 
 
 def scene():
@@ -34,69 +43,82 @@ def scene():
     height = (ring_points[:, 1:2] + 1) / 2
     colors = np.concatenate([blue + (green - blue) * height, np.full((len(ball_points), 3), (0.7, 0.08, 0.05))])
     faces = np.concatenate([ring.topology.faces, ball.topology.faces + len(ring_points)])
-    mesh = dr.Mesh(np.concatenate([ring_points, ball_points]), faces, colors=colors)
-    camera = dr.Camera.orbit(10, 15, distance=3, fov_y_deg=45, near=1.5, far=4.5)
-    return mesh, camera
+    return dr.Mesh(np.concatenate([ring_points, ball_points]), faces, colors=colors)
+
+
+def view(azimuth):
+    """A camera that leaves room for the blur of the largest sigma."""
+    return dr.Camera.orbit(azimuth, 15, distance=3.6, fov_y_deg=45, near=2.1, far=5.1)
 
 
 def heat(mesh, gradient, camera, size):
-    """The mesh painted by the length of each vertex's gradient, on a logarithmic scale over four decades."""
+    """The mesh painted by the length of each vertex's gradient, on a logarithmic scale up to the longest."""
     length = np.linalg.norm(gradient[0], axis=-1)
-    decades = np.log10(np.maximum(length / length.max(), 1e-4)) / 4 + 1
-    colors = srgb_to_linear(pyplot.get_cmap("magma")(decades)[:, :3])
+    level = np.log10(np.maximum(length / length.max(), 10.0**-DECADES)) / DECADES + 1
+    colors = srgb_to_linear(pyplot.get_cmap("magma")(level)[:, :3])
     painted = dr.Mesh(mesh.numpy("vertices"), mesh.topology.faces, colors=colors)
     return dr.Rasterizer(size, background=PAPER, antialias=True).render(painted, camera).numpy("color")[0]
+
+
+def scale_bar(width):
+    """What the colours of ``heat`` mean."""
+
+    def draw(axes):
+        axes.axis("off")
+        mappable = pyplot.cm.ScalarMappable(LogNorm(10.0**-DECADES, 1), "magma")
+        label = "length of the gradient, relative to the longest of the picture"
+        axes.figure.colorbar(mappable, ax=axes, fraction=1, aspect=60, orientation="horizontal", label=label)
+
+    return plot(draw, width, 90)
 
 
 def main(arguments=None):
     """Draws the grid of both, then where gradients arrive."""
     options = start(
-        __file__, __doc__, arguments=arguments, size={"type": int, "default": 160, "help": "pixels a side (160)"}
+        __file__, __doc__, arguments=arguments, size={"type": int, "default": 224, "help": "pixels a side (224)"}
     )
-    mesh, camera = scene()
+    mesh, camera, behind = scene(), view(10), view(190)
     lights = dr.Lights.default()
     renderer = dr.SoftRasterizer(options.size, background=PAPER)
-    frame = renderer.render(mesh, camera, lights)
-    picture = picture_field(frame)
     loss = ti.field(ti.f32, shape=(), needs_grad=True)
 
-    grid = []
-    for renderer.gamma in GAMMAS:
-        grid.append([])
-        for renderer.sigma in SIGMAS:
-            frame = renderer.render(mesh, camera, lights)
-            composite(frame.color, frame.alpha, picture)
-            grid[-1].append(picture.to_numpy()[0])
-    titles, row_titles = [f"σ = {sigma:g}" for sigma in SIGMAS], [f"γ = {gamma:g}" for gamma in GAMMAS]
-    save_grid(options.out / "grid.png", grid, titles=titles, row_titles=row_titles)
-
     # How far does softness carry a gradient?  Sigma: from the silhouette (the mean of alpha) to the vertices.
-    renderer.gamma, alphas, painted, moved = GAMMAS[0], [], [], []
+    renderer.gamma, alphas, by_sigma, moved = GAMMAS[0], [], [], []
     for renderer.sigma in SIGMAS:
         with ti.ad.Tape(loss):
             frame = renderer.render(mesh, camera, lights)
             dr.losses.l1(frame.alpha, np.zeros(frame.shape), loss)
         gradient = mesh.vertices.grad.to_numpy()
         alphas.append(frame.numpy("alpha")[0][..., None].repeat(3, axis=2))
-        painted.append(heat(mesh, gradient, camera, options.size))
+        by_sigma.append(heat(mesh, gradient, camera, options.size))
         moved.append(share(gradient))
-    row_titles = ["alpha", "|∂ mean alpha / ∂ vertex|"]
-    save_grid(options.out / "sigma_gradients.png", [alphas, painted], titles=titles, row_titles=row_titles)
 
     # Gamma: from the picture (the mean of its colours) to the colours of vertices, seen from behind.
-    renderer.sigma, painted, colored = SIGMAS[1], [], []
-    behind = dr.Camera.orbit(190, 15, distance=3, fov_y_deg=45)
+    renderer.sigma, by_gamma, colored = SIGMAS[1], [], []
     for renderer.gamma in GAMMAS:
         with ti.ad.Tape(loss):
             frame = renderer.render(mesh, camera, lights)
             dr.losses.l1(frame.color, np.zeros((*frame.shape, 3)), loss)
         gradient = mesh.colors.grad.to_numpy()
-        painted.append([heat(mesh, gradient, view, options.size) for view in (camera, behind)])
+        by_gamma.append([heat(mesh, gradient, side, options.size) for side in (camera, behind)])
         colored.append(share(gradient))
-    titles = [f"γ = {gamma:g}" for gamma in GAMMAS]
-    row_titles = ["|∂ mean color / ∂ color|", "the same from behind"]
-    save_grid(options.out / "gamma_gradients.png", zip(*painted, strict=True), titles=titles, row_titles=row_titles)
+    save_picture(options.out / "sigma_gamma_gradients.png", gradients(by_sigma, by_gamma))
+
+    grid = [alphas]
+    for renderer.gamma in GAMMAS:
+        grid.append([])
+        for renderer.sigma in SIGMAS:
+            grid[-1].append(renderer.render(mesh, camera, lights).numpy("color")[0])
+    row_titles = ("alpha", *(f"color, {title}" for title in GAMMA_TITLES))
+    save_picture(options.out / "sigma_gamma.png", sheet(grid, SIGMA_TITLES, row_titles))
     return finish(options, vertices_moved_by_silhouette=moved, vertices_colored_by_picture=colored)
+
+
+def gradients(by_sigma, by_gamma):
+    """Both rows of gradients as one picture."""
+    upper = sheet([by_sigma], SIGMA_TITLES, ["∂ mean alpha / ∂ vertex"])
+    lower = sheet(zip(*by_gamma, strict=True), GAMMA_TITLES, ["∂ mean color / ∂ color", "the same from behind"])
+    return sheet([[upper], [lower], [scale_bar(lower.shape[1])]])
 
 
 def share(gradient):
