@@ -1,13 +1,14 @@
 # make demo   the main job on data it makes itself: posed images of a procedural car, then a mesh from them
 # make test   format, lint and tests
 # make bench  the table of forward and backward times (benchmarks/)
+# make docs   every picture of docs/, from what make demo and the demos write
 
 PYTHON ?= python3
 TEST_PROCESSES ?= 2
 BIN := .venv/bin
 export XDG_RUNTIME_DIR ?= /tmp
 
-.PHONY: demo test bench clean
+.PHONY: demo test bench docs clean
 
 demo: .venv/installed
 	$(BIN)/taichi-dr dataset car out/demo/images --views 24 --size 192 --overwrite
@@ -20,6 +21,9 @@ test: .venv/installed-dev
 
 bench: .venv/installed-dev
 	$(BIN)/python benchmarks/raster.py
+
+docs: demo
+	$(BIN)/python docs/make.py
 
 clean:
 	rm -rf .venv build *.egg-info out

@@ -69,8 +69,8 @@ def shrunk(image, size):
 def errors(camera, truth):
     """How far off a camera is: the angle in degrees of the turn between the axes, and the distance between the eyes."""
     (*axes, eye), (*true_axes, true_eye) = ([part[0] for part in view.frames()] for view in (camera, truth))
-    cosine = (np.sum(np.stack(axes) * np.stack(true_axes)) - 1) / 2
-    return float(np.rad2deg(np.arccos(np.clip(cosine, -1, 1)))), float(np.linalg.norm(eye - true_eye))
+    chord = np.linalg.norm(np.stack(axes) - np.stack(true_axes)) / np.sqrt(8)  # the sine of half the angle
+    return float(np.rad2deg(2 * np.arcsin(chord))), float(np.linalg.norm(eye - true_eye))
 
 
 def overlay(image, render):

@@ -1,6 +1,7 @@
 """Every demo at a small size: it runs, writes its pictures, and the number it prints is right."""
 
 import importlib
+import runpy
 import sys
 from pathlib import Path
 
@@ -115,3 +116,11 @@ def test_rows_of_pictures_keep_their_pixels(cpu32, monkeypatch):
     titled = common.sheet([[red]], ["title"], ["row"])
     assert (titled[-10:, -20:] == red).all()
     assert titled[: common.LINE].min() < 128, "the title is written"
+
+
+def test_every_picture_of_the_docs_is_one_that_make_docs_makes():
+    docs = DEMOS.parent / "docs"
+    make = runpy.run_path(str(docs / "make.py"))
+    made = {*make["RECONSTRUCTION"].values(), *(name for names in make["DEMOS"].values() for name in names)}
+    assert made == {path.name for path in docs.iterdir() if path.suffix in (".png", ".gif")}
+    assert set(make["DEMOS"]) == {path.stem for path in DEMOS.glob("*.py")} - {"common"}

@@ -1,0 +1,49 @@
+"""Makes every picture of this folder again: runs the demos and takes their pictures, and those of ``make demo``.
+
+make docs
+"""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from taichi_dr.io.files import atomic_path
+
+ROOT = Path(__file__).resolve().parents[1]
+DEMOS = {
+    "pipeline": ("pipeline.png",),
+    "sigma_gamma": ("sigma_gamma.png", "sigma_gamma_gradients.png"),
+    "deform_mesh": ("deform_mesh.gif", "deform_mesh.png"),
+    "fit_colors": ("fit_colors.png",),
+    "estimate_pose": ("estimate_pose.png",),
+    "simulate_and_render": ("simulate_and_render.gif",),
+}
+"""The pictures that are taken from ``out/NAME/`` of each demo, under the same names."""
+
+RECONSTRUCTION = {"overview.png": "reconstruct.png", "comparison.png": "reconstruct_comparison.png"}
+"""The pictures that are taken from ``out/demo/mesh/``, which ``make demo`` writes, and their names here."""
+
+
+def take(source, name):
+    """Copies the picture ``source`` into this folder, whole or not at all."""
+    with atomic_path(ROOT / "docs" / name) as temporary:
+        shutil.copyfile(source, temporary)
+    print(f"docs/{name}")
+
+
+def main():
+    """Runs everything, one demo after the other."""
+    for name, own_name in RECONSTRUCTION.items():
+        source = ROOT / "out" / "demo" / "mesh" / name
+        if not source.exists():
+            sys.exit(f"{source.relative_to(ROOT)}: no such file; run make demo first (make docs does)")
+        take(source, own_name)
+    for demo, names in DEMOS.items():
+        subprocess.run([sys.executable, f"demos/{demo}.py"], cwd=ROOT, check=True)
+        for name in names:
+            take(ROOT / "out" / demo / name, name)
+
+
+if __name__ == "__main__":
+    main()
