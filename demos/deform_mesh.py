@@ -10,7 +10,7 @@ the same tape) and moves the vertices through ``LargeSteps``, smooth coordinates
 
 ``--paper`` adds only the paper's regularisers, 0.03 times the Laplacian and 0.0003 times the flatness, and moves the
 vertices of a sphere of 2,700 faces straight to the airplane, all of 120 views of 64 x 64 pixels at every step.  Its
-soft IoU passes 0.80 within 350 of 500 steps and ends at 0.85; the surface is crumpled and partly inside out.
+soft IoU passes 0.80 within 350 of 500 steps and ends near 0.86; the surface is crumpled and partly inside out.
 
 The targets' silhouettes are drawn by the other rasterizer; the numbers are those of views that were held out.
 

@@ -2,7 +2,8 @@
 
 The geometry, the cameras and the lights are known; the colours start grey.  Rendering is linear in the colours, so the
 gradient of the images' difference finds them quickly, and finds the paint itself, not the paint with its shadows.
-Pictures that the fit has never seen tell how good it is.
+Pictures from views that the fit has never seen tell how good it is.  All photographs have 16 samples per pixel, the
+renders that are fitted to them one, with antialiasing.
 
     python demos/fit_colors.py
 """
@@ -54,10 +55,7 @@ def fit(colors, render, goal, steps):
 
 
 class Study:
-    """Photographs of a mesh whose colours are then forgotten: where they were taken, and how well they are explained.
-
-    The photographs have 16 samples per pixel, the renders that are fitted to them one, with antialiasing.
-    """
+    """Photographs of a mesh whose colours are then forgotten, and how well the colours found explain others."""
 
     def __init__(self, mesh, colors):
         print(f"  {mesh.name}: {mesh}")
