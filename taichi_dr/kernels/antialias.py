@@ -102,10 +102,10 @@ def antialias(
     ``clip`` (V*N, 4): X, Y, W, depth; ``faces`` (F, 3); ``twins`` (F, 3) from :func:`build_twins`; ``face_id``
     (V*H*W,) with -1 for the background; ``depth`` (V*H*W,), the far distance for the background; ``image``
     (V*H*W, channels) is blended in place.  Scratch that the adjoints read, zeros before the first call: ``before``
-    (V*H*W, channels), the claimed pixels as they were; ``claims`` (V*H*W, 4)
-    int32, which half-edges separate a pixel from its right (0, 1) and from its lower (2, 3) neighbour, first that whose
-    surface is on the pixel's own side, then that on the neighbour's; ``claimed`` (V*H*W,) int32, 1 for the pixels of a
-    claimed pair; ``edge_mask`` (V*F,) int32, bit e set where edge e of the face is a silhouette.
+    (V*H*W, channels), the claimed pixels as they were; ``claims`` (V*H*W, 4) int32, which half-edges separate a pixel
+    from its right (0, 1) and from its lower (2, 3) neighbour, first that whose surface is on the pixel's own side, then
+    that on the neighbour's; ``claimed`` (V*H*W,) int32, 1 for the pixels of a claimed pair; ``edge_mask`` (V*F,) int32,
+    bit e set where edge e of the face is a silhouette.
     """
     arrays = (clip, faces, twins, face_id, depth, image, before, claims, claimed, edge_mask)
     _antialias(*arrays, views, width, height, near, channels, _serial(claimed, edge_mask))

@@ -4,11 +4,10 @@ Stages: per-face records (raster_setup.py), tile lists (binning.py), then every 
 that covers it.  Visibility is chosen, not differentiated; what is differentiable is in interpolate.py.
 """
 
-import numpy as np
 import taichi as ti
 
 from taichi_dr.kernels import raster_tiles
-from taichi_dr.kernels.arrays import new_array
+from taichi_dr.kernels.arrays import array_from, make_array, new_array, write_array
 from taichi_dr.kernels.binning import TileBins, grown
 from taichi_dr.kernels.edge_lines import RECORD_SHIFT, edge_at, load_line
 from taichi_dr.kernels.launch import cpu_threads, is_serial, on_cpu
@@ -44,13 +43,12 @@ class ZBuffer:
         self.boxes = new_array(ti.i32, (1, 4))
         self._snapped = new_array(ti.i32, (1, 3))
         self._lines = new_array(ti.i32, 1)
-        self._planes = new_array(ti.lang.impl.get_runtime().default_fp, 1)
+        self._planes = make_array((1,))
         self._tile_nearness = new_array(self._planes.dtype, 1)
         self._tile_face = new_array(ti.i32, 1)
         self._order = new_array(ti.i32, 1)
         self._drawn = new_array(ti.i32, 1)
-        self._lanes = new_array(self._planes.dtype, raster_tiles.PACKET)
-        self._lanes.from_numpy(np.arange(raster_tiles.PACKET, dtype=ti.lang.util.to_numpy_type(self._planes.dtype)))
+        self._lanes = array_from(range(raster_tiles.PACKET))
 
     def draw(
         self,
@@ -108,23 +106,22 @@ class ZBuffer:
         if on_cpu():
             self.bins.build(self.boxes, views, count, width, height, raster_tiles.TILE)
             workers = min(cpu_threads(), views * -(-height // raster_tiles.TILE))
-            self._tile_nearness = grown(self._tile_nearness, workers * self.bins.tiles_x * raster_tiles.TILE**2)
-            self._tile_face = grown(self._tile_face, workers * self.bins.tiles_x * raster_tiles.TILE**2)
-            packets = self._tile_face.shape[0] // raster_tiles.PACKET
-            if self._order.shape[0] < packets:
-                self._order = grown(self._order, packets)
-                self._order.from_numpy(np.arange(self._order.shape[0], dtype=np.int32))
-            kernel = raster_tiles.draw_tiles
-            scratch, sizes = (
-                (self._tile_nearness, self._tile_face, self._lanes, self._order, self._drawn),
-                (workers, *sizes),
-            )
+            kernel, scratch, sizes = raster_tiles.draw_tiles, self._tile_scratch(workers), (workers, *sizes)
         else:
             self.bins.build(self.boxes, views, count, width, height, TILE)
             kernel, scratch = _draw_pixels, ()
         lists = self.bins.tile_start, self.bins.tile_faces
         records = self.boxes, self._lines, self._planes
         kernel(clip, faces, *records, *lists, *scratch, face_id, depth, barycentric, *sizes)
+
+    def _tile_scratch(self, workers):
+        """What ``draw_tiles`` needs for its workers to draw a row of tiles each."""
+        pixels = workers * self.bins.tiles_x * raster_tiles.TILE**2
+        self._tile_nearness, self._tile_face = grown(self._tile_nearness, pixels), grown(self._tile_face, pixels)
+        if self._order.shape[0] < pixels // raster_tiles.PACKET:
+            self._order = grown(self._order, pixels // raster_tiles.PACKET)
+            write_array(self._order, range(self._order.shape[0]))
+        return self._tile_nearness, self._tile_face, self._lanes, self._order, self._drawn
 
 
 @ti.func

@@ -14,6 +14,7 @@ import taichi as ti
 
 from taichi_dr.kernels.barycentric import pixel_center, positive_parts
 from taichi_dr.kernels.edge_lines import edge_at, load_line
+from taichi_dr.kernels.lanes import higher, lower
 from taichi_dr.kernels.launch import GRAIN
 from taichi_dr.kernels.raster_resolve import Float1, Int1
 from taichi_dr.kernels.raster_setup import (
@@ -116,8 +117,8 @@ def _draw_face(
             line = step * column + start
             for row in range(row1 - row0 + 1):
                 r = ti.cast(row, float)
-                nearness = _clamped(line + step_row * r, least, greatest)
-                inside = _least(line0 + b0 * r, line1 + b1 * r, line2 + b2 * r) >= 0.0
+                nearness = lower(higher(line + step_row * r, least), greatest)
+                inside = lower(lower(line0 + b0 * r, line1 + b1 * r), line2 + b2 * r) >= 0.0
                 nearness = ti.select(inside, nearness, -UNBOUNDED)
                 first = order[(scratch + row) * PACKETS + packet] << PACKET_SHIFT
                 _test_packet(tile_nearness, tile_face, first, face, nearness)
@@ -132,27 +133,14 @@ def _draw_face(
                 slope0, value0 = _row_edge(a0, e0 + b0 * row + a0 * columns, long0)
                 slope1, value1 = _row_edge(a1, e1 + b1 * row + a1 * columns, long1)
                 slope2, value2 = _row_edge(a2, e2 + b2 * row + a2 * columns, long2)
-                nearness = _clamped(line + step_row * ti.cast(row, float), least, greatest)
-                inside = _least(slope0 * lane + value0, slope1 * lane + value1, slope2 * lane + value2) >= 0.0
+                nearness = lower(higher(line + step_row * ti.cast(row, float), least), greatest)
+                edge0, edge1, edge2 = slope0 * lane + value0, slope1 * lane + value1, slope2 * lane + value2
+                inside = lower(lower(edge0, edge1), edge2) >= 0.0
                 nearness = ti.select(inside, nearness, -UNBOUNDED)
                 nearness = ti.select(nearness >= farthest, nearness, -UNBOUNDED)
                 nearness = ti.select(nearness <= nearest, nearness, -UNBOUNDED)
                 first = order[(scratch + row) * PACKETS + packet] << PACKET_SHIFT
                 _test_packet(tile_nearness, tile_face, first, face, nearness)
-
-
-@ti.func
-def _clamped(x, least, greatest):
-    """x within [least, greatest]; ti.min and ti.max would check for NaN as well."""
-    x = ti.select(x > least, x, least)
-    return ti.select(x < greatest, x, greatest)
-
-
-@ti.func
-def _least(a, b, c):
-    """The least of three, lane by lane."""
-    smaller = ti.select(a < b, a, b)
-    return ti.select(smaller < c, smaller, c)
 
 
 @ti.func

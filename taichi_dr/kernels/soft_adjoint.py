@@ -13,6 +13,7 @@ packets of a face and is written once, so that no sum depends on the order of th
 
 import taichi as ti
 
+from taichi_dr.kernels.lanes import higher, lower
 from taichi_dr.kernels.soft_math import (
     ABSENT,
     ALPHA_HARD,
@@ -29,10 +30,8 @@ from taichi_dr.kernels.soft_math import (
     coverage,
     exp_negative,
     fill_lanes,
-    higher,
     load_lanes,
     load_row,
-    lower,
     mix,
     out_of_reach,
     packet_at,

@@ -9,6 +9,7 @@ The running numbers of a packet are rows of its lanes in ``blend``, the first of
 
 import taichi as ti
 
+from taichi_dr.kernels.lanes import higher, lower
 from taichi_dr.kernels.soft_math import (
     ALPHA_PRODUCT,
     ALPHA_SUM,
@@ -18,8 +19,6 @@ from taichi_dr.kernels.soft_math import (
     coverage,
     exp_negative,
     fill_lanes,
-    higher,
-    lower,
 )
 
 # The running state of a pixel; the first STATE numbers are kept for the adjoint, the colour sums follow.

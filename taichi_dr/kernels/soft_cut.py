@@ -7,18 +7,9 @@ depth and attributes come from the plane of the whole triangle, through
 
 import taichi as ti
 
+from taichi_dr.kernels.lanes import higher, lower
 from taichi_dr.kernels.soft_adjoint import pair_adjoint
-from taichi_dr.kernels.soft_math import (
-    CUT_TO_ONE,
-    DEPTH,
-    cut_face,
-    fill_lanes,
-    higher,
-    lower,
-    mix,
-    packet_at,
-    packet_centers,
-)
+from taichi_dr.kernels.soft_math import CUT_TO_ONE, DEPTH, cut_face, fill_lanes, mix, packet_at, packet_centers
 from taichi_dr.kernels.soft_pixels import PACKED
 from taichi_dr.kernels.soft_setup import cut_corners, cut_parameter
 

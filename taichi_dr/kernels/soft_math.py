@@ -8,6 +8,8 @@ import math
 
 import taichi as ti
 
+from taichi_dr.kernels.lanes import higher, lower
+
 ALPHA_PRODUCT, ALPHA_SUM, ALPHA_HARD = range(3)
 COLOR_SOFTMAX, COLOR_HARD = range(2)
 DISTANCE_EUCLIDEAN, DISTANCE_BARYCENTRIC, DISTANCE_HARD = range(3)
@@ -70,18 +72,6 @@ def store_row(rows: ti.template(), row: ti.template(), value, lanes: ti.template
     """
     for lane in ti.static(range(lanes)):
         rows[row * lanes + lane] = value[lane]
-
-
-@ti.func
-def lower(a, b):
-    """``min(a, b)`` as one instruction: ``ti.min`` is three, for the sake of NaN."""
-    return ti.select(a < b, a, b)
-
-
-@ti.func
-def higher(a, b):
-    """``max(a, b)``; see ``lower``."""
-    return ti.select(a > b, a, b)
 
 
 @ti.func
@@ -226,16 +216,26 @@ def coverage(x, inside, double: ti.template()):
 
 
 @ti.func
-def whole_interpolation(records: ti.template(), item, w0, w1, w2):
+def corner_numbers(records: ti.template(), item, column: ti.template()):
+    """The numbers of the three corners of a face from ``column`` of its record on."""
+    return ti.Vector([records[item, column + k] for k in ti.static(range(3))])
+
+
+@ti.func
+def interpolation(inverse_w, w0, w1, w2):
     """Perspective-correct barycentrics from clipped screen barycentrics, and the normaliser.
 
     ``p_k = q_k / s``, ``q_k = clamp(w_k, 0, 1) / W_k``, ``s = sum q_k``; returns ``p`` (3) and ``1 / s``.
     """
-    q0 = clamp01(w0) * records[item, INVERSE_W]
-    q1 = clamp01(w1) * records[item, INVERSE_W + 1]
-    q2 = clamp01(w2) * records[item, INVERSE_W + 2]
+    q0, q1, q2 = clamp01(w0) * inverse_w[0], clamp01(w1) * inverse_w[1], clamp01(w2) * inverse_w[2]
     r = 1.0 / (q0 + q1 + q2)
     return q0 * r, q1 * r, q2 * r, r
+
+
+@ti.func
+def whole_interpolation(records: ti.template(), item, w0, w1, w2):
+    """``interpolation`` of a whole face."""
+    return interpolation(corner_numbers(records, item, INVERSE_W), w0, w1, w2)
 
 
 @ti.func
@@ -291,6 +291,12 @@ def edge_function(records: ti.template(), item, k: ti.template(), x, y):
 
 
 @ti.func
+def combined(numbers, p0, p1, p2):
+    """``sum p_k numbers_k``."""
+    return numbers[0] * p0 + numbers[1] * p1 + numbers[2] * p2
+
+
+@ti.func
 def mix(records: ti.template(), item, column: ti.template(), p0, p1, p2):
-    """``sum p_k v_k`` of the three numbers of a record from ``column`` on."""
-    return records[item, column] * p0 + records[item, column + 1] * p1 + records[item, column + 2] * p2
+    """``combined`` of the three numbers of a record from ``column`` on."""
+    return combined(corner_numbers(records, item, column), p0, p1, p2)

@@ -7,6 +7,7 @@ into the geometry.
 
 import taichi as ti
 
+from taichi_dr.kernels.lanes import higher, lower
 from taichi_dr.kernels.lighting import clear_column
 from taichi_dr.kernels.pixel_shading import shade_point_adjoint
 from taichi_dr.kernels.soft_adjoint import (
@@ -26,8 +27,6 @@ from taichi_dr.kernels.soft_math import (
     WHOLE,
     cut_face,
     fill_lanes,
-    higher,
-    lower,
     mix,
     out_of_reach,
     packet_at,

@@ -8,6 +8,7 @@ hidden surface bleeds no normal or texture coordinate into the one in front.  Ev
 
 import taichi as ti
 
+from taichi_dr.kernels.lanes import higher, lower
 from taichi_dr.kernels.normals import row3
 from taichi_dr.kernels.pixel_shading import shade_point
 from taichi_dr.kernels.soft_blend import (
@@ -27,8 +28,6 @@ from taichi_dr.kernels.soft_math import (
     TILE,
     cut_face,
     fill_lanes,
-    higher,
-    lower,
     mix,
     packet_centers,
     packet_pixel,

@@ -6,6 +6,7 @@ The running sums of the tile's pixels stay in the first-level cache, in a block 
 
 import taichi as ti
 
+from taichi_dr.kernels.lanes import higher, lower
 from taichi_dr.kernels.launch import GRAIN, cpu_threads
 from taichi_dr.kernels.soft_blend import (
     BEST,
@@ -30,9 +31,9 @@ from taichi_dr.kernels.soft_math import (
     INVERSE_W,
     TILE,
     XY,
-    clamp01,
-    higher,
-    lower,
+    combined,
+    corner_numbers,
+    interpolation,
     out_of_reach,
     packet_centers,
     packet_middle,
@@ -125,7 +126,7 @@ def soft_forward_tiles(
                             first = order[worker * per_tile + packet_row * across + packet_col] << shift
                             squared, w0, w1, w2 = whole_distance(records, item, edges, x, y, modes[2])
                             inside = lower(w0, lower(w1, w2))
-                            p0, p1, p2 = interpolation(inverse_w, w0, w1, w2)
+                            p0, p1, p2, _r = interpolation(inverse_w, w0, w1, w2)
                             z = combined(depths, p0, p1, p2)
                             seen = lower(higher(inside, tau - squared), lower(z - near, far - z))
                             exponent = squared * sharpness
@@ -192,26 +193,6 @@ def _write_packet(
                 barycentrics[pixel, corner] = scratch[first | ((BEST0 + corner) * lanes + lane)]
             for c in ti.static(range(count)):
                 image[pixel, c] = scratch[first | ((COLOR_SUM + c) * lanes + lane)] * inverse[lane]
-
-
-@ti.func
-def corner_numbers(records: ti.template(), item, column: ti.template()):
-    """The numbers of the three corners of a face from ``column`` of its record on."""
-    return ti.Vector([records[item, column + k] for k in ti.static(range(3))])
-
-
-@ti.func
-def combined(numbers, p0, p1, p2):
-    """``sum p_k numbers_k``."""
-    return numbers[0] * p0 + numbers[1] * p1 + numbers[2] * p2
-
-
-@ti.func
-def interpolation(inverse_w, w0, w1, w2):
-    """``soft_math.whole_interpolation`` with 1/W of the corners at hand."""
-    q0, q1, q2 = clamp01(w0) * inverse_w[0], clamp01(w1) * inverse_w[1], clamp01(w2) * inverse_w[2]
-    r = 1.0 / (q0 + q1 + q2)
-    return q0 * r, q1 * r, q2 * r
 
 
 @ti.func

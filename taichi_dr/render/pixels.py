@@ -37,16 +37,14 @@ class PixelStage:
         """Adds to ``clip_adjoint`` and to the adjoints of the surface's fields.
 
         ``outputs``: adjoints of colour (V*H*W, >= 3), depth and barycentrics, the latter two None where both are zero.
-        ``add_corners(corner_adjoint)`` may add
-        to the adjoints of X, Y, W (columns 0 to 2) of every corner before they are summed.
+        ``add_corners(corner_adjoint)`` may add to the adjoints of X, Y, W (columns 0 to 2) of every corner before they
+        are summed.
         """
         color_adjoint, depth_adjoint, barycentric_adjoint = outputs
         image_only = depth_adjoint is None
         if image_only:
-            depth_adjoint, barycentric_adjoint = (
-                self._buffers.get("no_depth", (1,)),
-                self._buffers.get("no_corners", (1, 3)),
-            )
+            depth_adjoint = self._buffers.get("unread_depth", (1,))
+            barycentric_adjoint = self._buffers.get("unread_barycentric", (1, 3))
         image_adjoint = color_adjoint
         if surface.shades_pixels:
             image_adjoint = self._shading_adjoint(scene, surface, color_adjoint)
