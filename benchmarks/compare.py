@@ -8,7 +8,9 @@
 * hard: depth, face and barycentrics of an icosphere of 81,920 faces at 1024^2 (and the Rasterizer's whole render, with
   colours), beside DEODR's z-buffer (colours) and Mitsuba 3's ray casting (LLVM, all threads; the same outputs).
 
-Rounds of the candidates alternate, so that a busy machine slows all of them; medians and their ratios are printed.
+Rounds of the candidates alternate, so that a busy machine slows all of them.  A round calls one candidate a few times
+in a row, as a loop of optimisation does, and leaves out the first call, which finds the caches full of the others'
+data.  Medians and their ratios are printed.
 """
 
 import importlib.util
@@ -24,7 +26,7 @@ from taichi_dr.kernels.arrays import array_from, make_array
 from taichi_dr.kernels.raster import ZBuffer
 from taichi_dr.kernels.transform import transform
 
-ROUNDS = 15
+ROUNDS, CALLS = 15, 4
 
 
 def main():
@@ -43,9 +45,11 @@ def report(title, candidates):
         function()
     for _ in range(ROUNDS):
         for name, function in candidates.items():
-            before = time.perf_counter()
             function()
-            times[name].append((time.perf_counter() - before) * 1e3)
+            for _ in range(CALLS):
+                before = time.perf_counter()
+                function()
+                times[name].append((time.perf_counter() - before) * 1e3)
     print(title)
     first = statistics.median(next(iter(times.values())))
     for name, values in times.items():

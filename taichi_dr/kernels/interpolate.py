@@ -3,9 +3,9 @@
 With the barycentrics p of ``kernels/barycentric.py``, a pixel that shows face f has ``image = Σ p_k a_k``,
 ``depth = Σ p_k depth_k`` and p itself.  Which face a pixel shows is constant.
 
-The adjoint walks over faces, not pixels: every face adds up the pixels of its own box that show it, so nothing is added
-from two threads to one place.  With ``g_k = ∂L/∂p_k`` (all three outputs together), ``p = max(q e, 0)`` and
-``e = X' × Y'`` for ``X'_k = X_k − x W_k``, ``Y'_k = Y_k − y W_k``:
+The adjoint walks over faces, not pixels: every face that is seen adds up the pixels of its own box that show it, so
+nothing is added from two threads to one place.  With ``g_k = ∂L/∂p_k`` (all three outputs together),
+``p = max(q e, 0)`` and ``e = X' × Y'`` for ``X'_k = X_k − x W_k``, ``Y'_k = Y_k − y W_k``:
 ``h_k = ∂L/∂e_k = q (g_k − Σ g_j p_j)`` where p_k > 0, ``∂L/∂X' = Y' × h``, ``∂L/∂Y' = h × X'``,
 ``∂L/∂W = −x ∂L/∂X' − y ∂L/∂Y'``.  With x and y counted from a pixel of the face (and X', Y' those of that pixel) all of
 it is linear in them, so that a face needs ``Σ h``, ``Σ x h`` and ``Σ y h`` of its pixels:
@@ -16,7 +16,7 @@ import taichi as ti
 
 from taichi_dr.kernels.barycentric import normalize_edges, pixel_center
 from taichi_dr.kernels.launch import is_serial
-from taichi_dr.kernels.raster_setup import Float2, Int2
+from taichi_dr.kernels.raster_setup import SHOWN, Float2, Int2
 
 Int1 = ti.types.ndarray(dtype=ti.i32, ndim=1)
 Float1 = ti.types.ndarray(ndim=1)
@@ -95,6 +95,7 @@ def interpolate_adjoint(
     attribute_faces: Int2,
     face_id: Int1,
     boxes: Int2,
+    flags: Int1,
     image_adjoint: Float2,
     depth_adjoint: Float1,
     barycentric_adjoint: Float2,
@@ -110,7 +111,7 @@ def interpolate_adjoint(
 
     Args:
         clip, faces, attributes, attribute_faces, face_id: as in the forward.
-        boxes: ``ZBuffer.boxes``.
+        boxes, flags: those of the ``ZBuffer`` that drew ``face_id``.
         corner_adjoint: (bands * V*F*3, 4 + C), out, overwritten: [X, Y, W, depth, attributes] of each band, rows
             ``((b V + v) F + f) 3 + k``; their sum is that of ``gather.sum_bands``.
         bands: ``band_count(V, F)``.
@@ -124,53 +125,55 @@ def interpolate_adjoint(
         item = work - band * items
         view = item // faces.shape[0]
         face = item - view * faces.shape[0]
-        first = view * (clip.shape[0] // views)
-        first_attribute = view * (attributes.shape[0] // views)
-        rows = boxes[item, 3] - boxes[item, 1] + 1
-        top, bottom = boxes[item, 1] + rows * band // bands, boxes[item, 1] + rows * (band + 1) // bands
-        left, right = boxes[item, 0], boxes[item, 2]
-
-        x0, y0 = pixel_center(top, left, width, height)
-        px, py, w = ti.Vector([0.0, 0.0, 0.0]), ti.Vector([0.0, 0.0, 0.0]), ti.Vector([0.0, 0.0, 0.0])
-        depth = ti.Vector([0.0, 0.0, 0.0])
-        value = ti.Matrix([[0.0 for _ in ti.static(range(components))] for _ in ti.static(range(3))])
-        for k in ti.static(range(3)):
-            corner, attribute_row = first + faces[face, k], first_attribute + attribute_faces[face, k]
-            w[k], depth[k] = clip[corner, 2], clip[corner, 3]
-            px[k], py[k] = clip[corner, 0] - x0 * w[k], clip[corner, 1] - y0 * w[k]
-            for n in ti.static(range(components)):
-                value[k, n] = attributes[attribute_row, n]
-        e0, e_x, e_y = px.cross(py), py.cross(w), w.cross(px)
-        pixel_size = 2.0 / ti.cast(ti.min(width, height), float)
-        sum_h, sum_xh, sum_yh = ti.Vector([0.0, 0.0, 0.0]), ti.Vector([0.0, 0.0, 0.0]), ti.Vector([0.0, 0.0, 0.0])
+        by_x, by_y, by_w = ti.Vector([0.0, 0.0, 0.0]), ti.Vector([0.0, 0.0, 0.0]), ti.Vector([0.0, 0.0, 0.0])
         sum_depth = ti.Vector([0.0, 0.0, 0.0])
         sum_value = ti.Matrix([[0.0 for _ in ti.static(range(components))] for _ in ti.static(range(3))])
-        for row in range(top, bottom):
-            start = (view * height + row) * width
-            y = ti.cast(top - row, float) * pixel_size
-            e_row = e0 + y * e_y
-            for col in range(left, right + 1):
-                pixel = start + col
-                if face_id[pixel] == face:
-                    x = ti.cast(col - left, float) * pixel_size
-                    p, q = normalize_edges(e_row + x * e_x)
-                    g = ti.Vector([0.0, 0.0, 0.0])
-                    if ti.static(not image_only):
-                        g = depth_adjoint[pixel] * depth
-                        sum_depth += p * depth_adjoint[pixel]
-                        for k in ti.static(range(3)):
-                            g[k] += barycentric_adjoint[pixel, k]
-                    for n in ti.static(range(components)):
-                        passed = image_adjoint[pixel, n]
-                        for k in ti.static(range(3)):
-                            g[k] += passed * value[k, n]
-                            sum_value[k, n] += p[k] * passed
-                    h = ti.select(p > 0.0, q * (g - g.dot(p)), 0.0)
-                    sum_h += h
-                    sum_xh += x * h
-                    sum_yh += y * h
-        by_x, by_y = py.cross(sum_h) - w.cross(sum_yh), sum_h.cross(px) - sum_xh.cross(w)
-        by_w = -py.cross(sum_xh) - sum_yh.cross(px) - x0 * by_x - y0 * by_y
+        if flags[item] & SHOWN:
+            first = view * (clip.shape[0] // views)
+            first_attribute = view * (attributes.shape[0] // views)
+            rows = boxes[item, 3] - boxes[item, 1] + 1
+            top, bottom = boxes[item, 1] + rows * band // bands, boxes[item, 1] + rows * (band + 1) // bands
+            left, right = boxes[item, 0], boxes[item, 2]
+
+            x0, y0 = pixel_center(top, left, width, height)
+            px, py, w = ti.Vector([0.0, 0.0, 0.0]), ti.Vector([0.0, 0.0, 0.0]), ti.Vector([0.0, 0.0, 0.0])
+            depth = ti.Vector([0.0, 0.0, 0.0])
+            value = ti.Matrix([[0.0 for _ in ti.static(range(components))] for _ in ti.static(range(3))])
+            for k in ti.static(range(3)):
+                corner, attribute_row = first + faces[face, k], first_attribute + attribute_faces[face, k]
+                w[k], depth[k] = clip[corner, 2], clip[corner, 3]
+                px[k], py[k] = clip[corner, 0] - x0 * w[k], clip[corner, 1] - y0 * w[k]
+                for n in ti.static(range(components)):
+                    value[k, n] = attributes[attribute_row, n]
+            e0, e_x, e_y = px.cross(py), py.cross(w), w.cross(px)
+            pixel_size = 2.0 / ti.cast(ti.min(width, height), float)
+            sum_h, sum_xh, sum_yh = ti.Vector([0.0, 0.0, 0.0]), ti.Vector([0.0, 0.0, 0.0]), ti.Vector([0.0, 0.0, 0.0])
+            for row in range(top, bottom):
+                start = (view * height + row) * width
+                y = ti.cast(top - row, float) * pixel_size
+                e_row = e0 + y * e_y
+                for col in range(left, right + 1):
+                    pixel = start + col
+                    if face_id[pixel] == face:
+                        x = ti.cast(col - left, float) * pixel_size
+                        p, q = normalize_edges(e_row + x * e_x)
+                        g = ti.Vector([0.0, 0.0, 0.0])
+                        if ti.static(not image_only):
+                            g = depth_adjoint[pixel] * depth
+                            sum_depth += p * depth_adjoint[pixel]
+                            for k in ti.static(range(3)):
+                                g[k] += barycentric_adjoint[pixel, k]
+                        for n in ti.static(range(components)):
+                            passed = image_adjoint[pixel, n]
+                            for k in ti.static(range(3)):
+                                g[k] += passed * value[k, n]
+                                sum_value[k, n] += p[k] * passed
+                        h = ti.select(p > 0.0, q * (g - g.dot(p)), 0.0)
+                        sum_h += h
+                        sum_xh += x * h
+                        sum_yh += y * h
+            by_x, by_y = py.cross(sum_h) - w.cross(sum_yh), sum_h.cross(px) - sum_xh.cross(w)
+            by_w = -py.cross(sum_xh) - sum_yh.cross(px) - x0 * by_x - y0 * by_y
         for k in ti.static(range(3)):
             corner = work * 3 + k
             corner_adjoint[corner, 0] = by_x[k]

@@ -13,11 +13,13 @@ from taichi_dr.kernels.edge_lines import RECORD_SHIFT, edge_at, load_line
 from taichi_dr.kernels.launch import cpu_threads, is_serial, on_cpu
 from taichi_dr.kernels.raster_resolve import Float1, Int1, resolve_pixel
 from taichi_dr.kernels.raster_setup import (
+    BACK,
     EDGES,
     GREATEST,
     LEAST,
     NEARNESS,
     PLANE_SHIFT,
+    SHOWN,
     SIMPLE,
     UNBOUNDED,
     Float2,
@@ -35,18 +37,21 @@ class ZBuffer:
 
     Attributes (of the latest ``draw``):
         boxes: (>= V*F, 4) pixels [col0, row0, col1, row1] per view and face that the face may cover; empty if culled.
-        bins: the TileBins made from them.
+        flags: (>= V*F,) BACK and SHOWN of ``raster_setup`` for every face.
+        bins: the TileBins made from the boxes.
     """
 
     def __init__(self):
         self.bins = TileBins()
         self.boxes = new_array(ti.i32, (1, 4))
+        self.flags = new_array(ti.i32, 1)
         self._snapped = new_array(ti.i32, (1, 3))
         self._lines = new_array(ti.i32, 1)
         self._planes = make_array((1,))
         self._tile_nearness = new_array(self._planes.dtype, 1)
         self._tile_face = new_array(ti.i32, 1)
         self._order = new_array(ti.i32, 1)
+        self._farthest_of = new_array(self._planes.dtype, 1)
         self._drawn = new_array(ti.i32, 1)
         self._lanes = array_from(range(raster_tiles.PACKET))
 
@@ -78,12 +83,13 @@ class ZBuffer:
             barycentric: (views * height * width, 3), out: perspective-correct, ≥ 0, sum 1; zeros without a face.
             cull_back: draw only faces whose corners run counter-clockwise on the screen.
 
-        Of faces at equal depth the one with the lowest index is shown.
+        Of faces at equal depth those that face the camera come first, then the one with the lowest index.
         """
         count = faces.shape[0]
         items = views * count
         self._snapped = grown(self._snapped, clip.shape[0])
         self.boxes = grown(self.boxes, items)
+        self.flags = grown(self.flags, items)
         self._lines = grown(self._lines, items << RECORD_SHIFT)
         self._planes = grown(self._planes, items << PLANE_SHIFT)
         setup_faces(
@@ -93,6 +99,7 @@ class ZBuffer:
             self.boxes,
             self._lines,
             self._planes,
+            self.flags,
             views,
             width,
             height,
@@ -111,7 +118,7 @@ class ZBuffer:
             self.bins.build(self.boxes, views, count, width, height, TILE)
             kernel, scratch = _draw_pixels, ()
         lists = self.bins.tile_start, self.bins.tile_faces
-        records = self.boxes, self._lines, self._planes
+        records = self.boxes, self._lines, self._planes, self.flags
         kernel(clip, faces, *records, *lists, *scratch, face_id, depth, barycentric, *sizes)
 
     def _tile_scratch(self, workers):
@@ -121,7 +128,8 @@ class ZBuffer:
         if self._order.shape[0] < pixels // raster_tiles.PACKET:
             self._order = grown(self._order, pixels // raster_tiles.PACKET)
             write_array(self._order, range(self._order.shape[0]))
-        return self._tile_nearness, self._tile_face, self._lanes, self._order, self._drawn
+        self._farthest_of = grown(self._farthest_of, workers * raster_tiles.BLOCKS)
+        return self._tile_nearness, self._tile_face, self._lanes, self._order, self._farthest_of, self._drawn
 
 
 @ti.func
@@ -154,6 +162,7 @@ def _draw_pixels(
     boxes: Int2,
     lines: Int1,
     planes: Float1,
+    flags: Int1,
     tile_start: Int1,
     tile_faces: Int1,
     face_id: Int1,
@@ -174,7 +183,7 @@ def _draw_pixels(
         tiles_x, tiles_y = (width + TILE - 1) // TILE, (height + TILE - 1) // TILE
         tile = (view * tiles_y + row // TILE) * tiles_x + col // TILE
         farthest, nearest = nearness_range(near, far, orthographic)
-        best, shown = -UNBOUNDED, -1
+        best, shown, back = -UNBOUNDED, -1, BACK
         for entry in range(tile_start[tile], tile_start[tile + 1]):
             item = view * faces.shape[0] + tile_faces[entry]
             if boxes[item, 0] <= col <= boxes[item, 2] and boxes[item, 1] <= row <= boxes[item, 3]:
@@ -182,7 +191,11 @@ def _draw_pixels(
                 if _covers(lines, planes, item, col, row, i, j):
                     nearness = _nearness_at(planes, item, i, j)
                     is_seen = planes[(item << PLANE_SHIFT) | SIMPLE] > 0.0 or farthest <= nearness <= nearest
-                    if is_seen and nearness > best:
-                        best, shown = nearness, tile_faces[entry]
+                    own = flags[item] & BACK
+                    if is_seen and (nearness > best or (nearness == best and own < back)):
+                        best, shown, back = nearness, tile_faces[entry], own
+        if shown >= 0:
+            item = view * faces.shape[0] + shown
+            flags[item] = flags[item] | SHOWN  # threads that meet here write the same
         first = view * (clip.shape[0] // views)
         resolve_pixel(clip, faces, face_id, depth, barycentric, pixel, first, row, col, shown, width, height, far)

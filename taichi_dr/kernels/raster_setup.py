@@ -28,6 +28,8 @@ the least and greatest nearness of the face; per edge the value at the box's fir
 """
 SIMPLE_EDGE = 1 << 16  # |A| + |B| of a simple face's edges: at most 256 pixels long
 SIMPLE_VALUE = 1 << 22  # ... and of their value at the box's first pixel; so within a tile they stay below 2^24
+BACK, SHOWN = 1, 2
+"""Flags of a face: its corners run clockwise on the screen; some pixel shows it."""
 UNBOUNDED = 1e30
 PIXEL_LIMIT = 1e8
 
@@ -52,6 +54,7 @@ def setup_faces(
     boxes: Int2,
     lines: ti.types.ndarray(dtype=ti.i32, ndim=1),
     planes: ti.types.ndarray(ndim=1),
+    flags: ti.types.ndarray(dtype=ti.i32, ndim=1),
     views: ti.i32,
     width: ti.i32,
     height: ti.i32,
@@ -70,6 +73,7 @@ def setup_faces(
         boxes: (views * F, 4) pixels [col0, row0, col1, row1] that the face may cover, inclusive; empty if culled.
         lines: (views * F * 16,) per edge A, B, high, low with ``C = high * 2^24 + low``; not written for simple faces.
         planes: (views * F * 16,) see SIMPLE and the columns that follow it.
+        flags: (views * F,) BACK or 0.
         cull_back: drop faces whose corners run clockwise on the screen.
     """
     ti.loop_config(serialize=serial)
@@ -87,17 +91,18 @@ def setup_faces(
         greatest = ti.max(clip[a, 3], clip[b, 3], clip[c, 3])
         col0, row0, col1, row1 = 0, 0, -1, -1
         drawn = greatest >= near and least <= far
-        simple = False
+        simple, back = False, False
         lowest, highest = -UNBOUNDED, UNBOUNDED
         if drawn:
             if snapped[a, 2] + snapped[b, 2] + snapped[c, 2] == 3:
                 area = _area(snapped, a, b, c)
-                drawn = area != 0 and not (cull_back == 1 and area > 0)
+                back = area > 0
+                drawn = area != 0 and not (cull_back == 1 and back)
                 if drawn:
                     col0, row0, col1, row1 = _snapped_box(snapped, a, b, c, width, height)
                     drawn = col0 <= col1 and row0 <= row1
                 if drawn:
-                    sign = ti.select(area > 0, 1, -1)
+                    sign = ti.select(back, 1, -1)
                     simple = least >= near and greatest <= far
                     if simple:
                         simple = _write_edge(planes, item, 0, snapped, a, b, sign, row0, col0, width, height)
@@ -115,8 +120,9 @@ def setup_faces(
                 drawn = col0 <= col1 and row0 <= row1
                 if drawn:
                     det = _determinant(clip, a, b, c, row0, col0, width, height)
-                    drawn = det != 0.0 and not (cull_back == 1 and det < 0.0)
-                    sign = ti.select(det < 0.0, 1, -1)  # rows run downwards, y upwards
+                    back = det < 0.0
+                    drawn = det != 0.0 and not (cull_back == 1 and back)
+                    sign = ti.select(back, 1, -1)  # rows run downwards, y upwards
                     for k in range(3):  # one copy of the code, so that equal edges give equal bits
                         start, end = first + faces[face, k], first + faces[face, (k + 1) % 3]
                         write_line(lines, item, k, clip, snapped, start, end, sign, width, height)
@@ -127,6 +133,7 @@ def setup_faces(
             planes[(item << PLANE_SHIFT) | GREATEST] = highest
         if not drawn:
             col0, row0, col1, row1 = 0, 0, -1, -1
+        flags[item] = ti.select(back, BACK, 0)
         boxes[item, 0] = col0
         boxes[item, 1] = row0
         boxes[item, 2] = col1

@@ -5,6 +5,9 @@ the first-level cache, in a block of scratch per worker.  The outputs are writte
 in the order of memory: written tile by tile, every line of the image would start a cache miss of its own (measured: a
 picture of 1024² took 7 ms to write instead of 1.5).
 
+Faces that face the camera come first.  Then the farthest pixel of every 8 × 8 block is found, and faces seen from
+behind that lie beyond it (of a closed surface most of them) are left out.
+
 Edge values are integers.  Those of simple faces are exact in single precision; for edges too long for that a packet
 tests an equivalent function, the distance in columns from where the edge crosses the row, found by an integer division
 per row.
@@ -18,11 +21,13 @@ from taichi_dr.kernels.lanes import higher, lower
 from taichi_dr.kernels.launch import GRAIN
 from taichi_dr.kernels.raster_resolve import Float1, Int1
 from taichi_dr.kernels.raster_setup import (
+    BACK,
     EDGES,
     GREATEST,
     LEAST,
     NEARNESS,
     PLANE_SHIFT,
+    SHOWN,
     SIMPLE,
     UNBOUNDED,
     Float2,
@@ -34,6 +39,7 @@ TILE = 32
 PACKET = 8
 PACKET_SHIFT = 3
 PACKETS = TILE // PACKET
+BLOCKS = PACKETS * PACKETS  # of 8 × 8 pixels in a tile
 SHORT_EDGE = 1 << 17  # |A| + |B| of edges whose values within a tile are exact in single precision
 EDGE_LIMIT = 1 << 30  # an edge value beyond this keeps its sign in the whole tile
 SHORT_LIMIT = 1 << 23  # the same for short edges
@@ -144,6 +150,36 @@ def _draw_face(
 
 
 @ti.func
+def _find_farthest(tile_nearness: ti.template(), farthest_of: ti.template(), order: ti.template(), first_row, worker):
+    """Least nearness of each block of the tile whose scratch begins at ``first_row``."""
+    for block in range(BLOCKS):
+        start = first_row + (block >> 2) * PACKET
+        least = ti.Vector([UNBOUNDED for _ in ti.static(range(PACKET))])
+        for row in range(PACKET):
+            first = order[(start + row) * PACKETS + (block & 3)] << PACKET_SHIFT
+            least = lower(least, ti.Vector([tile_nearness[first | i] for i in ti.static(range(PACKET))]))
+        farthest_of[worker * BLOCKS + block] = least.min()
+
+
+@ti.func
+def _is_hidden(boxes: ti.template(), planes: ti.template(), farthest_of: ti.template(), item, worker, left, top):
+    """Whether no point of a face is nearer than the farthest pixel of the blocks that it may cover."""
+    row0, row1 = (
+        (ti.max(boxes[item, 1], top) - top) >> PACKET_SHIFT,
+        (ti.min(boxes[item, 3], top + TILE - 1) - top) >> PACKET_SHIFT,
+    )
+    col0, col1 = (
+        (ti.max(boxes[item, 0], left) - left) >> PACKET_SHIFT,
+        (ti.min(boxes[item, 2], left + TILE - 1) - left) >> PACKET_SHIFT,
+    )
+    least = UNBOUNDED
+    for row in range(row0, row1 + 1):
+        for col in range(col0, col1 + 1):
+            least = lower(least, farthest_of[worker * BLOCKS + row * PACKETS + col])
+    return planes[(item << PLANE_SHIFT) | GREATEST] <= least
+
+
+@ti.func
 def _test_packet(tile_nearness: ti.template(), tile_face: ti.template(), first, face, nearness):
     """The z-test of a packet of pixels, at ``first`` in the scratch."""
     old = ti.Vector([tile_nearness[first | i] for i in ti.static(range(PACKET))])
@@ -160,6 +196,7 @@ def _test_packet(tile_nearness: ti.template(), tile_face: ti.template(), first, 
 def _resolve_span(
     clip: ti.template(),
     faces: ti.template(),
+    flags: ti.template(),
     tile_face: ti.template(),
     face_id: ti.template(),
     depth: ti.template(),
@@ -190,6 +227,8 @@ def _resolve_span(
         if shown >= 0:
             if shown != loaded:
                 loaded, begin = shown, i
+                item = view * faces.shape[0] + shown
+                flags[item] = flags[item] | SHOWN  # threads that meet here write the same
                 x, y = pixel_center(row, left + i, width, height)
                 px, py, w = e, e, e
                 for k in ti.static(range(3)):
@@ -226,12 +265,14 @@ def draw_tiles(
     boxes: Int2,
     lines: Int1,
     planes: Float1,
+    flags: Int1,
     tile_start: Int1,
     tile_faces: Int1,
     tile_nearness: Float1,
     tile_face: Int1,
     lanes: Float1,
     order: Int1,
+    farthest_of: Float1,
     drawn: Int1,
     face_id: Int1,
     depth: Float1,
@@ -244,7 +285,8 @@ def draw_tiles(
     far: float,
     orthographic: ti.i32,
 ):
-    """``tile_nearness``, ``tile_face``: scratch of ``workers`` rows of tiles; ``lanes``, ``order``: 0, 1, 2, ...
+    """``tile_nearness``, ``tile_face``: scratch of ``workers`` rows of tiles; ``lanes``, ``order``: 0, 1, 2, ...;
+    ``farthest_of``: scratch of ``workers * BLOCKS``.
 
     ``drawn``: (1,) scratch, the number of rows of tiles that are taken: each worker takes the next one.
     """
@@ -268,25 +310,32 @@ def draw_tiles(
                     for i in range(first_row * TILE, (first_row + TILE) * TILE):
                         tile_nearness[i] = -UNBOUNDED
                         tile_face[i] = -1
-                for entry in range(tile_start[tile], tile_start[tile + 1]):
-                    face = tile_faces[entry]
-                    item = view * faces.shape[0] + face
-                    _draw_face(
-                        boxes,
-                        lines,
-                        planes,
-                        tile_nearness,
-                        tile_face,
-                        lanes,
-                        order,
-                        item,
-                        face,
-                        first_row,
-                        tile_col * TILE,
-                        top,
-                        farthest,
-                        nearest,
-                    )
+                for side in range(2):
+                    for entry in range(tile_start[tile], tile_start[tile + 1]):
+                        face = tile_faces[entry]
+                        item = view * faces.shape[0] + face
+                        drawn_now = flags[item] & BACK == side
+                        if drawn_now and side == BACK:
+                            drawn_now = not _is_hidden(boxes, planes, farthest_of, item, worker, tile_col * TILE, top)
+                        if drawn_now:
+                            _draw_face(
+                                boxes,
+                                lines,
+                                planes,
+                                tile_nearness,
+                                tile_face,
+                                lanes,
+                                order,
+                                item,
+                                face,
+                                first_row,
+                                tile_col * TILE,
+                                top,
+                                farthest,
+                                nearest,
+                            )
+                    if side == 0 and tile_start[tile] < tile_start[tile + 1]:
+                        _find_farthest(tile_nearness, farthest_of, order, first_row, worker)
             for row in range(top, ti.min(top + TILE, height)):
                 for tile_col in range(tiles_x):
                     tile, left = strip * tiles_x + tile_col, tile_col * TILE
@@ -295,6 +344,7 @@ def draw_tiles(
                         _resolve_span(
                             clip,
                             faces,
+                            flags,
                             tile_face,
                             face_id,
                             depth,

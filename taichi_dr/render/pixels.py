@@ -33,7 +33,7 @@ class PixelStage:
             self._find_lods(scene)
         shade_pixels(*self._shading_arguments(scene, surface), color)
 
-    def adjoint(self, scene, surface, boxes, outputs, clip_adjoint, add_corners=None):
+    def adjoint(self, scene, surface, zbuffer, outputs, clip_adjoint, add_corners=None):
         """Adds to ``clip_adjoint`` and to the adjoints of the surface's fields.
 
         ``outputs``: adjoints of colour (V*H*W, >= 3), depth and barycentrics, the latter two None where both are zero.
@@ -59,7 +59,8 @@ class PixelStage:
             surface.attributes,
             surface.index,
             scene.frame.array("face_id"),
-            boxes,
+            zbuffer.boxes,
+            zbuffer.flags,
             image_adjoint,
             depth_adjoint,
             barycentric_adjoint,

@@ -80,10 +80,10 @@ class Rasterizer(Renderer):
             outputs = [adjoint, *others]
         else:
             outputs, add_corners = [self._adjoint_or_zero(frame, "color"), *others], None
-        self._pixels.adjoint(scene, scene.surface, self._zbuffer.boxes, outputs, clip_adjoint, add_corners)
+        self._pixels.adjoint(scene, scene.surface, self._zbuffer, outputs, clip_adjoint, add_corners)
         if frame.in_use("normal"):
             outputs = [frame.adjoint("normal"), None, None]
-            self._pixels.adjoint(scene, scene.normals, self._zbuffer.boxes, outputs, clip_adjoint)
+            self._pixels.adjoint(scene, scene.normals, self._zbuffer, outputs, clip_adjoint)
         self._geometry.adjoint(scene, clip_adjoint)
 
     def _blend_edges(self, scene, rgba):

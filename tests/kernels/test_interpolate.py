@@ -77,7 +77,7 @@ class Case:
         adjoints[1] = array_from(self.weights[1][:, 0])
         interpolate_adjoint(
             a["clip"], a["faces"], a["attributes"], a["attribute_faces"], a["face_id"], self.buffer.boxes,
-            *adjoints, corners, self.views, self.width, self.height, bands, self.components, False,
+            self.buffer.flags, *adjoints, corners, self.views, self.width, self.height, bands, self.components, False,
         )  # fmt: skip
         sum_bands(corners, self.views * len(self.faces) * 3, bands)
         by_clip = self._gather(corners, 0, 4, self.faces, self.clips.shape)

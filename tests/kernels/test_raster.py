@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from taichi_dr.kernels.arrays import array_from, make_array
 from taichi_dr.kernels.raster import ZBuffer
+from taichi_dr.kernels.raster_setup import SHOWN
+from taichi_dr.scene.shapes import icosphere
 from tests.oracles import raster as oracle
 
 NEAR, FAR = 0.1, 50.0
@@ -217,6 +219,51 @@ def test_coincident_faces_show_the_lowest_index(cpu32):
     clip = perspective([[-1, -1, 2], [1, -1, 2], [0, 1, 3]])
     face_id = draw(clip, [[0, 1, 2], [2, 1, 0], [1, 2, 0]], 32, 32)[0]
     assert set(np.unique(face_id)) == {-1, 0}
+
+
+@pytest.mark.parametrize("backend", ["cpu32", "vulkan"])
+def test_coincident_faces_show_the_one_that_faces_the_camera(request, backend):
+    request.getfixturevalue(backend)
+    clip = orthographic([[-1, -1, 2], [1, -1, 2], [0, 1, 2]])  # of equal depth everywhere, in any order of the corners
+    face_id = draw(clip, [[2, 1, 0], [1, 0, 2], [0, 1, 2], [1, 2, 0]], 32, 32)[0]
+    assert set(np.unique(face_id)) == {-1, 2}
+
+
+@pytest.mark.parametrize("backend", ["cpu32", "vulkan"])
+def test_hidden_back_faces_are_left_out_and_no_others(request, backend):
+    """A sphere's inside behind its front, a hole in the front, and a back face before everything."""
+    request.getfixturevalue(backend)
+    sphere = icosphere(4)
+    turn = np.linalg.qr(np.random.default_rng(1).normal(size=(3, 3)))[0]
+    turn[:, 2] *= -np.linalg.det(turn)  # a mirror: depth grows away from the camera
+    points = sphere.numpy("vertices")[0] @ turn + [0, 0, 3]
+    clip, faces = perspective(points), sphere.numpy("faces")
+    hole = (points[faces][:, :, :2] ** 2).sum(-1).max(-1) < 0.1
+    hole &= points[faces][:, :, 2].mean(-1) < 3
+    assert 20 < hole.sum() < 500
+    near = perspective([[0.2, -0.1, 1], [0.25, 0.1, 1], [0.3, -0.1, 1]])
+    scene = np.concatenate([clip, near]), np.concatenate([faces[~hole], [len(clip) + np.arange(3)]])
+    image = draw(*scene, 200, 200)
+    reverse = draw(scene[0], scene[1][::-1], 200, 200)
+    np.testing.assert_array_equal(image[0], np.where(reverse[0] >= 0, len(scene[1]) - 1 - reverse[0], -1))
+    shown = np.unique(image[0][image[0] >= 0])
+    assert len(scene[1]) - 1 in shown  # the near face
+    assert 20 < (points[faces[~hole]].mean(1)[shown[:-1], 2] > 3).sum() < 800  # the inside, through the hole
+    depth = np.stack([draw(scene[0], scene[1][start::7], 200, 200)[1] for start in range(7)]).min(0)
+    np.testing.assert_allclose(image[1], depth, rtol=1e-6)
+
+
+def test_flags_tell_which_faces_are_shown(cpu32):
+    points, faces = soup(16, 300, size=0.3)
+    clip = perspective(np.maximum(points, [-99, -99, 0.2]))
+    zbuffer = ZBuffer()
+    outputs = make_array((2 * 64 * 64,), ti.i32), make_array((2 * 64 * 64,)), make_array((2 * 64 * 64, 3))
+    views = np.concatenate([clip, clip * [1, -1, 1, 1]])
+    zbuffer.draw(array_from(views), array_from(faces, ti.i32), 2, 64, 64, NEAR, FAR, *outputs)
+    shown = zbuffer.flags.to_numpy()[: 2 * len(faces)].reshape(2, -1) & SHOWN > 0
+    for view, ids in enumerate(outputs[0].to_numpy().reshape(2, -1)):
+        np.testing.assert_array_equal(np.flatnonzero(shown[view]), np.unique(ids[ids >= 0]))
+        assert 50 < shown[view].sum() < 300
 
 
 def test_moving_by_whole_pixels_moves_the_image(cpu32):
