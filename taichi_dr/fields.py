@@ -64,7 +64,7 @@ class FieldGroup:
         except ValueError:
             raise ShapeError(f"{self.owner}.{name}: expected shape {expected}, got {values.shape}") from None
         self.arrays[name].from_numpy(np.ascontiguousarray(values).reshape(self.arrays[name].shape))
-        bridge.array_to_field(self.arrays[name], field)
+        bridge.array_to_fields(self.arrays[name], (field,))
 
     @off_tape
     def get(self, name):
@@ -78,7 +78,7 @@ class FieldGroup:
         """Copies the named fields (all, by default) into their arrays."""
         self.check()
         for name in names or self.fields:
-            bridge.field_to_array(self.fields[name], self.arrays[name])
+            bridge.fields_to_array((self.fields[name],), self.arrays[name])
 
     @off_tape
     def zero_adjoints(self):
@@ -93,7 +93,7 @@ class FieldGroup:
     def push_gradients(self):
         """Adds every adjoint array to its field's gradient."""
         for name, field in self.fields.items():
-            bridge.add_array_to_field(self.adjoints[name], field.grad)
+            bridge.add_array_to_fields(self.adjoints[name], (field.grad,))
 
 
 def _new_field(components):

@@ -75,12 +75,12 @@ class LargeSteps:
 
     def _solve(self):
         vertices = self._by_mesh(self._factors.solve, self.coordinates)
-        bridge.array_to_field(array_rows(vertices, 3), self.vertices)
+        bridge.array_to_fields(array_rows(vertices, 3), (self.vertices,))
 
     def _adjoint(self):
         # The matrix is symmetric: the adjoint of solving is solving.
         gradient = self._by_mesh(self._factors.solve, self.vertices.grad)
-        bridge.add_array_to_field(array_rows(gradient, 3), self.coordinates.grad)
+        bridge.add_array_to_fields(array_rows(gradient, 3), (self.coordinates.grad,))
 
     def _by_mesh(self, function, field):
         """Applies a function of columns (N, 3 B) to a field (B, N) of 3-vectors; gives an array (B, N, 3)."""

@@ -53,6 +53,7 @@ from taichi_dr.kernels.edge_crossing import (
     pixel_center,
 )
 from taichi_dr.kernels.launch import is_serial
+from taichi_dr.kernels.views import first_row, view_of
 from taichi_dr.runtime import ShapeError
 
 SERIAL_PIXELS = 1 << 17
@@ -182,13 +183,13 @@ def _antialias(
                 for k in ti.static(range(4)):
                     claims[i, k] = NO_EDGE
         if i < edge_mask.shape[0]:
-            view = i // faces.shape[0]
-            edge_mask[i] = faces_camera(i - view * faces.shape[0], view * (clip.shape[0] // views), clip, faces)
+            view = view_of(i, faces.shape[0])
+            edge_mask[i] = faces_camera(i - view * faces.shape[0], first_row(clip, view, views), clip, faces)
     ti.loop_config(serialize=serial)
     for i in range(views * faces.shape[0]):
-        view = i // faces.shape[0]
+        view = view_of(i, faces.shape[0])
         face = i - view * faces.shape[0]
-        base = view * (clip.shape[0] // views)
+        base = first_row(clip, view, views)
         size = ti.Vector([width, height])
         mask = edge_mask[i]
         for e in range(3):
@@ -208,7 +209,7 @@ def _antialias(
     for i in range(claims.shape[0]):
         if claimed[i] != 0:
             view, row, col = _place(i, width, height)
-            base = view * (clip.shape[0] // views)
+            base = first_row(clip, view, views)
             size = ti.Vector([width, height])
             color = ti.Vector([before[i, c] for c in ti.static(range(channels))])
             for k in ti.static(range(4)):
@@ -246,7 +247,7 @@ def _antialias_image_adjoint(
     for i in range(claims.shape[0]):
         if claimed[i] != 0:
             view, row, col = _place(i, width, height)
-            base = view * (clip.shape[0] // views)
+            base = first_row(clip, view, views)
             size = ti.Vector([width, height])
             total = ti.Vector([adjoint_before[i, c] for c in ti.static(range(channels))])
             for k in ti.static(range(4)):
@@ -283,9 +284,9 @@ def _antialias_edge_adjoint(
     for i in range(views * faces.shape[0]):
         mask = edge_mask[i] & EDGES
         if mask != 0:
-            view = i // faces.shape[0]
+            view = view_of(i, faces.shape[0])
             face = i - view * faces.shape[0]
-            base = view * (clip.shape[0] // views)
+            base = first_row(clip, view, views)
             size = ti.Vector([width, height])
             for e in range(3):
                 if mask & (1 << e):

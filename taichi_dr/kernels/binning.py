@@ -60,10 +60,11 @@ class TileBins:
         self._block = grown(self._block, blocks)
         sizes = (views, faces, chunks, chunk_faces, self.tiles_x, self.tiles_y, tile_size.bit_length() - 1)
         serial_scan = is_serial(views * chunks * tiles, SERIAL_COUNTS)
-        _count_faces(boxes, self._count, self._block, self.tile_start, *sizes, serial, serial_scan)
-        self.total = self.tile_start[views * tiles]
-        self.tile_faces = grown(self.tile_faces, self.total)
-        _fill_tiles(boxes, self._count, self.tile_start, self.tile_faces, *sizes, serial)
+        counts = (boxes, self._count, self._block, self.tile_start)
+        self.total = _sort_faces(*counts, self.tile_faces, *sizes, serial, serial_scan)
+        if self.total > self.tile_faces.shape[0]:  # nothing was written
+            self.tile_faces = grown(self.tile_faces, self.total)
+            _sort_faces(*counts, self.tile_faces, *sizes, serial, serial_scan)
 
 
 def _plan(views, faces):
@@ -95,11 +96,12 @@ def _tile_range(boxes: ti.template(), item, tiles_x, tiles_y, shift):
 
 
 @ti.kernel
-def _count_faces(
+def _sort_faces(
     boxes: ti.types.ndarray(dtype=ti.i32, ndim=2),
     count: ti.types.ndarray(dtype=ti.i32, ndim=1),
     block: ti.types.ndarray(dtype=ti.i32, ndim=1),
     tile_start: ti.types.ndarray(dtype=ti.i32, ndim=1),
+    tile_faces: ti.types.ndarray(dtype=ti.i32, ndim=1),
     views: ti.i32,
     faces: ti.i32,
     chunks: ti.i32,
@@ -109,8 +111,11 @@ def _count_faces(
     shift: ti.i32,
     serial: ti.template(),
     serial_scan: ti.template(),
-):
-    """``count``: per (view, chunk, tile) the entries of earlier chunks; ``tile_start``: the exclusive prefix sum."""
+) -> ti.i32:
+    """Returns the number of entries, and writes them if ``tile_faces`` holds so many.
+
+    ``count``: per (view, chunk, tile) the entries of earlier chunks; ``tile_start``: the exclusive prefix sum.
+    """
     ti.loop_config(serialize=serial)
     for task in range(views * chunks * ti.static(grain())):
         if task % ti.static(grain()) != 0:
@@ -155,26 +160,10 @@ def _count_faces(
     for item in range(views * tiles_x * tiles_y):
         tile_start[item] = tile_start[item] + block[item // SCAN_BLOCK]
 
-
-@ti.kernel
-def _fill_tiles(
-    boxes: ti.types.ndarray(dtype=ti.i32, ndim=2),
-    count: ti.types.ndarray(dtype=ti.i32, ndim=1),
-    tile_start: ti.types.ndarray(dtype=ti.i32, ndim=1),
-    tile_faces: ti.types.ndarray(dtype=ti.i32, ndim=1),
-    views: ti.i32,
-    faces: ti.i32,
-    chunks: ti.i32,
-    chunk_faces: ti.i32,
-    tiles_x: ti.i32,
-    tiles_y: ti.i32,
-    shift: ti.i32,
-    serial: ti.template(),
-):
-    """Writes every chunk's faces behind those of the earlier chunks."""
     ti.loop_config(serialize=serial)
     for task in range(views * chunks * ti.static(grain())):
-        if task % ti.static(grain()) != 0:
+        total = tile_start[views * tiles_x * tiles_y]
+        if task % ti.static(grain()) != 0 or total > tile_faces.shape[0]:
             continue
         tiles = tiles_x * tiles_y
         row = task // ti.static(grain())
@@ -188,3 +177,5 @@ def _fill_tiles(
                     entries = count[slot]
                     tile_faces[tile_start[view * tiles + tile] + entries] = face
                     count[slot] = entries + 1
+
+    return tile_start[views * tiles_x * tiles_y]

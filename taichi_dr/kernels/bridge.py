@@ -1,7 +1,8 @@
 """Copies between the fields that users own and the arrays that kernel pairs take.
 
-An array holds the elements of a field in row-major order, one row each: shape ``(elements, components)``, or
-``(elements,)`` for scalars.  With ``first`` the field's components are the array's columns from that one on.
+An array holds the elements of fields of one shape in row-major order, one row each: shape ``(elements, components)``,
+or ``(elements,)`` for a scalar field.  ``columns`` are the first column of each field's components.  Fields that share
+an array are copied in one launch.
 """
 
 import math
@@ -14,19 +15,19 @@ SERIAL_ELEMENTS = 1 << 17
 READ, WRITE, ADD = range(3)
 
 
-def field_to_array(field, array, first=0):
-    """``array[row(i), first + k] = field[i][k]``."""
-    _bridge(field, array, first, *_layout(field), READ)
+def fields_to_array(fields, array, columns=(0,)):
+    """``array[row(i), columns[f] + k] = fields[f][i][k]``."""
+    _bridge(fields, array, columns, *_layout(fields), READ)
 
 
-def array_to_field(array, field, first=0):
-    """``field[i][k] = array[row(i), first + k]``."""
-    _bridge(field, array, first, *_layout(field), WRITE)
+def array_to_fields(array, fields, columns=(0,)):
+    """``fields[f][i][k] = array[row(i), columns[f] + k]``."""
+    _bridge(fields, array, columns, *_layout(fields), WRITE)
 
 
-def add_array_to_field(array, field):
-    """``field[i][k] += array[row(i), k]``: how an adjoint reaches the gradient of a user's field."""
-    _bridge(field, array, 0, *_layout(field), ADD)
+def add_array_to_fields(array, fields, columns=(0,)):
+    """``fields[f][i][k] += array[row(i), columns[f] + k]``: how an adjoint reaches the gradients of users' fields."""
+    _bridge(fields, array, columns, *_layout(fields), ADD)
 
 
 def components(field):
@@ -34,31 +35,32 @@ def components(field):
     return getattr(field, "n", 0)
 
 
-def _layout(field):
-    return components(field), is_serial(math.prod(field.shape), SERIAL_ELEMENTS)
+def _layout(fields):
+    return tuple(components(field) for field in fields), is_serial(math.prod(fields[0].shape), SERIAL_ELEMENTS)
 
 
 @ti.kernel
 def _bridge(
-    field: ti.template(),
+    fields: ti.template(),
     array: ti.types.ndarray(),
-    first: ti.i32,
-    n: ti.template(),
+    columns: ti.template(),
+    counts: ti.template(),
     serial: ti.template(),
     mode: ti.template(),
 ):
     ti.loop_config(serialize=serial)
-    for index in ti.grouped(ti.ndrange(*field.shape)):
+    for index in ti.grouped(ti.ndrange(*fields[0].shape)):
         row = 0
-        for d in ti.static(range(len(field.shape))):
-            row = row * field.shape[d] + index[d]
-        for k in ti.static(range(max(n, 1))):
-            if ti.static(n > 0):
-                _move(field[index][k], array[row, first + k], mode)
-            elif ti.static(len(array.shape) == 1):
-                _move(field[index], array[row], mode)
-            else:
-                _move(field[index], array[row, first + k], mode)
+        for d in ti.static(range(len(fields[0].shape))):
+            row = row * fields[0].shape[d] + index[d]
+        for f in ti.static(range(len(fields))):
+            for k in ti.static(range(max(counts[f], 1))):
+                if ti.static(len(array.shape) == 1):
+                    _move(fields[f][index], array[row], mode)
+                elif ti.static(counts[f] == 0):
+                    _move(fields[f][index], array[row, columns[f]], mode)
+                else:
+                    _move(fields[f][index][k], array[row, columns[f] + k], mode)
 
 
 @ti.func

@@ -9,6 +9,7 @@ import numpy as np
 import taichi as ti
 
 from taichi_dr.kernels.launch import is_serial
+from taichi_dr.kernels.views import view_of
 
 SERIAL_ROWS = 1 << 12
 
@@ -42,34 +43,55 @@ def gather_corners(corner_adjoint, first, count, corner_start, corner_list, out,
     ``corner_adjoint`` (V*F*3, K), ``out`` (V*rows, count) with rows = len(corner_start) - 1.  ``count`` is a Python
     int: the kernel is compiled once for each.
     """
-    serial = is_serial(views * (corner_start.shape[0] - 1), SERIAL_ROWS)
-    _gather_corners(corner_adjoint, first, count, corner_start, corner_list, out, views, faces, serial)
+    _gather(corner_adjoint, first, (count, 0), (corner_start, corner_list), (out, out), views, faces)
+
+
+def gather_clip_and_attributes(
+    corner_adjoint, channels, adjacency, attribute_adjacency, clip_adjoint, attributes_adjoint, views, faces
+):
+    """``gather_corners`` of columns 0 to 3 into ``clip_adjoint`` and of the ``channels`` columns behind them into
+    ``attributes_adjoint``, in one launch if both have the same adjacency ``(corner_start, corner_list)``.
+    """
+    if all(own is other for own, other in zip(adjacency, attribute_adjacency, strict=True)):
+        _gather(corner_adjoint, 0, (4, channels), adjacency, (clip_adjoint, attributes_adjoint), views, faces)
+    else:
+        gather_corners(corner_adjoint, 0, 4, *adjacency, clip_adjoint, views, faces)
+        gather_corners(corner_adjoint, 4, channels, *attribute_adjacency, attributes_adjoint, views, faces)
+
+
+def _gather(corner_adjoint, first, counts, adjacency, outs, views, faces):
+    serial = is_serial(views * (adjacency[0].shape[0] - 1), SERIAL_ROWS)
+    _gather_corners(corner_adjoint, first, counts, *adjacency, *outs, views, faces, serial)
 
 
 @ti.kernel
 def _gather_corners(
     corner_adjoint: ti.types.ndarray(ndim=2),
     first: ti.i32,
-    count: ti.template(),
+    counts: ti.template(),
     corner_start: ti.types.ndarray(ndim=1),
     corner_list: ti.types.ndarray(ndim=1),
     out: ti.types.ndarray(ndim=2),
+    rest: ti.types.ndarray(ndim=2),
     views: ti.i32,
     faces: ti.i32,
     serial: ti.template(),
 ):
+    """``counts``: columns for ``out`` and, behind them, for ``rest``."""
     rows = corner_start.shape[0] - 1
     ti.loop_config(serialize=serial)
     for i in range(views * rows):
-        v = i // rows
+        v = view_of(i, rows)
         r = i - v * rows
-        total = ti.Vector([0.0 for _ in ti.static(range(count))])
+        total = ti.Vector([0.0 for _ in ti.static(range(counts[0] + counts[1]))])
         for j in range(corner_start[r], corner_start[r + 1]):
             corner = v * faces * 3 + corner_list[j]
-            for c in ti.static(range(count)):
+            for c in ti.static(range(counts[0] + counts[1])):
                 total[c] += corner_adjoint[corner, first + c]
-        for c in ti.static(range(count)):
+        for c in ti.static(range(counts[0])):
             out[i, c] = out[i, c] + total[c]  # one thread owns the row; `+=` would be an atomic add
+        for c in ti.static(range(counts[1])):
+            rest[i, c] = rest[i, c] + total[counts[0] + c]
 
 
 @ti.kernel

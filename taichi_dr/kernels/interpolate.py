@@ -17,6 +17,7 @@ import taichi as ti
 from taichi_dr.kernels.barycentric import normalize_edges, pixel_center
 from taichi_dr.kernels.launch import is_serial
 from taichi_dr.kernels.raster_setup import SHOWN, Float2, Int2
+from taichi_dr.kernels.views import first_row, view_of
 
 Int1 = ti.types.ndarray(dtype=ti.i32, ndim=1)
 Float1 = ti.types.ndarray(ndim=1)
@@ -66,7 +67,7 @@ def _interpolate(
         face = face_id[pixel]
         value = ti.Vector([0.0 for _ in ti.static(range(components))])
         if face >= 0:
-            first = pixel // pixels * rows
+            first = view_of(pixel, pixels) * rows
             for k in ti.static(range(3)):
                 p = barycentric[pixel, k]
                 row = first + attribute_faces[face, k]
@@ -121,18 +122,20 @@ def interpolate_adjoint(
     """
     for work in range(views * faces.shape[0] * bands):
         items = views * faces.shape[0]
-        band = work // items
+        band = view_of(work, items)
         item = work - band * items
-        view = item // faces.shape[0]
+        view = view_of(item, faces.shape[0])
         face = item - view * faces.shape[0]
         by_x, by_y, by_w = ti.Vector([0.0, 0.0, 0.0]), ti.Vector([0.0, 0.0, 0.0]), ti.Vector([0.0, 0.0, 0.0])
         sum_depth = ti.Vector([0.0, 0.0, 0.0])
         sum_value = ti.Matrix([[0.0 for _ in ti.static(range(components))] for _ in ti.static(range(3))])
         if flags[item] & SHOWN:
-            first = view * (clip.shape[0] // views)
-            first_attribute = view * (attributes.shape[0] // views)
-            rows = boxes[item, 3] - boxes[item, 1] + 1
-            top, bottom = boxes[item, 1] + rows * band // bands, boxes[item, 1] + rows * (band + 1) // bands
+            first = first_row(clip, view, views)
+            first_attribute = first_row(attributes, view, views)
+            top, bottom = boxes[item, 1], boxes[item, 3] + 1
+            if bands > 1:
+                first_line, rows = top, bottom - top
+                top, bottom = first_line + rows * band // bands, first_line + rows * (band + 1) // bands
             left, right = boxes[item, 0], boxes[item, 2]
 
             x0, y0 = pixel_center(top, left, width, height)

@@ -1,10 +1,19 @@
 """Which way a kernel runs best on the backend in use."""
 
+from functools import lru_cache
+
 import taichi as ti
+
+from taichi_dr.runtime import runtime_token
 
 
 def on_cpu():
     """Whether kernels run on the CPU's cores."""
+    return _is_cpu(runtime_token())
+
+
+@lru_cache(maxsize=1)
+def _is_cpu(token):
     return ti.cfg.arch in (ti.x64, ti.arm64)
 
 

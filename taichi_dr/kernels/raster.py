@@ -27,6 +27,7 @@ from taichi_dr.kernels.raster_setup import (
     nearness_range,
     setup_faces,
 )
+from taichi_dr.kernels.views import first_row
 
 TILE = 16
 SERIAL_FACES = 1 << 13
@@ -197,5 +198,5 @@ def _draw_pixels(
         if shown >= 0:
             item = view * faces.shape[0] + shown
             flags[item] = flags[item] | SHOWN  # threads that meet here write the same
-        first = view * (clip.shape[0] // views)
+        first = first_row(clip, view, views)
         resolve_pixel(clip, faces, face_id, depth, barycentric, pixel, first, row, col, shown, width, height, far)

@@ -20,6 +20,7 @@ from taichi_dr.kernels.edge_lines import (
     write_line,
     write_snapped_line,
 )
+from taichi_dr.kernels.views import first_row, view_of
 
 PLANE_SHIFT = 4  # a face's record starts at item << 4
 SIMPLE, NEARNESS, LEAST, GREATEST, EDGES = 0, 1, 4, 5, 6
@@ -83,9 +84,9 @@ def setup_faces(
     ti.loop_config(serialize=serial)
     for item in range(views * faces.shape[0]):
         count = faces.shape[0]
-        view = item // count
+        view = view_of(item, count)
         face = item - view * count
-        first = view * (clip.shape[0] // views)
+        first = first_row(clip, view, views)
         a, b, c = first + faces[face, 0], first + faces[face, 1], first + faces[face, 2]
         least = ti.min(clip[a, 3], clip[b, 3], clip[c, 3])
         greatest = ti.max(clip[a, 3], clip[b, 3], clip[c, 3])

@@ -34,6 +34,7 @@ from taichi_dr.kernels.raster_setup import (
     Int2,
     nearness_range,
 )
+from taichi_dr.kernels.views import first_row
 
 TILE = 32
 PACKET = 8
@@ -215,7 +216,7 @@ def _resolve_span(
     Where a run of pixels with the same face begins its corners are read; along the run e of kernels/barycentric.py
     changes by ``py x w`` times a pixel's width.
     """
-    first = view * (clip.shape[0] // views)
+    first = first_row(clip, view, views)
     start = (view * height + row) * width + left
     loaded, begin = -1, 0
     corner_depth = ti.Vector([0.0, 0.0, 0.0])

@@ -21,7 +21,7 @@ import taichi as ti
 from taichi_dr.kernels import soft_math
 from taichi_dr.kernels.arrays import array_from, make_array
 from taichi_dr.kernels.binning import TileBins
-from taichi_dr.kernels.gather import gather_corners, sum_bands
+from taichi_dr.kernels.gather import gather_clip_and_attributes, sum_bands
 from taichi_dr.kernels.launch import cpu_threads, on_cpu
 from taichi_dr.kernels.soft_adjoint import soft_adjoint
 from taichi_dr.kernels.soft_blend import STATE
@@ -191,10 +191,8 @@ class SoftPass:
             self._adjoint_cut_faces()
         if self.bands > 1:
             sum_bands(self._corner_adjoint, self.views * self.faces * 3, self.bands)
-        gather_corners(self._corner_adjoint, 0, 4, *adjacency, clip_adjoint, self.views, self.faces)
-        gather_corners(
-            self._corner_adjoint, 4, self.channels, *attribute_adjacency, attributes_adjoint, self.views, self.faces
-        )
+        adjacencies, adjoints = (adjacency, attribute_adjacency), (clip_adjoint, attributes_adjoint)
+        gather_clip_and_attributes(self._corner_adjoint, self.channels, *adjacencies, *adjoints, self.views, self.faces)
         if with_background:
             sum_background(self._background_part, self._tiles, background_adjoint)
 
@@ -203,7 +201,7 @@ class SoftPass:
         if self._scratch is None:
             soft_forward(*inputs, *self._outputs(), *self._forward_scalars())
         else:
-            scratch = (self._scratch, self._order, self._drawn, cpu_threads())
+            scratch = (self._scratch, self._order, self._deepest, self._drawn, cpu_threads())
             soft_forward_tiles(*inputs, *self._outputs(), *scratch, *self._forward_scalars())
 
     def _forward_cut_faces(self):
@@ -237,7 +235,8 @@ class SoftPass:
         if lanes > 1:
             packets = scratch_packets(lanes)
             self._scratch = make_array((packets << scratch_shift(self.count, lanes),))
-            self._order, self._drawn = array_from(range(packets), ti.i32), make_array((1,), ti.i32)
+            self._order, self._deepest = array_from(range(packets), ti.i32), make_array((packets,))
+            self._drawn = make_array((1,), ti.i32)
 
     def _allocate_adjoint(self):
         if self._packed is None:

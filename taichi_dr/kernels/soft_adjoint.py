@@ -43,6 +43,7 @@ from taichi_dr.kernels.soft_math import (
     whole_squared_distance,
 )
 from taichi_dr.kernels.soft_pixels import PACKED, PIXEL_ALPHA, PIXEL_DEPTH, PIXEL_MEAN, PIXEL_REFERENCE
+from taichi_dr.kernels.views import rows_per_view, view_of
 
 SUM_POSITION, SUM_W, SUM_DEPTH, SUM_ATTRIBUTE = 0, 6, 9, 12  # rows of a face's sums, negated for position and W
 
@@ -86,9 +87,11 @@ def soft_adjoint(
     """
     lanes = ti.static(shape[0] * shape[1])
     for index in range(bands * kinds.shape[0]):
-        band, item = index // kinds.shape[0], index % kinds.shape[0]
-        view = item // (kinds.shape[0] // views)
-        face = item % (kinds.shape[0] // views)
+        band = view_of(index, kinds.shape[0])
+        item = index - band * kinds.shape[0]
+        faces = rows_per_view(kinds, views)
+        view = view_of(item, faces)
+        face = item - view * faces
         kind = kinds[item]
         if kind == ABSENT:
             for corner, column in ti.static(ti.ndrange(3, 4 + count)):

@@ -21,6 +21,10 @@ from taichi_dr.kernels.soft_math import (
     fill_lanes,
 )
 
+NEGLIGIBLE = (
+    60.0  # exp(-60) D_j does not change a sum that is at least the smallest D, 1e-4, in double precision either
+)
+
 # The running state of a pixel; the first STATE numbers are kept for the adjoint, the colour sums follow.
 STATE = 4
 REFERENCE, TOTAL, COMBINED, LARGEST, DEPTH_SUM, BEST, BEST0, BEST1, BEST2, COLOR_SUM = range(10)
@@ -127,27 +131,17 @@ def alpha_of(combined, modes: ti.template()):
 
 
 @ti.func
-def blend_face(
+def blend_alpha(
     blend: ti.template(),
     first: ti.template(),
-    face,
     x,
     inside,
     seen,
-    p0,
-    p1,
-    p2,
-    z,
-    k,
     modes: ti.template(),
     lanes: ti.template(),
     double: ti.template(),
 ):
-    """Blends one face into everything of a packet but its colours; ``x`` is the coverage's exponent without its sign.
-
-    Returns the factor of the colours so far and the face's own share, for ``blend_color``.  Under COLOR_HARD the share
-    says by its sign whether the face replaces what is there.
-    """
+    """Blends one face into a packet's alpha; returns its coverage D."""
     cover, uncover = ti.select(inside > 0.0, 1.0 + 0.0 * x, 0.0), ti.select(inside > 0.0, 0.0 * x, 1.0)
     if ti.static(modes[2] != DISTANCE_HARD):
         cover, uncover = coverage(x, inside, double)
@@ -170,7 +164,32 @@ def blend_face(
             ti.select(lower(seen, inside) > 0.0, 1.0, load_sum(blend, first, COMBINED, lanes)),
             lanes,
         )
+    return cover
 
+
+@ti.func
+def blend_face(
+    blend: ti.template(),
+    first: ti.template(),
+    face,
+    x,
+    inside,
+    seen,
+    p0,
+    p1,
+    p2,
+    z,
+    k,
+    modes: ti.template(),
+    lanes: ti.template(),
+    double: ti.template(),
+):
+    """Blends one face into everything of a packet but its colours; ``x`` is the coverage's exponent without its sign.
+
+    Returns the factor of the colours so far and the face's own share, for ``blend_color``.  Under COLOR_HARD the share
+    says by its sign whether the face replaces what is there.
+    """
+    cover = blend_alpha(blend, first, x, inside, seen, modes, lanes, double)
     keep, share = 0.0 * x, 0.0 * x
     if ti.static(modes[1] == COLOR_HARD):
         share = lower(lower(seen, inside), load_sum(blend, first, REFERENCE, lanes) - z)

@@ -17,6 +17,7 @@ from taichi_dr.kernels.soft_math import (
     WHOLE,
     XY,
 )
+from taichi_dr.kernels.views import view_of
 
 
 def record_length(attribute_count):
@@ -55,7 +56,7 @@ def soft_setup(
     vertices = clip.shape[0] // views
     rows = attributes.shape[0] // views
     for item in range(views * faces.shape[0]):
-        view = item // faces.shape[0]
+        view = view_of(item, faces.shape[0])
         face = item - view * faces.shape[0]
         corner = view * vertices + ti.Vector([faces[face, 0], faces[face, 1], faces[face, 2]])
         kind = _kind(clip, corner, near, far)

@@ -2,6 +2,9 @@
 
 Only packets within a face's reach are visited, and what depends on the face alone is computed once for all of them.
 The running sums of the tile's pixels stay in the first-level cache, in a block of scratch per worker.
+
+Faces that face the camera come first.  What is seen from behind and lies so far behind them that its weight vanishes
+(of a closed surface most of it) changes alpha alone, and is not interpolated.
 """
 
 import taichi as ti
@@ -14,9 +17,11 @@ from taichi_dr.kernels.soft_blend import (
     COLOR_SUM,
     COMBINED,
     DEPTH_SUM,
+    NEGLIGIBLE,
     STATE,
     TOTAL,
     alpha_of,
+    blend_alpha,
     blend_color,
     blend_face,
     load_sum,
@@ -42,6 +47,7 @@ from taichi_dr.kernels.soft_math import (
     whole_face,
     whole_squared_distance,
 )
+from taichi_dr.kernels.views import first_row
 
 
 def scratch_shift(count, lanes):
@@ -70,6 +76,7 @@ def soft_forward_tiles(
     offsets: ti.types.ndarray(ndim=1),
     scratch: ti.types.ndarray(ndim=1),
     order: ti.types.ndarray(dtype=ti.i32, ndim=1),
+    deepest: ti.types.ndarray(ndim=1),
     drawn: ti.types.ndarray(dtype=ti.i32, ndim=1),
     workers: ti.i32,
     views: ti.i32,
@@ -87,7 +94,8 @@ def soft_forward_tiles(
 ):
     """``soft_forward``, face by face; ``order``: 0, 1, 2, ..., one for each packet of the scratch.
 
-    ``drawn``: (1,) scratch, the number of tiles that are taken: each worker takes the next one.
+    ``deepest``: scratch, as long as ``order``.  ``drawn``: (1,) scratch, the number of tiles that are taken: each
+    worker takes the next one.
     """
     lanes = ti.static(shape[0] * shape[1])
     per_tile = ti.static(TILE * TILE // lanes)
@@ -106,40 +114,70 @@ def soft_forward_tiles(
             view, top, left = packet_pixel(tile * per_tile, width, height, shape)
             for slot in range(worker * per_tile, (worker + 1) * per_tile):
                 start_blend(scratch, order[slot] << shift, background, near, far, count, modes, lanes)
-            for entry in range(tile_start[tile], tile_start[tile + 1]):
-                face = tile_faces[entry]
-                item = view * (boxes.shape[0] // views) + face
-                edges = whole_edges(records, item)
-                inverse_w, depths = corner_numbers(records, item, INVERSE_W), corner_numbers(records, item, DEPTH)
-                colors = [corner_numbers(records, item, ATTRIBUTE + 3 * c) for c in ti.static(range(count))]
-                col0 = (ti.max(boxes[item, 0], left) - left) // shape[0]
-                row0 = (ti.max(boxes[item, 1], top) - top) // shape[1]
-                col1 = (ti.min(boxes[item, 2], left + (TILE - 1)) - left) // shape[0]
-                row1 = (ti.min(boxes[item, 3], top + (TILE - 1)) - top) // shape[1]
-                k, sharpness = 1.0 / (gamma * (far - near)), 1.0 / sigma
-                for packet_row in range(row0, row1 + 1):
-                    for packet_col in range(col0, col1 + 1):
-                        row, col = top + packet_row * shape[1], left + packet_col * shape[0]
-                        middle_x, middle_y = packet_middle(row, col, width, height, shape)
-                        if not out_of_reach(records, item, middle_x, middle_y):
-                            x, y = packet_centers(row, col, width, height, offsets, lanes)
-                            first = order[worker * per_tile + packet_row * across + packet_col] << shift
-                            squared, w0, w1, w2 = whole_distance(records, item, edges, x, y, modes[2])
-                            inside = lower(w0, lower(w1, w2))
-                            p0, p1, p2, _r = interpolation(inverse_w, w0, w1, w2)
-                            z = combined(depths, p0, p1, p2)
-                            seen = lower(higher(inside, tau - squared), lower(z - near, far - z))
-                            exponent = squared * sharpness
-                            keep, share = blend_face(
-                                scratch, first, face, exponent, inside, seen, p0, p1, p2, z, k, modes, lanes, double
-                            )
-                            for c in ti.static(range(count)):
-                                blend_color(
-                                    scratch, first, c, combined(colors[c], p0, p1, p2), keep, share, modes, lanes
-                                )
+            k, sharpness = 1.0 / (gamma * (far - near)), 1.0 / sigma
+            for side in range(2):
+                for entry in range(tile_start[tile], tile_start[tile + 1]):
+                    face = tile_faces[entry]
+                    item = first_row(boxes, view, views) + face
+                    if (records[item, INVERSE_AREA] > 0.0) == (side == 0):
+                        edges = whole_edges(records, item)
+                        inverse_w, depths = (
+                            corner_numbers(records, item, INVERSE_W),
+                            corner_numbers(records, item, DEPTH),
+                        )
+                        colors = [corner_numbers(records, item, ATTRIBUTE + 3 * c) for c in ti.static(range(count))]
+                        col0 = (ti.max(boxes[item, 0], left) - left) // shape[0]
+                        row0 = (ti.max(boxes[item, 1], top) - top) // shape[1]
+                        col1 = (ti.min(boxes[item, 2], left + (TILE - 1)) - left) // shape[0]
+                        row1 = (ti.min(boxes[item, 3], top + (TILE - 1)) - top) // shape[1]
+                        hides = _hiding_depth(depths, near, far, NEGLIGIBLE / k)
+                        for packet_row in range(row0, row1 + 1):
+                            for packet_col in range(col0, col1 + 1):
+                                row, col = top + packet_row * shape[1], left + packet_col * shape[0]
+                                middle_x, middle_y = packet_middle(row, col, width, height, shape)
+                                if not out_of_reach(records, item, middle_x, middle_y):
+                                    slot = worker * per_tile + packet_row * across + packet_col
+                                    x, y = packet_centers(row, col, width, height, offsets, lanes)
+                                    first = order[slot] << shift
+                                    if side == 1 and deepest[slot] < hides:
+                                        squared, w0, w1, w2 = whole_distance(records, item, edges, x, y, modes[2])
+                                        inside = lower(w0, lower(w1, w2))
+                                        seen = higher(inside, tau - squared)
+                                        exponent = squared * sharpness
+                                        blend_alpha(scratch, first, exponent, inside, seen, modes, lanes, double)
+                                    else:
+                                        squared, w0, w1, w2 = whole_distance(records, item, edges, x, y, modes[2])
+                                        inside = lower(w0, lower(w1, w2))
+                                        p0, p1, p2, _r = interpolation(inverse_w, w0, w1, w2)
+                                        z = combined(depths, p0, p1, p2)
+                                        seen = lower(higher(inside, tau - squared), lower(z - near, far - z))
+                                        exponent = squared * sharpness
+                                        keep, share = blend_face(
+                                            scratch,
+                                            first,
+                                            face,
+                                            exponent,
+                                            inside,
+                                            seen,
+                                            p0,
+                                            p1,
+                                            p2,
+                                            z,
+                                            k,
+                                            modes,
+                                            lanes,
+                                            double,
+                                        )
+                                        for c in ti.static(range(count)):
+                                            value = combined(colors[c], p0, p1, p2)
+                                            blend_color(scratch, first, c, value, keep, share, modes, lanes)
+                if side == 0 and tile_start[tile] < tile_start[tile + 1]:
+                    for slot in range(worker * per_tile, (worker + 1) * per_tile):
+                        deepest[slot] = _deepest_reference(scratch, order[slot] << shift, lanes)
             for inner in range(per_tile):
                 first = order[worker * per_tile + inner] << shift
                 packet = tile * per_tile + inner
+                row, col = top + inner // across * shape[1], left + inner % across * shape[0]
                 _write_packet(
                     scratch,
                     first,
@@ -150,6 +188,9 @@ def soft_forward_tiles(
                     barycentrics,
                     state,
                     packet,
+                    view,
+                    row,
+                    col,
                     width,
                     height,
                     count,
@@ -157,6 +198,24 @@ def soft_forward_tiles(
                     shape,
                 )
             tile = ti.atomic_add(drawn[0], 1)
+
+
+@ti.func
+def _hiding_depth(depths, near, far, margin):
+    """What hides a face with these ``corner_numbers``: pixels at less than this depth; none if near or far cut it."""
+    depth = ti.min(depths[0], depths[1], depths[2]) - margin
+    if ti.min(depths[0], depths[1], depths[2]) < near or ti.max(depths[0], depths[1], depths[2]) > far:
+        depth = near - margin
+    return depth
+
+
+@ti.func
+def _deepest_reference(scratch: ti.template(), first, lanes: ti.template()):
+    """The greatest of a packet's nearest depths."""
+    depth = scratch[first]
+    for lane in range(1, lanes):
+        depth = ti.max(depth, scratch[first + lane])
+    return depth
 
 
 @ti.func
@@ -170,6 +229,9 @@ def _write_packet(
     barycentrics: ti.template(),
     state: ti.template(),
     packet,
+    view,
+    row,
+    col,
     width,
     height,
     count: ti.template(),
@@ -178,7 +240,6 @@ def _write_packet(
 ):
     """Writes the outputs of a packet and the state that the adjoint needs."""
     lanes = ti.static(shape[0] * shape[1])
-    view, row, col = packet_pixel(packet, width, height, shape)
     inverse = 1.0 / load_sum(scratch, first, TOTAL, lanes)
     for i in range(STATE * lanes):
         state[packet * (STATE * lanes) + i] = scratch[first + i]

@@ -13,6 +13,7 @@ import taichi as ti
 
 from taichi_dr.kernels.camera import PACKED, E, F, P, U, V, W, get3
 from taichi_dr.kernels.launch import is_serial
+from taichi_dr.kernels.views import rows_per_view, view_of
 
 CHUNK = 256  # vertices whose camera adjoints one thread sums
 SERIAL_VERTICES = 1 << 14
@@ -69,8 +70,8 @@ def _transform(
 ):
     ti.loop_config(serialize=serial)
     for i in range(clip.shape[0]):
-        n = clip.shape[0] // view_mesh.shape[0]
-        view = i // n
+        n = rows_per_view(clip, view_mesh.shape[0])
+        view = view_of(i, n)
         q = get3(vertices, view_mesh[view] * n + i - view * n, 0) - get3(camera, view, E)
         depth = -q.dot(get3(camera, view, W))
         weight = ti.select(orthographic != 0, 1.0, depth)
@@ -96,11 +97,12 @@ def _transform_adjoint(
 ):
     ti.loop_config(serialize=serial)
     for i in range(vertices.shape[0]):
-        n = clip_adjoint.shape[0] // view_mesh.shape[0]
+        n = rows_per_view(clip_adjoint, view_mesh.shape[0])
+        mesh = view_of(i, n)
         g_p = ti.Vector([0.0, 0.0, 0.0])
-        for k in range(mesh_view_start[i // n], mesh_view_start[i // n + 1]):
+        for k in range(mesh_view_start[mesh], mesh_view_start[mesh + 1]):
             view = mesh_view_list[k]
-            g = _camera_space_adjoint(camera, view, clip_adjoint, view * n + i % n, orthographic)
+            g = _camera_space_adjoint(camera, view, clip_adjoint, (view - mesh) * n + i, orthographic)
             g_p += g[0] * get3(camera, view, U) + g[1] * get3(camera, view, V) - g[2] * get3(camera, view, W)
         for d in ti.static(range(3)):
             vertices_adjoint[i, d] += g_p[d]

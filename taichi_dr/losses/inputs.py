@@ -87,7 +87,7 @@ def rows(name, value, components):
     if not is_field(value):
         return array_rows(value, components)
     array = scratch(name, (math.prod(value.shape), max(components, 1)))
-    bridge.field_to_array(value, array)
+    bridge.fields_to_array((value,), array)
     return array
 
 

@@ -79,13 +79,15 @@ class Frame:
             return None
         if name not in self._adjoints:
             self._adjoints[name] = self._allocate(name)
-        self.copy_adjoint(name, self._adjoints[name])
+        self.copy_adjoints(self._adjoints[name], **{name: 0})
         return self._adjoints[name]
 
-    def copy_adjoint(self, name, array, first=0):
-        """Copies the gradient of an output in use into the columns of an array from ``first`` on."""
-        if name in self._fields:
-            bridge.field_to_array(self._fields[name].grad, array, first)
+    def copy_adjoints(self, array, **columns):
+        """Copies the gradients of those of the named outputs that are in use into an array, each from its column on."""
+        names = [name for name in columns if name in self._fields]
+        if names:
+            gradients = tuple(self._fields[name].grad for name in names)
+            bridge.fields_to_array(gradients, array, tuple(columns[name] for name in names))
 
     def in_use(self, name):
         """Whether an output's field has been asked for."""
@@ -93,9 +95,12 @@ class Frame:
 
     def refresh(self):
         """Copies the arrays into the fields in use; the renderer calls it when it has rendered."""
+        by_array = {}
         for name in self._fields:
             self._produce(self, name)
-            self._copy(name)
+            by_array.setdefault(id(self.array(name)), []).append(name)
+        for names in by_array.values():
+            self._copy(*names)
 
     @off_tape
     def numpy(self, name="color"):
@@ -136,8 +141,10 @@ class Frame:
         return make_array((rows, components) if components else (rows,), ti.i32 if name == "face_id" else None)
 
     @off_tape
-    def _copy(self, name):
-        bridge.array_to_field(self.array(name), self._fields[name], self._first.get(name, 0))
+    def _copy(self, *names):
+        """Fills the fields of outputs that share an array."""
+        fields, columns = zip(*((self._fields[name], self._first.get(name, 0)) for name in names), strict=True)
+        bridge.array_to_fields(self.array(names[0]), fields, columns)
 
 
 def contact_sheet(images, columns=None):

@@ -1,7 +1,7 @@
 """From the visible faces to the colour of every pixel, and back."""
 
 from taichi_dr.kernels.coverage import cover_channel
-from taichi_dr.kernels.gather import gather_corners, sum_bands
+from taichi_dr.kernels.gather import gather_clip_and_attributes, sum_bands
 from taichi_dr.kernels.interpolate import band_count, interpolate, interpolate_adjoint
 from taichi_dr.kernels.lighting import partials_shape
 from taichi_dr.kernels.pixel_shading import shade_pixels, shade_pixels_adjoint
@@ -78,9 +78,9 @@ class PixelStage:
             add_corners(corner_adjoint)
         topology, sizes = scene.mesh.topology, (views, scene.mesh.face_count)
         adjacency = (topology.array("corner_start"), topology.array("corner_list"))
-        gather_corners(corner_adjoint, 0, 4, *adjacency, clip_adjoint, *sizes)
         own = (surface.corner_start, surface.corner_list)
-        gather_corners(corner_adjoint, 4, channels, *own, attributes_adjoint, *sizes)
+        adjoints = (clip_adjoint, attributes_adjoint)
+        gather_clip_and_attributes(corner_adjoint, channels, adjacency, own, *adjoints, *sizes)
         surface.adjoint(scene, attributes_adjoint)
 
     def _interpolate(self, scene, surface, background, image, coverage):

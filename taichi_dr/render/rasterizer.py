@@ -101,8 +101,7 @@ class Rasterizer(Renderer):
         shape = (frame.array("face_id").shape[0], 4)
         both = frame.in_use("color") and frame.in_use("alpha")
         adjoint = (self._buffers.get if both else self._buffers.zeroed)("blended_adjoint", shape)
-        frame.copy_adjoint("color", adjoint)
-        frame.copy_adjoint("alpha", adjoint, 3)
+        frame.copy_adjoints(adjoint, color=0, alpha=3)
         return adjoint
 
     def _unblend(self, scene, adjoint):

@@ -36,12 +36,7 @@ def view_map(views, batch, view_mesh=None):
         InputError: an entry of ``view_mesh`` is no integer or names no mesh.
     """
     if view_mesh is None:
-        if batch not in (1, views):
-            hint = f"; to look at each from one camera: camera.select([0] * {batch})" if views == 1 else ""
-            raise ShapeError(
-                f"{views} views of {batch} meshes: expected 1 mesh, {views}, or view_mesh (a mesh per view){hint}"
-            )
-        view_mesh = np.zeros(views, int) if batch == 1 else np.arange(views)
+        return _default(runtime_token(), views, batch)
     view_mesh = np.asarray(view_mesh)
     if view_mesh.shape != (views,):
         raise ShapeError(f"view_mesh: expected shape ({views},), got {view_mesh.shape}")
@@ -51,6 +46,16 @@ def view_map(views, batch, view_mesh=None):
     if len(wrong):
         raise InputError(f"view_mesh[{wrong[0]}] = {view_mesh[wrong[0]]}: expected 0 to {batch - 1} ({batch} meshes)")
     return _cached(runtime_token(), batch, tuple(int(b) for b in view_mesh))
+
+
+@lru_cache(maxsize=64)
+def _default(token, views, batch):
+    if batch not in (1, views):
+        hint = f"; to look at each from one camera: camera.select([0] * {batch})" if views == 1 else ""
+        raise ShapeError(
+            f"{views} views of {batch} meshes: expected 1 mesh, {views}, or view_mesh (a mesh per view){hint}"
+        )
+    return _cached(token, batch, (0,) * views if batch == 1 else tuple(range(batch)))
 
 
 @lru_cache(maxsize=64)

@@ -3,6 +3,7 @@
 import numpy as np
 
 from taichi_dr.fields import FieldGroup
+from taichi_dr.kernels import bridge
 from taichi_dr.kernels.arrays import array_from, make_array
 from taichi_dr.kernels.camera import (
     EYE,
@@ -19,7 +20,6 @@ from taichi_dr.kernels.camera import (
     pack_camera,
     pack_camera_adjoint,
 )
-from taichi_dr.kernels.camera_fields import add_parameters_to_fields, fields_to_parameters, parameters_to_fields
 from taichi_dr.runtime import CameraError
 from taichi_dr.scene import camera_poses
 from taichi_dr.scene.camera_check import check_parameters
@@ -31,6 +31,7 @@ NEAR, FAR = 0.1, 100.0
 NEAR_PER_DISTANCE, FAR_PER_DISTANCE = 0.1, 37.0
 """... of one with a target, per unit of distance to it: 0.27 and 100 at the distance 2.7 of a scene of unit size."""
 
+_COLUMNS = (EYE, TARGET, UP, POSE, LENS, PRINCIPAL)
 _LENS_NAMES = {PERSPECTIVE: "fov_y", PINHOLE: "focal", ORTHOGRAPHIC: "half_height"}
 
 
@@ -88,11 +89,11 @@ class Camera:
         lens_components = 2 if self.kind == PINHOLE else 0
         shapes = {"eye": 3, "target": 3, "up": 3, "pose": 6, "lens": lens_components, "principal": 2}
         self.fields = FieldGroup("camera", **{name: ((self.views,), size) for name, size in shapes.items()})
-        self._fields = [self.fields.fields[name] for name in shapes]
+        self._fields = tuple(self.fields.fields[name] for name in shapes)
         self._parameters = array_from(rows)
         self._parameters_adjoint = None
         self._packed = {}
-        parameters_to_fields(self._parameters, self._fields)
+        bridge.array_to_fields(self._parameters, self._fields, _COLUMNS)
 
     @classmethod
     def orbit(
@@ -243,7 +244,8 @@ class Camera:
             self._parameters_adjoint = make_array((self.views, PARAMETERS))
         self._parameters_adjoint.fill(0)
         pack_camera_adjoint(self._parameters, camera_adjoint, self._parameters_adjoint, self.kind, width, height)
-        add_parameters_to_fields(self._parameters_adjoint, [field.grad for field in self._fields])
+        gradients = tuple(field.grad for field in self._fields)
+        bridge.add_array_to_fields(self._parameters_adjoint, gradients, _COLUMNS)
 
     @off_tape
     def check(self):
@@ -282,7 +284,7 @@ class Camera:
     @off_tape
     def _read(self):
         self.fields.check()
-        fields_to_parameters(self._fields, self._parameters)
+        bridge.fields_to_array(self._fields, self._parameters, _COLUMNS)
         return self._parameters
 
 

@@ -57,6 +57,21 @@ def test_gather_corners_adds_each_corner_to_its_row(cpu64, views, faces, rows, f
     _check_corners(np.random.default_rng(1), views, faces, rows, first, count, 1e-13)
 
 
+@pytest.mark.parametrize("shared", [True, False])
+def test_clip_and_attributes_are_gathered_as_one_by_one(cpu64, shared):
+    rng, views, faces, rows, channels = np.random.default_rng(3), 2, 40, 25, 5
+    values = array_from(rng.normal(size=(views * faces * 3, 4 + channels)))
+    adjacency = [_ints(x) for x in gather.build_adjacency(_faces(rng, faces, rows), rows)]
+    own = adjacency if shared else [_ints(x) for x in gather.build_adjacency(_faces(rng, faces, rows + 7), rows + 7)]
+    initial = [rng.normal(size=(views * (len(a[0].to_numpy()) - 1), n)) for a, n in ((adjacency, 4), (own, channels))]
+    expected, got = [array_from(x) for x in initial], [array_from(x) for x in initial]
+    gather.gather_corners(values, 0, 4, *adjacency, expected[0], views, faces)
+    gather.gather_corners(values, 4, channels, *own, expected[1], views, faces)
+    gather.gather_clip_and_attributes(values, channels, adjacency, own, *got, views, faces)
+    for want, have in zip(expected, got, strict=True):
+        np.testing.assert_allclose(have.to_numpy(), want.to_numpy(), rtol=1e-13, atol=1e-13)
+
+
 def _check_views(rng, view_mesh, meshes, rows, components, tolerance):
     values = rng.normal(size=(len(view_mesh), rows, components))
     initial = rng.normal(size=(meshes, rows, components))

@@ -174,6 +174,17 @@ def test_every_mode_in_single_precision(any32, modes):
             assert close.mean() > 0.995, modes  # "hard" modes jump at edges
 
 
+@pytest.mark.parametrize("modes", PAIRWISE_MODES, ids=lambda modes: "-".join(modes.values()))
+def test_faces_far_behind_others_are_the_formula(cpu64, modes):
+    """Their weights vanish, and packets leave them out of everything but alpha; some of them reach beyond far."""
+    for seed in range(3):
+        scene = Scene(seed, faces=16, size=(39, 33), depth=(1.9, 7.0), scale=0.6, gamma=1e-3)
+        scene.clip[0, 27:30, :] = np.array([[-3, -2, 1, 1.5], [3, -2, 1, 1.5], [0, 5, 1, 1.6]]) * [1.5, 1.5, 1.5, 1]
+        hidden = scene.clip[0, :, 3].reshape(-1, 3).min(1) - 60 * scene.gamma * (FAR - NEAR) > 1.6
+        assert 5 < hidden.sum() < 16
+        assert_forward(scene, **modes)
+
+
 @pytest.mark.parametrize("size", [(21, 17), (16, 16), (1, 1), (5, 33)])
 def test_packets_are_the_formula(cpu64, size):
     assert_forward(Scene(1, size=size))
