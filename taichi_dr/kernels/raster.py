@@ -46,6 +46,7 @@ class ZBuffer:
         self.bins = TileBins()
         self.boxes = new_array(ti.i32, (1, 4))
         self.flags = new_array(ti.i32, 1)
+        self._nearest = make_array((1,))
         self._snapped = new_array(ti.i32, (1, 3))
         self._lines = new_array(ti.i32, 1)
         self._planes = make_array((1,))
@@ -90,7 +91,7 @@ class ZBuffer:
         items = views * count
         self._snapped = grown(self._snapped, clip.shape[0])
         self.boxes = grown(self.boxes, items)
-        self.flags = grown(self.flags, items)
+        self.flags, self._nearest = grown(self.flags, items), grown(self._nearest, items)
         self._lines = grown(self._lines, items << RECORD_SHIFT)
         self._planes = grown(self._planes, items << PLANE_SHIFT)
         setup_faces(
@@ -101,6 +102,7 @@ class ZBuffer:
             self._lines,
             self._planes,
             self.flags,
+            self._nearest,
             views,
             width,
             height,
@@ -130,7 +132,8 @@ class ZBuffer:
             self._order = grown(self._order, pixels // raster_tiles.PACKET)
             write_array(self._order, range(self._order.shape[0]))
         self._farthest_of = grown(self._farthest_of, workers * raster_tiles.BLOCKS)
-        return self._tile_nearness, self._tile_face, self._lanes, self._order, self._farthest_of, self._drawn
+        scratch = self._tile_nearness, self._tile_face, self._lanes, self._order, self._farthest_of, self._drawn
+        return self._nearest, *scratch
 
 
 @ti.func

@@ -32,6 +32,7 @@ SIMPLE_VALUE = 1 << 22  # ... and of their value at the box's first pixel; so wi
 BACK, SHOWN = 1, 2
 """Flags of a face: its corners run clockwise on the screen; some pixel shows it."""
 UNBOUNDED = 1e30
+IN_FRONT = 2e30  # of a face that faces the camera: above UNBOUNDED
 PIXEL_LIMIT = 1e8
 
 Int2 = ti.types.ndarray(dtype=ti.i32, ndim=2)
@@ -56,6 +57,7 @@ def setup_faces(
     lines: ti.types.ndarray(dtype=ti.i32, ndim=1),
     planes: ti.types.ndarray(ndim=1),
     flags: ti.types.ndarray(dtype=ti.i32, ndim=1),
+    nearest: ti.types.ndarray(ndim=1),
     views: ti.i32,
     width: ti.i32,
     height: ti.i32,
@@ -75,6 +77,7 @@ def setup_faces(
         lines: (views * F * 16,) per edge A, B, high, low with ``C = high * 2^24 + low``; not written for simple faces.
         planes: (views * F * 16,) see SIMPLE and the columns that follow it.
         flags: (views * F,) BACK or 0.
+        nearest: (views * F,) greatest nearness of faces seen from behind, IN_FRONT for all others.
         cull_back: drop faces whose corners run clockwise on the screen.
     """
     ti.loop_config(serialize=serial)
@@ -135,6 +138,7 @@ def setup_faces(
         if not drawn:
             col0, row0, col1, row1 = 0, 0, -1, -1
         flags[item] = ti.select(back, BACK, 0)
+        nearest[item] = ti.select(back, highest, IN_FRONT)
         boxes[item, 0] = col0
         boxes[item, 1] = row0
         boxes[item, 2] = col1

@@ -21,7 +21,6 @@ from taichi_dr.kernels.lanes import higher, lower
 from taichi_dr.kernels.launch import GRAIN
 from taichi_dr.kernels.raster_resolve import Float1, Int1
 from taichi_dr.kernels.raster_setup import (
-    BACK,
     EDGES,
     GREATEST,
     LEAST,
@@ -152,7 +151,8 @@ def _draw_face(
 
 @ti.func
 def _find_farthest(tile_nearness: ti.template(), farthest_of: ti.template(), order: ti.template(), first_row, worker):
-    """Least nearness of each block of the tile whose scratch begins at ``first_row``."""
+    """Writes the least nearness of each block of the tile whose scratch begins at ``first_row``; returns the tile's."""
+    least_of_tile = UNBOUNDED
     for block in range(BLOCKS):
         start = first_row + (block >> 2) * PACKET
         least = ti.Vector([UNBOUNDED for _ in ti.static(range(PACKET))])
@@ -160,24 +160,22 @@ def _find_farthest(tile_nearness: ti.template(), farthest_of: ti.template(), ord
             first = order[(start + row) * PACKETS + (block & 3)] << PACKET_SHIFT
             least = lower(least, ti.Vector([tile_nearness[first | i] for i in ti.static(range(PACKET))]))
         farthest_of[worker * BLOCKS + block] = least.min()
+        least_of_tile = lower(least_of_tile, farthest_of[worker * BLOCKS + block])
+    return least_of_tile
 
 
 @ti.func
-def _is_hidden(boxes: ti.template(), planes: ti.template(), farthest_of: ti.template(), item, worker, left, top):
-    """Whether no point of a face is nearer than the farthest pixel of the blocks that it may cover."""
-    row0, row1 = (
-        (ti.max(boxes[item, 1], top) - top) >> PACKET_SHIFT,
-        (ti.min(boxes[item, 3], top + TILE - 1) - top) >> PACKET_SHIFT,
-    )
-    col0, col1 = (
-        (ti.max(boxes[item, 0], left) - left) >> PACKET_SHIFT,
-        (ti.min(boxes[item, 2], left + TILE - 1) - left) >> PACKET_SHIFT,
-    )
+def _farthest_behind(boxes: ti.template(), farthest_of: ti.template(), item, worker, left, top):
+    """Least nearness of the blocks that a face may cover in the tile at pixel (left, top)."""
+    row0 = (ti.max(boxes[item, 1], top) - top) >> PACKET_SHIFT
+    row1 = (ti.min(boxes[item, 3], top + TILE - 1) - top) >> PACKET_SHIFT
+    col0 = (ti.max(boxes[item, 0], left) - left) >> PACKET_SHIFT
+    col1 = (ti.min(boxes[item, 2], left + TILE - 1) - left) >> PACKET_SHIFT
     least = UNBOUNDED
     for row in range(row0, row1 + 1):
         for col in range(col0, col1 + 1):
             least = lower(least, farthest_of[worker * BLOCKS + row * PACKETS + col])
-    return planes[(item << PLANE_SHIFT) | GREATEST] <= least
+    return least
 
 
 @ti.func
@@ -269,6 +267,7 @@ def draw_tiles(
     flags: Int1,
     tile_start: Int1,
     tile_faces: Int1,
+    nearest: Float1,
     tile_nearness: Float1,
     tile_face: Int1,
     lanes: Float1,
@@ -298,7 +297,7 @@ def draw_tiles(
         if task % GRAIN != 0:
             continue
         tiles_x, tiles_y = (width + TILE - 1) // TILE, (height + TILE - 1) // TILE
-        farthest, nearest = nearness_range(near, far, orthographic)
+        farthest, nearest_seen = nearness_range(near, far, orthographic)
         worker = task // GRAIN
         strip = ti.atomic_add(drawn[0], 1)
         while strip < views * tiles_y:
@@ -311,13 +310,19 @@ def draw_tiles(
                     for i in range(first_row * TILE, (first_row + TILE) * TILE):
                         tile_nearness[i] = -UNBOUNDED
                         tile_face[i] = -1
+                hidden = (
+                    UNBOUNDED  # faces that face the camera come first; of the others those beyond this are not seen
+                )
                 for side in range(2):
                     for entry in range(tile_start[tile], tile_start[tile + 1]):
                         face = tile_faces[entry]
                         item = view * faces.shape[0] + face
-                        drawn_now = flags[item] & BACK == side
-                        if drawn_now and side == BACK:
-                            drawn_now = not _is_hidden(boxes, planes, farthest_of, item, worker, tile_col * TILE, top)
+                        drawn_now = nearest[item] > hidden
+                        if side == 1:
+                            drawn_now = drawn_now and nearest[item] <= UNBOUNDED
+                            if drawn_now:
+                                behind = _farthest_behind(boxes, farthest_of, item, worker, tile_col * TILE, top)
+                                drawn_now = nearest[item] > behind
                         if drawn_now:
                             _draw_face(
                                 boxes,
@@ -333,10 +338,10 @@ def draw_tiles(
                                 tile_col * TILE,
                                 top,
                                 farthest,
-                                nearest,
+                                nearest_seen,
                             )
                     if side == 0 and tile_start[tile] < tile_start[tile + 1]:
-                        _find_farthest(tile_nearness, farthest_of, order, first_row, worker)
+                        hidden = _find_farthest(tile_nearness, farthest_of, order, first_row, worker)
             for row in range(top, ti.min(top + TILE, height)):
                 for tile_col in range(tiles_x):
                     tile, left = strip * tiles_x + tile_col, tile_col * TILE
