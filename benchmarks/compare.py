@@ -59,19 +59,12 @@ def report(title, candidates):
 
 def antialiased_candidates(faces, size):
     mesh, camera = icosphere_scene(FACES[faces])
-    renderer = dr.Rasterizer(size, antialias=True)
-    frame = renderer.render(mesh, camera)
-    frame.color.grad.fill(1e-3)
-    frame.alpha.grad.fill(1e-3)
-
-    def ours():
-        renderer.render(mesh, camera)
-        renderer.backward()
-        ti.sync()
-
-    candidates = {"taichi_dr Rasterizer(antialias=True)": ours}
+    candidates = {
+        "taichi_dr Rasterizer(antialias=True)": forward_and_backward(mesh, camera, size, cull_back=False),
+        "... and cull_back=True, as DEODR": forward_and_backward(mesh, camera, size, cull_back=True),
+    }
     if importlib.util.find_spec("deodr"):
-        scene = deodr_scene(mesh, camera, size, culled=True)
+        scene = deodr_scene(mesh, camera, size, culled=True)  # its gradients allow nothing else
         image_adjoint = np.full((size, size, 3), 1e-3)
 
         def deodr():
@@ -81,6 +74,20 @@ def antialiased_candidates(faces, size):
 
         candidates["DEODR Scene2D (C++, one thread)"] = deodr
     return candidates
+
+
+def forward_and_backward(mesh, camera, size, cull_back):
+    renderer = dr.Rasterizer(size, antialias=True, cull_back=cull_back)
+    frame = renderer.render(mesh, camera)
+    frame.color.grad.fill(1e-3)
+    frame.alpha.grad.fill(1e-3)
+
+    def run():
+        renderer.render(mesh, camera)
+        renderer.backward()
+        ti.sync()
+
+    return run
 
 
 def hard_candidates(faces, size):

@@ -203,8 +203,10 @@ def float_dtype():
 
 def runtime_token():
     """An object that stays the same until the next ``ti.init``; owners of fields and arrays compare it."""
-    require_init()
-    return impl.get_runtime()
+    runtime = impl.get_runtime()
+    if runtime is not _checked:
+        require_init()
+    return runtime
 
 
 def check_runtime(token, owner):

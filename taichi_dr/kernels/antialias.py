@@ -52,12 +52,9 @@ from taichi_dr.kernels.edge_crossing import (
     pair_fraction_gradient,
     pixel_center,
 )
-from taichi_dr.kernels.launch import is_serial
+from taichi_dr.kernels.launch import is_small_image
 from taichi_dr.kernels.views import first_row, view_of
 from taichi_dr.runtime import ShapeError
-
-SERIAL_PIXELS = 1 << 17
-PIXELS_PER_FACE = 8  # that take as long as a face
 
 
 def build_twins(faces):
@@ -153,7 +150,7 @@ def antialias_edge_adjoint(
 
 def _serial(claimed, edge_mask):
     """On one thread: two light passes over the pixels, and the few edges that are silhouettes."""
-    return is_serial(max(claimed.shape[0], edge_mask.shape[0] * PIXELS_PER_FACE), SERIAL_PIXELS)
+    return is_small_image(claimed.shape[0], edge_mask.shape[0])
 
 
 @ti.kernel

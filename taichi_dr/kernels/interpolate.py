@@ -15,7 +15,7 @@ it is linear in them, so that a face needs ``Σ h``, ``Σ x h`` and ``Σ y h`` o
 import taichi as ti
 
 from taichi_dr.kernels.barycentric import normalize_edges, pixel_center
-from taichi_dr.kernels.launch import is_serial
+from taichi_dr.kernels.launch import is_small_image
 from taichi_dr.kernels.raster_setup import SHOWN, Float2, Int2
 from taichi_dr.kernels.views import first_row, view_of
 
@@ -25,7 +25,6 @@ Float1 = ti.types.ndarray(ndim=1)
 CLIP = 4  # corner adjoints start with X, Y, W, depth
 WORK_ITEMS = 256  # of fewer (view, face) pairs than this the boxes are cut into bands, so that all threads have work
 MOST_BANDS = 64
-SERIAL_PIXELS = 1 << 17
 
 
 def interpolate(
@@ -44,7 +43,7 @@ def interpolate(
     """
     arrays = (attributes, attribute_faces, face_id, barycentric, background, image)
     strides = (image.shape[0] // views, attributes.shape[0] // views)
-    _interpolate(*arrays, *strides, components, coverage, is_serial(image.shape[0], SERIAL_PIXELS))
+    _interpolate(*arrays, *strides, components, coverage, is_small_image(image.shape[0]))
 
 
 @ti.kernel
@@ -88,8 +87,45 @@ def band_count(views, faces):
     return max(1, min(MOST_BANDS, WORK_ITEMS // max(1, views * faces)))
 
 
-@ti.kernel
 def interpolate_adjoint(
+    clip,
+    faces,
+    attributes,
+    attribute_faces,
+    face_id,
+    boxes,
+    flags,
+    image_adjoint,
+    depth_adjoint,
+    barycentric_adjoint,
+    corner_adjoint,
+    views,
+    width,
+    height,
+    bands,
+    components,
+    image_only,
+):
+    """Adjoint of the image, the depth and the barycentrics with respect to each face's corners, visibility constant.
+
+    Args:
+        clip, faces, attributes, attribute_faces, face_id: as in the forward.
+        boxes, flags: those of the ``ZBuffer`` that drew ``face_id``.
+        corner_adjoint: (bands * V*F*3, 4 + C), out, overwritten: [X, Y, W, depth, attributes] of each band, rows
+            ``((b V + v) F + f) 3 + k``; their sum is that of ``gather.sum_bands``.
+        bands: ``band_count(V, F)``.
+        image_adjoint: (V*H*W, >= C): further channels are not read.
+        components: C, a Python int (compiled once for each).
+        image_only: whether the adjoints of depth and barycentrics are zero, and not read.
+    """
+    arrays = (clip, faces, attributes, attribute_faces, face_id, boxes, flags)
+    adjoints = (image_adjoint, depth_adjoint, barycentric_adjoint, corner_adjoint)
+    serial = is_small_image(face_id.shape[0], views * faces.shape[0])
+    _interpolate_adjoint(*arrays, *adjoints, views, width, height, bands, components, image_only, serial)
+
+
+@ti.kernel
+def _interpolate_adjoint(
     clip: Float2,
     faces: Int2,
     attributes: Float2,
@@ -107,19 +143,9 @@ def interpolate_adjoint(
     bands: ti.i32,
     components: ti.template(),
     image_only: ti.template(),
+    serial: ti.template(),
 ):
-    """Adjoint of the image, the depth and the barycentrics with respect to each face's corners, visibility constant.
-
-    Args:
-        clip, faces, attributes, attribute_faces, face_id: as in the forward.
-        boxes, flags: those of the ``ZBuffer`` that drew ``face_id``.
-        corner_adjoint: (bands * V*F*3, 4 + C), out, overwritten: [X, Y, W, depth, attributes] of each band, rows
-            ``((b V + v) F + f) 3 + k``; their sum is that of ``gather.sum_bands``.
-        bands: ``band_count(V, F)``.
-        image_adjoint: (V*H*W, >= C): further channels are not read.
-        components: C, a Python int (compiled once for each).
-        image_only: whether the adjoints of depth and barycentrics are zero, and not read.
-    """
+    ti.loop_config(serialize=serial)
     for work in range(views * faces.shape[0] * bands):
         items = views * faces.shape[0]
         band = view_of(work, items)

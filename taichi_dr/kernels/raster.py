@@ -10,7 +10,7 @@ from taichi_dr.kernels import raster_tiles
 from taichi_dr.kernels.arrays import array_from, make_array, new_array, write_array
 from taichi_dr.kernels.binning import TileBins, grown
 from taichi_dr.kernels.edge_lines import RECORD_SHIFT, edge_at, load_line
-from taichi_dr.kernels.launch import cpu_threads, is_serial, on_cpu
+from taichi_dr.kernels.launch import cpu_threads, is_serial, is_small_image, on_cpu
 from taichi_dr.kernels.raster_resolve import Float1, Int1, resolve_pixel
 from taichi_dr.kernels.raster_setup import (
     BACK,
@@ -115,8 +115,9 @@ class ZBuffer:
         sizes = views, width, height, near, far, int(orthographic)
         if on_cpu():
             self.bins.build(self.boxes, views, count, width, height, raster_tiles.TILE)
-            workers = min(cpu_threads(), views * -(-height // raster_tiles.TILE))
-            kernel, scratch, sizes = raster_tiles.draw_tiles, self._tile_scratch(workers), (workers, *sizes)
+            serial = is_small_image(views * width * height, items)
+            workers = 1 if serial else min(cpu_threads(), views * -(-height // raster_tiles.TILE))
+            kernel, scratch, sizes = raster_tiles.draw_tiles, self._tile_scratch(workers), (workers, *sizes, serial)
         else:
             self.bins.build(self.boxes, views, count, width, height, TILE)
             kernel, scratch = _draw_pixels, ()

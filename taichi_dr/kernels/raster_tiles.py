@@ -284,6 +284,7 @@ def draw_tiles(
     near: float,
     far: float,
     orthographic: ti.i32,
+    serial: ti.template(),
 ):
     """``tile_nearness``, ``tile_face``: scratch of ``workers`` rows of tiles; ``lanes``, ``order``: 0, 1, 2, ...;
     ``farthest_of``: scratch of ``workers * BLOCKS``.
@@ -293,6 +294,7 @@ def draw_tiles(
     ti.loop_config(serialize=True)
     for _ in range(1):
         drawn[0] = 0
+    ti.loop_config(serialize=serial)
     for task in range(workers * GRAIN):
         if task % GRAIN != 0:
             continue

@@ -30,7 +30,7 @@ HOT = (
     binning._sort_faces,
     raster_tiles.draw_tiles,
     interpolate._interpolate,
-    interpolate.interpolate_adjoint,
+    interpolate._interpolate_adjoint,
     antialias._antialias,
     antialias._antialias_image_adjoint,
     antialias._antialias_edge_adjoint,
