@@ -112,7 +112,10 @@ def soft_forward_tiles(
         tile = ti.atomic_add(drawn[0], 1)
         while tile < total:
             view, top, left = packet_pixel(tile * per_tile, width, height, shape)
-            for slot in range(worker * per_tile, (worker + 1) * per_tile):
+            slots = 1  # packets of a tile without faces are all alike
+            if tile_start[tile] < tile_start[tile + 1]:
+                slots = per_tile
+            for slot in range(worker * per_tile, worker * per_tile + slots):
                 start_blend(scratch, order[slot] << shift, background, near, far, count, modes, lanes)
             k, sharpness = 1.0 / (gamma * (far - near)), 1.0 / sigma
             for side in range(2):
@@ -171,11 +174,11 @@ def soft_forward_tiles(
                                         for c in ti.static(range(count)):
                                             value = combined(colors[c], p0, p1, p2)
                                             blend_color(scratch, first, c, value, keep, share, modes, lanes)
-                if side == 0 and tile_start[tile] < tile_start[tile + 1]:
-                    for slot in range(worker * per_tile, (worker + 1) * per_tile):
+                if side == 0:
+                    for slot in range(worker * per_tile, worker * per_tile + slots):
                         deepest[slot] = _deepest_reference(scratch, order[slot] << shift, lanes)
             for inner in range(per_tile):
-                first = order[worker * per_tile + inner] << shift
+                first = order[worker * per_tile + ti.min(inner, slots - 1)] << shift
                 packet = tile * per_tile + inner
                 row, col = top + inner // across * shape[1], left + inner % across * shape[0]
                 _write_packet(
