@@ -122,58 +122,41 @@ def soft_forward_tiles(
                 for entry in range(tile_start[tile], tile_start[tile + 1]):
                     face = tile_faces[entry]
                     item = first_row(boxes, view, views) + face
-                    if (records[item, INVERSE_AREA] > 0.0) == (side == 0):
-                        edges = whole_edges(records, item)
-                        inverse_w, depths = (
-                            corner_numbers(records, item, INVERSE_W),
-                            corner_numbers(records, item, DEPTH),
-                        )
-                        colors = [corner_numbers(records, item, ATTRIBUTE + 3 * c) for c in ti.static(range(count))]
-                        col0 = (ti.max(boxes[item, 0], left) - left) // shape[0]
-                        row0 = (ti.max(boxes[item, 1], top) - top) // shape[1]
-                        col1 = (ti.min(boxes[item, 2], left + (TILE - 1)) - left) // shape[0]
-                        row1 = (ti.min(boxes[item, 3], top + (TILE - 1)) - top) // shape[1]
-                        hides = _hiding_depth(depths, near, far, NEGLIGIBLE / k)
-                        for packet_row in range(row0, row1 + 1):
-                            for packet_col in range(col0, col1 + 1):
-                                row, col = top + packet_row * shape[1], left + packet_col * shape[0]
-                                middle_x, middle_y = packet_middle(row, col, width, height, shape)
-                                if not out_of_reach(records, item, middle_x, middle_y):
-                                    slot = worker * per_tile + packet_row * across + packet_col
-                                    x, y = packet_centers(row, col, width, height, offsets, lanes)
-                                    first = order[slot] << shift
-                                    if side == 1 and deepest[slot] < hides:
-                                        squared, w0, w1, w2 = whole_distance(records, item, edges, x, y, modes[2])
-                                        inside = lower(w0, lower(w1, w2))
-                                        seen = higher(inside, tau - squared)
-                                        exponent = squared * sharpness
-                                        blend_alpha(scratch, first, exponent, inside, seen, modes, lanes, double)
-                                    else:
-                                        squared, w0, w1, w2 = whole_distance(records, item, edges, x, y, modes[2])
-                                        inside = lower(w0, lower(w1, w2))
-                                        p0, p1, p2, _r = interpolation(inverse_w, w0, w1, w2)
-                                        z = combined(depths, p0, p1, p2)
-                                        seen = lower(higher(inside, tau - squared), lower(z - near, far - z))
-                                        exponent = squared * sharpness
-                                        keep, share = blend_face(
-                                            scratch,
-                                            first,
-                                            face,
-                                            exponent,
-                                            inside,
-                                            seen,
-                                            p0,
-                                            p1,
-                                            p2,
-                                            z,
-                                            k,
-                                            modes,
-                                            lanes,
-                                            double,
-                                        )
-                                        for c in ti.static(range(count)):
-                                            value = combined(colors[c], p0, p1, p2)
-                                            blend_color(scratch, first, c, value, keep, share, modes, lanes)
+                    if (records[item, INVERSE_AREA] > 0.0) != (side == 0):
+                        continue
+                    edges = whole_edges(records, item)
+                    inverse_w = corner_numbers(records, item, INVERSE_W)
+                    depths = corner_numbers(records, item, DEPTH)
+                    colors = [corner_numbers(records, item, ATTRIBUTE + 3 * c) for c in ti.static(range(count))]
+                    col0 = (ti.max(boxes[item, 0], left) - left) // shape[0]
+                    row0 = (ti.max(boxes[item, 1], top) - top) // shape[1]
+                    col1 = (ti.min(boxes[item, 2], left + (TILE - 1)) - left) // shape[0]
+                    row1 = (ti.min(boxes[item, 3], top + (TILE - 1)) - top) // shape[1]
+                    hides = _hiding_depth(depths, near, far, NEGLIGIBLE / k)
+                    for packet_row in range(row0, row1 + 1):
+                        for packet_col in range(col0, col1 + 1):
+                            row, col = top + packet_row * shape[1], left + packet_col * shape[0]
+                            middle_x, middle_y = packet_middle(row, col, width, height, shape)
+                            if out_of_reach(records, item, middle_x, middle_y):
+                                continue
+                            slot = worker * per_tile + packet_row * across + packet_col
+                            first = order[slot] << shift
+                            x, y = packet_centers(row, col, width, height, offsets, lanes)
+                            squared, w0, w1, w2 = whole_distance(records, item, edges, x, y, modes[2])
+                            inside = lower(w0, lower(w1, w2))
+                            exponent = squared * sharpness
+                            seen = higher(inside, tau - squared)
+                            if side == 1 and deepest[slot] < hides:
+                                blend_alpha(scratch, first, exponent, inside, seen, modes, lanes, double)
+                            else:
+                                p0, p1, p2, _r = interpolation(inverse_w, w0, w1, w2)
+                                z = combined(depths, p0, p1, p2)
+                                visible = lower(seen, lower(z - near, far - z))
+                                p, numbers = (p0, p1, p2), (exponent, inside, visible)
+                                keep, share = blend_face(scratch, first, face, *numbers, *p, z, k, modes, lanes, double)
+                                for c in ti.static(range(count)):
+                                    value = combined(colors[c], *p)
+                                    blend_color(scratch, first, c, value, keep, share, modes, lanes)
                 if side == 0:
                     for slot in range(worker * per_tile, worker * per_tile + slots):
                         deepest[slot] = _deepest_reference(scratch, order[slot] << shift, lanes)
