@@ -52,9 +52,11 @@ from taichi_dr.kernels.edge_crossing import (
     pair_fraction_gradient,
     pixel_center,
 )
-from taichi_dr.kernels.launch import is_small_image
+from taichi_dr.kernels.launch import is_small_image, on_cpu
 from taichi_dr.kernels.views import first_row, view_of
 from taichi_dr.runtime import ShapeError
+
+CLAIMED_BLOCK = 8
 
 
 def build_twins(faces):
@@ -102,8 +104,8 @@ def antialias(
     (V*H*W, channels) is blended in place.  Scratch that the adjoints read, zeros before the first call: ``before``
     (V*H*W, channels), the claimed pixels as they were; ``claims`` (V*H*W, 4) int32, which half-edges separate a pixel
     from its right (0, 1) and from its lower (2, 3) neighbour, first that whose surface is on the pixel's own side, then
-    that on the neighbour's; ``claimed`` (V*H*W,) int32, 1 for the pixels of a claimed pair; ``edge_mask`` (V*F,) int32,
-    bit e set where edge e of the face is a silhouette.
+    that on the neighbour's; ``claimed`` (claimed_length(V*H*W),) int32, 1 for the pixels of a claimed pair;
+    ``edge_mask`` (V*F,) int32, bit e set where edge e of the face is a silhouette.
     """
     arrays = (clip, faces, twins, face_id, depth, image, before, claims, claimed, edge_mask)
     _antialias(*arrays, views, width, height, near, channels, _serial(claimed, edge_mask))
@@ -148,6 +150,16 @@ def antialias_edge_adjoint(
     _antialias_edge_adjoint(*arrays, views, width, height, near, first_component, channels, serial)
 
 
+def claimed_length(pixels):
+    """Length of ``claimed``: whole blocks."""
+    return -(-pixels // CLAIMED_BLOCK) * CLAIMED_BLOCK
+
+
+def block_size():
+    """Pixels whose ``claimed`` are looked at together: few pixels are."""
+    return CLAIMED_BLOCK if on_cpu() else 1
+
+
 def _serial(claimed, edge_mask):
     """On one thread: two light passes over the pixels, and the few edges that are silhouettes."""
     return is_small_image(claimed.shape[0], edge_mask.shape[0])
@@ -173,15 +185,19 @@ def _antialias(
     serial: ti.template(),
 ):
     ti.loop_config(serialize=serial)
-    for i in range(ti.max(claims.shape[0], edge_mask.shape[0])):
-        if i < claims.shape[0]:
-            if claimed[i] != 0:
-                claimed[i] = 0
-                for k in ti.static(range(4)):
-                    claims[i, k] = NO_EDGE
-        if i < edge_mask.shape[0]:
-            view = view_of(i, faces.shape[0])
-            edge_mask[i] = faces_camera(i - view * faces.shape[0], first_row(clip, view, views), clip, faces)
+    for block in range(claimed.shape[0] // ti.static(block_size())):
+        if not _any_claimed(claimed, block):
+            continue
+        for i in range(block * ti.static(block_size()), (block + 1) * ti.static(block_size())):
+            if claimed[i] == 0:
+                continue
+            claimed[i] = 0
+            for k in ti.static(range(4)):
+                claims[i, k] = NO_EDGE
+    ti.loop_config(serialize=serial)
+    for i in range(edge_mask.shape[0]):
+        view = view_of(i, faces.shape[0])
+        edge_mask[i] = faces_camera(i - view * faces.shape[0], first_row(clip, view, views), clip, faces)
     ti.loop_config(serialize=serial)
     for i in range(views * faces.shape[0]):
         view = view_of(i, faces.shape[0])
@@ -203,8 +219,12 @@ def _antialias(
                     claim_pairs(*edge, *arrays, channels, 1)
         edge_mask[i] = mask
     ti.loop_config(serialize=serial)
-    for i in range(claims.shape[0]):
-        if claimed[i] != 0:
+    for block in range(claimed.shape[0] // ti.static(block_size())):
+        if not _any_claimed(claimed, block):
+            continue
+        for i in range(block * ti.static(block_size()), (block + 1) * ti.static(block_size())):
+            if claimed[i] == 0:
+                continue
             view, row, col = _place(i, width, height)
             base = first_row(clip, view, views)
             size = ti.Vector([width, height])
@@ -236,13 +256,21 @@ def _antialias_image_adjoint(
     serial: ti.template(),
 ):
     ti.loop_config(serialize=serial)
-    for i in range(claims.shape[0]):
-        if claimed[i] != 0:
+    for block in range(claimed.shape[0] // ti.static(block_size())):
+        if not _any_claimed(claimed, block):
+            continue
+        for i in range(block * ti.static(block_size()), (block + 1) * ti.static(block_size())):
+            if claimed[i] == 0:
+                continue
             for c in ti.static(range(channels)):
                 adjoint_before[i, c] = adjoint[i, c]
     ti.loop_config(serialize=serial)
-    for i in range(claims.shape[0]):
-        if claimed[i] != 0:
+    for block in range(claimed.shape[0] // ti.static(block_size())):
+        if not _any_claimed(claimed, block):
+            continue
+        for i in range(block * ti.static(block_size()), (block + 1) * ti.static(block_size())):
+            if claimed[i] == 0:
+                continue
             view, row, col = _place(i, width, height)
             base = first_row(clip, view, views)
             size = ti.Vector([width, height])
@@ -302,6 +330,15 @@ def _antialias_edge_adjoint(
                         start, end, column = 3 * i + e, 3 * i + (e + 1) % 3, first_component + k
                         corner_adjoint[start, column] = corner_adjoint[start, column] + gradient[0, k]
                         corner_adjoint[end, column] = corner_adjoint[end, column] + gradient[1, k]
+
+
+@ti.func
+def _any_claimed(claimed: ti.template(), block):
+    """Whether any pixel of a block is claimed."""
+    count = 0
+    for k in ti.static(range(block_size())):
+        count += claimed[block * ti.static(block_size()) + k]
+    return count != 0
 
 
 @ti.func

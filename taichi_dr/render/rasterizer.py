@@ -4,7 +4,7 @@ from functools import partial
 
 import taichi as ti
 
-from taichi_dr.kernels.antialias import antialias, antialias_edge_adjoint, antialias_image_adjoint
+from taichi_dr.kernels.antialias import antialias, antialias_edge_adjoint, antialias_image_adjoint, claimed_length
 from taichi_dr.kernels.coverage import cover
 from taichi_dr.kernels.raster import ZBuffer
 from taichi_dr.render.check import check_scene
@@ -124,5 +124,5 @@ class Rasterizer(Renderer):
         views = scene.views.views
         pixels = views * self.width * self.height
         before, claims = self._buffers.get("before", (pixels, 4)), self._buffers.get("claims", (pixels, 4), ti.i32)
-        claimed = self._buffers.get("claimed", (pixels,), ti.i32)
+        claimed = self._buffers.get("claimed", (claimed_length(pixels),), ti.i32)
         return before, claims, claimed, self._buffers.get("edge_mask", (views * scene.mesh.face_count,), ti.i32)

@@ -12,6 +12,7 @@ from taichi_dr.kernels.antialias import (
     antialias_edge_adjoint,
     antialias_image_adjoint,
     build_twins,
+    claimed_length,
 )
 from taichi_dr.kernels.arrays import array_from, make_array
 from taichi_dr.kernels.edge_claims import NO_EDGE
@@ -48,7 +49,8 @@ class Picture:
         self.clip_array, image_array = array_from(self.clip if clip is None else clip), array_from(image)
         self.face_array = array_from(self.faces, ti.i32)
         self.before = make_array(image.shape)
-        self.claims, self.claimed = make_array((len(image), 4), ti.i32), make_array((len(image),), ti.i32)
+        self.claims = make_array((len(image), 4), ti.i32)
+        self.claimed = make_array((claimed_length(len(image)),), ti.i32)
         self.edge_mask = make_array((self.views * len(self.faces),), ti.i32)
         twins = array_from(build_twins(self.faces), ti.i32)
         ids, depth = array_from(self.face_id, ti.i32), array_from(self.depth)
