@@ -64,7 +64,7 @@ def antialiased_candidates(faces, size):
         "... and cull_back=True, as DEODR": forward_and_backward(mesh, camera, size, cull_back=True),
     }
     if importlib.util.find_spec("deodr"):
-        scene = deodr_scene(mesh, camera, size, culled=True)  # its gradients allow nothing else
+        scene = deodr_scene(mesh, camera, size, culled=True)  # DEODR's gradients require it
         image_adjoint = np.full((size, size, 3), 1e-3)
 
         def deodr():

@@ -101,12 +101,19 @@ def antialias(
 
     ``clip`` (V*N, 4): X, Y, W, depth; ``faces`` (F, 3); ``twins`` (F, 3) from :func:`build_twins`; ``face_id``
     (V*H*W,) with -1 for the background; ``depth`` (V*H*W,), the far distance for the background; ``image``
-    (V*H*W, channels) is blended in place.  Scratch that the adjoints read, zeros before the first call: ``before``
-    (V*H*W, channels), the claimed pixels as they were; ``claims`` (V*H*W, 4) int32, which half-edges separate a pixel
-    from its right (0, 1) and from its lower (2, 3) neighbour, first that whose surface is on the pixel's own side, then
-    that on the neighbour's; ``claimed`` (claimed_length(V*H*W),) int32, 1 for the pixels of a claimed pair;
-    ``edge_mask`` (V*F,) int32, bit e set where edge e of the face is a silhouette.
+    (V*H*W, channels) is blended in place.  Scratch that the adjoints read, zeros before the first call, of
+    L = claimed_length(V*H*W) rows: ``before`` (L, channels), the claimed pixels as they were; ``claims`` (L, 4) int32,
+    which half-edges separate a pixel from its right (0, 1) and from its lower (2, 3) neighbour, first that whose
+    surface is on the pixel's own side, then that on the neighbour's; ``claimed`` (L,) int32, 1 for the pixels of a
+    claimed pair.  ``edge_mask`` (V*F,) int32: bit e is set where edge e of the face is a silhouette.
+
+    Raises:
+        ShapeError: scratch of another length.
     """
+    rows = claimed_length(face_id.shape[0])
+    if not before.shape[0] == claims.shape[0] == claimed.shape[0] == rows:
+        got = (before.shape[0], claims.shape[0], claimed.shape[0])
+        raise ShapeError(f"before, claims, claimed: expected {rows} rows for {face_id.shape[0]} pixels, got {got}")
     arrays = (clip, faces, twins, face_id, depth, image, before, claims, claimed, edge_mask)
     _antialias(*arrays, views, width, height, near, channels, _serial(claimed, edge_mask))
 
@@ -151,7 +158,7 @@ def antialias_edge_adjoint(
 
 
 def claimed_length(pixels):
-    """Length of ``claimed``: whole blocks."""
+    """Rows of the scratch for so many pixels: whole blocks."""
     return -(-pixels // CLAIMED_BLOCK) * CLAIMED_BLOCK
 
 

@@ -15,7 +15,7 @@ it is linear in them, so that a face needs ``Σ h``, ``Σ x h`` and ``Σ y h`` o
 import taichi as ti
 
 from taichi_dr.kernels.barycentric import normalize_edges, pixel_center
-from taichi_dr.kernels.launch import is_small_image
+from taichi_dr.kernels.launch import is_small_image, on_cpu
 from taichi_dr.kernels.raster_setup import SHOWN, Float2, Int2
 from taichi_dr.kernels.views import first_row, view_of
 
@@ -23,7 +23,7 @@ Int1 = ti.types.ndarray(dtype=ti.i32, ndim=1)
 Float1 = ti.types.ndarray(ndim=1)
 
 CLIP = 4  # corner adjoints start with X, Y, W, depth
-WORK_ITEMS = 256  # of fewer (view, face) pairs than this the boxes are cut into bands, so that all threads have work
+WORK_ITEMS = 256  # of fewer (view, face) pairs than this a GPU gets bands of boxes, so that its threads have work
 MOST_BANDS = 64
 
 
@@ -83,7 +83,9 @@ def _interpolate(
 
 
 def band_count(views, faces):
-    """Bands that ``interpolate_adjoint`` cuts each face's box into: 1 unless there are few faces."""
+    """Bands that ``interpolate_adjoint`` cuts each face's box into: 1 unless there are few faces, and on CPUs."""
+    if on_cpu():
+        return 1
     return max(1, min(MOST_BANDS, WORK_ITEMS // max(1, views * faces)))
 
 

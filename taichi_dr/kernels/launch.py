@@ -40,7 +40,7 @@ PIXELS_PER_FACE = 8  # that take as long as a face
 
 
 def is_small_image(pixels, faces=0):
-    """``is_serial`` of light passes over an image's pixels, a mesh's (view, face) pairs, or both."""
+    """``is_serial`` of passes over an image's pixels, a mesh's (view, face) pairs, or both; measured on two threads."""
     return is_serial(max(pixels, faces * PIXELS_PER_FACE), SERIAL_PIXELS)
 
 

@@ -46,14 +46,14 @@ class ZBuffer:
         self.bins = TileBins()
         self.boxes = new_array(ti.i32, (1, 4))
         self.flags = new_array(ti.i32, 1)
-        self._nearest = make_array((1,))
+        self._back_nearness = make_array((1,))
         self._snapped = new_array(ti.i32, (1, 3))
         self._lines = new_array(ti.i32, 1)
         self._planes = make_array((1,))
         self._tile_nearness = new_array(self._planes.dtype, 1)
         self._tile_face = new_array(ti.i32, 1)
         self._order = new_array(ti.i32, 1)
-        self._farthest_of = new_array(self._planes.dtype, 1)
+        self._block_nearness = new_array(self._planes.dtype, 1)
         self._drawn = new_array(ti.i32, 1)
         self._lanes = array_from(range(raster_tiles.PACKET))
 
@@ -85,13 +85,13 @@ class ZBuffer:
             barycentric: (views * height * width, 3), out: perspective-correct, ≥ 0, sum 1; zeros without a face.
             cull_back: draw only faces whose corners run counter-clockwise on the screen.
 
-        Of faces at equal depth those that face the camera come first, then the one with the lowest index.
+        Of faces with the same corners the one that faces the camera is shown, then the one with the lowest index.
         """
         count = faces.shape[0]
         items = views * count
         self._snapped = grown(self._snapped, clip.shape[0])
         self.boxes = grown(self.boxes, items)
-        self.flags, self._nearest = grown(self.flags, items), grown(self._nearest, items)
+        self.flags, self._back_nearness = grown(self.flags, items), grown(self._back_nearness, items)
         self._lines = grown(self._lines, items << RECORD_SHIFT)
         self._planes = grown(self._planes, items << PLANE_SHIFT)
         setup_faces(
@@ -102,7 +102,7 @@ class ZBuffer:
             self._lines,
             self._planes,
             self.flags,
-            self._nearest,
+            self._back_nearness,
             views,
             width,
             height,
@@ -115,7 +115,7 @@ class ZBuffer:
         sizes = views, width, height, near, far, int(orthographic)
         if on_cpu():
             self.bins.build(self.boxes, views, count, width, height, raster_tiles.TILE)
-            serial = is_small_image(views * width * height, items)
+            serial = is_small_image(views * width * height, max(items, self.bins.total))
             workers = 1 if serial else min(cpu_threads(), views * -(-height // raster_tiles.TILE))
             kernel, scratch, sizes = raster_tiles.draw_tiles, self._tile_scratch(workers), (workers, *sizes, serial)
         else:
@@ -132,9 +132,9 @@ class ZBuffer:
         if self._order.shape[0] < pixels // raster_tiles.PACKET:
             self._order = grown(self._order, pixels // raster_tiles.PACKET)
             write_array(self._order, range(self._order.shape[0]))
-        self._farthest_of = grown(self._farthest_of, workers * raster_tiles.BLOCKS)
-        scratch = self._tile_nearness, self._tile_face, self._lanes, self._order, self._farthest_of, self._drawn
-        return self._nearest, *scratch
+        self._block_nearness = grown(self._block_nearness, workers * raster_tiles.BLOCKS)
+        scratch = self._tile_nearness, self._tile_face, self._lanes, self._order, self._block_nearness, self._drawn
+        return self._back_nearness, *scratch
 
 
 @ti.func
@@ -201,6 +201,7 @@ def _draw_pixels(
                         best, shown, back = nearness, tile_faces[entry], own
         if shown >= 0:
             item = view * faces.shape[0] + shown
-            flags[item] = flags[item] | SHOWN  # threads that meet here write the same
+            if flags[item] & SHOWN == 0:  # threads that meet here write the same
+                flags[item] = flags[item] | SHOWN
         first = first_row(clip, view, views)
         resolve_pixel(clip, faces, face_id, depth, barycentric, pixel, first, row, col, shown, width, height, far)

@@ -32,7 +32,7 @@ SIMPLE_VALUE = 1 << 22  # ... and of their value at the box's first pixel; so wi
 BACK, SHOWN = 1, 2
 """Flags of a face: its corners run clockwise on the screen; some pixel shows it."""
 UNBOUNDED = 1e30
-IN_FRONT = 2e30  # of a face that faces the camera: above UNBOUNDED
+IN_FRONT = 2e30  # above UNBOUNDED
 PIXEL_LIMIT = 1e8
 
 Int2 = ti.types.ndarray(dtype=ti.i32, ndim=2)
@@ -57,7 +57,7 @@ def setup_faces(
     lines: ti.types.ndarray(dtype=ti.i32, ndim=1),
     planes: ti.types.ndarray(ndim=1),
     flags: ti.types.ndarray(dtype=ti.i32, ndim=1),
-    nearest: ti.types.ndarray(ndim=1),
+    back_nearness: ti.types.ndarray(ndim=1),
     views: ti.i32,
     width: ti.i32,
     height: ti.i32,
@@ -77,7 +77,8 @@ def setup_faces(
         lines: (views * F * 16,) per edge A, B, high, low with ``C = high * 2^24 + low``; not written for simple faces.
         planes: (views * F * 16,) see SIMPLE and the columns that follow it.
         flags: (views * F,) BACK or 0.
-        nearest: (views * F,) greatest nearness of faces seen from behind, IN_FRONT for all others.
+        back_nearness: (views * F,) greatest nearness of faces seen from behind (UNBOUNDED if a corner cannot be
+            snapped), IN_FRONT for those that face the camera or are not drawn.
         cull_back: drop faces whose corners run clockwise on the screen.
     """
     ti.loop_config(serialize=serial)
@@ -138,7 +139,7 @@ def setup_faces(
         if not drawn:
             col0, row0, col1, row1 = 0, 0, -1, -1
         flags[item] = ti.select(back, BACK, 0)
-        nearest[item] = ti.select(back, highest, IN_FRONT)
+        back_nearness[item] = ti.select(back, highest, IN_FRONT)
         boxes[item, 0] = col0
         boxes[item, 1] = row0
         boxes[item, 2] = col1
@@ -237,8 +238,12 @@ def _write_nearness(planes: ti.template(), item, clip: ti.template(), a, b, c, r
     """Nearness over the screen: Σ e_k n_k / det is linear in x and y, with n_k = 1 in a perspective view (which gives
     1 / W) and n_k = −depth_k in an orthographic one.
 
-    e as in kernels/barycentric.py.  Returns false, and writes nothing, for a face without area.
+    e as in kernels/barycentric.py.  Returns false, and writes nothing, for a face without area.  The corners are taken
+    in the order of their rows, so that faces with the same corners have the same nearness bit for bit.
     """
+    a, b = ti.min(a, b), ti.max(a, b)
+    b, c = ti.min(b, c), ti.max(b, c)
+    a, b = ti.min(a, b), ti.max(a, b)
     px, py, w = _shifted_corners(clip, a, b, c, row, col, width, height)
     e = px.cross(py)
     det = e.dot(w)

@@ -92,7 +92,7 @@ def _draw_face(
     order: ti.template(),
     item,
     face,
-    first_row,
+    scratch_row,
     left,
     top,
     farthest,
@@ -109,7 +109,7 @@ def _draw_face(
     start = planes[plane | NEARNESS] + step * i + step_row * j
     least, greatest = planes[plane | LEAST], planes[plane | GREATEST]
     lane = ti.Vector([lanes[i] for i in ti.static(range(PACKET))])
-    scratch = first_row + row0 - top
+    scratch = scratch_row + row0 - top
     if planes[plane | SIMPLE] > 0.0:
         a0, b0 = planes[plane | (EDGES + 1)], planes[plane | (EDGES + 2)]
         a1, b1 = planes[plane | (EDGES + 4)], planes[plane | (EDGES + 5)]
@@ -150,22 +150,24 @@ def _draw_face(
 
 
 @ti.func
-def _find_farthest(tile_nearness: ti.template(), farthest_of: ti.template(), order: ti.template(), first_row, worker):
-    """Writes the least nearness of each block of the tile whose scratch begins at ``first_row``; returns the tile's."""
+def _find_farthest(
+    tile_nearness: ti.template(), block_nearness: ti.template(), order: ti.template(), scratch_row, worker
+):
+    """Writes the least nearness of each block of the tile that begins at ``scratch_row``; returns the tile's."""
     least_of_tile = UNBOUNDED
     for block in range(BLOCKS):
-        start = first_row + (block >> 2) * PACKET
+        start = scratch_row + (block >> 2) * PACKET
         least = ti.Vector([UNBOUNDED for _ in ti.static(range(PACKET))])
         for row in range(PACKET):
             first = order[(start + row) * PACKETS + (block & 3)] << PACKET_SHIFT
             least = lower(least, ti.Vector([tile_nearness[first | i] for i in ti.static(range(PACKET))]))
-        farthest_of[worker * BLOCKS + block] = least.min()
-        least_of_tile = lower(least_of_tile, farthest_of[worker * BLOCKS + block])
+        block_nearness[worker * BLOCKS + block] = least.min()
+        least_of_tile = lower(least_of_tile, block_nearness[worker * BLOCKS + block])
     return least_of_tile
 
 
 @ti.func
-def _farthest_behind(boxes: ti.template(), farthest_of: ti.template(), item, worker, left, top):
+def _farthest_behind(boxes: ti.template(), block_nearness: ti.template(), item, worker, left, top):
     """Least nearness of the blocks that a face may cover in the tile at pixel (left, top)."""
     row0 = (ti.max(boxes[item, 1], top) - top) >> PACKET_SHIFT
     row1 = (ti.min(boxes[item, 3], top + TILE - 1) - top) >> PACKET_SHIFT
@@ -174,7 +176,7 @@ def _farthest_behind(boxes: ti.template(), farthest_of: ti.template(), item, wor
     least = UNBOUNDED
     for row in range(row0, row1 + 1):
         for col in range(col0, col1 + 1):
-            least = lower(least, farthest_of[worker * BLOCKS + row * PACKETS + col])
+            least = lower(least, block_nearness[worker * BLOCKS + row * PACKETS + col])
     return least
 
 
@@ -227,7 +229,8 @@ def _resolve_span(
             if shown != loaded:
                 loaded, begin = shown, i
                 item = view * faces.shape[0] + shown
-                flags[item] = flags[item] | SHOWN  # threads that meet here write the same
+                if flags[item] & SHOWN == 0:  # threads that meet here write the same
+                    flags[item] = flags[item] | SHOWN
                 x, y = pixel_center(row, left + i, width, height)
                 px, py, w = e, e, e
                 for k in ti.static(range(3)):
@@ -267,12 +270,12 @@ def draw_tiles(
     flags: Int1,
     tile_start: Int1,
     tile_faces: Int1,
-    nearest: Float1,
+    back_nearness: Float1,
     tile_nearness: Float1,
     tile_face: Int1,
     lanes: Float1,
     order: Int1,
-    farthest_of: Float1,
+    block_nearness: Float1,
     drawn: Int1,
     face_id: Int1,
     depth: Float1,
@@ -287,7 +290,7 @@ def draw_tiles(
     serial: ti.template(),
 ):
     """``tile_nearness``, ``tile_face``: scratch of ``workers`` rows of tiles; ``lanes``, ``order``: 0, 1, 2, ...;
-    ``farthest_of``: scratch of ``workers * BLOCKS``.
+    ``block_nearness``: scratch of ``workers * BLOCKS``.
 
     ``drawn``: (1,) scratch, the number of rows of tiles that are taken: each worker takes the next one.
     """
@@ -299,7 +302,7 @@ def draw_tiles(
         if task % GRAIN != 0:
             continue
         tiles_x, tiles_y = (width + TILE - 1) // TILE, (height + TILE - 1) // TILE
-        farthest, nearest_seen = nearness_range(near, far, orthographic)
+        farthest, nearest = nearness_range(near, far, orthographic)
         worker = task // GRAIN
         strip = ti.atomic_add(drawn[0], 1)
         while strip < views * tiles_y:
@@ -307,24 +310,26 @@ def draw_tiles(
             top = (strip - view * tiles_y) * TILE
             for tile_col in range(tiles_x):
                 tile = strip * tiles_x + tile_col
-                first_row = (worker * tiles_x + tile_col) * TILE
+                scratch_row = (worker * tiles_x + tile_col) * TILE
                 if tile_start[tile] < tile_start[tile + 1]:
-                    for i in range(first_row * TILE, (first_row + TILE) * TILE):
+                    for i in range(scratch_row * TILE, (scratch_row + TILE) * TILE):
                         tile_nearness[i] = -UNBOUNDED
                         tile_face[i] = -1
-                hidden = (
-                    UNBOUNDED  # faces that face the camera come first; of the others those beyond this are not seen
-                )
+                # First those that face the camera; of the others, if there are any, those that are not all hidden.
+                hidden, backs, end = UNBOUNDED, 0, tile_start[tile + 1]
                 for side in range(2):
-                    for entry in range(tile_start[tile], tile_start[tile + 1]):
+                    for entry in range(tile_start[tile], end):
                         face = tile_faces[entry]
                         item = view * faces.shape[0] + face
-                        drawn_now = nearest[item] > hidden
-                        if side == 1:
-                            drawn_now = drawn_now and nearest[item] <= UNBOUNDED
+                        drawn_now = back_nearness[item] > hidden
+                        if side == 0:
+                            if back_nearness[item] <= UNBOUNDED:
+                                backs = 1
+                        else:
+                            drawn_now = drawn_now and back_nearness[item] <= UNBOUNDED
                             if drawn_now:
-                                behind = _farthest_behind(boxes, farthest_of, item, worker, tile_col * TILE, top)
-                                drawn_now = nearest[item] > behind
+                                behind = _farthest_behind(boxes, block_nearness, item, worker, tile_col * TILE, top)
+                                drawn_now = back_nearness[item] > behind
                         if drawn_now:
                             _draw_face(
                                 boxes,
@@ -336,14 +341,16 @@ def draw_tiles(
                                 order,
                                 item,
                                 face,
-                                first_row,
+                                scratch_row,
                                 tile_col * TILE,
                                 top,
                                 farthest,
-                                nearest_seen,
+                                nearest,
                             )
-                    if side == 0 and tile_start[tile] < tile_start[tile + 1]:
-                        hidden = _find_farthest(tile_nearness, farthest_of, order, first_row, worker)
+                    if backs == 0:
+                        end = tile_start[tile]
+                    elif side == 0:
+                        hidden = _find_farthest(tile_nearness, block_nearness, order, scratch_row, worker)
             for row in range(top, ti.min(top + TILE, height)):
                 for tile_col in range(tiles_x):
                     tile, left = strip * tiles_x + tile_col, tile_col * TILE

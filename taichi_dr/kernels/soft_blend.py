@@ -21,9 +21,8 @@ from taichi_dr.kernels.soft_math import (
     fill_lanes,
 )
 
-NEGLIGIBLE = (
-    60.0  # exp(-60) D_j does not change a sum that is at least the smallest D, 1e-4, in double precision either
-)
+NEGLIGIBLE_EXPONENT = 60.0
+"""exp(-60) D_j does not change a sum of at least 1e-4, the smallest D, in double precision either."""
 
 # The running state of a pixel; the first STATE numbers are kept for the adjoint, the colour sums follow.
 STATE = 4

@@ -4,7 +4,8 @@ Only packets within a face's reach are visited, and what depends on the face alo
 The running sums of the tile's pixels stay in the first-level cache, in a block of scratch per worker.
 
 Faces that face the camera come first.  What is seen from behind and lies so far behind them that its weight vanishes
-(of a closed surface most of it) changes alpha alone, and is not interpolated.
+(of a closed surface most of it) changes alpha alone, and is not interpolated.  Where two faces have exactly the same
+depth the first one is remembered: here one that faces the camera, in ``soft_forward`` the one with the lower index.
 """
 
 import taichi as ti
@@ -17,7 +18,7 @@ from taichi_dr.kernels.soft_blend import (
     COLOR_SUM,
     COMBINED,
     DEPTH_SUM,
-    NEGLIGIBLE,
+    NEGLIGIBLE_EXPONENT,
     STATE,
     TOTAL,
     alpha_of,
@@ -132,7 +133,7 @@ def soft_forward_tiles(
                     row0 = (ti.max(boxes[item, 1], top) - top) // shape[1]
                     col1 = (ti.min(boxes[item, 2], left + (TILE - 1)) - left) // shape[0]
                     row1 = (ti.min(boxes[item, 3], top + (TILE - 1)) - top) // shape[1]
-                    hides = _hiding_depth(depths, near, far, NEGLIGIBLE / k)
+                    hiding_depth = _hiding_depth(depths, near, far, NEGLIGIBLE_EXPONENT / k)
                     for packet_row in range(row0, row1 + 1):
                         for packet_col in range(col0, col1 + 1):
                             row, col = top + packet_row * shape[1], left + packet_col * shape[0]
@@ -146,7 +147,7 @@ def soft_forward_tiles(
                             inside = lower(w0, lower(w1, w2))
                             exponent = squared * sharpness
                             seen = higher(inside, tau - squared)
-                            if side == 1 and deepest[slot] < hides:
+                            if side == 1 and deepest[slot] < hiding_depth:
                                 blend_alpha(scratch, first, exponent, inside, seen, modes, lanes, double)
                             else:
                                 p0, p1, p2, _r = interpolation(inverse_w, w0, w1, w2)
@@ -188,16 +189,20 @@ def soft_forward_tiles(
 
 @ti.func
 def _hiding_depth(depths, near, far, margin):
-    """What hides a face with these ``corner_numbers``: pixels at less than this depth; none if near or far cut it."""
-    depth = ti.min(depths[0], depths[1], depths[2]) - margin
-    if ti.min(depths[0], depths[1], depths[2]) < near or ti.max(depths[0], depths[1], depths[2]) > far:
+    """A packet whose references are all below this depth hides a face with these ``corner_numbers``.
+
+    Below every reference if near or far cut the face: whether it is seen is then to be found out pixel by pixel.
+    """
+    nearest, farthest = ti.min(depths[0], depths[1], depths[2]), ti.max(depths[0], depths[1], depths[2])
+    depth = nearest - margin
+    if nearest < near or farthest > far:
         depth = near - margin
     return depth
 
 
 @ti.func
 def _deepest_reference(scratch: ti.template(), first, lanes: ti.template()):
-    """The greatest of a packet's nearest depths."""
+    """The greatest of the references of a packet's pixels, which are their nearest depths so far."""
     depth = scratch[first]
     for lane in range(1, lanes):
         depth = ti.max(depth, scratch[first + lane])

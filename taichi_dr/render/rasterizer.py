@@ -122,7 +122,7 @@ class Rasterizer(Renderer):
         """What the blend leaves for its adjoint: the claimed pixels before it, claims on pairs of pixels, the claimed
         pixels, silhouette edges."""
         views = scene.views.views
-        pixels = views * self.width * self.height
+        pixels = claimed_length(views * self.width * self.height)
         before, claims = self._buffers.get("before", (pixels, 4)), self._buffers.get("claims", (pixels, 4), ti.i32)
-        claimed = self._buffers.get("claimed", (claimed_length(pixels),), ti.i32)
+        claimed = self._buffers.get("claimed", (pixels,), ti.i32)
         return before, claims, claimed, self._buffers.get("edge_mask", (views * scene.mesh.face_count,), ti.i32)

@@ -36,7 +36,7 @@ def view_map(views, batch, view_mesh=None):
         InputError: an entry of ``view_mesh`` is no integer or names no mesh.
     """
     if view_mesh is None:
-        return _default(runtime_token(), views, batch)
+        return _cached(runtime_token(), batch, _default(views, batch))
     view_mesh = np.asarray(view_mesh)
     if view_mesh.shape != (views,):
         raise ShapeError(f"view_mesh: expected shape ({views},), got {view_mesh.shape}")
@@ -49,13 +49,13 @@ def view_map(views, batch, view_mesh=None):
 
 
 @lru_cache(maxsize=64)
-def _default(token, views, batch):
+def _default(views, batch):
     if batch not in (1, views):
         hint = f"; to look at each from one camera: camera.select([0] * {batch})" if views == 1 else ""
         raise ShapeError(
             f"{views} views of {batch} meshes: expected 1 mesh, {views}, or view_mesh (a mesh per view){hint}"
         )
-    return _cached(token, batch, (0,) * views if batch == 1 else tuple(range(batch)))
+    return (0,) * views if batch == 1 else tuple(range(batch))
 
 
 @lru_cache(maxsize=64)

@@ -48,9 +48,9 @@ class Picture:
         image = self.image if image is None else image
         self.clip_array, image_array = array_from(self.clip if clip is None else clip), array_from(image)
         self.face_array = array_from(self.faces, ti.i32)
-        self.before = make_array(image.shape)
-        self.claims = make_array((len(image), 4), ti.i32)
-        self.claimed = make_array((claimed_length(len(image)),), ti.i32)
+        rows = claimed_length(len(image))
+        self.before = make_array((rows, image.shape[1]))
+        self.claims, self.claimed = make_array((rows, 4), ti.i32), make_array((rows,), ti.i32)
         self.edge_mask = make_array((self.views * len(self.faces),), ti.i32)
         twins = array_from(build_twins(self.faces), ti.i32)
         ids, depth = array_from(self.face_id, ti.i32), array_from(self.depth)

@@ -6,6 +6,7 @@ import taichi as ti
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from taichi_dr.kernels import launch
 from taichi_dr.kernels.arrays import array_from, make_array
 from taichi_dr.kernels.raster import ZBuffer
 from taichi_dr.kernels.raster_setup import SHOWN
@@ -221,27 +222,30 @@ def test_coincident_faces_show_the_lowest_index(cpu32):
     assert set(np.unique(face_id)) == {-1, 0}
 
 
-@pytest.mark.parametrize("backend", ["cpu32", "vulkan"])
-def test_coincident_faces_show_the_one_that_faces_the_camera(request, backend):
-    request.getfixturevalue(backend)
-    clip = orthographic([[-1, -1, 2], [1, -1, 2], [0, 1, 2]])  # of equal depth everywhere, in any order of the corners
-    face_id = draw(clip, [[2, 1, 0], [1, 0, 2], [0, 1, 2], [1, 2, 0]], 32, 32)[0]
-    assert set(np.unique(face_id)) == {-1, 2}
+def test_coincident_faces_show_the_one_that_faces_the_camera(any32):
+    points, _ = soup(17, 40, size=0.5)
+    clip = perspective(np.maximum(points, [-99, -99, 0.2]))
+    area = np.linalg.det(clip.reshape(-1, 3, 4)[:, :, :3])
+    corners = np.arange(len(clip)).reshape(-1, 3)
+    backs = np.where((area > 0)[:, None], corners[:, ::-1], corners)
+    fronts = np.roll(backs[:, ::-1], 1, axis=1)
+    alone, both = draw(clip, fronts, 80, 80), draw(clip, np.concatenate([backs, fronts, fronts]), 80, 80)
+    np.testing.assert_array_equal(both[0], np.where(alone[0] >= 0, alone[0] + len(backs), -1))
+    assert len(np.unique(both[0])) > 10
 
 
-@pytest.mark.parametrize("backend", ["cpu32", "vulkan"])
-def test_hidden_back_faces_are_left_out_and_no_others(request, backend):
+@pytest.mark.parametrize("project", [perspective, lambda points: orthographic(points * [0.9, 0.9, 1])])
+def test_hidden_back_faces_are_left_out_and_no_others(any32, project):
     """A sphere's inside behind its front, a hole in the front, and a back face before everything."""
-    request.getfixturevalue(backend)
     sphere = icosphere(4)
     turn = np.linalg.qr(np.random.default_rng(1).normal(size=(3, 3)))[0]
     turn[:, 2] *= -np.linalg.det(turn)  # a mirror: depth grows away from the camera
     points = sphere.numpy("vertices")[0] @ turn + [0, 0, 3]
-    clip, faces = perspective(points), sphere.numpy("faces")
+    clip, faces = project(points), sphere.numpy("faces")
     hole = (points[faces][:, :, :2] ** 2).sum(-1).max(-1) < 0.1
     hole &= points[faces][:, :, 2].mean(-1) < 3
     assert 20 < hole.sum() < 500
-    near = perspective([[0.2, -0.1, 1], [0.25, 0.1, 1], [0.3, -0.1, 1]])
+    near = project(np.array([[0.2, -0.1, 1], [0.25, 0.1, 1], [0.3, -0.1, 1]]))
     scene = np.concatenate([clip, near]), np.concatenate([faces[~hole], [len(clip) + np.arange(3)]])
     image = draw(*scene, 200, 200)
     reverse = draw(scene[0], scene[1][::-1], 200, 200)
@@ -253,17 +257,29 @@ def test_hidden_back_faces_are_left_out_and_no_others(request, backend):
     np.testing.assert_allclose(image[1], depth, rtol=1e-6)
 
 
-def test_flags_tell_which_faces_are_shown(cpu32):
+def test_flags_tell_which_faces_are_shown(any32):
     points, faces = soup(16, 300, size=0.3)
     clip = perspective(np.maximum(points, [-99, -99, 0.2]))
     zbuffer = ZBuffer()
-    outputs = make_array((2 * 64 * 64,), ti.i32), make_array((2 * 64 * 64,)), make_array((2 * 64 * 64, 3))
-    views = np.concatenate([clip, clip * [1, -1, 1, 1]])
-    zbuffer.draw(array_from(views), array_from(faces, ti.i32), 2, 64, 64, NEAR, FAR, *outputs)
-    shown = zbuffer.flags.to_numpy()[: 2 * len(faces)].reshape(2, -1) & SHOWN > 0
-    for view, ids in enumerate(outputs[0].to_numpy().reshape(2, -1)):
-        np.testing.assert_array_equal(np.flatnonzero(shown[view]), np.unique(ids[ids >= 0]))
-        assert 50 < shown[view].sum() < 300
+    for views, count in ((2, 300), (3, 120), (1, 300)):  # one z-buffer, whose flags are written again
+        pixels = views * 64 * 64
+        outputs = make_array((pixels,), ti.i32), make_array((pixels,)), make_array((pixels, 3))
+        seen = np.concatenate([clip * [1 - 2 * (v == 1), 1 - 2 * (v == 2), 1, 1] for v in range(views)])
+        zbuffer.draw(array_from(seen), array_from(faces[:count], ti.i32), views, 64, 64, NEAR, FAR, *outputs)
+        shown = zbuffer.flags.to_numpy()[: views * count].reshape(views, -1) & SHOWN > 0
+        for view, ids in enumerate(outputs[0].to_numpy().reshape(views, -1)):
+            np.testing.assert_array_equal(np.flatnonzero(shown[view]), np.unique(ids[ids >= 0]))
+            assert 20 < shown[view].sum() < count
+
+
+def test_threads_draw_what_one_draws(cpu32, monkeypatch):
+    points, faces = soup(18, 400, size=0.4)
+    clip = perspective(np.concatenate([np.maximum(points, [-99, -99, 0.2]), np.maximum(-points, [-99, -99, 0.3])]))
+    alone = draw(clip, faces, 150, 110, views=2)
+    monkeypatch.setattr(launch, "SERIAL_PIXELS", 0)
+    for _ in range(5):
+        for one, many in zip(alone, draw(clip, faces, 150, 110, views=2), strict=True):
+            np.testing.assert_array_equal(one, many)
 
 
 def test_moving_by_whole_pixels_moves_the_image(cpu32):
