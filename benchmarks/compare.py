@@ -3,8 +3,9 @@
     pip install deodr mitsuba          # each is optional; what is not installed is left out
     python benchmarks/compare.py
 
-* antialiased: forward and backward of an icosphere of 5,120 faces with vertex colours at 256^2, beside DEODR (C++, one
-  thread), given its 2.5-D scene: projection and the search for silhouette edges, which it does in NumPy, are not timed.
+* antialiased: forward and backward of the image of an icosphere of 5,120 faces with vertex colours at 256^2, beside
+  DEODR (C++, one thread), given its 2.5-D scene: projection and the search for silhouette edges, which it does in
+  NumPy, are not timed.
 * hard: depth, face and barycentrics of an icosphere of 81,920 faces at 1024^2 (and the Rasterizer's whole render, with
   colours), beside DEODR's z-buffer (colours) and Mitsuba 3's ray casting (LLVM, all threads; the same outputs).
 
@@ -80,7 +81,6 @@ def forward_and_backward(mesh, camera, size, cull_back):
     renderer = dr.Rasterizer(size, antialias=True, cull_back=cull_back)
     frame = renderer.render(mesh, camera)
     frame.color.grad.fill(1e-3)
-    frame.alpha.grad.fill(1e-3)
 
     def run():
         renderer.render(mesh, camera)

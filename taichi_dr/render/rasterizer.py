@@ -99,8 +99,9 @@ class Rasterizer(Renderer):
         """Adjoint of the antialiased colour and alpha, (V*H*W, 4)."""
         frame = scene.frame
         shape = (frame.array("face_id").shape[0], 4)
-        both = frame.in_use("color") and frame.in_use("alpha")
-        adjoint = (self._buffers.get if both else self._buffers.zeroed)("blended_adjoint", shape)
+        in_use = [name for name in ("color", "alpha") if frame.in_use(name)]
+        # one array for each choice: columns of an output that is not in use are zeros, and the adjoint leaves them so
+        adjoint = self._buffers.get("_".join(["blended_adjoint", *in_use]), shape)
         frame.copy_adjoints(adjoint, color=0, alpha=3)
         return adjoint
 
