@@ -193,9 +193,8 @@ def _antialias(
 ):
     ti.loop_config(serialize=serial)
     for block in range(claimed.shape[0] // ti.static(block_size())):
-        if not _any_claimed(claimed, block):
-            continue
-        for i in range(block * ti.static(block_size()), (block + 1) * ti.static(block_size())):
+        begin, end = _claimed_range(claimed, block)
+        for i in range(begin, end):
             if claimed[i] == 0:
                 continue
             claimed[i] = 0
@@ -227,9 +226,8 @@ def _antialias(
         edge_mask[i] = mask
     ti.loop_config(serialize=serial)
     for block in range(claimed.shape[0] // ti.static(block_size())):
-        if not _any_claimed(claimed, block):
-            continue
-        for i in range(block * ti.static(block_size()), (block + 1) * ti.static(block_size())):
+        begin, end = _claimed_range(claimed, block)
+        for i in range(begin, end):
             if claimed[i] == 0:
                 continue
             view, row, col = _place(i, width, height)
@@ -264,18 +262,16 @@ def _antialias_image_adjoint(
 ):
     ti.loop_config(serialize=serial)
     for block in range(claimed.shape[0] // ti.static(block_size())):
-        if not _any_claimed(claimed, block):
-            continue
-        for i in range(block * ti.static(block_size()), (block + 1) * ti.static(block_size())):
+        begin, end = _claimed_range(claimed, block)
+        for i in range(begin, end):
             if claimed[i] == 0:
                 continue
             for c in ti.static(range(channels)):
                 adjoint_before[i, c] = adjoint[i, c]
     ti.loop_config(serialize=serial)
     for block in range(claimed.shape[0] // ti.static(block_size())):
-        if not _any_claimed(claimed, block):
-            continue
-        for i in range(block * ti.static(block_size()), (block + 1) * ti.static(block_size())):
+        begin, end = _claimed_range(claimed, block)
+        for i in range(begin, end):
             if claimed[i] == 0:
                 continue
             view, row, col = _place(i, width, height)
@@ -340,12 +336,13 @@ def _antialias_edge_adjoint(
 
 
 @ti.func
-def _any_claimed(claimed: ti.template(), block):
-    """Whether any pixel of a block is claimed."""
-    count = 0
-    for k in ti.static(range(block_size())):
-        count += claimed[block * ti.static(block_size()) + k]
-    return count != 0
+def _claimed_range(claimed: ti.template(), block):
+    """First pixel of a block and the one behind its last; an empty range if none of them is claimed."""
+    size = ti.static(block_size())
+    begin, count = block * size, 0
+    for k in ti.static(range(size)):
+        count += claimed[begin + k]
+    return begin, begin + ti.select(count == 0, 0, size)
 
 
 @ti.func

@@ -11,7 +11,7 @@ from taichi_dr.kernels.arrays import array_from, make_array, new_array, write_ar
 from taichi_dr.kernels.binning import TileBins, grown
 from taichi_dr.kernels.edge_lines import RECORD_SHIFT, edge_at, load_line
 from taichi_dr.kernels.launch import cpu_threads, is_serial, is_small_image, on_cpu
-from taichi_dr.kernels.raster_resolve import Float1, Int1, resolve_pixel
+from taichi_dr.kernels.raster_resolve import Float1, Int1, mark_shown, resolve_pixel
 from taichi_dr.kernels.raster_setup import (
     BACK,
     EDGES,
@@ -19,7 +19,6 @@ from taichi_dr.kernels.raster_setup import (
     LEAST,
     NEARNESS,
     PLANE_SHIFT,
-    SHOWN,
     SIMPLE,
     UNBOUNDED,
     Float2,
@@ -200,8 +199,6 @@ def _draw_pixels(
                     if is_seen and (nearness > best or (nearness == best and own < back)):
                         best, shown, back = nearness, tile_faces[entry], own
         if shown >= 0:
-            item = view * faces.shape[0] + shown
-            if flags[item] & SHOWN == 0:  # threads that meet here write the same
-                flags[item] = flags[item] | SHOWN
+            mark_shown(flags, view * faces.shape[0] + shown)
         first = first_row(clip, view, views)
         resolve_pixel(clip, faces, face_id, depth, barycentric, pixel, first, row, col, shown, width, height, far)

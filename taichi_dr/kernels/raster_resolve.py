@@ -3,9 +3,17 @@
 import taichi as ti
 
 from taichi_dr.kernels.barycentric import edge_values, normalize_edges, pixel_center
+from taichi_dr.kernels.raster_setup import SHOWN
 
 Int1 = ti.types.ndarray(dtype=ti.i32, ndim=1)
 Float1 = ti.types.ndarray(ndim=1)
+
+
+@ti.func
+def mark_shown(flags: ti.template(), item):
+    """Flags a face as shown by some pixel; threads that meet here write the same."""
+    if flags[item] & SHOWN == 0:
+        flags[item] = flags[item] | SHOWN
 
 
 @ti.func

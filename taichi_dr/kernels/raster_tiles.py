@@ -19,14 +19,13 @@ from taichi_dr.kernels.barycentric import pixel_center, positive_parts
 from taichi_dr.kernels.edge_lines import edge_at, load_line
 from taichi_dr.kernels.lanes import higher, lower
 from taichi_dr.kernels.launch import GRAIN
-from taichi_dr.kernels.raster_resolve import Float1, Int1
+from taichi_dr.kernels.raster_resolve import Float1, Int1, mark_shown
 from taichi_dr.kernels.raster_setup import (
     EDGES,
     GREATEST,
     LEAST,
     NEARNESS,
     PLANE_SHIFT,
-    SHOWN,
     SIMPLE,
     UNBOUNDED,
     Float2,
@@ -228,9 +227,7 @@ def _resolve_span(
         if shown >= 0:
             if shown != loaded:
                 loaded, begin = shown, i
-                item = view * faces.shape[0] + shown
-                if flags[item] & SHOWN == 0:  # threads that meet here write the same
-                    flags[item] = flags[item] | SHOWN
+                mark_shown(flags, view * faces.shape[0] + shown)
                 x, y = pixel_center(row, left + i, width, height)
                 px, py, w = e, e, e
                 for k in ti.static(range(3)):

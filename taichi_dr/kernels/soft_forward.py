@@ -31,6 +31,31 @@ from taichi_dr.kernels.soft_math import (
 )
 
 
+@ti.func
+def _blend_pixel(
+    blend: ti.template(),
+    records: ti.template(),
+    item,
+    face,
+    x,
+    inside,
+    seen,
+    p0,
+    p1,
+    p2,
+    z,
+    k,
+    count: ti.template(),
+    modes: ti.template(),
+    double: ti.template(),
+):
+    """Blends one face into a pixel, colours and all; the numbers are those of ``blend_face``."""
+    keep, share = blend_face(blend, 0, face, x, inside, seen, p0, p1, p2, z, k, modes, 1, double)
+    for c in ti.static(range(count)):
+        value = mix(records, item, ATTRIBUTE + 3 * c, p0, p1, p2)
+        blend_color(blend, 0, c, value, keep, share, modes, 1)
+
+
 @ti.kernel
 def soft_forward(
     records: ti.types.ndarray(ndim=2),
@@ -82,12 +107,8 @@ def soft_forward(
                         z = mix(records, item, DEPTH, p0, p1, p2)
                         seen = lower(higher(inside, tau - squared), lower(z - near, far - z))
                         k = 1.0 / (gamma * (far - near))
-                        keep, share = blend_face(
-                            blend, 0, face, squared / sigma, inside, seen, p0, p1, p2, z, k, modes, 1, double
-                        )
-                        for c in ti.static(range(count)):
-                            value = mix(records, item, ATTRIBUTE + 3 * c, p0, p1, p2)
-                            blend_color(blend, 0, c, value, keep, share, modes, 1)
+                        p, numbers = (p0, p1, p2), (squared / sigma, inside, seen)
+                        _blend_pixel(blend, records, item, face, *numbers, *p, z, k, count, modes, double)
             finish_pixel(
                 blend, image, alpha, depth, face_id, barycentrics, state, pixel, packet * STATE, count, modes, 1
             )
@@ -144,10 +165,6 @@ def soft_forward_cut(
                     z = ti.max(mix(records, item, DEPTH, p0, p1, p2), near)
                     seen = lower(higher(inside, tau - squared), lower(r, far - z))
                     k = 1.0 / (gamma * (far - near))
-                    keep, share = blend_face(
-                        blend, 0, face, squared / sigma, inside, seen, p0, p1, p2, z, k, modes, 1, double
-                    )
-                    for c in ti.static(range(count)):
-                        value = mix(records, item, ATTRIBUTE + 3 * c, p0, p1, p2)
-                        blend_color(blend, 0, c, value, keep, share, modes, 1)
+                    p, numbers = (p0, p1, p2), (squared / sigma, inside, seen)
+                    _blend_pixel(blend, records, item, face, *numbers, *p, z, k, count, modes, double)
             finish_pixel(blend, image, alpha, depth, face_id, barycentrics, state, pixel, at, count, modes, lanes)
