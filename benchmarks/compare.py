@@ -23,9 +23,9 @@ import taichi as ti
 from raster import FACES, icosphere_scene, machine
 
 import taichi_dr as dr
-from taichi_dr.kernels.arrays import array_from, make_array
-from taichi_dr.kernels.raster import ZBuffer
-from taichi_dr.kernels.transform import transform
+from taichi_dr.kernels.base.arrays import array_from, make_array
+from taichi_dr.kernels.camera.transform import transform
+from taichi_dr.kernels.zbuffer.zbuffer import ZBuffer
 
 ROUNDS, CALLS = 15, 4
 

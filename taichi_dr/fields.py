@@ -8,8 +8,8 @@ import math
 import numpy as np
 import taichi as ti
 
-from taichi_dr.kernels import bridge
-from taichi_dr.kernels.arrays import make_array
+from taichi_dr.kernels.base import bridge
+from taichi_dr.kernels.base.arrays import make_array
 from taichi_dr.runtime import ShapeError, check_runtime, float_dtype, runtime_token
 from taichi_dr.tape import off_tape
 

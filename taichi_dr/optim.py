@@ -34,8 +34,9 @@ import taichi as ti
 from taichi.lang import impl
 from taichi.lang.field import Field
 
-from taichi_dr.kernels import bridge, updates
-from taichi_dr.kernels.arrays import make_array
+from taichi_dr.kernels.base import bridge
+from taichi_dr.kernels.base.arrays import make_array
+from taichi_dr.kernels.optim import updates
 from taichi_dr.runtime import (
     GradientError,
     InputError,

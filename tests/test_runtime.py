@@ -7,7 +7,7 @@ import taichi as ti
 from taichi.lang._ndarray import ScalarNdarray
 
 import taichi_dr as dr
-from taichi_dr.kernels.arrays import array_from, make_array
+from taichi_dr.kernels.base.arrays import array_from, make_array
 from taichi_dr.runtime import LOG_LEVELS, BackendError, InputError, RuntimeStateError
 
 

@@ -4,8 +4,8 @@ import math
 
 import taichi as ti
 
-from taichi_dr.kernels import bridge
-from taichi_dr.kernels.elements import get_component, set_component, unflatten
+from taichi_dr.kernels.base import bridge
+from taichi_dr.kernels.base.elements import get_component, set_component, unflatten
 from taichi_dr.losses.inputs import (
     add_sum,
     array_rows,

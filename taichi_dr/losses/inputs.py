@@ -7,9 +7,9 @@ import taichi as ti
 from taichi.lang import impl
 from taichi.lang.field import Field
 
-from taichi_dr.kernels import bridge
-from taichi_dr.kernels.arrays import make_array
-from taichi_dr.kernels.elements import get_component, set_component, unflatten
+from taichi_dr.kernels.base import bridge
+from taichi_dr.kernels.base.arrays import make_array
+from taichi_dr.kernels.base.elements import get_component, set_component, unflatten
 from taichi_dr.runtime import InputError, ShapeError, float_dtype, runtime_token
 
 

@@ -3,9 +3,9 @@
 import numpy as np
 import taichi as ti
 
-from taichi_dr.kernels import bridge
-from taichi_dr.kernels.arrays import array_from
-from taichi_dr.kernels.launch import grain
+from taichi_dr.kernels.base import bridge
+from taichi_dr.kernels.base.arrays import array_from
+from taichi_dr.kernels.base.launch import grain
 from taichi_dr.losses.inputs import (
     add_sum,
     check_field,

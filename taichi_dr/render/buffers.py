@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from taichi_dr.kernels.arrays import make_array, write_array
+from taichi_dr.kernels.base.arrays import make_array, write_array
 
 
 class Buffers:

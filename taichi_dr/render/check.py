@@ -1,6 +1,6 @@
 """What must not be rendered: scenes with numbers that are not finite, and cameras that define no image."""
 
-from taichi_dr.kernels.checks import all_usable
+from taichi_dr.kernels.base.checks import all_usable
 from taichi_dr.runtime import GeometryError
 
 

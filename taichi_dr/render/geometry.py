@@ -1,6 +1,6 @@
 """The first stage of the rasterizers: a mesh's vertices as each camera sees them."""
 
-from taichi_dr.kernels.transform import partial_shape, transform, transform_adjoint
+from taichi_dr.kernels.camera.transform import partial_shape, transform, transform_adjoint
 from taichi_dr.scene.camera_check import check_range
 
 

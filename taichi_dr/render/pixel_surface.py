@@ -2,11 +2,11 @@
 
 import taichi as ti
 
-from taichi_dr.kernels.arrays import array_from
-from taichi_dr.kernels.gather import gather_corners, sum_views
-from taichi_dr.kernels.pixel_shading import Layout
-from taichi_dr.kernels.rows import PER_MESH, PER_VIEW, SHARED, spread_to_corners
-from taichi_dr.kernels.texture import build_mipmaps, build_mipmaps_adjoint, level_table, pyramid_texels
+from taichi_dr.kernels.base.arrays import array_from
+from taichi_dr.kernels.base.gather import gather_corners, sum_views
+from taichi_dr.kernels.base.spread import PER_MESH, PER_VIEW, SHARED, spread_to_corners
+from taichi_dr.kernels.shading.at_points import Layout
+from taichi_dr.kernels.shading.texture import build_mipmaps, build_mipmaps_adjoint, level_table, pyramid_texels
 from taichi_dr.render.surface import (
     FaceLitColors,
     Surface,

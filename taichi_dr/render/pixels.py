@@ -1,12 +1,12 @@
 """From the visible faces to the colour of every pixel, and back."""
 
-from taichi_dr.kernels.coverage import cover_channel
-from taichi_dr.kernels.gather import gather_clip_and_attributes, sum_bands
-from taichi_dr.kernels.interpolate import band_count, interpolate, interpolate_adjoint
-from taichi_dr.kernels.lighting import partials_shape
-from taichi_dr.kernels.pixel_shading import shade_pixels, shade_pixels_adjoint
-from taichi_dr.kernels.rows import fill_rows
-from taichi_dr.kernels.texture import texture_lods
+from taichi_dr.kernels.base.gather import gather_clip_and_attributes, sum_bands
+from taichi_dr.kernels.base.spread import fill_rows
+from taichi_dr.kernels.screen.coverage import cover_channel
+from taichi_dr.kernels.shading.at_points import shade_pixels, shade_pixels_adjoint
+from taichi_dr.kernels.shading.light import partials_shape
+from taichi_dr.kernels.shading.texture import texture_lods
+from taichi_dr.kernels.zbuffer.interpolate import band_count, interpolate, interpolate_adjoint
 from taichi_dr.render.shade import Shading
 
 

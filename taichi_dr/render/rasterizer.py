@@ -4,9 +4,9 @@ from functools import partial
 
 import taichi as ti
 
-from taichi_dr.kernels.antialias import antialias, antialias_edge_adjoint, antialias_image_adjoint, claimed_length
-from taichi_dr.kernels.coverage import cover
-from taichi_dr.kernels.raster import ZBuffer
+from taichi_dr.kernels.antialias.blend import antialias, antialias_edge_adjoint, antialias_image_adjoint, claimed_length
+from taichi_dr.kernels.screen.coverage import cover
+from taichi_dr.kernels.zbuffer.zbuffer import ZBuffer
 from taichi_dr.render.check import check_scene
 from taichi_dr.render.geometry import GeometryStage
 from taichi_dr.render.pixels import PixelStage

@@ -2,8 +2,8 @@
 
 import taichi as ti
 
-from taichi_dr.kernels.arrays import make_array
-from taichi_dr.kernels.lighting import reduce_partials
+from taichi_dr.kernels.base.arrays import make_array
+from taichi_dr.kernels.shading.light import reduce_partials
 from taichi_dr.render.surface import TWO_SIDED_NORMALS
 
 

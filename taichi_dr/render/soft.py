@@ -3,8 +3,8 @@
 import math
 from numbers import Real
 
-from taichi_dr.kernels.soft import ALPHA_MODES, COLOR_MODES, DISTANCE_MODES, SoftPass
-from taichi_dr.kernels.soft_shaded import ShadedSoftPass
+from taichi_dr.kernels.soft.shaded_pass import ShadedSoftPass
+from taichi_dr.kernels.soft.soft_pass import ALPHA_MODES, COLOR_MODES, DISTANCE_MODES, SoftPass
 from taichi_dr.render.check import check_scene
 from taichi_dr.render.geometry import GeometryStage
 from taichi_dr.render.renderer import Renderer
@@ -22,7 +22,7 @@ class SoftRasterizer(Renderer):
     texels, lights and cameras.
 
     Textures and Phong shading give every face a colour of its own at every pixel that it contributes to, and these
-    colours are averaged, never normals or texture coordinates (``taichi_dr.kernels.soft_shaded_forward``).
+    colours are averaged, never normals or texture coordinates (``taichi_dr.kernels.soft.shaded_forward``).
 
     Arguments:
         size: (height, width) in pixels, or one number.
@@ -31,7 +31,7 @@ class SoftRasterizer(Renderer):
         gamma: softness of the depth order, as a fraction of far − near.
         background: linear RGB.
         alpha: ``"product"``, ``"sum"`` or ``"hard"``; color: ``"softmax"`` or ``"hard"``; distance: ``"euclidean"``,
-            ``"barycentric"`` or ``"hard"`` (see ``taichi_dr.kernels.soft``).
+            ``"barycentric"`` or ``"hard"`` (see ``taichi_dr.kernels.soft.soft_pass``).
 
     Silhouettes are in alpha, not in colour: past an edge a face keeps outweighing the background's small weight until D
     falls below 1e-4, where it is cut off, so that colour alone hardly tells where an edge is.  Put alpha into the loss

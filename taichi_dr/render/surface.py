@@ -14,11 +14,9 @@ the adjacency ``corner_start``, ``corner_list`` of ``index``, and ``attributes``
 has run; ``adjoint`` takes ``attributes_adjoint`` to the fields of mesh and lights and to the camera.
 """
 
-from taichi_dr.kernels.gather import sum_views
-from taichi_dr.kernels.lighting import partials_shape, reduce_partials
-from taichi_dr.kernels.normals import face_normals, face_normals_adjoint, vertex_normals, vertex_normals_adjoint
-from taichi_dr.kernels.rows import repeat_views
-from taichi_dr.kernels.shading import (
+from taichi_dr.kernels.base.gather import sum_views
+from taichi_dr.kernels.base.spread import repeat_views
+from taichi_dr.kernels.shading.at_vertices import (
     CORNER_SCRATCH,
     VERTEX_SCRATCH,
     shade_corners,
@@ -26,6 +24,8 @@ from taichi_dr.kernels.shading import (
     shade_vertices,
     shade_vertices_adjoint,
 )
+from taichi_dr.kernels.shading.light import partials_shape, reduce_partials
+from taichi_dr.kernels.shading.normals import face_normals, face_normals_adjoint, vertex_normals, vertex_normals_adjoint
 
 # Flat shading lights the side of a face that is seen: meshes may be open, or turn inside out while they are optimised.
 # Interpolated normals have no such side: where one turns away from the eye the colour would jump.

@@ -5,8 +5,8 @@ from functools import lru_cache
 import numpy as np
 import taichi as ti
 
-from taichi_dr.kernels.arrays import array_from
-from taichi_dr.kernels.gather import build_view_lists
+from taichi_dr.kernels.base.arrays import array_from
+from taichi_dr.kernels.base.gather import build_view_lists
 from taichi_dr.runtime import InputError, ShapeError, runtime_token
 
 

@@ -3,9 +3,9 @@
 import numpy as np
 
 from taichi_dr.fields import FieldGroup
-from taichi_dr.kernels import bridge
-from taichi_dr.kernels.arrays import array_from, make_array
-from taichi_dr.kernels.camera import (
+from taichi_dr.kernels.base import bridge
+from taichi_dr.kernels.base.arrays import array_from, make_array
+from taichi_dr.kernels.camera.pack import (
     EYE,
     LENS,
     ORTHOGRAPHIC,

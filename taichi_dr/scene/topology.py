@@ -6,8 +6,8 @@ from functools import cached_property
 import numpy as np
 import taichi as ti
 
-from taichi_dr.kernels.antialias import build_twins
-from taichi_dr.kernels.arrays import array_from
+from taichi_dr.kernels.antialias.blend import build_twins
+from taichi_dr.kernels.base.arrays import array_from
 from taichi_dr.runtime import runtime_token
 
 

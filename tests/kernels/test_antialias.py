@@ -7,15 +7,15 @@ import trimesh
 from oracles import antialias as oracle
 from oracles.differences import relative_errors
 
-from taichi_dr.kernels.antialias import (
+from taichi_dr.kernels.antialias.blend import (
     antialias,
     antialias_edge_adjoint,
     antialias_image_adjoint,
     build_twins,
     claimed_length,
 )
-from taichi_dr.kernels.arrays import array_from, make_array
-from taichi_dr.kernels.edge_claims import NO_EDGE
+from taichi_dr.kernels.antialias.claims import NO_EDGE
+from taichi_dr.kernels.base.arrays import array_from, make_array
 from taichi_dr.runtime import ShapeError
 
 NEAR, FAR = 1.0, 100.0

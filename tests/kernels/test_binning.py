@@ -6,8 +6,8 @@ import taichi as ti
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from taichi_dr.kernels.arrays import array_from
-from taichi_dr.kernels.binning import TileBins
+from taichi_dr.kernels.base.arrays import array_from
+from taichi_dr.kernels.screen.tile_bins import TileBins
 
 
 def lists(bins, views):

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import taichi as ti
 
-from taichi_dr.kernels import bridge
-from taichi_dr.kernels.arrays import array_from, make_array
+from taichi_dr.kernels.base import bridge
+from taichi_dr.kernels.base.arrays import array_from, make_array
 from taichi_dr.runtime import float_dtype
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from oracles import camera as oracle
 
-from taichi_dr.kernels.arrays import array_from, make_array
-from taichi_dr.kernels.camera import ORTHOGRAPHIC, PERSPECTIVE, PINHOLE, pack_camera, pack_camera_adjoint
+from taichi_dr.kernels.base.arrays import array_from, make_array
+from taichi_dr.kernels.camera.pack import ORTHOGRAPHIC, PERSPECTIVE, PINHOLE, pack_camera, pack_camera_adjoint
 
 KINDS = {"perspective": PERSPECTIVE, "pinhole": PINHOLE, "orthographic": ORTHOGRAPHIC}
 NAMES = ("eye", "target", "up", "pose", "lens", "principal")

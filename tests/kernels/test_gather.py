@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import taichi as ti
 
-from taichi_dr.kernels import gather
-from taichi_dr.kernels.arrays import array_from, make_array
+from taichi_dr.kernels.base import gather
+from taichi_dr.kernels.base.arrays import array_from, make_array
 
 I32 = np.int32
 

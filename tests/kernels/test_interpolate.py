@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import taichi as ti
 
-from taichi_dr.kernels.arrays import array_from, make_array
-from taichi_dr.kernels.gather import build_adjacency, gather_corners, sum_bands
-from taichi_dr.kernels.interpolate import band_count, interpolate, interpolate_adjoint
-from taichi_dr.kernels.raster import ZBuffer
+from taichi_dr.kernels.base.arrays import array_from, make_array
+from taichi_dr.kernels.base.gather import build_adjacency, gather_corners, sum_bands
+from taichi_dr.kernels.zbuffer.interpolate import band_count, interpolate, interpolate_adjoint
+from taichi_dr.kernels.zbuffer.zbuffer import ZBuffer
 from tests.kernels.test_raster import FAR, NEAR, is_orthographic, orthographic, perspective, soup
 from tests.oracles import raster as oracle
 

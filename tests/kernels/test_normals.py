@@ -5,8 +5,9 @@ import pytest
 import taichi as ti
 from oracles.differences import relative_errors
 
-from taichi_dr.kernels import gather, normals
-from taichi_dr.kernels.arrays import array_from, make_array
+from taichi_dr.kernels.base import gather
+from taichi_dr.kernels.base.arrays import array_from, make_array
+from taichi_dr.kernels.shading import normals
 
 TETRAHEDRON = np.array([[0, 1, 2], [0, 3, 1], [0, 2, 3], [1, 3, 2]], np.int32)
 

@@ -9,9 +9,10 @@ from oracles import shading as light
 from oracles import texture as image_oracle
 from oracles.differences import relative_errors
 
-from taichi_dr.kernels import lighting, texture
-from taichi_dr.kernels.arrays import array_from, make_array
-from taichi_dr.kernels.pixel_shading import Layout, shade_pixels, shade_pixels_adjoint
+from taichi_dr.kernels.base.arrays import array_from, make_array
+from taichi_dr.kernels.shading import light as lighting
+from taichi_dr.kernels.shading import texture
+from taichi_dr.kernels.shading.at_points import Layout, shade_pixels, shade_pixels_adjoint
 
 VIEWS, PIXELS = 2, 90  # two chunks in each view
 KINDS = (0, 1, 2)

@@ -6,10 +6,10 @@ import taichi as ti
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from taichi_dr.kernels import launch
-from taichi_dr.kernels.arrays import array_from, make_array
-from taichi_dr.kernels.raster import ZBuffer
-from taichi_dr.kernels.raster_setup import SHOWN
+from taichi_dr.kernels.base import launch
+from taichi_dr.kernels.base.arrays import array_from, make_array
+from taichi_dr.kernels.zbuffer.face_records import SHOWN
+from taichi_dr.kernels.zbuffer.zbuffer import ZBuffer
 from taichi_dr.scene.shapes import icosphere
 from tests.oracles import raster as oracle
 

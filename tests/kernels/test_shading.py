@@ -8,9 +8,10 @@ import taichi as ti
 from oracles import shading as oracle
 from oracles.differences import relative_errors
 
-from taichi_dr.kernels import lighting, shading
-from taichi_dr.kernels.arrays import array_from, make_array
-from taichi_dr.kernels.gather import build_adjacency, build_view_lists
+from taichi_dr.kernels.base.arrays import array_from, make_array
+from taichi_dr.kernels.base.gather import build_adjacency, build_view_lists
+from taichi_dr.kernels.shading import at_vertices as shading
+from taichi_dr.kernels.shading import light as lighting
 
 FACES = np.array([[0, 1, 2], [0, 3, 1], [0, 2, 3], [1, 3, 2], [4, 0, 1]], np.int32)
 ALBEDO_INDEX = np.array([[0, 0, 0], [1, 2, 1], [2, 2, 2], [3, 0, 1], [1, 1, 3]], np.int32)

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import taichi as ti
 
-from taichi_dr.kernels.arrays import array_from, make_array
-from taichi_dr.kernels.gather import build_adjacency
-from taichi_dr.kernels.soft import ALPHA_MODES, COLOR_MODES, DISTANCE_MODES, SoftPass
+from taichi_dr.kernels.base.arrays import array_from, make_array
+from taichi_dr.kernels.base.gather import build_adjacency
+from taichi_dr.kernels.soft.soft_pass import ALPHA_MODES, COLOR_MODES, DISTANCE_MODES, SoftPass
 from taichi_dr.runtime import InputError
 from tests.oracles import soft as oracle
 

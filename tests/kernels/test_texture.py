@@ -6,8 +6,8 @@ import taichi as ti
 from oracles import texture as oracle
 from oracles.differences import relative_errors
 
-from taichi_dr.kernels import texture
-from taichi_dr.kernels.arrays import array_from, make_array
+from taichi_dr.kernels.base.arrays import array_from, make_array
+from taichi_dr.kernels.shading import texture
 
 SIZES = [(8, 8), (7, 5), (1, 1), (1, 6), (13, 2), (3, 3)]  # width, height
 

@@ -5,10 +5,10 @@ import pytest
 import taichi as ti
 from oracles import camera as oracle
 
-from taichi_dr.kernels import transform as module
-from taichi_dr.kernels.arrays import array_from, make_array
-from taichi_dr.kernels.gather import build_view_lists
-from taichi_dr.kernels.transform import CHUNK, partial_shape, transform, transform_adjoint
+from taichi_dr.kernels.base.arrays import array_from, make_array
+from taichi_dr.kernels.base.gather import build_view_lists
+from taichi_dr.kernels.camera import transform as module
+from taichi_dr.kernels.camera.transform import CHUNK, partial_shape, transform, transform_adjoint
 
 
 class Scene:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import taichi_dr as dr
-from taichi_dr.kernels import launch
+from taichi_dr.kernels.base import launch
 from taichi_dr.render.buffers import Buffers
 
 

@@ -7,20 +7,18 @@ once for large work; both sizes here are small to all of them.
 import taichi as ti
 
 import taichi_dr as dr
-from taichi_dr.kernels import (
-    antialias,
-    binning,
-    camera,
-    gather,
-    interpolate,
-    raster_setup,
-    raster_tiles,
-    soft_adjoint,
-    soft_pixels,
-    soft_setup,
-    soft_tiles,
-)
-from taichi_dr.kernels import transform as transforms
+from taichi_dr.kernels.antialias import blend as antialias
+from taichi_dr.kernels.base import gather
+from taichi_dr.kernels.camera import pack as camera
+from taichi_dr.kernels.camera import transform as transforms
+from taichi_dr.kernels.screen import tile_bins as binning
+from taichi_dr.kernels.soft import adjoint as soft_adjoint
+from taichi_dr.kernels.soft import face_records as soft_setup
+from taichi_dr.kernels.soft import forward_tiles as soft_tiles
+from taichi_dr.kernels.soft import pixel_adjoints as soft_pixels
+from taichi_dr.kernels.zbuffer import draw_tiles as raster_tiles
+from taichi_dr.kernels.zbuffer import face_records as raster_setup
+from taichi_dr.kernels.zbuffer import interpolate
 
 HOT = (
     camera._pack_camera,

@@ -1,0 +1,73 @@
+"""Copies between the fields that users own and the arrays that kernel pairs take.
+
+An array holds the elements of fields of one shape in row-major order, one row each: shape ``(elements, components)``,
+or ``(elements,)`` for a scalar field.  ``columns`` are the first column of each field's components.  Fields that share
+an array are copied in one launch.
+"""
+
+import math
+
+import taichi as ti
+
+from taichi_dr.kernels.base.launch import is_serial
+
+SERIAL_ELEMENTS = 1 << 17
+READ, WRITE, ADD = range(3)
+
+
+def fields_to_array(fields, array, columns=(0,)):
+    """``array[row(i), columns[f] + k] = fields[f][i][k]``."""
+    _bridge(fields, array, columns, *_layout(fields), READ)
+
+
+def array_to_fields(array, fields, columns=(0,)):
+    """``fields[f][i][k] = array[row(i), columns[f] + k]``."""
+    _bridge(fields, array, columns, *_layout(fields), WRITE)
+
+
+def add_array_to_fields(array, fields, columns=(0,)):
+    """``fields[f][i][k] += array[row(i), columns[f] + k]``: how an adjoint reaches the gradients of users' fields."""
+    _bridge(fields, array, columns, *_layout(fields), ADD)
+
+
+def components(field):
+    """Number of components of a vector field, 0 for a scalar field."""
+    return getattr(field, "n", 0)
+
+
+def _layout(fields):
+    return tuple(components(field) for field in fields), is_serial(math.prod(fields[0].shape), SERIAL_ELEMENTS)
+
+
+@ti.kernel
+def _bridge(
+    fields: ti.template(),
+    array: ti.types.ndarray(),
+    columns: ti.template(),
+    counts: ti.template(),
+    serial: ti.template(),
+    mode: ti.template(),
+):
+    ti.loop_config(serialize=serial)
+    for index in ti.grouped(ti.ndrange(*fields[0].shape)):
+        row = 0
+        for d in ti.static(range(len(fields[0].shape))):
+            row = row * fields[0].shape[d] + index[d]
+        for f in ti.static(range(len(fields))):
+            for k in ti.static(range(max(counts[f], 1))):
+                if ti.static(len(array.shape) == 1):
+                    _move(fields[f][index], array[row], mode)
+                elif ti.static(counts[f] == 0):
+                    _move(fields[f][index], array[row, columns[f]], mode)
+                else:
+                    _move(fields[f][index][k], array[row, columns[f] + k], mode)
+
+
+@ti.func
+def _move(element: ti.template(), entry: ti.template(), mode: ti.template()):
+    if ti.static(mode == READ):
+        entry = element
+    elif ti.static(mode == WRITE):
+        element = entry
+    else:
+        element = element + entry  # one thread owns each element: += would make it an atomic

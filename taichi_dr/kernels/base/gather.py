@@ -1,0 +1,130 @@
+"""Deterministic sums of adjoints: rows gather what face corners and views wrote, in a fixed order.
+
+A kernel that walks over faces writes one adjoint per face corner into an array of its own; the row (vertex, colour,
+UV) that a corner belongs to then sums its corners through a list made once per topology.  No atomics, so the sum does
+not depend on the order of the threads.
+"""
+
+import numpy as np
+import taichi as ti
+
+from taichi_dr.kernels.base.launch import is_serial
+from taichi_dr.kernels.base.views import view_of
+
+SERIAL_ROWS = 1 << 12
+
+
+def build_adjacency(faces, rows):
+    """Which corners belong to which row: ``corner_start (rows+1,)`` and ``corner_list (3F,)``, both int32.
+
+    ``faces`` is (F, 3) with entries in [0, rows).  Row r owns ``corner_list[corner_start[r] : corner_start[r + 1]]``;
+    an entry is ``3 f + k`` for corner k of face f, and the entries of a row ascend.
+
+    >>> build_adjacency(np.array([[0, 1, 2], [2, 1, 3]]), 4)[1].tolist()
+    [0, 1, 4, 2, 3, 5]
+    """
+    return _group_by(np.asarray(faces).reshape(-1), rows)
+
+
+def build_view_lists(view_mesh, meshes):
+    """Which views show which mesh: ``mesh_view_start (B+1,)`` and ``mesh_view_list (V,)``, both int32."""
+    return _group_by(np.asarray(view_mesh).reshape(-1), meshes)
+
+
+def _group_by(owner, owners):
+    start = np.zeros(owners + 1, np.int32)
+    np.cumsum(np.bincount(owner, minlength=owners), out=start[1:])
+    return start, np.argsort(owner, kind="stable").astype(np.int32)
+
+
+def gather_corners(corner_adjoint, first, count, corner_start, corner_list, out, views, faces):
+    """``out[v rows + r, c] += sum of corner_adjoint[3 F v + corner, first + c]`` over the corners of row r, c < count.
+
+    ``corner_adjoint`` (V*F*3, K), ``out`` (V*rows, count) with rows = len(corner_start) - 1.  ``count`` is a Python
+    int: the kernel is compiled once for each.
+    """
+    _gather(corner_adjoint, first, (count, 0), (corner_start, corner_list), (out, out), views, faces)
+
+
+def gather_clip_and_attributes(
+    corner_adjoint, channels, adjacency, attribute_adjacency, clip_adjoint, attributes_adjoint, views, faces
+):
+    """``gather_corners`` of columns 0 to 3 into ``clip_adjoint`` and of the ``channels`` columns behind them into
+    ``attributes_adjoint``, in one launch if both have the same adjacency ``(corner_start, corner_list)``.
+    """
+    if all(own is other for own, other in zip(adjacency, attribute_adjacency, strict=True)):
+        _gather(corner_adjoint, 0, (4, channels), adjacency, (clip_adjoint, attributes_adjoint), views, faces)
+    else:
+        gather_corners(corner_adjoint, 0, 4, *adjacency, clip_adjoint, views, faces)
+        gather_corners(corner_adjoint, 4, channels, *attribute_adjacency, attributes_adjoint, views, faces)
+
+
+def _gather(corner_adjoint, first, counts, adjacency, outs, views, faces):
+    serial = is_serial(views * (adjacency[0].shape[0] - 1), SERIAL_ROWS)
+    _gather_corners(corner_adjoint, first, counts, *adjacency, *outs, views, faces, serial)
+
+
+@ti.kernel
+def _gather_corners(
+    corner_adjoint: ti.types.ndarray(ndim=2),
+    first: ti.i32,
+    counts: ti.template(),
+    corner_start: ti.types.ndarray(ndim=1),
+    corner_list: ti.types.ndarray(ndim=1),
+    out: ti.types.ndarray(ndim=2),
+    rest: ti.types.ndarray(ndim=2),
+    views: ti.i32,
+    faces: ti.i32,
+    serial: ti.template(),
+):
+    """``counts``: columns for ``out`` and, behind them, for ``rest``."""
+    rows = corner_start.shape[0] - 1
+    ti.loop_config(serialize=serial)
+    for i in range(views * rows):
+        v = view_of(i, rows)
+        r = i - v * rows
+        total = ti.Vector([0.0 for _ in ti.static(range(counts[0] + counts[1]))])
+        for j in range(corner_start[r], corner_start[r + 1]):
+            corner = v * faces * 3 + corner_list[j]
+            for c in ti.static(range(counts[0] + counts[1])):
+                total[c] += corner_adjoint[corner, first + c]
+        for c in ti.static(range(counts[0])):
+            out[i, c] = out[i, c] + total[c]  # one thread owns the row; `+=` would be an atomic add
+        for c in ti.static(range(counts[1])):
+            rest[i, c] = rest[i, c] + total[counts[0] + c]
+
+
+@ti.kernel
+def sum_bands(corner_adjoint: ti.types.ndarray(ndim=2), rows: ti.i32, bands: ti.i32):
+    """``corner_adjoint[r] = sum_b corner_adjoint[b rows + r]``, r < rows."""
+    for row in range(rows):
+        for column in range(corner_adjoint.shape[1]):
+            total = corner_adjoint[row, column]
+            for band in range(1, bands):
+                total += corner_adjoint[band * rows + row, column]
+            corner_adjoint[row, column] = total
+
+
+@ti.kernel
+def sum_views(
+    values: ti.types.ndarray(ndim=2),
+    mesh_view_start: ti.types.ndarray(ndim=1),
+    mesh_view_list: ti.types.ndarray(ndim=1),
+    out: ti.types.ndarray(ndim=2),
+    rows: ti.i32,
+):
+    """``out[b rows + r, c] += sum of values[v rows + r, c]`` over the views v that show mesh b.
+
+    ``values`` (V*rows, C), ``out`` (B*rows, C); the lists are those of ``build_view_lists``.
+    """
+    meshes = mesh_view_start.shape[0] - 1
+    components = out.shape[1]
+    for i in range(meshes * rows * components):
+        row = i // components
+        c = i - row * components
+        b = row // rows
+        r = row - b * rows
+        total = out[row, c]
+        for j in range(mesh_view_start[b], mesh_view_start[b + 1]):
+            total += values[mesh_view_list[j] * rows + r, c]
+        out[row, c] = total

@@ -1,0 +1,158 @@
+"""The updates of optimisers: a field, its gradient, and moments in arrays ``(elements, components)``.
+
+Every kernel takes the field by template (it is the user's), clips each component of the gradient to
+[-clip, clip], multiplies it by ``factor`` (which clips the global norm) and adds ``decay`` times the parameter.
+"""
+
+import taichi as ti
+
+from taichi_dr.kernels.base.elements import get_component, set_component, unflatten
+
+UNCLIPPED = 1e30  # as ``clip``: larger than any gradient whose square float32 holds
+
+
+@ti.kernel
+def gradient_sums(
+    grad: ti.template(),
+    n: ti.template(),
+    bits: ti.template(),
+    sums: ti.types.ndarray(ndim=2),
+    first: int,
+    chunks: int,
+    count: int,
+    clip: float,
+):
+    """For each of ``chunks`` runs of elements: ``sums[first + chunk] = (sum of squares, entries that are not finite)``.
+
+    ``bits`` is the float's number of bits.  Bits are looked at rather than values: under fast-math a comparison with
+    NaN means nothing.
+    """
+    length = (count + chunks - 1) // chunks
+    for chunk in range(chunks):
+        total, wrong = 0.0, 0.0
+        for i in range(chunk * length, ti.min(chunk * length + length, count)):
+            index = unflatten(i, grad.shape)
+            for k in ti.static(range(max(n, 1))):
+                g = get_component(grad, index, k, n)
+                if _is_finite(g, bits):
+                    g = ti.math.clamp(g, -clip, clip)
+                    total += g * g
+                else:
+                    wrong += 1.0
+        sums[first + chunk, 0] = total
+        sums[first + chunk, 1] = wrong
+
+
+@ti.kernel
+def sgd(
+    field: ti.template(),
+    grad: ti.template(),
+    n: ti.template(),
+    velocity: ti.types.ndarray(ndim=2),
+    count: int,
+    lr: float,
+    momentum: float,
+    nesterov: float,
+    clip: float,
+    factor: float,
+    decay: float,
+):
+    """``v = momentum v + g``; ``p -= lr v``, or ``p -= lr (g + momentum v)`` if ``nesterov`` is 1."""
+    for i in range(count):
+        index = unflatten(i, field.shape)
+        for k in ti.static(range(max(n, 1))):
+            p = get_component(field, index, k, n)
+            g = ti.math.clamp(get_component(grad, index, k, n), -clip, clip) * factor + decay * p
+            v = momentum * velocity[i, k] + g
+            velocity[i, k] = v
+            set_component(field, index, k, n, p - lr * (v + nesterov * (g + momentum * v - v)))
+
+
+@ti.kernel
+def adam(
+    field: ti.template(),
+    grad: ti.template(),
+    n: ti.template(),
+    first: ti.types.ndarray(ndim=2),
+    second: ti.types.ndarray(ndim=2),
+    count: int,
+    lr: float,
+    beta1: float,
+    beta2: float,
+    correction1: float,
+    correction2: float,
+    epsilon: float,
+    clip: float,
+    factor: float,
+    decay: float,
+):
+    """``p -= lr (m / correction1) / (sqrt(v / correction2) + epsilon)``, ``correction = 1 - beta^t`` (Kingma & Ba)."""
+    for i in range(count):
+        index = unflatten(i, field.shape)
+        for k in ti.static(range(max(n, 1))):
+            p = get_component(field, index, k, n)
+            g = ti.math.clamp(get_component(grad, index, k, n), -clip, clip) * factor + decay * p
+            m = beta1 * first[i, k] + (1.0 - beta1) * g
+            v = beta2 * second[i, k] + (1.0 - beta2) * g * g
+            first[i, k] = m
+            second[i, k] = v
+            set_component(field, index, k, n, p - lr * (m / correction1) / (ti.sqrt(v / correction2) + epsilon))
+
+
+@ti.kernel
+def uniform_adam(
+    field: ti.template(),
+    grad: ti.template(),
+    n: ti.template(),
+    first: ti.types.ndarray(ndim=2),
+    second: ti.types.ndarray(ndim=2),
+    largest: ti.types.ndarray(ndim=1),
+    count: int,
+    lr: float,
+    beta1: float,
+    beta2: float,
+    correction1: float,
+    correction2: float,
+    epsilon: float,
+    clip: float,
+    factor: float,
+    decay: float,
+):
+    """As ``adam`` with the largest v of the field in place of every v.  ``largest`` (chunks + 1,) is scratch."""
+    chunks = largest.shape[0] - 1
+    for chunk in range(chunks):
+        length = (count + chunks - 1) // chunks
+        top = 0.0
+        for i in range(chunk * length, ti.min(chunk * length + length, count)):
+            index = unflatten(i, field.shape)
+            for k in ti.static(range(max(n, 1))):
+                p = get_component(field, index, k, n)
+                g = ti.math.clamp(get_component(grad, index, k, n), -clip, clip) * factor + decay * p
+                first[i, k] = beta1 * first[i, k] + (1.0 - beta1) * g
+                v = beta2 * second[i, k] + (1.0 - beta2) * g * g
+                second[i, k] = v
+                top = ti.max(top, v)
+        largest[chunk] = top
+    for _ in range(1):
+        top = 0.0
+        for chunk in range(largest.shape[0] - 1):
+            top = ti.max(top, largest[chunk])
+        largest[largest.shape[0] - 1] = top
+    for i in range(count):
+        index = unflatten(i, field.shape)
+        root = ti.sqrt(largest[largest.shape[0] - 1] / correction2) + epsilon
+        for k in ti.static(range(max(n, 1))):
+            set_component(
+                field, index, k, n, get_component(field, index, k, n) - lr * (first[i, k] / correction1) / root
+            )
+
+
+@ti.func
+def _is_finite(x, bits: ti.template()):
+    """Whether the exponent of x is not all ones."""
+    finite = True
+    if ti.static(bits == 64):
+        finite = ((ti.bit_cast(x, ti.i64) >> 52) & 0x7FF) != 0x7FF
+    else:
+        finite = ((ti.bit_cast(x, ti.i32) >> 23) & 0xFF) != 0xFF
+    return finite

@@ -1,0 +1,305 @@
+"""Light at vertices (Gouraud) and at face centres (flat), as attributes for the rasterizers to interpolate.
+
+The light model, the light arrays and the partial sums are those of ``lighting``; per-pixel shading is in
+``pixel_shading``.  V views, B meshes, N vertices, F faces, M albedo rows; view v shows mesh ``view_mesh[v]``, and
+``mesh_view_start`` (B+1,), ``mesh_view_list`` (V,) list the views of each mesh.  ``camera`` (V, 16) is packed.
+``orthographic`` and ``two_sided`` are Python bools, ``specular`` and ``shininess`` numbers (without gradients).
+"""
+
+import taichi as ti
+
+from taichi_dr.kernels.camera.pack import get3
+from taichi_dr.kernels.shading.light import (
+    CHUNK,
+    add_column3,
+    clear_column,
+    incident_light,
+    incident_light_adjoint,
+    towards_eye,
+)
+from taichi_dr.kernels.shading.normals import add_row3, row3
+
+VERTEX_SCRATCH = 9  # per view and vertex: adjoints of albedo, normal, position
+CORNER_SCRATCH = 15  # per view and face: adjoints of normal, position, three albedos
+
+_rows = ti.types.ndarray(ndim=2)
+_list = ti.types.ndarray(ndim=1)
+
+
+@ti.kernel
+def shade_vertices(
+    albedo: _rows,
+    vertices: _rows,
+    normals: _rows,
+    view_mesh: _list,
+    camera: _rows,
+    light_kind: _list,
+    light_color: _rows,
+    light_vector: _rows,
+    specular: float,
+    shininess: float,
+    orthographic: ti.template(),
+    two_sided: ti.template(),
+    color: _rows,
+):
+    """``color[v N + n] = albedo * irradiance + highlight`` at vertex n.
+
+    albedo, vertices, normals (B*N, 3), color (V*N, 3).
+    """
+    count = color.shape[0] // camera.shape[0]
+    for i in range(color.shape[0]):
+        v = i // count
+        row = view_mesh[v] * count + i - v * count
+        p = row3(vertices, row)
+        irradiance, highlight = incident_light(
+            row3(normals, row),
+            p,
+            towards_eye(camera, v, p, orthographic),
+            light_kind,
+            light_color,
+            light_vector,
+            specular,
+            shininess,
+            two_sided,
+        )
+        rgb = row3(albedo, row) * irradiance + highlight
+        for c in ti.static(range(3)):
+            color[i, c] = rgb[c]
+
+
+@ti.kernel
+def shade_vertices_adjoint(
+    albedo: _rows,
+    vertices: _rows,
+    normals: _rows,
+    view_mesh: _list,
+    mesh_view_start: _list,
+    mesh_view_list: _list,
+    camera: _rows,
+    light_kind: _list,
+    light_color: _rows,
+    light_vector: _rows,
+    specular: float,
+    shininess: float,
+    orthographic: ti.template(),
+    two_sided: ti.template(),
+    color_adjoint: _rows,
+    albedo_adjoint: _rows,
+    vertices_adjoint: _rows,
+    normals_adjoint: _rows,
+    partials: _rows,
+    scratch: _rows,
+):
+    """Adds to the adjoints of albedo, vertices and normals; ``reduce_partials`` then adds those of lights and cameras.
+
+    ``partials`` has ``partials_shape(L, V, N)``, ``scratch`` (V*N, VERTEX_SCRATCH); both are overwritten.
+    """
+    views = camera.shape[0]
+    meshes = mesh_view_start.shape[0] - 1
+    count = color_adjoint.shape[0] // views
+    chunks = partials.shape[1] // views
+    for column in range(partials.shape[1]):
+        v = column // chunks
+        first = (column - v * chunks) * CHUNK
+        clear_column(partials, column)
+        for n in range(first, ti.min(first + CHUNK, count)):
+            row = view_mesh[v] * count + n
+            p = row3(vertices, row)
+            normal = row3(normals, row)
+            to_eye = towards_eye(camera, v, p, orthographic)
+            g = row3(color_adjoint, v * count + n)
+            g_normal, g_position, g_eye, irradiance, _ = incident_light_adjoint(
+                normal,
+                p,
+                to_eye,
+                light_kind,
+                light_color,
+                light_vector,
+                specular,
+                shininess,
+                two_sided,
+                g * row3(albedo, row),
+                g,
+                partials,
+                column,
+            )
+            add_column3(partials, partials.shape[0] - 3, column, g_eye)
+            if ti.static(not orthographic):
+                g_position -= g_eye
+            g_albedo = g * irradiance
+            for c in ti.static(range(3)):
+                scratch[v * count + n, c] = g_albedo[c]
+                scratch[v * count + n, 3 + c] = g_normal[c]
+                scratch[v * count + n, 6 + c] = g_position[c]
+    for i in range(meshes * count):
+        b = i // count
+        g_albedo = ti.Vector([0.0, 0.0, 0.0])
+        g_normal = ti.Vector([0.0, 0.0, 0.0])
+        g_position = ti.Vector([0.0, 0.0, 0.0])
+        for j in range(mesh_view_start[b], mesh_view_start[b + 1]):
+            row = mesh_view_list[j] * count + i - b * count
+            g_albedo += get3(scratch, row, 0)
+            g_normal += get3(scratch, row, 3)
+            g_position += get3(scratch, row, 6)
+        add_row3(albedo_adjoint, i, 0, g_albedo)
+        add_row3(normals_adjoint, i, 0, g_normal)
+        add_row3(vertices_adjoint, i, 0, g_position)
+
+
+@ti.func
+def face_centre(vertices: ti.template(), faces: ti.template(), base, f):
+    """Centroid (3) of face f of the mesh whose vertices start at row ``base``."""
+    total = row3(vertices, base + faces[f, 0]) + row3(vertices, base + faces[f, 1]) + row3(vertices, base + faces[f, 2])
+    return total / 3.0
+
+
+@ti.kernel
+def shade_corners(
+    albedo: _rows,
+    albedo_index: _rows,
+    vertices: _rows,
+    faces: _rows,
+    face_normals: _rows,
+    view_mesh: _list,
+    camera: _rows,
+    light_kind: _list,
+    light_color: _rows,
+    light_vector: _rows,
+    specular: float,
+    shininess: float,
+    orthographic: ti.template(),
+    two_sided: ti.template(),
+    meshes: ti.i32,
+    color: _rows,
+):
+    """``color[v 3F + 3f + k] = albedo of corner k * irradiance + highlight`` at the centre of face f.
+
+    albedo (B*M, 3), ``albedo_index`` (F, 3) i32 in [0, M), vertices (B*N, 3), ``face_normals`` (B*F, 3),
+    color (V*3F, 3).
+    """
+    count = faces.shape[0]
+    for i in range(camera.shape[0] * count):
+        v = i // count
+        f = i - v * count
+        b = view_mesh[v]
+        p = face_centre(vertices, faces, b * (vertices.shape[0] // meshes), f)
+        irradiance, highlight = incident_light(
+            row3(face_normals, b * count + f),
+            p,
+            towards_eye(camera, v, p, orthographic),
+            light_kind,
+            light_color,
+            light_vector,
+            specular,
+            shininess,
+            two_sided,
+        )
+        for k in ti.static(range(3)):
+            rgb = row3(albedo, b * (albedo.shape[0] // meshes) + albedo_index[f, k]) * irradiance + highlight
+            for c in ti.static(range(3)):
+                color[3 * i + k, c] = rgb[c]
+
+
+@ti.kernel
+def shade_corners_adjoint(
+    albedo: _rows,
+    albedo_index: _rows,
+    albedo_start: _list,
+    albedo_list: _list,
+    vertices: _rows,
+    faces: _rows,
+    corner_start: _list,
+    corner_list: _list,
+    face_normals: _rows,
+    view_mesh: _list,
+    mesh_view_start: _list,
+    mesh_view_list: _list,
+    camera: _rows,
+    light_kind: _list,
+    light_color: _rows,
+    light_vector: _rows,
+    specular: float,
+    shininess: float,
+    orthographic: ti.template(),
+    two_sided: ti.template(),
+    color_adjoint: _rows,
+    albedo_adjoint: _rows,
+    vertices_adjoint: _rows,
+    face_normals_adjoint: _rows,
+    partials: _rows,
+    scratch: _rows,
+):
+    """Adds to the adjoints of albedo, vertices and face normals; ``reduce_partials`` adds those of lights and cameras.
+
+    ``albedo_start, albedo_list = build_adjacency(albedo_index, M)``, ``corner_start, corner_list =
+    build_adjacency(faces, N)``.  ``partials`` has ``partials_shape(L, V, F)``, ``scratch`` (V*F, CORNER_SCRATCH);
+    both are overwritten.
+    """
+    views = camera.shape[0]
+    meshes = mesh_view_start.shape[0] - 1
+    count = faces.shape[0]
+    chunks = partials.shape[1] // views
+    per_mesh = vertices.shape[0] // meshes
+    albedos = albedo.shape[0] // meshes
+    for column in range(partials.shape[1]):
+        v = column // chunks
+        b = view_mesh[v]
+        first = (column - v * chunks) * CHUNK
+        clear_column(partials, column)
+        for f in range(first, ti.min(first + CHUNK, count)):
+            i = v * count + f
+            p = face_centre(vertices, faces, b * per_mesh, f)
+            normal = row3(face_normals, b * count + f)
+            to_eye = towards_eye(camera, v, p, orthographic)
+            g_irradiance = ti.Vector([0.0, 0.0, 0.0])
+            g_highlight = ti.Vector([0.0, 0.0, 0.0])
+            for k in ti.static(range(3)):
+                g = row3(color_adjoint, 3 * i + k)
+                g_irradiance += g * row3(albedo, b * albedos + albedo_index[f, k])
+                g_highlight += g
+            g_normal, g_position, g_eye, irradiance, _ = incident_light_adjoint(
+                normal,
+                p,
+                to_eye,
+                light_kind,
+                light_color,
+                light_vector,
+                specular,
+                shininess,
+                two_sided,
+                g_irradiance,
+                g_highlight,
+                partials,
+                column,
+            )
+            add_column3(partials, partials.shape[0] - 3, column, g_eye)
+            if ti.static(not orthographic):
+                g_position -= g_eye
+            for c in ti.static(range(3)):
+                scratch[i, c] = g_normal[c]
+                scratch[i, 3 + c] = g_position[c] / 3.0
+                for k in ti.static(range(3)):
+                    scratch[i, 6 + 3 * k + c] = color_adjoint[3 * i + k, c] * irradiance[c]
+    for i in range(meshes * count):
+        b = i // count
+        total = ti.Vector([0.0, 0.0, 0.0])
+        for j in range(mesh_view_start[b], mesh_view_start[b + 1]):
+            total += get3(scratch, mesh_view_list[j] * count + i - b * count, 0)
+        add_row3(face_normals_adjoint, i, 0, total)
+    for i in range(meshes * per_mesh):
+        b = i // per_mesh
+        total = ti.Vector([0.0, 0.0, 0.0])
+        for j in range(mesh_view_start[b], mesh_view_start[b + 1]):
+            for k in range(corner_start[i - b * per_mesh], corner_start[i - b * per_mesh + 1]):
+                total += get3(scratch, mesh_view_list[j] * count + corner_list[k] // 3, 3)
+        add_row3(vertices_adjoint, i, 0, total)
+    for i in range(meshes * albedos):
+        b = i // albedos
+        total = ti.Vector([0.0, 0.0, 0.0])
+        for j in range(mesh_view_start[b], mesh_view_start[b + 1]):
+            for k in range(albedo_start[i - b * albedos], albedo_start[i - b * albedos + 1]):
+                row = mesh_view_list[j] * count + albedo_list[k] // 3
+                first = 6 + 3 * (albedo_list[k] % 3)
+                for c in ti.static(range(3)):
+                    total[c] += scratch[row, first + c]
+        add_row3(albedo_adjoint, i, 0, total)

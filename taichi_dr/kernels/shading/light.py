@@ -1,0 +1,223 @@
+"""Light on a surface point: Lambert, Blinn-Phong and ambient, with the hand-written adjoint.
+
+    color = albedo * irradiance + highlight
+    irradiance = ambient colors + sum of color_k max(n.l_k, 0)
+    highlight  = specular * sum of color_k max(n.h_k, 0)^shininess   where n.l_k > 0
+
+n = unit(normal), l_k the unit direction towards the light, e the unit direction towards the eye, h_k = unit(l_k + e)
+(Blinn, Models of Light Reflection, SIGGRAPH 1977).  ``two_sided`` turns n towards the eye (n := -n where n.e < 0), so
+that meshes that are open or inside out are lit on the side that is seen.  A point light does not fade with distance,
+like the directional light that it becomes when far away: its color needs no scale of the scene.
+
+Lights are three arrays: ``light_kind (L,)`` i32, ``light_color (L, 3)`` and ``light_vector (L, 3)``: nothing for an
+ambient light, the direction *towards* a directional light (any length), the position of a point light.  L >= 1.
+
+Adjoints of lights and cameras are sums over all shaded points.  Each chunk of ``CHUNK`` points of a view sums its
+own into a column of an array (``partials``, shape ``partials_shape(...)``), ``reduce_partials`` adds the columns up:
+rows 6 k .. 6 k + 2 of the array are light k's color, the next three its vector, the last three the direction
+to the eye.  No atomics: the sum does not depend on the order of the threads.
+"""
+
+import taichi as ti
+
+from taichi_dr.kernels.camera.pack import E, W, get3
+from taichi_dr.kernels.shading.normals import row3, unit, unit_adjoint
+
+AMBIENT, DIRECTIONAL, POINT = range(3)
+CHUNK = 64  # shaded points per column of partial sums: enough columns to fill a GPU, few enough to add up quickly
+GROUP = 64  # columns added up by one thread of the first reduction
+
+
+def chunks_of(points):
+    """Number of chunks of a view with this many points."""
+    return max(1, -(-points // CHUNK))
+
+
+def partials_shape(lights, views, points):
+    """Shape of the partial sums for ``points`` shaded points in each of ``views`` views."""
+    return 6 * lights + 3, views * chunks_of(points)
+
+
+@ti.func
+def incident_light(
+    normal,
+    position,
+    to_eye,
+    light_kind: ti.template(),
+    light_color: ti.template(),
+    light_vector: ti.template(),
+    specular,
+    shininess,
+    two_sided: ti.template(),
+):
+    """Irradiance and highlight at a point (see the module); ``normal`` and ``to_eye`` of any length."""
+    e = unit(to_eye)
+    n = unit(normal) * side_of(normal, to_eye, two_sided)
+    irradiance = ti.Vector([0.0, 0.0, 0.0])
+    highlight = ti.Vector([0.0, 0.0, 0.0])
+    for k in range(light_kind.shape[0]):
+        color = row3(light_color, k)
+        if light_kind[k] == AMBIENT:
+            irradiance += color
+        else:
+            light = unit(towards_light(light_kind[k], row3(light_vector, k), position))
+            cosine = n.dot(light)
+            if cosine > 0.0:
+                irradiance += color * cosine
+                reflected = n.dot(unit(light + e))
+                if specular > 0.0 and reflected > 0.0:
+                    highlight += color * (specular * reflected**shininess)
+    return irradiance, highlight
+
+
+@ti.func
+def incident_light_adjoint(
+    normal,
+    position,
+    to_eye,
+    light_kind: ti.template(),
+    light_color: ti.template(),
+    light_vector: ti.template(),
+    specular,
+    shininess,
+    two_sided: ti.template(),
+    irradiance_adjoint,
+    highlight_adjoint,
+    partials: ti.template(),
+    column,
+):
+    """Adjoints of ``incident_light``: returns those of normal, position, to_eye; irradiance and highlight once more.
+
+    The adjoints of the lights are added to a column of ``partials``.
+    The side that ``two_sided`` turned the normal to is held constant.
+    """
+    e = unit(to_eye)
+    side = side_of(normal, to_eye, two_sided)
+    n = unit(normal) * side
+    n_adjoint = ti.Vector([0.0, 0.0, 0.0])
+    e_adjoint = ti.Vector([0.0, 0.0, 0.0])
+    position_adjoint = ti.Vector([0.0, 0.0, 0.0])
+    irradiance = ti.Vector([0.0, 0.0, 0.0])
+    highlight = ti.Vector([0.0, 0.0, 0.0])
+    for k in range(light_kind.shape[0]):
+        color = row3(light_color, k)
+        if light_kind[k] == AMBIENT:
+            irradiance += color
+            add_column3(partials, 6 * k, column, irradiance_adjoint)
+        else:
+            toward = towards_light(light_kind[k], row3(light_vector, k), position)
+            light = unit(toward)
+            cosine = n.dot(light)
+            if cosine > 0.0:
+                irradiance += color * cosine
+                color_adjoint = irradiance_adjoint * cosine
+                cosine_adjoint = irradiance_adjoint.dot(color)
+                n_adjoint += light * cosine_adjoint
+                light_adjoint = n * cosine_adjoint
+                half = unit(light + e)
+                reflected = n.dot(half)
+                if specular > 0.0 and reflected > 0.0:
+                    slope = specular * reflected ** (shininess - 1.0)
+                    highlight += color * (slope * reflected)
+                    color_adjoint += highlight_adjoint * (slope * reflected)
+                    reflected_adjoint = highlight_adjoint.dot(color) * slope * shininess
+                    n_adjoint += half * reflected_adjoint
+                    sum_adjoint = unit_adjoint(light + e, n * reflected_adjoint)
+                    light_adjoint += sum_adjoint
+                    e_adjoint += sum_adjoint
+                toward_adjoint = unit_adjoint(toward, light_adjoint)
+                add_column3(partials, 6 * k, column, color_adjoint)
+                add_column3(partials, 6 * k + 3, column, toward_adjoint)
+                if light_kind[k] == POINT:
+                    position_adjoint -= toward_adjoint
+    normal_adjoint = unit_adjoint(normal, n_adjoint * side)
+    return normal_adjoint, position_adjoint, unit_adjoint(to_eye, e_adjoint), irradiance, highlight
+
+
+@ti.func
+def side_of(normal, to_eye, two_sided: ti.template()):
+    """1, or -1 if the normal is to be turned to point towards the eye."""
+    side = 1.0
+    if ti.static(two_sided):
+        if normal.dot(to_eye) < 0.0:
+            side = -1.0
+    return side
+
+
+@ti.func
+def towards_light(kind, vector, position):
+    """Direction from a point towards a directional or point light, of any length."""
+    result = vector
+    if kind == POINT:
+        result = vector - position
+    return result
+
+
+@ti.func
+def towards_eye(camera: ti.template(), v, position, orthographic: ti.template()):
+    """Direction from a point towards the eye of packed camera v, of any length; an orthographic camera's is w."""
+    result = get3(camera, v, W)
+    if ti.static(not orthographic):
+        result = get3(camera, v, E) - position
+    return result
+
+
+@ti.func
+def add_column3(array: ti.template(), first, column, value):
+    """Adds a 3-vector to rows first .. first + 2 of a column, for the one thread that owns it (no atomic add)."""
+    for c in ti.static(range(3)):
+        array[first + c, column] = array[first + c, column] + value[c]
+
+
+@ti.func
+def clear_column(array: ti.template(), column):
+    """Sets a column of an array (rows, columns) to zero, for the one thread that owns it."""
+    for row in range(array.shape[0]):
+        array[row, column] = 0.0
+
+
+@ti.kernel
+def reduce_partials(
+    partials: ti.types.ndarray(ndim=2),
+    light_color_adjoint: ti.types.ndarray(ndim=2),
+    light_vector_adjoint: ti.types.ndarray(ndim=2),
+    camera_adjoint: ti.types.ndarray(ndim=2),
+    orthographic: ti.template(),
+):
+    """Adds the columns of ``partials`` to the adjoints of the lights (L, 3) and of the cameras (V, 16).
+
+    Sums groups of columns first (in place: ``partials`` is the caller's scratch), then the groups.
+    """
+    views = camera_adjoint.shape[0]
+    lights = light_color_adjoint.shape[0]
+    chunks = partials.shape[1] // views
+    groups = (chunks + GROUP - 1) // GROUP
+    for i in range(partials.shape[0] * views * groups):
+        row = i // (views * groups)
+        v = (i - row * views * groups) // groups
+        first = v * chunks + i % groups * GROUP
+        total = 0.0
+        for column in range(first, ti.min(first + GROUP, (v + 1) * chunks)):
+            total += partials[row, column]
+        partials[row, first] = total
+    for i in range(6 * lights + 3 * views):
+        if i < 6 * lights:
+            total = 0.0
+            for g in range(views * groups):
+                total += partials[i, g // groups * chunks + g % groups * GROUP]
+            k = i // 6
+            c = i % 6
+            if c < 3:
+                light_color_adjoint[k, c] = light_color_adjoint[k, c] + total
+            else:
+                light_vector_adjoint[k, c - 3] = light_vector_adjoint[k, c - 3] + total
+        else:
+            v = (i - 6 * lights) // 3
+            c = (i - 6 * lights) % 3
+            total = 0.0
+            for g in range(groups):
+                total += partials[6 * lights + c, v * chunks + g * GROUP]
+            if ti.static(orthographic):
+                camera_adjoint[v, W + c] = camera_adjoint[v, W + c] + total
+            else:
+                camera_adjoint[v, E + c] = camera_adjoint[v, E + c] + total

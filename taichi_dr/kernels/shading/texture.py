@@ -1,0 +1,315 @@
+"""Textures: mip pyramids by exact box filters and trilinear samples of them, with their adjoints.
+
+A texture is an image of ``width`` x ``height`` texels, flat: texel (row, col) is row ``row * width + col`` of a
+(height*width, 3) array, row 0 at the top.  (u, v) = (0, 0) is the image's lower left corner and v points up, as in OBJ
+files; outside [0, 1) the image repeats.  Texel (row, col) is at ``u = (col + 0.5)/width, v = 1 - (row + 0.5)/height``.
+
+A pyramid holds all levels in one (texels, 3) array, level 0 first; ``level_table(width, height)`` says where
+each begins.  A level has half its predecessor's size, rounded down, and its texels are means over equal parts of the
+predecessor, odd sizes included (three texels, the outer two in part): every level has the mean of the texture.  Source:
+Guthe and Heckbert, Non-Power-of-Two Mipmapping, NVIDIA 2005; levels and their selection: Williams, Pyramidal
+Parametrics, SIGGRAPH 1983.
+"""
+
+import itertools
+
+import numpy as np
+import taichi as ti
+
+from taichi_dr.kernels.base.launch import is_serial
+from taichi_dr.kernels.shading.normals import TINY, row3
+
+SERIAL_TEXELS = 1 << 12
+LARGEST_LOD = 32.0  # beyond any pyramid: `sample_trilinear` takes its last level
+
+_rows = ti.types.ndarray(ndim=2)
+
+
+def level_table(width, height):
+    """The pyramid of a texture: ``(levels, 3)`` int32 of (first texel, width, height), down to 1 x 1.
+
+    >>> level_table(5, 2).tolist()
+    [[0, 5, 2], [10, 2, 1], [12, 1, 1]]
+    """
+    levels = [(0, width, height)]
+    while levels[-1][1] > 1 or levels[-1][2] > 1:
+        offset, w, h = levels[-1]
+        levels.append((offset + w * h, max(1, w // 2), max(1, h // 2)))
+    return np.array(levels, np.int32)
+
+
+def pyramid_texels(width, height):
+    """Number of texels of all levels together."""
+    offset, w, h = level_table(width, height)[-1]
+    return int(offset + w * h)
+
+
+def build_mipmaps(texture, pyramid, width, height):
+    """Writes all levels of ``texture`` (height*width, 3) into ``pyramid`` (pyramid_texels(width, height), 3)."""
+    levels = level_table(width, height).tolist()
+    _copy(texture, pyramid, width * height, _serial(width * height))
+    for fine, coarse in itertools.pairwise(levels):
+        _downsample(pyramid, *fine, *coarse, _halves(fine, coarse), _serial(coarse[1] * coarse[2]))
+
+
+def build_mipmaps_adjoint(texture_adjoint, pyramid_adjoint, width, height):
+    """Adds to ``texture_adjoint`` what ``pyramid_adjoint`` implies, which becomes each level's sum with those above."""
+    levels = level_table(width, height).tolist()
+    for coarse, fine in itertools.pairwise(reversed(levels)):
+        _downsample_adjoint(pyramid_adjoint, *fine, *coarse, _halves(fine, coarse), _serial(fine[1] * fine[2]))
+    _add(pyramid_adjoint, texture_adjoint, width * height, _serial(width * height))
+
+
+def _halves(fine, coarse):
+    return fine[1] == 2 * coarse[1] and fine[2] == 2 * coarse[2]
+
+
+def _serial(texels):
+    return is_serial(texels, SERIAL_TEXELS)
+
+
+@ti.kernel
+def _copy(source: _rows, target: _rows, count: ti.i32, serial: ti.template()):
+    ti.loop_config(serialize=serial)
+    for i in range(count):
+        for c in ti.static(range(3)):
+            target[i, c] = source[i, c]
+
+
+@ti.kernel
+def _add(source: _rows, target: _rows, count: ti.i32, serial: ti.template()):
+    ti.loop_config(serialize=serial)
+    for i in range(count):
+        for c in ti.static(range(3)):
+            target[i, c] = target[i, c] + source[i, c]
+
+
+@ti.func
+def box_weight(fine: ti.i32, coarse: ti.i32, i: ti.i32, j: ti.i32) -> float:
+    """Share of texel j of ``fine`` in texel i of ``coarse``: the overlap of [j, j+1) and [i, i+1) fine/coarse."""
+    overlap = ti.min((j + 1) * coarse, (i + 1) * fine) - ti.max(j * coarse, i * fine)
+    return ti.max(overlap, 0) / ti.cast(fine, float)
+
+
+@ti.kernel
+def _downsample(
+    pyramid: _rows,
+    fine_offset: ti.i32,
+    fine_width: ti.i32,
+    fine_height: ti.i32,
+    offset: ti.i32,
+    width: ti.i32,
+    height: ti.i32,
+    halves: ti.template(),
+    serial: ti.template(),
+):
+    ti.loop_config(serialize=serial)
+    for i in range(width * height):
+        row = i // width
+        col = i - row * width
+        total = ti.Vector([0.0, 0.0, 0.0])
+        if ti.static(halves):
+            for y, x in ti.static(ti.ndrange(2, 2)):
+                total += 0.25 * row3(pyramid, fine_offset + (2 * row + y) * fine_width + 2 * col + x)
+        else:
+            for y in range(2 * row, ti.min(2 * row + 3, fine_height)):
+                for x in range(2 * col, ti.min(2 * col + 3, fine_width)):
+                    weight = box_weight(fine_height, height, row, y) * box_weight(fine_width, width, col, x)
+                    total += weight * row3(pyramid, fine_offset + y * fine_width + x)
+        for c in ti.static(range(3)):
+            pyramid[offset + i, c] = total[c]
+
+
+@ti.kernel
+def _downsample_adjoint(
+    pyramid_adjoint: _rows,
+    fine_offset: ti.i32,
+    fine_width: ti.i32,
+    fine_height: ti.i32,
+    offset: ti.i32,
+    width: ti.i32,
+    height: ti.i32,
+    halves: ti.template(),
+    serial: ti.template(),
+):
+    ti.loop_config(serialize=serial)
+    for i in range(fine_width * fine_height):
+        y = i // fine_width
+        x = i - y * fine_width
+        total = row3(pyramid_adjoint, fine_offset + i)
+        if ti.static(halves):
+            total += 0.25 * row3(pyramid_adjoint, offset + y // 2 * width + x // 2)
+        else:
+            for row in range(ti.max(y - 1, 0) // 2, ti.min(y // 2 + 1, height)):
+                for col in range(ti.max(x - 1, 0) // 2, ti.min(x // 2 + 1, width)):
+                    weight = box_weight(fine_height, height, row, y) * box_weight(fine_width, width, col, x)
+                    total += weight * row3(pyramid_adjoint, offset + row * width + col)
+        for c in ti.static(range(3)):
+            pyramid_adjoint[fine_offset + i, c] = total[c]
+
+
+@ti.func
+def texture_lod(p0, p1, p2, uv0, uv1, uv2, x, y, pixel_size, width, height):
+    """Level of detail at screen position (x, y) on a face: ``log2`` of its texels per pixel, at least 0.
+
+    ``p_k`` = (X, Y, W) of the corners' clip coordinates, ``pixel_size`` = 2 / min(image width, image height).  With
+    the homogeneous edge functions e_k (Olano and Greer 1997), u = U/Q where U = sum e_k u_k and Q = sum e_k are linear
+    on the screen, so du/dx = (U_x - u Q_x)/Q exactly; lod = log2 max(|d(u,v)/dx|, |d(u,v)/dy|) in texels per pixel.
+    Right for faces that cross the near plane as well.  Constant in gradients.
+    """
+    origin = ti.Vector([x, y])  # relative to the pixel: small faces would cancel in single precision
+    q0 = ti.Vector([p0[0] - origin[0] * p0[2], p0[1] - origin[1] * p0[2], p0[2]])
+    q1 = ti.Vector([p1[0] - origin[0] * p1[2], p1[1] - origin[1] * p1[2], p1[2]])
+    q2 = ti.Vector([p2[0] - origin[0] * p2[2], p2[1] - origin[1] * p2[2], p2[2]])
+    e0 = q1.cross(q2)
+    e1 = q2.cross(q0)
+    e2 = q0.cross(q1)
+    Q = e0 + e1 + e2
+    lod = 0.0
+    if ti.abs(Q[2]) > TINY:
+        U = (e0 * uv0[0] + e1 * uv1[0] + e2 * uv2[0]) * width
+        V = (e0 * uv0[1] + e1 * uv1[1] + e2 * uv2[1]) * height
+        du = (U - Q * (U[2] / Q[2])) * (pixel_size / Q[2])
+        dv = (V - Q * (V[2] / Q[2])) * (pixel_size / Q[2])
+        squared = ti.max(du[0] * du[0] + dv[0] * dv[0], du[1] * du[1] + dv[1] * dv[1])
+        if squared > 1.0:
+            lod = ti.min(0.5 * ti.log(squared) / ti.log(2.0), LARGEST_LOD)
+    return lod
+
+
+@ti.func
+def levels_around(levels: ti.template(), lod):
+    """The levels to look at, first and last (the same where ``lod`` is a whole number), and the weight of the last."""
+    clamped = ti.min(ti.max(lod, 0.0), levels.shape[0] - 1.0)
+    first = ti.cast(ti.floor(clamped), ti.i32)
+    t = clamped - first
+    last = first
+    if t > 0.0:
+        last = first + 1
+    return first, last, t
+
+
+@ti.func
+def texels_around(levels: ti.template(), level, uv):
+    """Rows of the four texels around (u, v), ``00, 10, 01, 11`` (x first), and the position between them."""
+    offset, width, height = levels[level, 0], levels[level, 1], levels[level, 2]
+    x = (uv[0] - ti.floor(uv[0])) * width - 0.5
+    y = (1.0 - (uv[1] - ti.floor(uv[1]))) * height - 0.5
+    x0 = ti.cast(ti.floor(x), ti.i32)
+    y0 = ti.cast(ti.floor(y), ti.i32)
+    left, right = (x0 + width) % width, (x0 + 1) % width
+    above, below = offset + (y0 + height) % height * width, offset + (y0 + 1) % height * width
+    rows = ti.Vector([above + left, above + right, below + left, below + right])
+    return rows, ti.Vector([x - ti.floor(x), y - ti.floor(y)])
+
+
+@ti.func
+def sample_bilinear(pyramid: ti.template(), levels: ti.template(), level, uv):
+    """Colour of one level at (u, v), interpolated between texel centres."""
+    rows, t = texels_around(levels, level, uv)
+    top = row3(pyramid, rows[0]) * (1.0 - t[0]) + row3(pyramid, rows[1]) * t[0]
+    bottom = row3(pyramid, rows[2]) * (1.0 - t[0]) + row3(pyramid, rows[3]) * t[0]
+    return top * (1.0 - t[1]) + bottom * t[1]
+
+
+@ti.func
+def sample_trilinear(pyramid: ti.template(), levels: ti.template(), uv, lod):
+    """Colour at (u, v), interpolated between the texels of the two levels around ``lod`` (0 = the texture itself).
+
+    ``pyramid`` (texels, 3) of ``build_mipmaps``, ``levels`` the i32 array of ``level_table``.
+    """
+    first, last, t = levels_around(levels, lod)
+    color = ti.Vector([0.0, 0.0, 0.0])
+    weight = 1.0 - t
+    for level in range(first, last + 1):
+        color += sample_bilinear(pyramid, levels, level, uv) * weight
+        weight = t
+    return color
+
+
+@ti.func
+def sample_bilinear_adjoint(
+    pyramid: ti.template(), levels: ti.template(), level, uv, color_adjoint, pyramid_adjoint: ti.template()
+):
+    """Adjoint of ``sample_bilinear``: returns that of (u, v) and adds those of the texels (atomically)."""
+    rows, t = texels_around(levels, level, uv)
+    weights = ti.Vector([(1.0 - t[0]) * (1.0 - t[1]), t[0] * (1.0 - t[1]), (1.0 - t[0]) * t[1], t[0] * t[1]])
+    for k in ti.static(range(4)):
+        for c in ti.static(range(3)):
+            pyramid_adjoint[rows[k], c] += weights[k] * color_adjoint[c]
+    c00, c10 = row3(pyramid, rows[0]).dot(color_adjoint), row3(pyramid, rows[1]).dot(color_adjoint)
+    c01, c11 = row3(pyramid, rows[2]).dot(color_adjoint), row3(pyramid, rows[3]).dot(color_adjoint)
+    dx = (c10 - c00) * (1.0 - t[1]) + (c11 - c01) * t[1]
+    dy = (c01 - c00) * (1.0 - t[0]) + (c11 - c10) * t[0]
+    return ti.Vector([dx * levels[level, 1], -dy * levels[level, 2]])
+
+
+@ti.func
+def sample_trilinear_adjoint(
+    pyramid: ti.template(), levels: ti.template(), uv, lod, color_adjoint, pyramid_adjoint: ti.template()
+):
+    """Adjoint of ``sample_trilinear``: returns that of (u, v) and adds those of the texels; ``lod`` is held constant.
+
+    Texels are the one place where adjoints are added atomically, in the order in which threads come: any pixel may hit
+    any texel, and a list of who hits whom costs more than the sum.  Runs differ in the last bits of texel gradients.
+    """
+    first, last, t = levels_around(levels, lod)
+    uv_adjoint = ti.Vector([0.0, 0.0])
+    weight = 1.0 - t
+    for level in range(first, last + 1):
+        uv_adjoint += sample_bilinear_adjoint(pyramid, levels, level, uv, color_adjoint * weight, pyramid_adjoint)
+        weight = t
+    return uv_adjoint
+
+
+@ti.kernel
+def texture_lods(
+    face_id: ti.types.ndarray(ndim=1),
+    clip: _rows,
+    faces: _rows,
+    uv: _rows,
+    uv_faces: _rows,
+    views: ti.i32,
+    image_width: ti.i32,
+    image_height: ti.i32,
+    texture_width: ti.i32,
+    texture_height: ti.i32,
+    lod: ti.types.ndarray(ndim=1),
+):
+    """``lod[pixel] = texture_lod`` of the face seen there, 0 where ``face_id`` is -1; not differentiated.
+
+    face_id, lod (V*H*W,); clip (V*N, 4); faces, uv_faces (F, 3) i32; uv (T, 2).
+    """
+    pixels = image_width * image_height
+    vertices = clip.shape[0] // views
+    shorter = ti.min(image_width, image_height)
+    for i in range(views * pixels):
+        level = 0.0
+        f = face_id[i]
+        if f >= 0:
+            v = i // pixels
+            row = (i - v * pixels) // image_width
+            col = i % image_width
+            x = (2.0 * (col + 0.5) - image_width) / shorter
+            y = (image_height - 2.0 * (row + 0.5)) / shorter
+            p = v * vertices
+            level = texture_lod(
+                row3(clip, p + faces[f, 0]),
+                row3(clip, p + faces[f, 1]),
+                row3(clip, p + faces[f, 2]),
+                row2(uv, uv_faces[f, 0]),
+                row2(uv, uv_faces[f, 1]),
+                row2(uv, uv_faces[f, 2]),
+                x,
+                y,
+                2.0 / shorter,
+                texture_width,
+                texture_height,
+            )
+        lod[i] = level
+
+
+@ti.func
+def row2(array: ti.template(), row):
+    """Row of an array (rows, 2) as a 2-vector."""
+    return ti.Vector([array[row, 0], array[row, 1]])

@@ -1,0 +1,260 @@
+"""Per-face records for rasterization: edges, nearness and boxes of pixels, computed once per face.
+
+The z-test compares *nearness*, a number that is linear over the screen and greater for what is nearer: 1/depth in a
+perspective view (Blinn, W Pixels, Dirty Pixels, 1991), −depth in an orthographic one.  So it needs no division.
+
+Nothing is clipped.  Most faces are *simple*: small, with all corners in front of the camera and between near and far.
+Single precision holds their edges' values exactly, and their whole record is 16 numbers, a line of cache.  The others'
+edges are integers (kernels/edge_lines.py), and near and far are tested per pixel.
+"""
+
+import taichi as ti
+
+from taichi_dr.kernels.base.views import first_row, view_of
+from taichi_dr.kernels.screen.barycentric import pixel_center
+from taichi_dr.kernels.zbuffer.edge_lines import (
+    SMALLEST_W,
+    SUBPIXELS,
+    edge_at,
+    snap_corner,
+    snapped_line,
+    write_line,
+    write_snapped_line,
+)
+
+PLANE_SHIFT = 4  # a face's record starts at item << 4
+SIMPLE, NEARNESS, LEAST, GREATEST, EDGES = 0, 1, 4, 5, 6
+"""Columns of a record: 1 if the face is simple; nearness at the box's first pixel, its change per column and per row;
+the least and greatest nearness of the face; per edge the value at the box's first pixel and its changes (simple faces).
+"""
+SIMPLE_EDGE = 1 << 16  # |A| + |B| of a simple face's edges: at most 256 pixels long
+SIMPLE_VALUE = 1 << 22  # ... and of their value at the box's first pixel; so within a tile they stay below 2^24
+BACK, SHOWN = 1, 2
+"""Flags of a face: its corners run clockwise on the screen; some pixel shows it."""
+UNBOUNDED = 1e30
+IN_FRONT = 2e30  # above UNBOUNDED
+PIXEL_LIMIT = 1e8
+
+Int2 = ti.types.ndarray(dtype=ti.i32, ndim=2)
+Float2 = ti.types.ndarray(ndim=2)
+
+
+@ti.func
+def nearness_range(near, far, orthographic):
+    """Nearness of depth far and of depth near."""
+    farthest, nearest = -far, -near
+    if orthographic == 0:
+        farthest, nearest = 1.0 / far, 1.0 / near
+    return farthest, nearest
+
+
+@ti.kernel
+def setup_faces(
+    clip: Float2,
+    faces: Int2,
+    snapped: Int2,
+    boxes: Int2,
+    lines: ti.types.ndarray(dtype=ti.i32, ndim=1),
+    planes: ti.types.ndarray(ndim=1),
+    flags: ti.types.ndarray(dtype=ti.i32, ndim=1),
+    back_nearness: ti.types.ndarray(ndim=1),
+    views: ti.i32,
+    width: ti.i32,
+    height: ti.i32,
+    near: float,
+    far: float,
+    orthographic: ti.i32,
+    cull_back: ti.i32,
+    serial: ti.template(),
+):
+    """Fills the records of all (view, face) pairs.
+
+    Args:
+        clip: (views * N, 4) (X, Y, W, depth).
+        faces: (F, 3).
+        snapped: (views * N, 3) scratch: column, row from the image's centre in sub-pixels, 1 if they are valid.
+        boxes: (views * F, 4) pixels [col0, row0, col1, row1] that the face may cover, inclusive; empty if culled.
+        lines: (views * F * 16,) per edge A, B, high, low with ``C = high * 2^24 + low``; not written for simple faces.
+        planes: (views * F * 16,) see SIMPLE and the columns that follow it.
+        flags: (views * F,) BACK or 0.
+        back_nearness: (views * F,) greatest nearness of faces seen from behind (UNBOUNDED if a corner cannot be
+            snapped), IN_FRONT for those that face the camera or are not drawn.
+        cull_back: drop faces whose corners run clockwise on the screen.
+    """
+    ti.loop_config(serialize=serial)
+    for i in range(clip.shape[0]):
+        snap_corner(snapped, clip, i, width, height)
+
+    ti.loop_config(serialize=serial)
+    for item in range(views * faces.shape[0]):
+        count = faces.shape[0]
+        view = view_of(item, count)
+        face = item - view * count
+        first = first_row(clip, view, views)
+        a, b, c = first + faces[face, 0], first + faces[face, 1], first + faces[face, 2]
+        least = ti.min(clip[a, 3], clip[b, 3], clip[c, 3])
+        greatest = ti.max(clip[a, 3], clip[b, 3], clip[c, 3])
+        col0, row0, col1, row1 = 0, 0, -1, -1
+        drawn = greatest >= near and least <= far
+        simple, back = False, False
+        lowest, highest = -UNBOUNDED, UNBOUNDED
+        if drawn:
+            if snapped[a, 2] + snapped[b, 2] + snapped[c, 2] == 3:
+                area = _area(snapped, a, b, c)
+                back = area > 0
+                drawn = area != 0 and not (cull_back == 1 and back)
+                if drawn:
+                    col0, row0, col1, row1 = _snapped_box(snapped, a, b, c, width, height)
+                    drawn = col0 <= col1 and row0 <= row1
+                if drawn:
+                    sign = ti.select(back, 1, -1)
+                    simple = least >= near and greatest <= far
+                    if simple:
+                        simple = _write_edge(planes, item, 0, snapped, a, b, sign, row0, col0, width, height)
+                        simple &= _write_edge(planes, item, 1, snapped, b, c, sign, row0, col0, width, height)
+                        simple &= _write_edge(planes, item, 2, snapped, c, a, sign, row0, col0, width, height)
+                    if not simple:
+                        write_snapped_line(lines, item, 0, snapped, a, b, sign, width, height)
+                        write_snapped_line(lines, item, 1, snapped, b, c, sign, width, height)
+                        write_snapped_line(lines, item, 2, snapped, c, a, sign, width, height)
+                lowest, highest = -greatest, -least
+                if orthographic == 0:
+                    lowest, highest = 1.0 / greatest, 1.0 / least
+            else:
+                col0, row0, col1, row1 = _wild_box(clip, faces, face, first, near, width, height)
+                drawn = col0 <= col1 and row0 <= row1
+                if drawn:
+                    det = _determinant(clip, a, b, c, row0, col0, width, height)
+                    back = det < 0.0
+                    drawn = det != 0.0 and not (cull_back == 1 and back)
+                    sign = ti.select(back, 1, -1)  # rows run downwards, y upwards
+                    for k in range(3):  # one copy of the code, so that equal edges give equal bits
+                        start, end = first + faces[face, k], first + faces[face, (k + 1) % 3]
+                        write_line(lines, item, k, clip, snapped, start, end, sign, width, height)
+        if drawn:
+            drawn = _write_nearness(planes, item, clip, a, b, c, row0, col0, width, height, orthographic)
+            planes[(item << PLANE_SHIFT) | SIMPLE] = ti.select(simple, 1.0, 0.0)
+            planes[(item << PLANE_SHIFT) | LEAST] = lowest
+            planes[(item << PLANE_SHIFT) | GREATEST] = highest
+        if not drawn:
+            col0, row0, col1, row1 = 0, 0, -1, -1
+        flags[item] = ti.select(back, BACK, 0)
+        back_nearness[item] = ti.select(back, highest, IN_FRONT)
+        boxes[item, 0] = col0
+        boxes[item, 1] = row0
+        boxes[item, 2] = col1
+        boxes[item, 3] = row1
+
+
+@ti.func
+def _write_edge(planes: ti.template(), item, k, snapped: ti.template(), start, end, sign, row, col, width, height):
+    """Writes edge k of a face as seen from the box's first pixel; returns whether it is that of a simple face."""
+    a, b, c = snapped_line(snapped, start, end, sign, width, height)
+    value = edge_at(a, b, c, col, row)
+    first = (item << PLANE_SHIFT) + EDGES + 3 * k
+    planes[first] = ti.cast(value, float)
+    planes[first + 1] = ti.cast(a, float)
+    planes[first + 2] = ti.cast(b, float)
+    return ti.abs(a) + ti.abs(b) <= SIMPLE_EDGE and -SIMPLE_VALUE <= value <= SIMPLE_VALUE
+
+
+@ti.func
+def _area(snapped: ti.template(), a, b, c):
+    """Twice the area in sub-pixels²; positive where the corners run clockwise on the screen."""
+    return ti.cast(snapped[b, 0] - snapped[a, 0], ti.i64) * (snapped[c, 1] - snapped[a, 1]) - ti.cast(
+        snapped[b, 1] - snapped[a, 1], ti.i64
+    ) * (snapped[c, 0] - snapped[a, 0])
+
+
+@ti.func
+def _snapped_box(snapped: ti.template(), a, b, c, width, height):
+    """Pixels whose centres lie within the snapped corners' bounds."""
+    half = SUBPIXELS // 2
+    left = ti.min(snapped[a, 0], snapped[b, 0], snapped[c, 0]) + half * width
+    right = ti.max(snapped[a, 0], snapped[b, 0], snapped[c, 0]) + half * width
+    top = ti.min(snapped[a, 1], snapped[b, 1], snapped[c, 1]) + half * height
+    bottom = ti.max(snapped[a, 1], snapped[b, 1], snapped[c, 1]) + half * height
+    col0 = ti.max((left + half - 1) >> 8, 0)
+    row0 = ti.max((top + half - 1) >> 8, 0)
+    return col0, row0, ti.min((right - half) >> 8, width - 1), ti.min((bottom - half) >> 8, height - 1)
+
+
+@ti.func
+def _wild_box(clip: ti.template(), faces: ti.template(), face, first, near, width, height):
+    """Pixels around the part of the face with depth ≥ near, one pixel wider than needed."""
+    low = ti.Vector([UNBOUNDED, UNBOUNDED])
+    high = -low
+    for k in range(3):
+        start, end = first + faces[face, k], first + faces[face, (k + 1) % 3]
+        za, zb = clip[start, 3] - near, clip[end, 3] - near
+        if za >= 0.0:
+            point = _pixel(clip[start, 0], clip[start, 1], clip[start, 2], width, height)
+            low, high = ti.min(low, point), ti.max(high, point)
+        if (za >= 0.0) != (zb >= 0.0):
+            t = za / (za - zb)
+            point = _pixel(
+                clip[start, 0] + t * (clip[end, 0] - clip[start, 0]),
+                clip[start, 1] + t * (clip[end, 1] - clip[start, 1]),
+                clip[start, 2] + t * (clip[end, 2] - clip[start, 2]),
+                width,
+                height,
+            )
+            low, high = ti.min(low, point), ti.max(high, point)
+    col0 = ti.max(ti.floor(low[0], ti.i32) - 1, 0)
+    row0 = ti.max(ti.floor(low[1], ti.i32) - 1, 0)
+    col1 = ti.min(ti.floor(high[0], ti.i32) + 1, width - 1)
+    row1 = ti.min(ti.floor(high[1], ti.i32) + 1, height - 1)
+    return col0, row0, col1, row1
+
+
+@ti.func
+def _pixel(x, y, w, width, height):
+    """Position in pixels (column, row), limited to what an i32 holds."""
+    half = 0.5 * ti.cast(ti.min(width, height), float) / ti.max(w, SMALLEST_W)
+    col = ti.math.clamp(0.5 * width + x * half, -PIXEL_LIMIT, PIXEL_LIMIT)
+    row = ti.math.clamp(0.5 * height - y * half, -PIXEL_LIMIT, PIXEL_LIMIT)
+    return ti.Vector([col, row])
+
+
+@ti.func
+def _shifted_corners(clip: ti.template(), a, b, c, row, col, width, height):
+    """X − x W, Y − y W and W of the three corners, (x, y) a pixel's centre: three 3-vectors."""
+    x, y = pixel_center(row, col, width, height)
+    w = ti.Vector([clip[a, 2], clip[b, 2], clip[c, 2]])
+    px = ti.Vector([clip[a, 0], clip[b, 0], clip[c, 0]]) - x * w
+    py = ti.Vector([clip[a, 1], clip[b, 1], clip[c, 1]]) - y * w
+    return px, py, w
+
+
+@ti.func
+def _determinant(clip: ti.template(), a, b, c, row, col, width, height):
+    """det [P_0 P_1 P_2]; positive where the corners run counter-clockwise on the screen."""
+    px, py, w = _shifted_corners(clip, a, b, c, row, col, width, height)
+    return px.cross(py).dot(w)
+
+
+@ti.func
+def _write_nearness(planes: ti.template(), item, clip: ti.template(), a, b, c, row, col, width, height, orthographic):
+    """Nearness over the screen: Σ e_k n_k / det is linear in x and y, with n_k = 1 in a perspective view (which gives
+    1 / W) and n_k = −depth_k in an orthographic one.
+
+    e as in kernels/barycentric.py.  Returns false, and writes nothing, for a face without area.  The corners are taken
+    in the order of their rows, so that faces with the same corners have the same nearness bit for bit.
+    """
+    a, b = ti.min(a, b), ti.max(a, b)
+    b, c = ti.min(b, c), ti.max(b, c)
+    a, b = ti.min(a, b), ti.max(a, b)
+    px, py, w = _shifted_corners(clip, a, b, c, row, col, width, height)
+    e = px.cross(py)
+    det = e.dot(w)
+    if det != 0.0:
+        n = ti.Vector([1.0, 1.0, 1.0])
+        if orthographic != 0:
+            n = -ti.Vector([clip[a, 3], clip[b, 3], clip[c, 3]])
+        inverse = 1.0 / det
+        step = inverse * 2.0 / ti.cast(ti.min(width, height), float)
+        first = (item << PLANE_SHIFT) + NEARNESS
+        planes[first] = e.dot(n) * inverse
+        planes[first + 1] = py.cross(w).dot(n) * step
+        planes[first + 2] = w.cross(px).dot(n) * -step
+    return det != 0.0
