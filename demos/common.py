@@ -17,7 +17,7 @@ from PIL import Image, ImageDraw, ImageFont
 import taichi_dr as dr
 from taichi_dr.io.files import atomic_path
 from taichi_dr.io.images import image_bytes, linear_to_srgb
-from taichi_dr.jobs import metrics
+from taichi_dr.jobs.report import metrics
 
 matplotlib.use("Agg")  # pictures go to files, whatever display there is
 from matplotlib import pyplot

@@ -23,8 +23,8 @@ import taichi as ti
 from common import PAPER, finish, save_movie, save_picture, sheet, start
 
 import taichi_dr as dr
-from taichi_dr.jobs.metrics import soft_iou
-from taichi_dr.jobs.poses import spread_angles
+from taichi_dr.jobs.pictures.poses import spread_angles
+from taichi_dr.jobs.report.metrics import soft_iou
 
 RADIUS = 0.35  # of the shapes; the paper's weights and learning rate are meant for shapes of about this size
 ELEVATIONS = (-60, -30, 0, 30, 60)

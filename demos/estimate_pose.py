@@ -17,7 +17,7 @@ from common import PAPER, enlarged, finish, picture_field, plot, save_movie, sav
 
 import taichi_dr as dr
 from taichi_dr.io.images import linear_to_srgb, quantized
-from taichi_dr.jobs.pictures import supersampled
+from taichi_dr.render.supersample import supersampled
 
 SIZE = 128  # of the image
 TILE = 2 * SIZE  # of the pictures of how it went

@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 import taichi_dr as dr
 from taichi_dr.io.images import srgb_to_linear
-from taichi_dr.jobs.pictures import supersampled
+from taichi_dr.render.supersample import supersampled
 
 GREY = 0.4
 TEXTURE = (128, 256)

@@ -18,7 +18,7 @@ import taichi as ti
 from common import PAPER, composite, finish, picture_field, plot, save_movie, save_picture, sheet, start
 
 import taichi_dr as dr
-from taichi_dr.jobs.pictures import supersampled
+from taichi_dr.render.supersample import supersampled
 
 SIDE = 12  # masses along a side of the cloth
 STEPS, FRAMES = 60, 6  # simulated steps; images, evenly spread over them

@@ -14,16 +14,8 @@ import os
 
 os.environ.setdefault("ENABLE_TAICHI_HEADER_PRINT", "False")  # Taichi prints a line when it is imported
 
-from taichi_dr import losses, schedules
-from taichi_dr.gradcheck import check_gradients
-from taichi_dr.io.images import load_image, save_animation, save_image
-from taichi_dr.io.meshes import load_mesh, save_mesh
-from taichi_dr.io.posed_images import PosedImages, load_posed_images, save_posed_images
-from taichi_dr.optim import SGD, Adam, UniformAdam
-from taichi_dr.render.frame import Frame
-from taichi_dr.render.rasterizer import Rasterizer
-from taichi_dr.render.soft import SoftRasterizer
-from taichi_dr.runtime import (
+from taichi_dr import losses
+from taichi_dr.errors import (
     BackendError,
     CameraError,
     DataSetError,
@@ -34,16 +26,23 @@ from taichi_dr.runtime import (
     InputError,
     RuntimeStateError,
     ShapeError,
-    available_backends,
-    backend,
-    init,
 )
+from taichi_dr.gradcheck import check_gradients
+from taichi_dr.io.images import load_image, save_animation, save_image
+from taichi_dr.io.meshes import load_mesh, save_mesh
+from taichi_dr.io.posed_images import PosedImages, load_posed_images, save_posed_images
+from taichi_dr.optim import schedules
+from taichi_dr.optim.large_steps import LargeSteps
+from taichi_dr.optim.optimizers import SGD, Adam, UniformAdam
+from taichi_dr.render.frame import Frame
+from taichi_dr.render.mesh.rasterizer import Rasterizer
+from taichi_dr.render.mesh.soft_rasterizer import SoftRasterizer
+from taichi_dr.runtime import available_backends, backend, init
 from taichi_dr.scene import shapes
 from taichi_dr.scene.camera import Camera
 from taichi_dr.scene.light import DirectionalLight, Lights, PointLight
 from taichi_dr.scene.material import Material
 from taichi_dr.scene.mesh import Mesh
-from taichi_dr.smoothing import LargeSteps
 from taichi_dr.version import __version__
 
 __all__ = [

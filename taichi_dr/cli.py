@@ -13,8 +13,8 @@ from typing import Annotated, Union
 
 import tyro
 
+from taichi_dr.errors import Error
 from taichi_dr.jobs.settings import DatasetSettings, DoctorSettings, ReconstructSettings, RenderSettings
-from taichi_dr.runtime import Error
 from taichi_dr.version import __version__
 
 DESCRIPTION = f"""taichi_dr {__version__}: differentiable rendering in Taichi.
@@ -95,7 +95,7 @@ def _dataset(settings):
 
 
 def _reconstruct(settings):
-    from taichi_dr.jobs.reconstruct import PICTURES, reconstruct
+    from taichi_dr.jobs.reconstruct.run import PICTURES, reconstruct
 
     summary = reconstruct(settings)
     found, out = summary.metrics, summary.folder

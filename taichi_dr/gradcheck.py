@@ -6,7 +6,8 @@ from itertools import pairwise
 import numpy as np
 import taichi as ti
 
-from taichi_dr.runtime import GradientError, InputError, current_tape, require_init
+from taichi_dr.errors import GradientError, InputError
+from taichi_dr.runtime import current_tape, require_init
 
 STEPS, RATIO = 6, 4  # central differences at this many steps, each a quarter of the one before
 TOLERANCES = {ti.f64: 1e-5, ti.f32: 1e-2}

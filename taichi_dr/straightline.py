@@ -11,7 +11,7 @@ import textwrap
 
 import taichi as ti
 
-from taichi_dr.runtime import GradientError
+from taichi_dr.errors import GradientError
 
 _STATEMENTS = {ast.While: "while", ast.Break: "break", ast.Continue: "continue"}
 

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import taichi as ti
 
+from taichi_dr.errors import GradientError, InputError
 from taichi_dr.gradcheck import check_gradients
-from taichi_dr.runtime import GradientError, InputError, float_dtype
+from taichi_dr.runtime import float_dtype
 
 
 class Quartic:

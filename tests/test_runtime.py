@@ -7,8 +7,9 @@ import taichi as ti
 from taichi.lang._ndarray import ScalarNdarray
 
 import taichi_dr as dr
+from taichi_dr.errors import BackendError, InputError, RuntimeStateError
 from taichi_dr.kernels.base.arrays import array_from, make_array
-from taichi_dr.runtime import LOG_LEVELS, BackendError, InputError, RuntimeStateError
+from taichi_dr.runtime import LOG_LEVELS
 
 
 @pytest.mark.parametrize("make", [dr.Lights, lambda: make_array((2,)), lambda: array_from([1, 2], ti.i32)])

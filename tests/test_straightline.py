@@ -6,7 +6,7 @@ import pytest
 import taichi as ti
 from taichi import static as unrolled
 
-from taichi_dr.runtime import GradientError
+from taichi_dr.errors import GradientError
 from taichi_dr.straightline import require_straight_line
 
 

@@ -7,7 +7,7 @@ import secrets
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from taichi_dr.runtime import FileError
+from taichi_dr.errors import FileError
 
 
 @contextmanager

@@ -5,8 +5,8 @@ import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 
+from taichi_dr.errors import FileError
 from taichi_dr.io.files import make_folder_of, remove_empty
-from taichi_dr.runtime import FileError
 
 
 @contextmanager

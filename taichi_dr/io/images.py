@@ -8,8 +8,8 @@ from pathlib import Path
 import imageio.v3 as iio
 import numpy as np
 
+from taichi_dr.errors import FileError, InputError, ShapeError
 from taichi_dr.io.files import atomic_path, check_creatable, read_bytes
-from taichi_dr.runtime import FileError, InputError, ShapeError
 
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 WITHOUT_ALPHA = (".jpg", ".jpeg", ".bmp")

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
+from taichi_dr.errors import FileError, InputError
 from taichi_dr.io.files import atomic_path
 from taichi_dr.io.images import load_image
 from taichi_dr.io.obj import read_obj, write_obj
-from taichi_dr.runtime import FileError, InputError
 from taichi_dr.scene.mesh import Mesh
 from taichi_dr.scene.topology import Topology
 

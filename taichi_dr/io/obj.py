@@ -12,11 +12,11 @@ from pathlib import Path
 import imageio.v3 as iio
 import numpy as np
 
+from taichi_dr.errors import FileError, GeometryError
 from taichi_dr.io.files import atomic_path, read_bytes
 from taichi_dr.io.images import image_bytes, linear_to_srgb, load_image, srgb_to_linear
 from taichi_dr.io.polygons import triangulate
-from taichi_dr.io.surface import Surface, sample_texture
-from taichi_dr.runtime import FileError, GeometryError
+from taichi_dr.io.triangles import Surface, sample_texture
 from taichi_dr.scene.mesh import GREY
 
 

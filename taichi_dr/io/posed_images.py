@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
+from taichi_dr.errors import DataSetError, FileError, InputError, ShapeError
 from taichi_dr.io.files import atomic_path, read_bytes
 from taichi_dr.io.folders import whole_folder
 from taichi_dr.io.images import PICTURES, load_image, save_image
-from taichi_dr.runtime import DataSetError, FileError, InputError, ShapeError
 
 SUFFIXES = ("", ".png", ".jpg", ".jpeg")
 RIGID_TOLERANCE = 1e-3

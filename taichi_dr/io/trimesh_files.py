@@ -6,10 +6,10 @@ import numpy as np
 import trimesh
 from PIL import Image
 
+from taichi_dr.errors import FileError, GeometryError
 from taichi_dr.io.files import read_bytes
 from taichi_dr.io.images import image_bytes, linear_to_srgb, quantized, srgb_to_linear
-from taichi_dr.io.surface import Surface, corner_colors, sample_texture
-from taichi_dr.runtime import FileError, GeometryError
+from taichi_dr.io.triangles import Surface, corner_colors, sample_texture
 from taichi_dr.scene.mesh import GREY
 
 ENCODING_GUESSERS = ("charset_normalizer", "chardet")

@@ -10,7 +10,7 @@ import time
 
 from taichi_dr import runtime
 from taichi_dr.devices import vulkan_device
-from taichi_dr.jobs.progress import say
+from taichi_dr.jobs.terminal.progress import say
 from taichi_dr.version import __version__
 
 PACKAGES = ("taichi", "numpy", "scipy", "scikit-image", "trimesh", "imageio", "torch")

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from tyro.conf import Positional, arg
 
-from taichi_dr.runtime import InputError
+from taichi_dr.errors import InputError
 
 Backend = Literal["auto", "cpu", "vulkan", "cuda"]
 Texture = Annotated[Path | None, arg(metavar="FILE", help_behavior_hint="(default: the mesh file's own)")]

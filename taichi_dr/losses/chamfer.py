@@ -6,8 +6,8 @@ known as soon as they are: both are computed there, in float64, and the tape's b
 
 import numpy as np
 
+from taichi_dr.errors import GeometryError, InputError, ShapeError
 from taichi_dr.losses.inputs import add_value, array_rows, check_loss, full_shape, has_gradient, is_field, push_gradient
-from taichi_dr.runtime import GeometryError, InputError, ShapeError
 from taichi_dr.tape import off_tape, tape_operation
 
 

@@ -4,6 +4,7 @@ import math
 
 import taichi as ti
 
+from taichi_dr.errors import InputError
 from taichi_dr.kernels.base import bridge
 from taichi_dr.kernels.base.elements import get_component, set_component, unflatten
 from taichi_dr.losses.inputs import (
@@ -16,7 +17,7 @@ from taichi_dr.losses.inputs import (
     is_field,
     scratch,
 )
-from taichi_dr.runtime import InputError, backend
+from taichi_dr.runtime import backend
 from taichi_dr.tape import tape_operation
 
 SQUARED, ABSOLUTE, HUBER = range(3)

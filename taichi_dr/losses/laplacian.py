@@ -5,9 +5,10 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import taichi as ti
 
+from taichi_dr.errors import InputError
 from taichi_dr.kernels.base.arrays import array_from
 from taichi_dr.losses.inputs import add_sum, check_field, check_loss, push_gradient, rows, scratch
-from taichi_dr.runtime import InputError, runtime_token
+from taichi_dr.runtime import runtime_token
 from taichi_dr.tape import tape_operation
 
 KINDS = ("uniform", "cotangent")

@@ -3,6 +3,7 @@
 import numpy as np
 import taichi as ti
 
+from taichi_dr.errors import ShapeError
 from taichi_dr.kernels.base import bridge
 from taichi_dr.kernels.base.arrays import array_from
 from taichi_dr.kernels.base.launch import grain
@@ -16,7 +17,7 @@ from taichi_dr.losses.inputs import (
     rows,
     scratch,
 )
-from taichi_dr.runtime import ShapeError, backend, runtime_token
+from taichi_dr.runtime import backend, runtime_token
 from taichi_dr.tape import tape_operation
 
 RADIUS = 5

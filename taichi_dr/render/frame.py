@@ -5,10 +5,11 @@ import math
 import numpy as np
 import taichi as ti
 
+from taichi_dr.errors import InputError
 from taichi_dr.io.images import save_animation, save_image
 from taichi_dr.kernels.base import bridge
 from taichi_dr.kernels.base.arrays import make_array
-from taichi_dr.runtime import InputError, check_runtime, float_dtype, require_outside_kernels, runtime_token
+from taichi_dr.runtime import check_runtime, float_dtype, require_outside_kernels, runtime_token
 from taichi_dr.tape import off_tape
 
 COMPONENTS = {"color": 3, "alpha": 0, "depth": 0, "normal": 3, "barycentric": 3, "face_id": 0}

@@ -7,17 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from taichi_dr.render.buffers import Buffers
+from taichi_dr.errors import GradientError, InputError, RuntimeStateError
+from taichi_dr.kernels.base.buffers import Buffers
 from taichi_dr.render.frame import Frame
 from taichi_dr.render.views import ViewMap, view_map
-from taichi_dr.runtime import (
-    GradientError,
-    InputError,
-    RuntimeStateError,
-    check_runtime,
-    current_tape,
-    runtime_token,
-)
+from taichi_dr.runtime import check_runtime, current_tape, runtime_token
 from taichi_dr.scene.camera import Camera
 from taichi_dr.scene.light import Lights
 from taichi_dr.scene.mesh import Mesh

@@ -5,9 +5,10 @@ from functools import lru_cache
 import numpy as np
 import taichi as ti
 
+from taichi_dr.errors import InputError, ShapeError
 from taichi_dr.kernels.base.arrays import array_from
 from taichi_dr.kernels.base.gather import build_view_lists
-from taichi_dr.runtime import InputError, ShapeError, runtime_token
+from taichi_dr.runtime import runtime_token
 
 
 class ViewMap:

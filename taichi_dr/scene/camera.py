@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from taichi_dr.fields import FieldGroup
+from taichi_dr.errors import CameraError
+from taichi_dr.field_group import FieldGroup
 from taichi_dr.kernels.base import bridge
 from taichi_dr.kernels.base.arrays import array_from, make_array
 from taichi_dr.kernels.camera.pack import (
@@ -20,7 +21,6 @@ from taichi_dr.kernels.camera.pack import (
     pack_camera,
     pack_camera_adjoint,
 )
-from taichi_dr.runtime import CameraError
 from taichi_dr.scene import camera_poses
 from taichi_dr.scene.camera_check import check_parameters
 from taichi_dr.tape import off_tape

@@ -5,8 +5,8 @@ from numbers import Real
 
 import numpy as np
 
+from taichi_dr.errors import CameraError
 from taichi_dr.kernels.camera.pack import EYE, LENS, ORTHOGRAPHIC, PERSPECTIVE, PINHOLE, POSE, PRINCIPAL, TARGET, UP
-from taichi_dr.runtime import CameraError
 
 PARALLEL = 1e-5  # sine of the angle between up and the view below which single precision finds no right vector
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from taichi_dr.runtime import CameraError
+from taichi_dr.errors import CameraError
 
 ORTHONORMAL = 1e-3  # how far R^T R may be from the identity: text files round
 

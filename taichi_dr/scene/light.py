@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 import taichi as ti
 
-from taichi_dr.fields import FieldGroup
+from taichi_dr.errors import InputError
+from taichi_dr.field_group import FieldGroup
 from taichi_dr.kernels.base.arrays import array_from
 from taichi_dr.kernels.shading.light import AMBIENT, DIRECTIONAL, POINT
-from taichi_dr.runtime import InputError
 from taichi_dr.tape import off_tape
 
 

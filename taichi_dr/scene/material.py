@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from taichi_dr.runtime import InputError
+from taichi_dr.errors import InputError
 
 SHADINGS = ("none", "flat", "gouraud", "phong")
 

@@ -5,15 +5,9 @@ from functools import cached_property
 import numpy as np
 import taichi as ti
 
-from taichi_dr.fields import FieldGroup
-from taichi_dr.runtime import (
-    GeometryError,
-    InputError,
-    ShapeError,
-    float_dtype,
-    is_initialised,
-    require_outside_kernels,
-)
+from taichi_dr.errors import GeometryError, InputError, ShapeError
+from taichi_dr.field_group import FieldGroup
+from taichi_dr.runtime import float_dtype, is_initialised, require_outside_kernels
 from taichi_dr.scene.material import Material
 from taichi_dr.scene.topology import Topology
 from taichi_dr.tape import off_tape

@@ -6,7 +6,7 @@ The keywords ``colors``, ``face_colors``, ``texture``, ``material`` and ``name``
 
 import numpy as np
 
-from taichi_dr.runtime import InputError
+from taichi_dr.errors import InputError
 from taichi_dr.scene import solids, vehicles
 from taichi_dr.scene.material import Material
 from taichi_dr.scene.mesh import Mesh

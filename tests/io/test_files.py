@@ -2,8 +2,8 @@
 
 import pytest
 
+from taichi_dr.errors import FileError
 from taichi_dr.io.files import atomic_path, check_creatable, read_bytes, target_of, write_json
-from taichi_dr.runtime import FileError
 
 
 def everything_below(folder):

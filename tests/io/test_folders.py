@@ -2,8 +2,8 @@
 
 import pytest
 
+from taichi_dr.errors import FileError
 from taichi_dr.io.folders import whole_folder
-from taichi_dr.runtime import FileError
 
 
 def test_a_folder_appears_whole(tmp_path):

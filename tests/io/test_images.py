@@ -6,9 +6,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from taichi_dr.errors import FileError, InputError, ShapeError
 from taichi_dr.io import images
 from taichi_dr.io.images import image_bytes, linear_to_srgb, load_image, save_animation, save_image, srgb_to_linear
-from taichi_dr.runtime import FileError, InputError, ShapeError
 
 RAMP = np.arange(256, dtype=np.uint8)
 

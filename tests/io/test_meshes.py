@@ -10,12 +10,12 @@ import trimesh
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from taichi_dr.errors import FileError, GeometryError, InputError
 from taichi_dr.io.images import linear_to_srgb, save_image, srgb_to_linear
 from taichi_dr.io.meshes import SUFFIXES, load_mesh, save_mesh
 from taichi_dr.io.obj import read_obj
 from taichi_dr.io.polygons import triangulate
-from taichi_dr.io.surface import Surface, sample_texture
-from taichi_dr.runtime import FileError, GeometryError, InputError
+from taichi_dr.io.triangles import Surface, sample_texture
 from taichi_dr.scene import shapes
 from taichi_dr.scene.mesh import Mesh
 

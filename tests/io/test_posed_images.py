@@ -9,9 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from taichi_dr.errors import DataSetError, FileError, InputError, ShapeError
 from taichi_dr.io.images import save_image
 from taichi_dr.io.posed_images import PosedImages, load_posed_images, save_posed_images, splits
-from taichi_dr.runtime import DataSetError, FileError, InputError, ShapeError
 
 LEGO = Path(__file__).parents[3] / "shared" / "data" / "lego"
 

@@ -4,9 +4,9 @@ import subprocess
 
 import pytest
 
+from taichi_dr.errors import InputError
 from taichi_dr.jobs import doctor
 from taichi_dr.jobs.settings import DoctorSettings
-from taichi_dr.runtime import InputError
 
 
 def test_the_cpu_is_found_to_work(capsys):

@@ -8,8 +8,8 @@ import taichi as ti
 from oracles import camera as oracle
 
 import taichi_dr as dr
+from taichi_dr.errors import CameraError, RuntimeStateError
 from taichi_dr.kernels.base.arrays import array_from
-from taichi_dr.runtime import CameraError, RuntimeStateError
 from taichi_dr.scene.camera import Camera
 
 SIZE = (40, 20)  # width, height: the half height is the screen's unit

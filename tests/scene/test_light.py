@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import taichi_dr as dr
-from taichi_dr.runtime import InputError, RuntimeStateError
+from taichi_dr.errors import InputError, RuntimeStateError
 from taichi_dr.scene.light import AMBIENT, DIRECTIONAL, POINT, DirectionalLight, Lights, PointLight
 
 

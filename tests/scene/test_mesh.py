@@ -7,7 +7,7 @@ import pytest
 import taichi as ti
 
 import taichi_dr as dr
-from taichi_dr.runtime import GeometryError, InputError, RuntimeStateError, ShapeError
+from taichi_dr.errors import GeometryError, InputError, RuntimeStateError, ShapeError
 from taichi_dr.scene.material import Material
 from taichi_dr.scene.mesh import Mesh
 

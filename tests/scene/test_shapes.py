@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from taichi_dr.runtime import InputError
+from taichi_dr.errors import InputError
 from taichi_dr.scene import shapes, solids
 
 

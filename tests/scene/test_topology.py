@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from taichi_dr.runtime import RuntimeStateError
+from taichi_dr.errors import RuntimeStateError
 from taichi_dr.scene.topology import Topology
 
 TETRAHEDRON = [[0, 2, 1], [0, 1, 3], [1, 2, 3], [2, 0, 3]]

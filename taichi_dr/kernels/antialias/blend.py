@@ -32,6 +32,7 @@ two surfaces intersect, and the cuts of the near and far planes, are not edges a
 import numpy as np
 import taichi as ti
 
+from taichi_dr.errors import ShapeError
 from taichi_dr.kernels.antialias.claims import (
     EDGES,
     NO_EDGE,
@@ -54,7 +55,6 @@ from taichi_dr.kernels.antialias.crossing import (
 )
 from taichi_dr.kernels.base.launch import is_small_image, on_cpu
 from taichi_dr.kernels.base.views import first_row, view_of
-from taichi_dr.runtime import ShapeError
 
 CLAIMED_BLOCK = 8
 

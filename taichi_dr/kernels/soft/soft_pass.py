@@ -18,6 +18,7 @@ import math
 
 import taichi as ti
 
+from taichi_dr.errors import InputError
 from taichi_dr.kernels.base.arrays import array_from, make_array
 from taichi_dr.kernels.base.gather import gather_clip_and_attributes, sum_bands
 from taichi_dr.kernels.base.launch import cpu_threads, on_cpu
@@ -30,7 +31,7 @@ from taichi_dr.kernels.soft.face_records import record_length, soft_setup
 from taichi_dr.kernels.soft.forward import soft_forward, soft_forward_cut
 from taichi_dr.kernels.soft.forward_tiles import scratch_packets, scratch_shift, soft_forward_tiles
 from taichi_dr.kernels.soft.pixel_adjoints import PACKED, pack_pixel_adjoints, sum_background
-from taichi_dr.runtime import InputError, float_dtype
+from taichi_dr.runtime import float_dtype
 
 ALPHA_MODES = {"product": soft_math.ALPHA_PRODUCT, "sum": soft_math.ALPHA_SUM, "hard": soft_math.ALPHA_HARD}
 COLOR_MODES = {"softmax": soft_math.COLOR_SOFTMAX, "hard": soft_math.COLOR_HARD}

@@ -1,0 +1,54 @@
+"""A mesh by the name a user types: a file or a procedural shape."""
+
+import difflib
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+from taichi_dr.errors import FileError, InputError
+from taichi_dr.io.images import load_image
+from taichi_dr.io.meshes import load_mesh
+from taichi_dr.scene import shapes
+from taichi_dr.scene.mesh import GREY
+
+SHAPES = ("car", "airplane", "icosphere", "sphere", "torus", "box", "plane", "cylinder", "cone")
+
+
+def named_mesh(name, texture=None):
+    """The mesh in the file ``name``, or the procedural shape of that name, normalised to radius 1 about the origin.
+
+    Warns of a file that has texture coordinates and nothing to colour them with.
+
+    Raises:
+        FileError: neither (the message names files and shapes that are spelt alike), or no such texture.
+        InputError: a texture for a mesh without texture coordinates.
+    """
+    if name in SHAPES and not Path(name).exists():
+        return _shape(name, texture).normalized()
+    path = Path(name)
+    if not path.exists():
+        raise FileError(f"{name}: no such file, nor a shape ({', '.join(SHAPES)}){_near(path)}")
+    mesh = load_mesh(path, normalize=True, texture=texture)
+    if mesh.has("uv") and not mesh.has("texture") and np.allclose(mesh.numpy("colors"), GREY):
+        warnings.warn(
+            f"{path}: has texture coordinates but no texture, so it is grey: --texture FILE gives it one", stacklevel=2
+        )
+    return mesh
+
+
+def _shape(name, texture):
+    if texture is None:
+        return getattr(shapes, name)()
+    picture = load_image(texture)[:, :, :3]
+    if getattr(shapes, name)().uv is None:
+        raise InputError(f"{name}: has no texture coordinates to use {texture} with")
+    return getattr(shapes, name)(texture=picture)
+
+
+def _near(path):
+    folder = path.parent
+    files = [entry.name for entry in folder.iterdir()] if folder.is_dir() else []
+    near = [str(folder / name) for name in difflib.get_close_matches(path.name, files, 3)]
+    near += difflib.get_close_matches(str(path), SHAPES, 1)
+    return f"; did you mean {' or '.join(near)}?" if near else ""

@@ -1,0 +1,307 @@
+"""Posed images to a coloured mesh: a sphere (or another start) deformed until silhouettes and colours agree."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import taichi as ti
+
+from taichi_dr import losses
+from taichi_dr.errors import FileError, GradientError
+from taichi_dr.io.meshes import load_mesh, save_mesh
+from taichi_dr.jobs.pictures import looks
+from taichi_dr.optim.large_steps import LargeSteps
+from taichi_dr.optim.optimizers import Adam, UniformAdam
+from taichi_dr.render.mesh.rasterizer import Rasterizer
+from taichi_dr.render.mesh.soft_rasterizer import SoftRasterizer
+from taichi_dr.render.supersample import Supersampler
+from taichi_dr.runtime import float_dtype
+from taichi_dr.scene import shapes
+from taichi_dr.scene.camera import Camera
+from taichi_dr.scene.mesh import Mesh
+
+HULL_CELLS = 40
+DEPTH_MARGIN = 1.6  # what is visible reaches this far before and behind the object's centre, whose radius is 1
+MOST_SKIPPED = 20  # steps in a row with gradients that are not finite
+STEPS_BETWEEN_RECORDS = 5
+FULL_BATCH_SIZE = 256  # pixels; smaller pictures come in larger groups
+
+
+@dataclass(frozen=True)
+class Level:
+    """From fraction ``start`` of the budget on: pictures of at most ``size`` pixels, a mesh of up to ``faces`` faces
+    (the first level's: of the sphere to start from).
+
+    ``sigma`` is the soft rasterizer's; ``color`` weighs the colour loss.
+    """
+
+    start: float
+    size: int
+    faces: int
+    sigma: float
+    color: float
+
+
+LEVELS = (
+    Level(0.0, 64, 1280, 3e-4, 0.0),
+    Level(0.12, 128, 5120, 1e-4, 1.0),
+    Level(0.4, 256, 20480, 3e-5, 1.0),
+    Level(0.65, 512, 81920, 1e-5, 1.0),
+)
+
+WHY = {
+    "antialiased": "it measured better and several times faster than soft",
+    "soft": "it was asked for; antialiased measured better and several times faster",
+}
+
+WEIGHTS = {"laplacian": 0.03, "normals": 0.02, "edges": 0.02}
+
+
+class MeshReconstruction:
+    """A mesh on its way from its start to the pictures ``train``; coordinates are those of the unit scene.
+
+    The vertices are optimised through ``LargeSteps``; silhouettes by ``1 − IoU``, colours by their absolute
+    difference over random backgrounds, and the surface is kept smooth and even by the Laplacian, normal-consistency
+    and edge-length losses.  Every step shows one group of views; the groups stay while size and mesh do.
+    """
+
+    FILES = ("mesh.obj", "mesh.ply", "mesh.glb")
+
+    def __init__(self, settings, train, fit):
+        self._settings, self._train, self._fit = settings, train, fit
+        self._loss = ti.field(float_dtype(), shape=(), needs_grad=True)
+        self._skipped, self._skipped_in_row = 0, 0
+        self._changed = False
+        self._samplers, self._shown = {}, {}
+
+    @staticmethod
+    def check(settings):
+        """Raises FileError or GeometryError if the mesh to start from is not there or cannot be read."""
+        if settings.init not in ("sphere", "hull"):
+            if not Path(settings.init).exists():
+                raise FileError(f"--init {settings.init}: no such file; expected sphere, hull or a mesh file")
+            load_mesh(settings.init)
+
+    @property
+    def plan(self):
+        """A line on what will be done."""
+        start = {"sphere": "a sphere", "hull": "the visual hull"}.get(self._settings.init, self._settings.init)
+        return f"from {start}, with the {self._settings.renderer} renderer: {WHY[self._settings.renderer]}"
+
+    @property
+    def caption(self):
+        """Size of mesh and pictures, for the progress display."""
+        return f"{self._mesh.face_count} faces at {self._size}²"
+
+    def start(self):
+        """Begins with the shape that the settings name, in the images' mean colour."""
+        vertices, faces = _start_shape(self._settings, self._fit)
+        average = self._train.images[self._train.alpha > 0.5].mean(axis=0)
+        self._level = 0
+        self._enter(Mesh(vertices, faces, colors=average, name="reconstruction"))
+
+    def changed(self):
+        """Whether a new level has begun since this was last asked."""
+        changed, self._changed = self._changed, False
+        return changed
+
+    def step(self, fraction):
+        """One update from one group of views, at this fraction of the budget; every few steps returns the losses.
+
+        Raises:
+            GradientError: too many steps in a row had gradients that are not finite.
+        """
+        self._advance(fraction)
+        group = self._next_group()
+        record = {} if self._step % STEPS_BETWEEN_RECORDS == 0 else None
+        self._loss[None] = 0
+        with ti.ad.Tape(self._loss):
+            self._smooth.apply()
+            self._add_losses(group, record)
+        self._rate = 0.1 ** max(0.0, fraction - 0.3)
+        self._update()
+        self._step += 1
+        return record
+
+    def pictures(self, posed):
+        """The mesh in the cameras of ``posed``: (V, H, W, 4) linear RGB with straight alpha, 9 samples per pixel."""
+        return self._pictures(posed, looks.colors)
+
+    def shape(self, posed):
+        """``pictures`` of its geometry alone, grey."""
+        return self._pictures(posed, looks.shape)
+
+    def portraits(self, view, near):
+        """``{label: (H, W, 4)}``: what came out, in one view and in a close-up of it."""
+        return {
+            "shape": self.shape(view)[0],
+            f"{self._mesh.face_count:,} faces, close up": self._pictures(near, looks.edges)[0],
+            "with colours": self.pictures(view)[0],
+        }
+
+    def export(self, folder):
+        """Writes the mesh in world units as OBJ, PLY and GLB with vertex colours; returns the names."""
+        vertices = self._fit.to_world(self._mesh.numpy("vertices"))
+        world = Mesh(vertices, self._mesh.numpy("faces"), colors=self._mesh.numpy("colors"), name="reconstruction")
+        for name in self.FILES:
+            save_mesh(world, folder / name)
+        return list(self.FILES)
+
+    def describe(self):
+        """What ``metrics.json`` says about the model."""
+        return {
+            "vertices": self._mesh.vertex_count,
+            "faces": self._mesh.face_count,
+            "euler_characteristic": self._mesh.vertex_count - len(self._mesh.topology.edges) + self._mesh.face_count,
+            "renderer": self._settings.renderer,
+            "renderer_because": WHY[self._settings.renderer],
+            "skipped_steps": self._skipped,
+        }
+
+    def state(self):
+        """Level and step, and every array that the next steps depend on."""
+        arrays = {name: self._mesh.numpy(name) for name in ("vertices", "faces", "colors")}
+        arrays["coordinates"] = self._smooth.coordinates.to_numpy()
+        for prefix, optimizer in self._optimizers():
+            arrays |= {f"{prefix}/{name}": value for name, value in optimizer.state_dict().items()}
+        return {"level": self._level, "entered": self._entered, "step": self._step, "skipped": self._skipped}, arrays
+
+    def restore(self, header, arrays):
+        """Begins where ``state`` left off."""
+        mesh = Mesh(arrays["vertices"], arrays["faces"], colors=arrays["colors"], name="reconstruction")
+        self._level = header["entered"]
+        self._enter(mesh)
+        self._level = header["level"]
+        self._smooth.coordinates.from_numpy(arrays["coordinates"])
+        for prefix, optimizer in self._optimizers():
+            own = {name.removeprefix(f"{prefix}/"): v for name, v in arrays.items() if name.startswith(f"{prefix}/")}
+            optimizer.load_state_dict(own)
+        self._step, self._skipped = header["step"], header["skipped"]
+        self._changed = False
+
+    def _pictures(self, posed, look):
+        size = (posed.height, posed.width)
+        if size not in self._samplers:
+            self._samplers[size] = Supersampler(size, samples=3)
+        if id(posed) not in self._shown:  # a camera for every picture would cost compiling
+            self._shown[id(posed)] = posed, self._camera(posed)
+        return self._samplers[size].render(self._mesh, self._shown[id(posed)][1], look=look)
+
+    def _optimizers(self):
+        return ("shape", self._shape_optimizer), ("color", self._color_optimizer)
+
+    def _advance(self, fraction):
+        level = max(i for i, level in enumerate(LEVELS) if level.start <= fraction)
+        while self._level < level:
+            self._level += 1
+            most = min(LEVELS[self._level].faces, self._settings.faces)
+            finer = 4 * self._mesh.face_count <= most
+            if finer or self._picture_size() != self._size or self._settings.renderer == "soft":
+                self._enter(self._mesh.subdivide() if finer else self._mesh)
+                self._changed = True
+
+    def _picture_size(self):
+        own = max(self._train.height, self._train.width)
+        return min(LEVELS[self._level].size, self._settings.size or own, own)
+
+    def _enter(self, mesh):
+        """Starts to work on ``mesh`` at the level's size: pictures in groups, renderer, optimisers without history."""
+        self._mesh, self._step, self._size = mesh, 0, self._picture_size()
+        self._entered = self._level
+        posed = self._train.resized(self._size)
+        self._groups = self._grouped(posed)
+        self._renderer = self._make_renderer((posed.height, posed.width))
+        self._smooth = LargeSteps(mesh, self._settings.smoothness)
+        self._rate = 1.0
+        schedule = lambda step: self._rate  # noqa: E731  the rate follows the budget, not the step
+        shape, color = {"coordinates": self._smooth.coordinates}, {"colors": mesh.colors}
+        self._shape_optimizer = UniformAdam(shape, lr=self._settings.lr, betas=(0.9, 0.99), schedule=schedule)
+        self._color_optimizer = Adam(color, lr=self._settings.color_lr, betas=(0.9, 0.99), schedule=schedule)
+
+    def _make_renderer(self, size):
+        if self._settings.renderer == "soft":
+            return SoftRasterizer(size, sigma=LEVELS[self._level].sigma, gamma=1e-4)
+        return Rasterizer(size, antialias=True)
+
+    def _grouped(self, posed):
+        """Every view in at least one group (larger ones of coarser pictures): cameras, colours over black, alpha."""
+        views, batch = len(posed), self._settings.batch
+        batch = min(views, max(batch, batch * FULL_BATCH_SIZE // self._size))
+        order = np.random.default_rng([self._settings.seed, self._entered]).permutation(views)
+        order = np.concatenate([order, order[: -views % batch]])
+        colors = posed.over((0, 0, 0))
+        return [
+            (self._camera(posed.subset(chosen)), colors[chosen], posed.alpha[chosen])
+            for chosen in order.reshape(-1, batch)
+        ]
+
+    def _next_group(self):
+        count = len(self._groups)
+        epoch, turn = divmod(self._step, count)
+        order = np.random.default_rng([self._settings.seed, self._entered, epoch]).permutation(count)
+        return self._groups[order[turn]]
+
+    def _camera(self, posed):
+        matrices = posed.camera_to_world
+        depth = np.einsum("vi,vi->v", matrices[:, :3, 3], matrices[:, :3, 2])
+        return Camera.pinhole(
+            matrices,
+            *posed.focal.T,
+            *posed.principal_point.T,
+            width=posed.width,
+            height=posed.height,
+            near=max(depth.min() - DEPTH_MARGIN, 0.02 * DEPTH_MARGIN),
+            far=depth.max() + DEPTH_MARGIN,
+        )
+
+    def _add_losses(self, group, record):
+        camera, colors, alpha = group
+        # Over a background that is another one each time: over a fixed one, skin across a hole would take its colour.
+        background = np.random.default_rng([self._settings.seed, self._entered, self._step, 1]).uniform(size=3)
+        self._renderer.background = tuple(background.tolist())
+        frame = self._renderer.render(self._mesh, camera)
+        level, mesh, loss = LEVELS[self._level], self._mesh, self._loss
+        target = colors + background.astype(np.float32) * (1 - alpha[..., None])
+        ease = 1.0 / (1 + self._entered)  # a finer mesh needs less of what keeps it smooth
+        terms = {
+            "silhouette": lambda: losses.iou(frame.alpha, alpha, loss),
+            "color": lambda: losses.l1(frame.color, target, loss, level.color),
+            "laplacian": lambda: losses.laplacian(mesh, loss, WEIGHTS["laplacian"] * ease),
+            "normals": lambda: losses.normal_consistency(mesh, loss, WEIGHTS["normals"] * ease),
+            "edges": lambda: losses.edge_length(mesh, loss, WEIGHTS["edges"] * ease),
+        }
+        if level.color == 0:
+            del terms["color"]
+        before = 0.0
+        for name, add in terms.items():
+            add()
+            if record is not None:
+                after = self._loss[None]
+                record[name] = after - before
+                before = after
+
+    def _update(self):
+        moved = self._shape_optimizer.step()
+        if LEVELS[self._level].color > 0:
+            moved &= self._color_optimizer.step()
+            self._mesh.set("colors", np.clip(self._mesh.numpy("colors"), 0, 1))
+        self._skipped_in_row = 0 if moved else self._skipped_in_row + 1
+        self._skipped += not moved
+        if self._skipped_in_row == MOST_SKIPPED:
+            raise GradientError(
+                f"{MOST_SKIPPED} steps in a row had gradients that are not finite; a smaller --lr or a larger"
+                " --smoothness may avoid that"
+            )
+
+
+def _start_shape(settings, fit):
+    """Vertices and faces, in the unit scene, of what is deformed."""
+    if settings.init == "hull":
+        return fit.hull_mesh(HULL_CELLS)
+    if settings.init != "sphere":
+        mesh = load_mesh(settings.init)
+        return fit.from_world(mesh.numpy("vertices")[0]), mesh.numpy("faces")
+    most = min(LEVELS[0].faces, settings.faces)
+    sphere = shapes.icosphere(max(n for n in range(8) if 20 * 4**n <= most))
+    center, half = fit.hull_extent()
+    return center + half * sphere.numpy("vertices")[0], sphere.numpy("faces")

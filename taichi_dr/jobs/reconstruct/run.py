@@ -1,0 +1,278 @@
+"""``taichi-dr reconstruct``: the part that is the same whatever is reconstructed.
+
+It reads the data, holds some images out, runs steps until the budget is spent or Ctrl-C is pressed, keeps checkpoints,
+and writes the outputs.  A kind of reconstruction is a class as ``MeshReconstruction``:
+
+* ``Kind(settings, train, fit)``: the settings, the training images in the unit scene, and the ``SceneFit``;
+  ``Kind.check(settings)``: raises for what is wrong with the settings, before the images are read;
+* ``start()``, or ``restore(header, arrays)`` with what ``state()`` gave (a JSON-able dict and named arrays): begins
+  anew, or where an earlier run has got to;
+* ``step(fraction)``: one step at that fraction of the budget, returning ``{loss name: weighted value}`` or None;
+* ``pictures(posed)``: what it looks like in the cameras of ``posed``, (V, H, W, 4) linear RGB with straight alpha;
+  ``shape(posed)``: the same of its geometry alone, grey; ``portraits(view, near)``: ``{label: (H, W, 4)}``, what came
+  out in one view and in a close-up of it;
+* ``export(folder)``: writes the result's files and returns their names; ``FILES`` lists what they may be called;
+* ``describe()``: a dict for ``metrics.json``; ``plan``: a line on what will be done; ``caption``: a few words for the
+  progress display.
+"""
+
+import dataclasses
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+from taichi_dr import runtime
+from taichi_dr.errors import DataSetError
+from taichi_dr.io.files import check_creatable, write_json
+from taichi_dr.jobs.reconstruct import checkpoint
+from taichi_dr.jobs.reconstruct.evaluation import evaluate, held_out_split
+from taichi_dr.jobs.reconstruct.mesh import MeshReconstruction
+from taichi_dr.jobs.reconstruct.scene_fit import fit_scene
+from taichi_dr.jobs.report.history import Animation, History
+from taichi_dr.jobs.report.metrics import DEFINITIONS
+from taichi_dr.jobs.report.overview import Overview
+from taichi_dr.jobs.report.pages import write_animation, write_comparison, write_losses
+from taichi_dr.jobs.terminal.interrupt import interruptible
+from taichi_dr.jobs.terminal.output import claim, clear, sweep
+from taichi_dr.jobs.terminal.progress import progress_bar, say
+from taichi_dr.version import __version__
+
+KINDS = {"mesh": MeshReconstruction}
+PICTURES = ("overview.png", "comparison.png", "progress.gif", "losses.png")
+REPORTS = ("metrics.json", *PICTURES, checkpoint.NAME)
+SECONDS_BETWEEN_CHECKPOINTS = 20.0
+SAME_PLACE = 1e-3  # the object may seem to have moved by this part of its radius
+DEFAULT_STEPS = 600
+COMPARED_VIEWS = 4
+TAKEN_ANEW = ("data", "out", "resume", "overwrite", "backend")  # by --resume
+
+
+@dataclasses.dataclass(frozen=True)
+class ReconstructionSummary:
+    """What a run reached: the folder, the contents of ``metrics.json``, and whether Ctrl-C ended it."""
+
+    folder: Path
+    metrics: dict
+    interrupted: bool
+
+
+def reconstruct(settings):
+    """Runs the reconstruction that ``settings`` (ReconstructSettings) describes and writes its outputs.
+
+    Initialises Taichi (fields made before become invalid).  Returns a ReconstructionSummary.
+
+    Raises:
+        InputError: a setting outside its domain.
+        FileError, DataSetError: data that cannot be read or used, or other than what is to be resumed was made with; an
+            output folder that may not be written.
+        BackendError: the backend asked for is not there.
+        GradientError: the optimisation stopped making sense (gradients that are not finite, step after step).
+    """
+    settings.check()
+    saved = _claim_output(settings)
+    if saved is None:
+        KINDS[settings.kind].check(settings)
+    else:
+        with checkpoint.reading(settings.out / checkpoint.NAME):
+            settings = _saved_settings(settings, saved[0]["settings"])
+            settings.check()
+    backend = runtime.init(settings.backend, random_seed=settings.seed)
+    with progress_bar("reading images") as update:
+        train, held_out, note = held_out_split(settings.data, lambda done, total: update(done / total))
+    say(f"{len(train)} training images of {train.width} × {train.height} pixels; {note}")
+    run = _Run(settings, train, held_out)
+    say(run.model.plan)
+    if saved is None:
+        run.model.start()
+        clear(settings.out, _own_names(settings))  # with --overwrite; else there is nothing
+    else:
+        with checkpoint.reading(settings.out / checkpoint.NAME):
+            run.restore(*saved)
+        say(f"resuming at step {run.steps} ({run.seconds:.0f} s spent so far)")
+        if run.fraction() >= 1:
+            say("its budget is spent: more --steps or --minutes than that would go on")
+    try:
+        with interruptible() as interrupt:
+            run.optimise(interrupt)
+            metrics = run.finish(backend, interrupt)
+            return ReconstructionSummary(settings.out, metrics, metrics["interrupted"])
+    except KeyboardInterrupt:
+        if run.saved:
+            say(f"stopped before everything was written; --resume continues from {settings.out / checkpoint.NAME}")
+        raise
+
+
+def _claim_output(settings):
+    """Checks the output folder; the checkpoint to go on from, or None."""
+    own = _own_names(settings)
+    if not settings.resume:
+        claim(settings.out, own, settings.overwrite, "--resume continues it, --overwrite replaces it")
+    check_creatable(settings.out / checkpoint.NAME)
+    sweep(settings.out, own)
+    return checkpoint.load_state(settings.out / checkpoint.NAME) if settings.resume else None
+
+
+def _own_names(settings):
+    return *REPORTS, *KINDS[settings.kind].FILES
+
+
+def _saved_settings(settings, saved):
+    """The settings of the run to be continued, with this call's folders, budget and backend.
+
+    Warns of other settings of this call: they are not used.
+    """
+    fields = {field.name: field.default for field in dataclasses.fields(settings)}
+    kept = {name: value for name, value in saved.items() if name in fields}
+    now = {name: getattr(settings, name) for name in TAKEN_ANEW}
+    given = {name: getattr(settings, name) for name in kept.keys() - {*TAKEN_ANEW, "steps", "minutes"}}
+    unused = sorted(name for name, value in given.items() if value not in (fields[name], kept[name]))
+    if unused:
+        options = ", ".join("--" + {"kind": "as"}.get(name, name.replace("_", "-")) for name in unused)
+        was = ", ".join(str(kept[name]) for name in unused)
+        warnings.warn(f"{options}: not used, --resume goes on with what the run began with ({was})", stacklevel=3)
+    if settings.steps is not None or settings.minutes is not None:
+        now |= {"steps": settings.steps, "minutes": settings.minutes}
+    return dataclasses.replace(settings, **kept | now)
+
+
+class _Run:
+    """One reconstruction on its way: the model, the budget, and what is remembered for the reports."""
+
+    def __init__(self, settings, train, held_out):
+        self.settings, self.held_out = settings, held_out
+        self.fit = fit_scene(train)
+        self.data = {
+            "image size": [train.width, train.height],
+            "training images": list(train.names),
+            "held-out images": list(held_out.names),
+        }
+        self.model = KINDS[settings.kind](settings, self.fit.to_unit(train), self.fit)
+        self.steps, self.seconds, self.preparing = 0, 0.0, 0.0
+        self.saved = False
+        self.history = History()
+        self.animation = Animation(self.fit.to_unit(held_out))
+        self.overview = Overview(train, self.fit.to_unit(held_out))
+
+    def optimise(self, interrupt):
+        """Steps until the budget is spent or Ctrl-C is pressed."""
+        with progress_bar("optimising") as update:
+            started = time.monotonic() - self.seconds
+            saved_at, fresh = time.monotonic(), True
+            self._show(force=self.steps == 0)
+            while self.fraction() < 1 and not interrupt.requested:
+                losses = self.model.step(self.fraction())
+                before, self.seconds = self.seconds, time.monotonic() - started
+                self._count(losses, self.seconds - before, fresh)
+                fresh = False
+                update(self.fraction(), f"step {self.steps}  {self.model.caption}  {self.history.latest()}")
+                self._show()
+                if time.monotonic() - saved_at > SECONDS_BETWEEN_CHECKPOINTS:
+                    self.save()
+                    saved_at = time.monotonic()
+            self.seconds = time.monotonic() - started
+            self.save()
+
+    def _count(self, losses, duration, fresh):
+        """Takes note of a step; ``fresh`` says that it is the first one of this process."""
+        self.steps += 1
+        if losses is not None:
+            self.history.add(self.steps, losses)
+        changed = self.model.changed()
+        if changed:
+            self.history.marks.append(self.steps)
+        if changed or fresh:
+            self.preparing += duration
+
+    def fraction(self):
+        """The part of the budget that is spent.
+
+        Of a budget of minutes, steps that compile kernels count to its end but not to the share that coarse and fine
+        levels have of it: compiling would otherwise eat the coarse ones.
+        """
+        if self.settings.minutes is not None:
+            useful = 60 * self.settings.minutes - self.preparing
+            return (self.seconds - self.preparing) / useful if useful > 0 else 1.0
+        return self.steps / (self.settings.steps or DEFAULT_STEPS)
+
+    def save(self):
+        """Writes the checkpoint."""
+        header, arrays = self.model.state()
+        header = {"settings": _plain(self.settings), "data": self.data, "model": header}
+        header |= {"center": self.fit.center.tolist(), "radius": self.fit.radius}
+        header |= {"steps": self.steps, "seconds": self.seconds, "preparing": self.preparing}
+        header |= {"history": self.history.rows, "marks": self.history.marks}
+        arrays = {f"model/{name}": array for name, array in arrays.items()}
+        arrays |= self.animation.arrays() | self.overview.arrays()
+        checkpoint.save_state(self.settings.out / checkpoint.NAME, header, arrays)
+        self.saved = True
+
+    def restore(self, header, arrays):
+        """Begins where ``save`` left off.
+
+        Raises:
+            DataSetError: the data are not those that the checkpoint was made with.
+        """
+        self._check_same_data(header)
+        model = {name.removeprefix("model/"): value for name, value in arrays.items() if name.startswith("model/")}
+        self.model.restore(header["model"], model)
+        self.steps, self.seconds, self.preparing = header["steps"], header["seconds"], header["preparing"]
+        self.history = History(header["history"], header["marks"])
+        self.animation.restore(arrays, self.fraction())
+        self.overview.restore(arrays)
+        self.saved = True
+
+    def _check_same_data(self, header):
+        changed = [what for what, value in self.data.items() if header["data"][what] != value]
+        center, radius = np.array(header["center"]), header["radius"]
+        moved = max(np.abs(self.fit.center - center).max(), abs(self.fit.radius - radius))
+        if not changed and moved > SAME_PLACE * radius:  # saved vertices would mean something else
+            changed = ["cameras or silhouettes"]
+        if changed:
+            raise DataSetError(
+                f"{self.settings.data}: not the data that {self.settings.out / checkpoint.NAME} was made with: other"
+                f" {', '.join(changed)}; resume with the same data, or start anew with --overwrite"
+            )
+
+    def finish(self, backend, interrupt):
+        """Writes every output from the model as it is; returns the contents of ``metrics.json``."""
+        out = self.settings.out
+        self._show(force=True)
+        files = self.model.export(out)
+        interrupt.check()  # trimesh catches everything as it is imported
+        evaluation = evaluate(self.model, self.fit.to_unit(self.held_out))
+        write_comparison(out / "comparison.png", *evaluation.spread(COMPARED_VIEWS))
+        write_animation(out / "progress.gif", self.animation.frames)
+        spent = f"{self.steps} steps in {self.seconds:.0f} s on {backend}"
+        numbers = f"held-out IoU {evaluation.mean['iou']:.3f}, PSNR {evaluation.mean['psnr']:.1f} dB"
+        self.overview.write(out / "overview.png", self.model, f"{spent}: {numbers}")
+        write_losses(out / "losses.png", self.history.columns(), self.history.marks)
+        metrics = {
+            "as": self.settings.kind,
+            "held_out": evaluation.mean,
+            "definitions": DEFINITIONS,
+            "held_out_views": evaluation.by_view(),
+            "seconds": round(self.seconds, 3),
+            "seconds_compiling": round(self.preparing, 3),
+            "steps": self.steps,
+            "interrupted": self.fraction() < 1,
+            "backend": backend,
+            "version": __version__,
+            "model": self.model.describe(),
+            "files": files,
+            "settings": _plain(self.settings),
+        }
+        write_json(out / "metrics.json", metrics)
+        return metrics
+
+    def _show(self, force=False):
+        if force or self.animation.due(self.fraction()):
+            self.animation.add(self.model, self.fraction(), f"step {self.steps}   {self.seconds:.0f} s")
+        if self.overview.due(self.fraction()):
+            self.overview.add(self.model, self.steps)
+
+
+def _plain(settings):
+    """Settings as JSON can hold them."""
+    return {name: str(v) if isinstance(v, Path) else v for name, v in dataclasses.asdict(settings).items()}

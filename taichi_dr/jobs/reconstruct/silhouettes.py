@@ -1,0 +1,44 @@
+"""Whether the alpha channels of a data set are silhouettes of an object, before anything is made of them."""
+
+import warnings
+
+from taichi_dr.errors import DataSetError
+
+COVERED = 0.5
+OPAQUE = 0.995  # of an image's pixels: with more of them covered there is no silhouette
+NAMES_SHOWN = 5
+
+
+def check_silhouettes(posed, where):
+    """Checks the alpha channels of ``posed``; ``where`` says which images they are.
+
+    Warns if some images are opaque, and if most silhouettes touch the border: what is cut off there is unknown.
+
+    Raises:
+        DataSetError: more than half of the images are opaque.
+    """
+    opaque = [name for name, alpha in zip(posed.names, posed.alpha, strict=True) if _share_covered(alpha) >= OPAQUE]
+    if opaque:
+        shown = ", ".join(opaque[:NAMES_SHOWN]) + (", …" if len(opaque) > NAMES_SHOWN else "")
+        text = (
+            f"{where}: {len(opaque)} of {len(posed)} images are fully opaque ({shown}): alpha is used as the"
+            " silhouette; remove the background first"
+        )
+        if 2 * len(opaque) > len(posed):
+            raise DataSetError(text)
+        warnings.warn(text, stacklevel=3)
+    cut_off = sum(_touches_border(alpha) for alpha in posed.alpha)
+    if 2 * cut_off > len(posed):
+        warnings.warn(
+            f"{where}: in {cut_off} of {len(posed)} images the silhouette touches the border: what is beyond it cannot"
+            " be found, and a background that is left in the alpha channel would look the same",
+            stacklevel=3,
+        )
+
+
+def _share_covered(alpha):
+    return (alpha >= COVERED).mean()
+
+
+def _touches_border(alpha):
+    return any((edge >= COVERED).any() for edge in (alpha[0], alpha[-1], alpha[:, 0], alpha[:, -1]))

@@ -1,0 +1,71 @@
+"""What a run remembers for its reports: losses and pictures along the way."""
+
+import imageio.v3 as iio
+import numpy as np
+
+from taichi_dr.jobs.report.pages import animation_frame
+
+FRAMES = 40
+SHOWN_VIEWS = 3
+SHOWN_SIZE = 160  # pixels of each view in the animation
+
+
+class History:
+    """Losses by step: ``rows`` of ``[step, {name: value}]``, and ``marks``, steps at which something changed."""
+
+    def __init__(self, rows=(), marks=()):
+        self.rows, self.marks = list(rows), list(marks)
+
+    def add(self, step, losses):
+        """Notes the losses of a step."""
+        self.rows.append([step, losses])
+
+    def latest(self):
+        """The last losses as a short text."""
+        if not self.rows:
+            return ""
+        return " ".join(f"{name} {value:.3g}" for name, value in self.rows[-1][1].items())
+
+    def columns(self):
+        """``{"step": [...], name: [...]}``; a loss that a step did not have is NaN there."""
+        names = list(dict.fromkeys(name for _, losses in self.rows for name in losses))
+        columns = {name: [losses.get(name, np.nan) for _, losses in self.rows] for name in names}
+        return {"step": [step for step, _ in self.rows]} | columns
+
+
+class Animation:
+    """Pictures of the model in a few views, above them what they should be, at even fractions of the budget."""
+
+    def __init__(self, posed):
+        views = np.unique(np.linspace(0, len(posed) - 1, SHOWN_VIEWS).round().astype(int))
+        self._posed = posed.subset(views).resized(min(SHOWN_SIZE, max(posed.height, posed.width)))
+        self._targets = np.concatenate([self._posed.images, self._posed.alpha[..., None]], axis=-1)
+        self._next = 0.0
+        self.frames, self._encoded = [], {}
+
+    def due(self, fraction):
+        """Whether the next picture should be taken."""
+        return fraction >= self._next
+
+    def add(self, model, fraction, caption):
+        """Takes a picture of ``model``."""
+        self.frames.append(animation_frame(self._targets, model.pictures(self._posed), caption))
+        self._schedule(fraction)
+
+    def arrays(self):
+        """Every frame as the bytes of a PNG, by a name that sorts, for the checkpoint."""
+        for frame in self.frames[len(self._encoded) :]:
+            picture = iio.imwrite("<bytes>", frame, extension=".png", plugin="pillow")
+            self._encoded[f"frames/{len(self._encoded):04d}"] = np.frombuffer(picture, np.uint8)
+        return dict(self._encoded)
+
+    def restore(self, arrays, fraction):
+        """Takes up frames taken before."""
+        self._encoded = {name: arrays[name] for name in sorted(arrays) if name.startswith("frames/")}
+        self.frames = [iio.imread(picture.tobytes(), plugin="pillow") for picture in self._encoded.values()]
+        self._schedule(fraction)
+
+    def _schedule(self, fraction):
+        # Early on more happens: the k-th picture is due at (k / FRAMES)².
+        k = int(np.sqrt(fraction) * FRAMES + 1e-9) + 1
+        self._next = (k / FRAMES) ** 2

@@ -1,0 +1,114 @@
+"""Pictures of how a reconstruction went: comparison, animation and loss curves."""
+
+import io
+
+import imageio.v3 as iio
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from PIL import Image, ImageDraw, ImageFont
+
+from taichi_dr.io.files import atomic_path
+from taichi_dr.io.images import quantized
+from taichi_dr.jobs.report.metrics import over_white
+
+LARGEST_ERROR = 0.5  # of display values; brighter differences are shown as this
+INK, PAPER, FRAME = (40, 40, 40), (255, 255, 255), (200, 200, 200)
+GAP = 6
+
+
+def write_row(path, tiles, caption):
+    """``{label: picture}``, pictures (h, w, 3) uint8 of one size, as one row with labels above and a caption below."""
+    height, width = next(iter(tiles.values())).shape[:2]
+    text = max(11, width // 14)
+    line = text + 2 * GAP
+    sheet = Image.new("RGB", (GAP + len(tiles) * (width + GAP), 2 * line + height), PAPER)
+    for column, (label, picture) in enumerate(tiles.items()):
+        left = GAP + column * (width + GAP)
+        ImageDraw.Draw(sheet).text((left, GAP), label, INK, ImageFont.load_default(text))
+        _paste(sheet, picture, left, line)
+    ImageDraw.Draw(sheet).text((GAP, line + height + GAP), caption, INK, ImageFont.load_default(text))
+    with atomic_path(path) as temporary:
+        sheet.save(temporary)
+
+
+def write_comparison(path, target, prediction, metrics, names, labels=("target", "render")):
+    """A row ``target | render | difference`` for each view, with its metrics.
+
+    ``target`` and ``prediction`` are (V, H, W, 4) of linear RGB with straight alpha; ``metrics`` has a dict of numbers
+    and ``names`` a word for each view.  The difference is the mean over the channels of the absolute difference of the
+    display values, from black (0) to yellow (0.5 and above).
+    """
+    height, width = target.shape[1:3]
+    text = max(11, width // 18)
+    header = text + 2 * GAP
+    row_height = height + 2 * text + 2 * GAP
+    sheet = Image.new("RGB", (3 * width + 4 * GAP, header + GAP + len(target) * row_height), PAPER)
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(text)
+    for column, label in enumerate([*labels, f"difference, up to {LARGEST_ERROR}"]):
+        draw.text((GAP + column * (width + GAP), GAP), label, INK, font)
+    for row in range(len(target)):
+        top = header + GAP + row * row_height
+        wanted, shown = over_white(target[row]), over_white(prediction[row])
+        for column, pixels in enumerate((quantized(wanted), quantized(shown), _error_map(wanted, shown))):
+            _paste(sheet, pixels, GAP + column * (width + GAP), top)
+        numbers = (
+            f"IoU {metrics[row]['iou']:.3f}   PSNR {metrics[row]['psnr']:.1f} dB   SSIM {metrics[row]['ssim']:.3f}"
+        )
+        draw.text((GAP, top + height + 2), f"{names[row]}   {numbers}", INK, font)
+    with atomic_path(path) as temporary:
+        sheet.save(temporary)
+
+
+def animation_frame(target, prediction, caption):
+    """One picture (h, w, 3) uint8 of the targets above what the model looks like, with a line of text beneath."""
+    rows = [np.concatenate([quantized(over_white(view)) for view in views], axis=1) for views in (target, prediction)]
+    width = rows[0].shape[1]
+    text = max(11, width // 36)
+    strip = Image.new("RGB", (width, text + 2 * GAP), PAPER)
+    ImageDraw.Draw(strip).text((GAP, GAP), caption, INK, ImageFont.load_default(text))
+    return np.concatenate([*rows, np.asarray(strip)])
+
+
+def write_animation(path, frames, milliseconds=100, last=2500):
+    """Frames (h, w, 3) of uint8 as a GIF that repeats; the last one stays for a while."""
+    times = [milliseconds] * (len(frames) - 1) + [last]
+    with atomic_path(path) as temporary:
+        iio.imwrite(temporary, np.stack(frames), plugin="pillow", duration=times, loop=0)
+
+
+def write_losses(path, history, marks=()):
+    """Curves of ``history``, ``{"step": [...], name: [...], ...}``, on a logarithmic scale; ``marks`` are steps at
+    which something changed, drawn as vertical lines."""
+    figure = Figure(figsize=(8, 4.5), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    for name, values in history.items():
+        values = np.asarray(values, float)
+        if name != "step" and (values > 0).any():
+            axes.semilogy(history["step"], np.where(values > 0, values, np.nan), label=name, linewidth=1.2)
+    for mark in marks:
+        axes.axvline(mark, color="0.8", linewidth=0.8, zorder=0)
+    axes.set_xlabel("step" + ("  (grey lines: finer pictures or a finer mesh)" if len(marks) else ""))
+    axes.set_ylabel("weighted loss")
+    axes.grid(alpha=0.25)
+    axes.spines[["top", "right"]].set_visible(False)
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(frameon=False, ncols=2)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, dpi=120, format="png")
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(buffer.getvalue())
+
+
+def _paste(sheet, pixels, left, top):
+    """A picture with a thin frame around it."""
+    height, width = pixels.shape[:2]
+    ImageDraw.Draw(sheet).rectangle((left - 1, top - 1, left + width, top + height), outline=FRAME)
+    sheet.paste(Image.fromarray(pixels), (left, top))
+
+
+def _error_map(wanted, shown):
+    error = np.abs(wanted - shown).mean(axis=-1) / LARGEST_ERROR
+    return quantized(colormaps["inferno"](np.clip(error, 0, 1))[..., :3])

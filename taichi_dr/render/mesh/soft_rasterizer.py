@@ -1,0 +1,141 @@
+"""The soft rasterizer: every face near a pixel contributes, so that visibility has gradients too."""
+
+import math
+from numbers import Real
+
+from taichi_dr.errors import InputError
+from taichi_dr.kernels.soft.shaded_pass import ShadedSoftPass
+from taichi_dr.kernels.soft.soft_pass import ALPHA_MODES, COLOR_MODES, DISTANCE_MODES, SoftPass
+from taichi_dr.render.mesh.check import check_scene
+from taichi_dr.render.mesh.geometry import GeometryStage
+from taichi_dr.render.mesh.point_shading import Shading
+from taichi_dr.render.mesh.surface.base import VertexNormals, choose_surface
+from taichi_dr.render.renderer import Renderer
+
+
+class SoftRasterizer(Renderer):
+    """Soft rasterization of triangles (Liu et al., Soft Rasterizer, ICCV 2019).
+
+    A face covers a pixel at the signed squared distance d² (positive inside) by ``D = sigmoid(±d²/sigma)``.  Colours
+    are averaged with the weights ``D exp(ẑ/gamma)``, ``ẑ = (far − z)/(far − near)``, against the background's
+    ``exp(1e-3/gamma)``; alpha is ``1 − Π (1 − D)``.  Gradients are complete: to x, y and z of every vertex, colours,
+    texels, lights and cameras.
+
+    Textures and Phong shading give every face a colour of its own at every pixel that it contributes to, and these
+    colours are averaged, never normals or texture coordinates (``taichi_dr.kernels.soft.shaded_forward``).
+
+    Arguments:
+        size: (height, width) in pixels, or one number.
+        sigma: softness of the edges in squared screen units (the shorter image side is 2 long): edges blur over about
+            ``sqrt(9.2 sigma)`` on either side.
+        gamma: softness of the depth order, as a fraction of far − near.
+        background: linear RGB.
+        alpha: ``"product"``, ``"sum"`` or ``"hard"``; color: ``"softmax"`` or ``"hard"``; distance: ``"euclidean"``,
+            ``"barycentric"`` or ``"hard"`` (see ``taichi_dr.kernels.soft.soft_pass``).
+
+    Silhouettes are in alpha, not in colour: past an edge a face keeps outweighing the background's small weight until D
+    falls below 1e-4, where it is cut off, so that colour alone hardly tells where an edge is.  Put alpha into the loss
+    (``losses.iou``), or composite the colours over a background with it.
+
+    ``sigma``, ``gamma`` and ``background`` may be changed between renders, without recompiling anything.  The frame's
+    ``face_id`` and ``barycentric`` are those of the face of the largest weight and have no gradients.
+
+    Raises:
+        InputError: a setting outside its domain.
+
+    >>> SoftRasterizer(64, sigma=-1.0)
+    Traceback (most recent call last):
+    ...
+    taichi_dr.errors.InputError: sigma: expected a finite number > 0, got -1.0
+    """
+
+    def __init__(
+        self,
+        size,
+        sigma=1e-4,
+        gamma=1e-4,
+        *,
+        background=(0.0, 0.0, 0.0),
+        alpha="product",
+        color="softmax",
+        distance="euclidean",
+    ):
+        super().__init__(size, background)
+        self.sigma, self.gamma = sigma, gamma
+        self._check_softness()
+        self._modes = {"alpha": alpha, "color": color, "distance": distance}
+        for (name, mode), known in zip(self._modes.items(), (ALPHA_MODES, COLOR_MODES, DISTANCE_MODES), strict=True):
+            if mode not in known:
+                raise InputError(f"{name}: expected one of {', '.join(known)}; got {mode!r}")
+        self._geometry = GeometryStage(self._buffers)
+        self._shading = Shading(self._buffers)
+        self._passes = {}
+
+    def _forward(self, scene):
+        self._check_softness()
+        self._geometry.forward(scene)
+        scene.surface = choose_surface(self._buffers, scene)
+        scene.surface.forward(scene)
+        check_scene(scene)
+        background = self._buffers.constant("color_background", self.background)
+        soft = self._soft_pass("color", scene, scene.surface)
+        self._run_pass(soft, scene, scene.surface, background)
+        frame = scene.frame
+        frame.bind(color=soft.image, alpha=soft.alpha, depth=soft.depth)
+        frame.bind(face_id=soft.face_id, barycentric=soft.barycentrics)
+        scene.normals = None
+
+    def _produce(self, scene, name):
+        if name == "normal":
+            scene.normals = VertexNormals(self._buffers, scene.mesh)
+            scene.normals.forward(scene)
+            soft = self._soft_pass("normal", scene, scene.normals)
+            self._run_pass(soft, scene, scene.normals, self._buffers.constant("normal_background", (0.0,) * 3))
+            scene.frame.bind(normal=soft.image)
+
+    def _adjoint(self, scene):
+        frame = scene.frame
+        clip_adjoint = self._buffers.zeroed("clip_adjoint", scene.clip.shape)
+        outputs = [self._adjoint_or_zero(frame, name) for name in ("color", "alpha", "depth")]
+        self._run_adjoint_pass("color", scene, scene.surface, outputs, clip_adjoint)
+        if frame.in_use("normal"):
+            nothing = self._buffers.zeroed("no_adjoint", (frame.array("alpha").shape[0],))
+            outputs = [frame.adjoint("normal"), nothing, nothing]
+            self._run_adjoint_pass("normal", scene, scene.normals, outputs, clip_adjoint)
+        self._geometry.adjoint(scene, clip_adjoint)
+
+    def _soft_pass(self, purpose, scene, surface):
+        """The pass for this purpose, made anew when views, faces or channels change."""
+        shaded = surface.shades_pixels
+        make, channels = (ShadedSoftPass, surface.layout) if shaded else (SoftPass, surface.channels)
+        key = (scene.views.views, scene.mesh.face_count, channels)
+        held = self._passes.get(purpose)
+        if held is None or held[0] != key:
+            held = self._passes[purpose] = (key, make(*key, self.width, self.height, **self._modes))
+        return held[1]
+
+    def _run_pass(self, soft, scene, surface, background):
+        faces = scene.mesh.topology.array("faces")
+        camera = scene.camera
+        softness = (camera.near, camera.far, float(self.sigma), float(self.gamma))
+        if surface.shades_pixels:
+            soft.shading = self._shading.arguments(scene, surface)
+        soft.forward(scene.clip, faces, surface.attributes, surface.index, background, *softness)
+
+    def _run_adjoint_pass(self, purpose, scene, surface, outputs, clip_adjoint):
+        soft, topology = self._passes[purpose][1], scene.mesh.topology
+        adjacency = (topology.array("corner_start"), topology.array("corner_list"))
+        attributes_adjoint = surface.new_adjoint(scene, purpose)
+        own = (surface.corner_start, surface.corner_list)
+        if surface.shades_pixels:
+            soft.pyramid_adjoint = self._shading.pyramid_adjoint(surface)
+        soft.adjoint(*outputs, clip_adjoint, attributes_adjoint, adjacency, own)
+        if surface.shades_pixels:
+            self._shading.add_light_adjoints(scene, surface, soft.partials)
+        surface.adjoint(scene, attributes_adjoint)
+
+    def _check_softness(self):
+        for name in ("sigma", "gamma"):
+            value = getattr(self, name)
+            if not (isinstance(value, Real) and math.isfinite(value) and value > 0):
+                raise InputError(f"{name}: expected a finite number > 0, got {value!r}")

@@ -1,0 +1,138 @@
+"""Surfaces whose colour is found at the pixels: textures, and Phong shading with its interpolated normals."""
+
+import taichi as ti
+
+from taichi_dr.kernels.base.arrays import array_from
+from taichi_dr.kernels.base.gather import gather_corners, sum_views
+from taichi_dr.kernels.base.spread import PER_MESH, PER_VIEW, SHARED, spread_to_corners
+from taichi_dr.kernels.shading.at_points import Layout
+from taichi_dr.kernels.shading.texture import build_mipmaps, build_mipmaps_adjoint, level_table, pyramid_texels
+from taichi_dr.render.mesh.surface.base import (
+    FaceLitColors,
+    Surface,
+    VertexLitColors,
+    add_vertex_normals_adjoint,
+    compute_vertex_normals,
+)
+from taichi_dr.render.views import view_map
+
+
+class PixelSurface(Surface):
+    """Per-corner attributes of a ``Layout`` (albedo, normal, position, uv), from which pixels are shaded.
+
+    Under Gouraud and flat shading a texture multiplies the light found at vertices and faces, which is then its albedo.
+    """
+
+    shades_pixels = True
+
+    def __init__(self, buffers, scene):
+        mesh = scene.mesh
+        super().__init__(buffers, mesh.corner_topology)
+        shading = "none" if scene.lights is None else mesh.material.shading
+        textured, lit = mesh.texture is not None, shading == "phong"
+        self.light = self._light_of_corners(mesh, shading) if textured and shading in ("gouraud", "flat") else None
+        self.layout = Layout(albedo=self.light is not None or not textured, lit=lit, textured=textured)
+        self.channels = self.layout.channels
+        self.texture = Texture(buffers, mesh) if textured else None
+
+    def _light_of_corners(self, mesh, shading):
+        self._white = self._buffers.get("white", mesh.fields.arrays["colors"].shape)
+        self._white.fill(1)
+        surface = FaceLitColors if shading == "flat" or mesh.colors_per == "face" else VertexLitColors
+        return surface(self._buffers, mesh, self._white, self._buffers.get("white_adjoint", self._white.shape))
+
+    def forward(self, scene):
+        self._allocate(scene)
+        for values, topology, owner, first in self._parts(scene):
+            arguments = (scene.views.view_mesh, topology.rows, owner, self.attributes, first)
+            spread_to_corners(values, topology.array("faces"), *arguments)
+        if self.texture is not None:
+            self.texture.forward(scene.mesh)
+
+    def inputs(self, scene):
+        fields, layout = scene.mesh.fields.arrays, self.layout
+        arrays = []
+        if layout.albedo:
+            arrays.append(fields["colors"] if self.light is None else self.light.attributes)
+        if layout.lit:
+            arrays += [scene.lights.fields.arrays["color"], scene.lights.fields.arrays["vector"]]
+        if layout.textured:
+            arrays.append(fields["uv"])
+        return arrays
+
+    def _parts(self, scene):
+        """(values, topology of their rows, whose rows they are, first channel) of every attribute."""
+        mesh, layout = scene.mesh, self.layout
+        if self.light is not None:
+            self.light.forward(scene)
+            yield self.light.attributes, self.light.topology, PER_VIEW, 0
+        elif layout.albedo:
+            yield mesh.fields.arrays["colors"], mesh.color_topology, PER_MESH, 0
+        if layout.lit:
+            yield compute_vertex_normals(self._buffers, mesh), mesh.topology, PER_MESH, layout.normal
+            yield mesh.fields.arrays["vertices"], mesh.topology, PER_MESH, layout.position
+        if layout.textured:
+            yield mesh.fields.arrays["uv"], mesh.uv_topology, SHARED, layout.uv
+
+    def adjoint(self, scene, attributes_adjoint):
+        mesh, layout, adjoints = scene.mesh, self.layout, scene.mesh.fields.adjoints
+        gather = _Gather(self._buffers, scene, attributes_adjoint)
+        if self.light is not None:
+            light_adjoint = self._buffers.zeroed("corner_light_adjoint", self.light.attributes.shape)
+            gather.per_view(self.light.topology, 0, 3, light_adjoint)
+            self.light.adjoint(scene, light_adjoint)
+        elif layout.albedo:
+            gather.per_mesh(mesh.color_topology, 0, 3, adjoints["colors"])
+        if layout.lit:
+            normals_adjoint = self._buffers.zeroed("vertex_normals_adjoint", mesh.fields.arrays["vertices"].shape)
+            gather.per_mesh(mesh.topology, layout.normal, 3, normals_adjoint)
+            add_vertex_normals_adjoint(self._buffers, mesh, normals_adjoint)
+            gather.per_mesh(mesh.topology, layout.position, 3, adjoints["vertices"])
+        if layout.textured:
+            gather.shared(mesh.uv_topology, layout.uv, 2, adjoints["uv"])
+            self.texture.adjoint(mesh)
+
+
+class Texture:
+    """The mip pyramid of a mesh's texture, and its adjoint."""
+
+    def __init__(self, buffers, mesh):
+        height, width = mesh.texture.shape
+        self._size = (width, height)
+        self.levels = array_from(level_table(width, height), ti.i32)
+        self.pyramid = buffers.get("pyramid", (pyramid_texels(width, height), 3))
+        self._buffers = buffers
+
+    def forward(self, mesh):
+        build_mipmaps(mesh.fields.arrays["texture"], self.pyramid, *self._size)
+
+    def new_adjoint(self):
+        """A zeroed array for the adjoint of the pyramid."""
+        return self._buffers.zeroed("pyramid_adjoint", self.pyramid.shape)
+
+    def adjoint(self, mesh):
+        pyramid_adjoint = self._buffers.get("pyramid_adjoint", self.pyramid.shape)
+        build_mipmaps_adjoint(mesh.fields.adjoints["texture"], pyramid_adjoint, *self._size)
+
+
+class _Gather:
+    """Sums channels of per-corner adjoints into rows."""
+
+    def __init__(self, buffers, scene, corner_adjoint):
+        self._buffers, self._scene, self._corner_adjoint = buffers, scene, corner_adjoint
+
+    def per_view(self, topology, first, count, out):
+        views, faces = self._scene.views.views, self._scene.mesh.face_count
+        adjacency = (topology.array("corner_start"), topology.array("corner_list"))
+        gather_corners(self._corner_adjoint, first, count, *adjacency, out, views, faces)
+
+    def per_mesh(self, topology, first, count, out):
+        self._through_views(topology, first, count, out, self._scene.views)
+
+    def shared(self, topology, first, count, out):
+        self._through_views(topology, first, count, out, view_map(self._scene.views.views, 1))
+
+    def _through_views(self, topology, first, count, out, views):
+        rows = self._buffers.zeroed(f"rows_of_views_{count}", (views.views * topology.rows, count))
+        self.per_view(topology, first, count, rows)
+        sum_views(rows, views.mesh_view_start, views.mesh_view_list, out, topology.rows)

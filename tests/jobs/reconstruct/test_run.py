@@ -1,0 +1,439 @@
+"""The job from data set to outputs, tiny: what is written, Ctrl-C and resuming."""
+
+import contextlib
+import dataclasses
+import json
+import os
+import shutil
+import signal
+
+import imageio.v3 as iio
+import numpy as np
+import pytest
+
+import taichi_dr as dr
+from taichi_dr import shapes
+from taichi_dr.errors import DataSetError, FileError, GradientError, InputError
+from taichi_dr.io.meshes import load_mesh, save_mesh
+from taichi_dr.io.posed_images import load_posed_images
+from taichi_dr.jobs.dataset import make_dataset
+from taichi_dr.jobs.reconstruct import checkpoint
+from taichi_dr.jobs.reconstruct import mesh as mesh_reconstruction
+from taichi_dr.jobs.reconstruct.evaluation import evaluate, held_out_split
+from taichi_dr.jobs.reconstruct.mesh import MeshReconstruction
+from taichi_dr.jobs.reconstruct.run import REPORTS, reconstruct
+from taichi_dr.jobs.reconstruct.scene_fit import fit_scene
+from taichi_dr.jobs.settings import DatasetSettings, ReconstructSettings
+
+pytestmark = pytest.mark.usefixtures("own_runtime")
+
+STEPS = 40
+OUTPUTS = {*REPORTS, *MeshReconstruction.FILES}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def two_levels():
+    """The first two levels, the second from the middle on: every further one would compile for seconds."""
+    with pytest.MonkeyPatch.context() as patch:
+        first, second = mesh_reconstruction.LEVELS[:2]
+        patch.setattr(mesh_reconstruction, "LEVELS", (first, dataclasses.replace(second, start=0.5)))
+        yield
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data") / "car"
+    make_dataset(DatasetSettings("car", folder, views=6, test_views=3, size=32, samples=2, backend="cpu"))
+    return folder
+
+
+def settings(data, out, **changes):
+    return ReconstructSettings(data, out, **{"steps": STEPS, "faces": 5120, "batch": 3, "backend": "cpu"} | changes)
+
+
+@pytest.fixture(scope="module")
+def finished(data, tmp_path_factory):
+    return reconstruct(settings(data, tmp_path_factory.mktemp("run") / "whole"))
+
+
+def test_a_data_set_is_complete_and_consistent(data):
+    train, test = (load_posed_images(data, split, require_alpha=True) for split in ("train", "test"))
+    assert (len(train), len(test)) == (6, 3)
+    assert 0.05 < train.alpha.mean() < 0.9
+    assert ((train.alpha > 0) & (train.alpha < 1)).any()
+    eyes = np.concatenate([train.camera_to_world, test.camera_to_world])[:, :3, 3]
+    assert np.ptp(np.linalg.norm(eyes, axis=1)) < 1e-5
+
+
+def test_every_output_is_written(finished):
+    assert {path.name for path in finished.folder.iterdir()} == OUTPUTS
+    assert not finished.interrupted
+    metrics = json.loads((finished.folder / "metrics.json").read_text())
+    assert metrics == finished.metrics
+    assert {
+        "as",
+        "held_out",
+        "definitions",
+        "held_out_views",
+        "seconds",
+        "seconds_compiling",
+        "steps",
+        "settings",
+        "model",
+        "files",
+    } <= set(metrics)
+    assert metrics["steps"] == STEPS
+    assert set(metrics["held_out"]) == {"iou", "psnr", "ssim"} == set(metrics["definitions"])
+    assert metrics["definitions"]["iou"].startswith("soft")
+    assert metrics["model"]["renderer"] == "antialiased"
+    assert "measured better" in metrics["model"]["renderer_because"]
+    assert len(metrics["held_out_views"]) == 3
+
+
+def test_the_sphere_becomes_the_object(data, finished):
+    dr.init("cpu")
+    train, held_out, _ = held_out_split(data)
+    fit = fit_scene(train)
+    model = MeshReconstruction(settings(data, "unused"), fit.to_unit(train), fit)
+    model.start()
+    start = evaluate(model, fit.to_unit(held_out)).mean
+    reached = finished.metrics["held_out"]
+    # Measured: IoU from 0.752 to 0.878, PSNR from 15.5 to 19.7 dB.
+    assert start["iou"] < 0.77
+    assert 0.85 < reached["iou"] <= 1
+    assert reached["psnr"] > start["psnr"] + 3
+    assert reached["ssim"] > start["ssim"] + 0.1
+
+
+@pytest.fixture
+def no_reports(monkeypatch):
+    """Runs end with the checkpoint: the reports take most of a short one's time."""
+    metrics = {"interrupted": False}
+    monkeypatch.setattr("taichi_dr.jobs.reconstruct.run._Run.finish", lambda self, *a: metrics | {"steps": self.steps})
+
+
+@pytest.mark.usefixtures("no_reports")
+def test_the_soft_renderer_starts_from_the_hull(data, tmp_path):
+    reconstruct(settings(data, tmp_path, steps=3, renderer="soft", init="hull"))
+    header, arrays = checkpoint.load_state(tmp_path / checkpoint.NAME)
+    vertices = arrays["model/vertices"][0]
+    assert len(vertices) not in (642, 2562)
+    assert np.isfinite(vertices).all()
+    assert np.linalg.norm(vertices, axis=1).max() < 1.2
+    assert max(losses["silhouette"] for _, losses in header["history"]) < 0.3
+
+
+@pytest.mark.usefixtures("no_reports")
+def test_a_mesh_file_is_a_start_that_resuming_does_not_need(data, tmp_path):
+    save_mesh(shapes.torus(), tmp_path / "start.obj")
+    faces = shapes.torus().face_count
+    run = settings(data, tmp_path / "run", steps=None, minutes=0.02, init=str(tmp_path / "start.obj"), faces=faces)
+    reconstruct(run)
+    (tmp_path / "start.obj").unlink()
+    header, arrays = checkpoint.load_state(tmp_path / "run" / checkpoint.NAME)
+    assert header["seconds"] >= 0.02 * 60
+    assert np.array_equal(arrays["model/faces"], shapes.torus().numpy("faces"))
+    resumed = reconstruct(ReconstructSettings(data, run.out, resume=True, steps=header["steps"] + 1, backend="cpu"))
+    assert resumed.metrics["steps"] == header["steps"] + 1
+
+
+def test_few_faces_make_a_coarse_start(data):
+    dr.init("cpu")
+    fit = fit_scene(held_out_split(data)[0])
+    for most, count in ((20, 20), (319, 80), (1280, 1280), (45000, 1280)):
+        assert len(mesh_reconstruction._start_shape(settings(data, "unused", faces=most), fit)[1]) == count
+
+
+def moved(contents):
+    for frame in contents["frames"]:
+        for row in frame["transform_matrix"][:3]:
+            row[3] *= 2
+
+
+@pytest.mark.parametrize(
+    ("change", "what"), [(moved, "cameras or silhouettes"), (lambda c: c["frames"].pop(), "training images")]
+)
+def test_resuming_with_other_data_is_refused(change, what, data, finished, tmp_path):
+    out, other = shutil.copytree(finished.folder, tmp_path / "run"), shutil.copytree(data, tmp_path / "data")
+    contents = json.loads((other / "transforms_train.json").read_text())
+    change(contents)
+    (other / "transforms_train.json").write_text(json.dumps(contents))
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    with pytest.raises(DataSetError, match=rf"data: not the data that .*state\.npz was made with: other {what};"):
+        reconstruct(ReconstructSettings(other, out, resume=True, steps=STEPS + 1, backend="cpu"))
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+
+
+def test_the_mesh_lies_where_the_object_is(finished):
+    mesh = load_mesh(finished.folder / "mesh.obj")
+    extent = np.abs(mesh.numpy("vertices")).max()
+    assert 0.7 < extent < 1.4
+    colors = mesh.numpy("colors")
+    assert colors.min() >= 0
+    assert colors.max() <= 1
+
+
+def test_pictures_can_be_read(finished):
+    assert iio.imread(finished.folder / "comparison.png").shape[1] > 3 * 32
+    assert iio.imread(finished.folder / "overview.png").shape[1] > 6 * 32
+    assert iio.imread(finished.folder / "losses.png").ndim == 3
+    assert len(iio.imread(finished.folder / "progress.gif", index=None)) >= 3
+
+
+def test_an_interrupted_run_keeps_everything_and_resumes_to_the_same_mesh(data, finished, tmp_path, monkeypatch, capfd):
+    plain_step = MeshReconstruction.step
+
+    def step_then_interrupt(self, fraction):
+        losses = plain_step(self, fraction)
+        if self._step == 2 and self._level == 1:
+            os.kill(os.getpid(), signal.SIGINT)
+        return losses
+
+    monkeypatch.setattr(MeshReconstruction, "step", step_then_interrupt)
+    first = reconstruct(settings(data, tmp_path / "run"))
+    assert "what has been reached is written; once more stops at once" in capfd.readouterr().err
+    monkeypatch.undo()
+    assert first.interrupted
+    assert 0 < first.metrics["steps"] < STEPS
+    assert {path.name for path in first.folder.iterdir()} == OUTPUTS
+
+    second = reconstruct(ReconstructSettings(data, tmp_path / "run", resume=True, backend="cpu"))
+    assert not second.interrupted
+    assert second.metrics["steps"] == STEPS
+    states = [checkpoint.load_state(run.folder / checkpoint.NAME) for run in (finished, second)]
+    for name in ("vertices", "colors"):
+        whole, resumed = (arrays[f"model/{name}"] for _, arrays in states)
+        assert np.array_equal(resumed, whole)
+    assert len(states[0][0]["history"]) == len(states[1][0]["history"])
+    stages = [sorted(name for name in arrays if name.startswith("stages/")) for _, arrays in states]
+    assert stages == [["stages/0", f"stages/{STEPS // 10}"]] * 2
+
+
+def test_a_finished_run_goes_on_with_a_larger_budget(data, finished, tmp_path, capsys):
+    out = shutil.copytree(finished.folder, tmp_path / "run")
+    resumed = reconstruct(ReconstructSettings(data, out, resume=True, backend="cpu"))
+    assert resumed.metrics["steps"] == STEPS
+    assert "its budget is spent" in capsys.readouterr().out
+    resumed = reconstruct(ReconstructSettings(data, out, resume=True, steps=STEPS + 2, backend="cpu"))
+    assert resumed.metrics["steps"] == STEPS + 2
+    assert resumed.metrics["seconds"] > finished.metrics["seconds"]
+
+
+def test_temporary_files_of_a_killed_run_are_swept_up(data, tmp_path):
+    for name in (".state.0123abcd.npz", ".mesh.0123abcd.obj"):
+        (tmp_path / name).touch()
+    with pytest.raises(FileError, match="nothing to resume"):
+        reconstruct(settings(data, tmp_path, resume=True))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("init", "said"),
+    [("nosuch.obj", "--init nosuch.obj: no such file; expected sphere"), ("bad.obj", "is this an OBJ")],
+)
+def test_a_start_that_is_not_there_is_an_error_before_the_images_are_read(init, said, data, tmp_path, monkeypatch):
+    monkeypatch.setattr("taichi_dr.jobs.reconstruct.run.held_out_split", lambda *a: pytest.fail("reads the images"))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bad.obj").write_text("no mesh")
+    with pytest.raises(FileError, match=said):
+        reconstruct(settings(data, tmp_path / "out", init=init))
+    assert not (tmp_path / "out").exists()
+
+
+def test_gradients_that_stay_non_finite_end_the_run(data, finished, tmp_path, monkeypatch):
+    out, steps = shutil.copytree(finished.folder, tmp_path / "run"), []
+    monkeypatch.setattr(mesh_reconstruction, "MOST_SKIPPED", 3)
+    monkeypatch.setattr("taichi_dr.optim.optimizers.UniformAdam.step", lambda self: steps.append(self))
+    monkeypatch.setattr("taichi_dr.jobs.reconstruct.run.SECONDS_BETWEEN_CHECKPOINTS", 0.0)
+    with pytest.raises(GradientError, match=r"^3 steps in a row had gradients that are not finite; a smaller --lr"):
+        reconstruct(settings(data, out, steps=1000, overwrite=True))
+    assert len(steps) == 3
+    assert [path.name for path in out.iterdir()] == [checkpoint.NAME]  # nothing of the run before
+    assert checkpoint.load_state(out / checkpoint.NAME)[0]["steps"] == 2
+
+
+def test_a_run_that_overwrites_and_is_stopped_before_it_saves_does_not_speak_of_resuming(
+    data, finished, tmp_path, monkeypatch, capsys
+):
+    out = shutil.copytree(finished.folder, tmp_path / "run")
+
+    def interrupted(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(MeshReconstruction, "step", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        reconstruct(settings(data, out, overwrite=True))
+    assert "--resume" not in capsys.readouterr().out
+    assert list(out.iterdir()) == []
+
+
+def test_a_start_that_cannot_be_used_keeps_what_would_be_overwritten(data, finished, tmp_path, monkeypatch):
+    def fails(self):
+        raise DataSetError("no start")
+
+    monkeypatch.setattr(MeshReconstruction, "start", fails)
+    out = shutil.copytree(finished.folder, tmp_path / "run")
+    with pytest.raises(DataSetError, match="no start"):
+        reconstruct(settings(data, out, overwrite=True))
+    assert {path.name for path in out.iterdir()} == OUTPUTS
+
+
+def test_an_output_folder_in_use_is_refused(finished, data):
+    with pytest.raises(FileError, match="--resume continues it"):
+        reconstruct(settings(data, finished.folder))
+
+
+def test_resuming_nothing_is_refused(data, tmp_path):
+    with pytest.raises(FileError, match="nothing to resume"):
+        reconstruct(settings(data, tmp_path, resume=True))
+
+
+def test_a_broken_checkpoint_is_named(data, tmp_path):
+    (tmp_path / checkpoint.NAME).write_bytes(b"not a checkpoint")
+    with pytest.raises(FileError, match=r"state\.npz"):
+        reconstruct(settings(data, tmp_path, resume=True))
+
+
+@pytest.mark.parametrize(
+    "header",
+    [{}, [], {"settings": {}}, {"settings": {"lr": -1.0}}, {"settings": {"lr": "fast"}}, {"settings": {}, "model": {}}],
+)
+def test_a_checkpoint_that_lacks_something_is_named(data, tmp_path, header):
+    checkpoint.save_state(tmp_path / checkpoint.NAME, header, {})
+    with pytest.raises(FileError, match=r"state\.npz: is no checkpoint that can be read"):
+        reconstruct(settings(data, tmp_path, resume=True))
+
+
+def test_settings_that_resuming_does_not_use_are_named(data, tmp_path, recwarn):
+    from taichi_dr.jobs.reconstruct.run import _saved_settings
+
+    old = dataclasses.asdict(settings(data, tmp_path, batch=5))
+    with pytest.warns(UserWarning, match="--batch, --color-lr: not used.*5, 0.05"):
+        now = _saved_settings(ReconstructSettings(data, tmp_path, resume=True, batch=7, color_lr=0.1), old)
+    assert (now.batch, now.color_lr) == (5, 0.05)
+    recwarn.clear()
+    _saved_settings(ReconstructSettings(data, tmp_path, resume=True, batch=5, steps=9), old)
+    assert not recwarn.list
+
+
+def test_ctrl_c_while_the_outputs_are_written_keeps_the_checkpoint(data, finished, tmp_path, monkeypatch, capsys):
+    out = shutil.copytree(finished.folder, tmp_path / "run")
+
+    def interrupted(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("taichi_dr.jobs.reconstruct.run.evaluate", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        reconstruct(ReconstructSettings(data, out, resume=True, backend="cpu"))
+    assert "--resume continues from" in capsys.readouterr().out
+    assert {path.name for path in out.iterdir()} == OUTPUTS
+    assert checkpoint.load_state(out / checkpoint.NAME)[0]["steps"] == STEPS
+
+
+def test_a_second_ctrl_c_stops_at_once_even_if_a_library_swallows_it(data, finished, tmp_path, monkeypatch, capsys):
+    out = shutil.copytree(finished.folder, tmp_path / "run")
+
+    def interrupt(*arguments):
+        os.kill(os.getpid(), signal.SIGINT)
+
+    def swallow(*arguments):
+        with contextlib.suppress(BaseException):
+            interrupt()
+        return []
+
+    monkeypatch.setattr(MeshReconstruction, "step", interrupt)
+    monkeypatch.setattr(MeshReconstruction, "export", swallow)
+    monkeypatch.setattr("taichi_dr.jobs.reconstruct.run.evaluate", lambda *a: pytest.fail("goes on"))
+    with pytest.raises(KeyboardInterrupt):
+        reconstruct(ReconstructSettings(data, out, resume=True, steps=STEPS + 5, backend="cpu"))
+    assert checkpoint.load_state(out / checkpoint.NAME)[0]["steps"] == STEPS + 1
+    assert "--resume continues from" in capsys.readouterr().out
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_overwriting_with_data_that_cannot_be_read_keeps_the_old_result(finished, tmp_path):
+    with pytest.raises(DataSetError):
+        reconstruct(settings(tmp_path / "nothing", finished.folder, overwrite=True))
+    assert {path.name for path in finished.folder.iterdir()} == OUTPUTS
+
+
+def test_missing_data_leaves_no_folder(tmp_path):
+    with pytest.raises(DataSetError, match="no such folder"):
+        reconstruct(settings(tmp_path / "nothing", tmp_path / "out"))
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"steps": 0},
+        {"minutes": 1.0},
+        {"resume": True, "overwrite": True},
+        {"lr": 0.0},
+        {"batch": 0},
+        {"kind": "volume"},
+    ],
+)
+def test_settings_outside_their_domain_are_refused(wrong):
+    with pytest.raises(InputError):
+        settings("a", "b", **wrong).check()
+
+
+def test_every_eighth_view_is_held_out_without_test_views(data, tmp_path):
+    contents = json.loads((data / "transforms_train.json").read_text())
+    for frame in contents["frames"]:
+        frame["file_path"] = str(data / frame["file_path"])
+    (tmp_path / "transforms_train.json").write_text(json.dumps(contents))
+    train, held_out, note = held_out_split(tmp_path)
+    assert (len(train), len(held_out)) == (5, 1)
+    assert "8th" in note
+
+
+@pytest.mark.parametrize(("with_test", "views", "fewest"), [(True, 4, 4), (False, 5, 5)])
+def test_four_images_to_train_with_are_needed(with_test, views, fewest, data, tmp_path):
+    for split in ("train", "test") if with_test else ("train",):
+        shutil.copytree(data / split, tmp_path / split)
+        shutil.copy(data / f"transforms_{split}.json", tmp_path)
+    contents = json.loads((data / "transforms_train.json").read_text())
+    frames = contents["frames"]
+    for count in (views, views - 1, 1):
+        contents["frames"] = frames[:count]
+        (tmp_path / "transforms_train.json").write_text(json.dumps(contents))
+        if count == views:
+            assert len(held_out_split(tmp_path)[0]) == 4
+            continue
+        images = "1 training image is" if count == 1 else f"{count} training images are"
+        with pytest.raises(DataSetError, match=f"{images} too few: at least {fewest} are needed"):
+            held_out_split(tmp_path)
+
+
+def test_a_background_that_was_not_removed_is_refused(data, tmp_path):
+    shutil.copytree(data, tmp_path, dirs_exist_ok=True)
+    for path in (tmp_path / "train").iterdir():
+        pixels = iio.imread(path)
+        pixels[..., 3] = 255
+        iio.imwrite(path, pixels)
+    with pytest.raises(DataSetError, match=r"6 of 6 images are fully opaque \(r_0\.png, .*, …\): alpha is used"):
+        held_out_split(tmp_path)
+
+
+def test_a_step_budget_replaces_one_of_minutes(data, tmp_path):
+    from taichi_dr.jobs.reconstruct.run import _saved_settings
+
+    old = dataclasses.asdict(settings(data, tmp_path, steps=None, minutes=2.0, batch=5))
+    now = _saved_settings(ReconstructSettings(data, tmp_path, resume=True, steps=9), old)
+    assert (now.steps, now.minutes, now.batch) == (9, None, 5)
+    again = _saved_settings(ReconstructSettings(data, tmp_path, resume=True), old)
+    assert (again.steps, again.minutes) == (None, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "preparing", "fraction"), [(0, 0, 0), (30, 30, 0), (75, 30, 0.5), (120, 30, 1), (10, 130, 1)]
+)
+def test_compiling_takes_no_share_of_the_levels(seconds, preparing, fraction):
+    from taichi_dr.jobs.reconstruct.run import _Run
+
+    run = object.__new__(_Run)
+    run.settings = settings("a", "b", steps=None, minutes=2.0)
+    run.seconds, run.preparing, run.steps = seconds, preparing, 1
+    assert run.fraction() == pytest.approx(fraction)

@@ -1,0 +1,255 @@
+"""Antialiasing against its oracle, closed forms and supersampled images; its adjoint against central differences."""
+
+import numpy as np
+import pytest
+import taichi as ti
+import trimesh
+from oracles import antialias as oracle
+from oracles.differences import relative_errors
+
+from taichi_dr.errors import ShapeError
+from taichi_dr.kernels.antialias.blend import (
+    antialias,
+    antialias_edge_adjoint,
+    antialias_image_adjoint,
+    build_twins,
+    claimed_length,
+)
+from taichi_dr.kernels.antialias.claims import NO_EDGE
+from taichi_dr.kernels.base.arrays import array_from, make_array
+
+NEAR, FAR = 1.0, 100.0
+
+
+def rotation(rng):
+    q, _ = np.linalg.qr(rng.normal(size=(3, 3)))
+    return q * np.sign(np.linalg.det(q))
+
+
+def project(points, focal=2.0):
+    """Perspective clip coordinates of points in camera space."""
+    depth = -points[:, 2]
+    return np.stack([focal * points[:, 0], focal * points[:, 1], depth, depth], axis=1)
+
+
+class Picture:
+    """A rasterized view and the antialiasing of it; arrays in, arrays out."""
+
+    def __init__(self, clip, faces, width, height, colors=None, background=0.0, seed=0):
+        rng = np.random.default_rng(seed)
+        self.clip, self.faces, self.width, self.height = clip, np.asarray(faces), width, height
+        self.colors = rng.random((len(clip), 4)) if colors is None else colors
+        self.background = background
+        self.face_id, self.depth, self.bary = oracle.rasterize(clip, self.faces, width, height, NEAR, FAR)
+        self.image = oracle.shade(self.face_id, self.bary, self.faces, self.colors, background)
+        self.views = 1
+
+    def run(self, clip=None, image=None):
+        image = self.image if image is None else image
+        self.clip_array, image_array = array_from(self.clip if clip is None else clip), array_from(image)
+        self.face_array = array_from(self.faces, ti.i32)
+        rows = claimed_length(len(image))
+        self.before = make_array((rows, image.shape[1]))
+        self.claims, self.claimed = make_array((rows, 4), ti.i32), make_array((rows,), ti.i32)
+        self.edge_mask = make_array((self.views * len(self.faces),), ti.i32)
+        twins = array_from(build_twins(self.faces), ti.i32)
+        ids, depth = array_from(self.face_id, ti.i32), array_from(self.depth)
+        inputs = (self.clip_array, self.face_array, twins, ids, depth, image_array)
+        scratch, sizes = (self.before, self.claims, self.claimed, self.edge_mask), (self.views, self.width, self.height)
+        antialias(*inputs, *scratch, *sizes, NEAR, image.shape[1])
+        return image_array.to_numpy()
+
+    def adjoints(self, output_adjoint):
+        """Of the last run: image (H*W, C) and clip (N, 4)."""
+        adjoint, before = array_from(output_adjoint), make_array(self.image.shape)
+        corners = make_array((self.views * len(self.faces) * 3, 4))
+        geometry, sizes = (self.clip_array, self.face_array), (self.views, self.width, self.height)
+        channels = self.image.shape[1]
+        edges = (self.claims, self.claimed, self.edge_mask)
+        antialias_image_adjoint(*geometry, *edges, adjoint, before, *sizes, channels)
+        antialias_edge_adjoint(*geometry, self.before, *edges, before, corners, *sizes, NEAR, 1, channels)
+        clip_adjoint = np.zeros_like(self.clip)
+        vertices = len(self.clip) // self.views
+        rows = np.arange(self.views)[:, None] * vertices + self.faces.reshape(1, -1)
+        np.add.at(clip_adjoint[:, :3], rows.ravel(), corners.to_numpy()[:, 1:])
+        return adjoint.to_numpy(), clip_adjoint
+
+
+def posed(vertices, seed, offset=(0.1, 0.2, -4.0)):
+    return project(vertices @ rotation(np.random.default_rng(seed)).T + offset)
+
+
+def sphere(level):
+    mesh = trimesh.creation.icosphere(subdivisions=level)
+    return np.array(mesh.vertices), np.array(mesh.faces)
+
+
+BOX = np.array([[x, y, z] for x in (-0.7, 0.7) for y in (-0.7, 0.7) for z in (-0.7, 0.7)])
+BOX_FACES = np.array(
+    [[0, 1, 3], [0, 3, 2], [4, 7, 5], [4, 6, 7], [0, 5, 1], [0, 4, 5], [2, 3, 7], [2, 7, 6], [0, 2, 6], [0, 6, 4]]
+    + [[1, 5, 7], [1, 7, 3]]
+)
+
+
+def two_boxes(seed):
+    near, far = posed(BOX * 0.5, seed, (0.3, 0.1, -3.0)), posed(BOX, seed + 1, (0.0, 0.0, -5.0))
+    return np.concatenate([near, far]), np.concatenate([BOX_FACES, BOX_FACES + 8])
+
+
+def triangle_behind_the_camera():
+    points = np.array([[-0.92, -0.83, -3.0], [0.81, -0.52, -2.0], [0.3, 2.0, 1.5]])
+    return project(points), np.array([[0, 1, 2]])
+
+
+SCENES = {
+    "box": lambda: (posed(BOX, 0), BOX_FACES),
+    "box, another pose": lambda: (posed(BOX, 5), BOX_FACES),
+    "coarse sphere": lambda: (posed(sphere(1)[0], 1), sphere(1)[1]),
+    "sphere, faces smaller than pixels": lambda: (posed(sphere(3)[0], 2), sphere(3)[1]),
+    "two boxes, one before the other": lambda: two_boxes(3),
+    "partly off screen": lambda: (posed(BOX, 4, (1.5, 0.9, -3.0)), BOX_FACES),
+    "one face": lambda: (posed(BOX, 6), BOX_FACES[:1]),
+    "reaches behind the camera": triangle_behind_the_camera,
+    "behind the camera": lambda: (posed(BOX, 6, (0.0, 0.0, 4.0)), BOX_FACES),
+}
+
+
+@pytest.mark.parametrize("name", SCENES)
+def test_forward_matches_the_oracle(cpu64, name):
+    picture = Picture(*SCENES[name](), 27, 20)
+    output = picture.run()
+    expected = oracle.antialias(picture.clip, picture.faces, picture.face_id, picture.image, 27, 20, NEAR)
+    np.testing.assert_allclose(output, expected, atol=1e-12)
+    assert (name == "behind the camera") == (np.abs(output - picture.image).max() == 0)
+
+
+@pytest.mark.parametrize("name", SCENES)
+def test_adjoint_matches_central_differences(cpu64, name):
+    picture = Picture(*SCENES[name](), 27, 20)
+    weights = np.random.default_rng(7).normal(size=picture.image.shape)
+    picture.run()
+    image_adjoint, clip_adjoint = picture.adjoints(weights)
+    errors = relative_errors(
+        lambda inputs: (picture.run(**inputs) * weights).sum(),
+        {"clip": picture.clip, "image": picture.image},
+        {"clip": clip_adjoint, "image": image_adjoint},
+        ["clip", "image"],
+    )
+    assert max(errors.values()) < 1e-6, errors
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+@pytest.mark.parametrize("shift", np.linspace(-0.95, 0.95, 9))
+def test_an_edge_along_the_grid_gives_the_covered_area(cpu64, axis, shift):
+    size = 8
+    pixel = 2.0 / size
+    corners = np.array([[-3.0, -3.0], [shift * pixel, -3.0], [shift * pixel, 3.0], [-3.0, 3.0]])[:, :: (1 - 2 * axis)]
+    clip = np.concatenate([2.0 * corners, np.full((4, 2), 2.0)], axis=1)
+    picture = Picture(clip, [[0, 1, 2], [0, 2, 3]], size, size, colors=np.ones((4, 1)))
+    output = picture.run().reshape(size, size)
+    lines = output if axis == 0 else output[::-1].T
+    covered = np.clip(shift + 0.5 * size - np.arange(size), 0, 1)
+    np.testing.assert_allclose(lines, np.broadcast_to(covered, lines.shape), atol=1e-12)
+
+
+def test_a_centre_that_rounding_puts_on_the_other_side_of_an_edge(cpu64):
+    size, shift = (
+        8,
+        0.502,
+    )  # the centre of column 4 is at 0.5 pixels; the edge's, 0.002 further, is rounded to before it
+    corners = np.array([[-3.0, -3.0], [shift * 2 / size, -3.0], [shift * 2 / size, 3.0], [-3.0, 3.0]])
+    picture = Picture(np.concatenate([2 * corners, np.full((4, 2), 2.0)], axis=1), [[0, 1, 2], [0, 2, 3]], size, size)
+    for array, background in ((picture.face_id, -1), (picture.image, 0.0)):
+        array.reshape(size, size, -1)[:, 4] = background
+    output, weights = picture.run(), np.random.default_rng(0).normal(size=picture.image.shape)
+    inner = picture.image.reshape(size, size, 4)[:, 3]
+    np.testing.assert_allclose(output.reshape(size, size, 4)[:, 4], shift * inner, atol=1e-12)
+    _, clip_adjoint = picture.adjoints(weights)
+    step = np.array([1e-6, 0, 0, 0])
+    measured = ((picture.run(picture.clip + step) - picture.run(picture.clip - step)) * weights).sum() / 2e-6
+    assert abs(measured - clip_adjoint[:, 0].sum()) < 1e-6 * abs(measured)
+
+
+def supersampled_gradient(picture, weights, components, pixels=0.25):
+    """d sum(weights image) / d clip[vertex, component]: differences over half a pixel, 64 samples per pixel."""
+    size = (picture.width, picture.height)
+    result = []
+    for vertex, component in components:
+        step = np.zeros_like(picture.clip)
+        step[vertex, component] = pixels * 2 / min(size) * picture.clip[vertex, 2]
+        ends = [
+            oracle.supersampled(clip, picture.faces, picture.colors, picture.background, *size, NEAR, FAR)
+            for clip in (picture.clip + step, picture.clip - step)
+        ]
+        result.append(((ends[0] - ends[1]) * weights).sum() / (2 * step.max()))
+    return np.array(result)
+
+
+@pytest.mark.parametrize(("name", "size"), [("triangle", 64), ("box", 64)])
+def test_gradient_agrees_with_64_samples_per_pixel(cpu64, name, size):
+    triangle = np.array([[-0.92, -0.83, -3.0], [0.81, -0.52, -3.0], [0.3, 1.1, -3.0]])
+    clip, faces = (project(triangle), [[0, 1, 2]]) if name == "triangle" else (posed(BOX, 0), BOX_FACES)
+    picture = Picture(clip, faces, size, size, colors=np.ones((len(clip), 1)))
+    x, y = np.meshgrid(*oracle.pixel_centers(size, size))
+    weights = (1 + 0.5 * np.sin(1.7 * x + 0.4) + 0.5 * np.cos(1.2 * y + x)).reshape(-1, 1)
+    picture.run()
+    _, clip_adjoint = picture.adjoints(weights)
+    vertices = np.argsort(-np.linalg.norm(clip_adjoint, axis=1))[:3]
+    components = [(vertex, k) for vertex in vertices for k in (0, 1)]
+    expected = supersampled_gradient(picture, weights, components)
+    error = np.linalg.norm([clip_adjoint[c] for c in components] - expected) / np.linalg.norm(expected)
+    assert error < 0.05
+
+
+def test_edges_inside_a_surface_stay_hard(cpu64):
+    square = np.array([[-3.0, -3.0, -2.0], [3.0, -3.0, -2.0], [3.0, 3.0, -2.0], [-3.0, 3.0, -2.0]])
+    picture = Picture(project(square), [[0, 1, 2], [0, 2, 3]], 8, 8)
+    np.testing.assert_array_equal(picture.run(), picture.image)
+    assert (picture.claims.to_numpy() == NO_EDGE).all()
+
+
+@pytest.mark.parametrize("name", ["box", "sphere, faces smaller than pixels", "two boxes, one before the other"])
+def test_float32_backends_agree_with_float64(any32, name):
+    picture = Picture(*SCENES[name](), 27, 20)
+    weights = np.random.default_rng(7).normal(size=picture.image.shape)
+    expected = oracle.antialias(picture.clip, picture.faces, picture.face_id, picture.image, 27, 20, NEAR)
+    np.testing.assert_allclose(picture.run(), expected, atol=1e-4)
+    _, clip_adjoint = picture.adjoints(weights)
+    direction = np.random.default_rng(8).normal(size=clip_adjoint.shape)
+    step = 1e-6
+    ends = [
+        oracle.antialias(picture.clip + s * direction, picture.faces, picture.face_id, picture.image, 27, 20, NEAR)
+        for s in (step, -step)
+    ]
+    measured = ((ends[0] - ends[1]) * weights).sum() / (2 * step)
+    assert abs((clip_adjoint * direction).sum() - measured) < 1e-3 * abs(clip_adjoint * direction).sum()
+
+
+def test_a_batch_is_its_views(cpu32):
+    pictures = [Picture(posed(BOX, seed), BOX_FACES, 16, 12, seed=seed) for seed in range(3)]
+    single = [(p.run(), *p.adjoints(p.image)) for p in pictures]
+    batch = Picture(pictures[0].clip, BOX_FACES, 16, 12)
+    batch.views = 3
+    for name in ("clip", "face_id", "depth", "image"):
+        setattr(batch, name, np.concatenate([getattr(p, name) for p in pictures]))
+    together = (batch.run(), *batch.adjoints(batch.image))
+    for k in range(3):
+        np.testing.assert_array_equal(together[k], np.concatenate([one[k] for one in single]))
+
+
+def test_runs_repeat_to_the_bit(cpu32):
+    picture = Picture(*SCENES["sphere, faces smaller than pixels"](), 27, 20)
+    first = picture.run(), *picture.adjoints(picture.image)
+    second = picture.run(), *picture.adjoints(picture.image)
+    for one, other in zip(first, second, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_twins_of_boundaries_and_of_edges_with_three_faces(cpu64):
+    assert build_twins([[0, 1, 2], [2, 1, 3]]).tolist() == [[-1, 3, -1], [1, -1, -1]]
+    assert (build_twins([[0, 1, 2], [0, 1, 3], [1, 0, 4]]) == -1).all()
+    closed = build_twins(BOX_FACES)
+    assert (closed >= 0).all()
+    assert (closed.ravel()[closed.ravel()] == np.arange(closed.size)).all()
+    with pytest.raises(ShapeError, match="expected shape"):
+        build_twins([0, 1, 2])
