@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 import taichi as ti
-from tests.kernels.test_raster import FAR, NEAR, is_orthographic, orthographic, perspective, soup
 
 from taichi_dr.kernels.base.arrays import array_from, make_array
 from taichi_dr.kernels.base.gather import build_adjacency, gather_corners, sum_bands
 from taichi_dr.kernels.zbuffer.interpolate import band_count, interpolate, interpolate_adjoint
 from taichi_dr.kernels.zbuffer.zbuffer import ZBuffer
+from tests.kernels.zbuffer.test_zbuffer import FAR, NEAR, is_orthographic, orthographic, perspective, soup
 from tests.oracles import raster as oracle
 
 WIDTH, HEIGHT = 28, 22
