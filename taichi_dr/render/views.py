@@ -7,8 +7,8 @@ import taichi as ti
 
 from taichi_dr.errors import InputError, ShapeError
 from taichi_dr.kernels.base.arrays import array_from
-from taichi_dr.kernels.base.gather import build_view_lists
 from taichi_dr.runtime import runtime_token
+from taichi_dr.scene.topology import group_by_owner
 
 
 class ViewMap:
@@ -23,7 +23,7 @@ class ViewMap:
         mesh_of_view = np.asarray(mesh_of_view, np.int32)
         self.views, self.batch = len(mesh_of_view), batch
         self.one_to_one = batch == self.views and bool((mesh_of_view == np.arange(batch)).all())
-        start, views = build_view_lists(mesh_of_view, batch)
+        start, views = group_by_owner(mesh_of_view, batch)
         self.view_mesh = array_from(mesh_of_view, ti.i32)
         self.mesh_view_start = array_from(start, ti.i32)
         self.mesh_view_list = array_from(views, ti.i32)

@@ -6,8 +6,9 @@ from functools import cached_property
 import numpy as np
 import taichi as ti
 
-from taichi_dr.kernels.antialias.blend import build_twins
+from taichi_dr.errors import ShapeError
 from taichi_dr.kernels.base.arrays import array_from
+from taichi_dr.kernels.base.gather import Adjacency
 from taichi_dr.runtime import runtime_token
 
 
@@ -43,15 +44,23 @@ class Topology:
             self._arrays[name] = array_from(_at_least_one_row(getattr(self, name)), ti.i32)
         return self._arrays[name]
 
-    @cached_property
+    def corners(self):
+        """The corners around each row, as an ``Adjacency`` of arrays of the current runtime."""
+        return Adjacency(self.array("corner_start"), self.array("corner_list"))
+
+    @property
     def corner_list(self):
         """(3F,): the corners ``3 f + k`` sorted by the row they refer to, then by face."""
-        return np.argsort(self.faces.reshape(-1), kind="stable").astype(np.int32)
+        return self._corners.list
 
-    @cached_property
+    @property
     def corner_start(self):
         """(rows + 1,): the corners of row i are ``corner_list[corner_start[i] : corner_start[i + 1]]``."""
-        return _starts(self.faces.reshape(-1), self.rows)
+        return self._corners.start
+
+    @cached_property
+    def _corners(self):
+        return build_adjacency(self.faces, self.rows)
 
     @cached_property
     def twins(self):
@@ -95,8 +104,7 @@ class Topology:
         face = np.repeat(proper, 3)
         opposite = self.faces[face, (corner + 2) % 3]
 
-        order = np.argsort(of_corner, kind="stable")
-        start = _starts(of_corner, len(edges))
+        start, order = group_by_owner(of_corner, len(edges))
         counts = np.diff(start)
         beside = np.full((2, len(edges), 2), -1, dtype=np.int32)
         for side in range(2):
@@ -123,7 +131,7 @@ class Topology:
         here = self.edges.reshape(-1)
         there = self.edges[:, ::-1].reshape(-1)
         order = np.lexsort((there, here))
-        return _starts(here, self.rows), there[order]
+        return group_by_owner(here, self.rows).start, there[order]
 
     @property
     def is_closed(self):
@@ -144,6 +152,47 @@ class Topology:
         )
 
 
+def group_by_owner(owner, owners):
+    """Which entries of ``owner`` (n,), numbers in [0, owners), belong to each owner: an ``Adjacency`` of int32 arrays.
+
+    >>> group_by_owner(np.array([1, 0, 1]), 3)
+    Adjacency(start=array([0, 1, 3, 3], dtype=int32), list=array([1, 0, 2], dtype=int32))
+    """
+    start = np.zeros(owners + 1, np.int32)
+    np.cumsum(np.bincount(owner, minlength=owners), out=start[1:])
+    return Adjacency(start, np.argsort(owner, kind="stable").astype(np.int32))
+
+
+def build_adjacency(faces, rows):
+    """Which corners of ``faces`` (F, 3) belong to which of ``rows`` rows, as an ``Adjacency`` of NumPy arrays.
+
+    >>> build_adjacency(np.array([[0, 1, 2], [2, 1, 3]]), 4).list.tolist()
+    [0, 1, 4, 2, 3, 5]
+    """
+    return group_by_owner(np.asarray(faces).reshape(-1), rows)
+
+
+def build_twins(faces):
+    """The other half-edge of every edge: (F, 3) int32 with ``3 g + e'`` or -1.
+
+    -1 stands for boundaries and for edges of three or more faces, which then count as silhouettes from everywhere.
+
+    >>> build_twins([[0, 1, 2], [2, 1, 3]]).tolist()
+    [[-1, 3, -1], [1, -1, -1]]
+    """
+    faces = np.asarray(faces, dtype=np.int64)
+    if faces.ndim != 2 or faces.shape[1] != 3:
+        raise ShapeError(f"faces: expected shape (F, 3), got {faces.shape}")
+    start, end = faces.ravel(), np.roll(faces, -1, axis=1).ravel()
+    key = np.minimum(start, end) * (faces.max(initial=0) + 1) + np.maximum(start, end)
+    _, group, count = np.unique(key, return_inverse=True, return_counts=True)
+    order = np.argsort(group, kind="stable")
+    first = np.concatenate([[0], np.cumsum(count)[:-1]])[count == 2]
+    twins = np.full(len(key), -1, dtype=np.int32)
+    twins[order[first]], twins[order[first + 1]] = order[first + 1], order[first]
+    return twins.reshape(-1, 3)
+
+
 def _unique_edges(faces):
     """The distinct edges (E, 2) of faces, and for each corner the index of the edge to the next corner (3F,)."""
     pairs = np.sort(np.stack([faces, np.roll(faces, -1, axis=1)], axis=-1).reshape(-1, 2), axis=1)
@@ -151,11 +200,6 @@ def _unique_edges(faces):
     unique, of_corner = np.unique(keys, return_inverse=True)
     edges = np.stack([unique >> 32, unique & 0xFFFFFFFF], axis=1).astype(np.int32)
     return edges, of_corner.reshape(-1).astype(np.int32)
-
-
-def _starts(values, rows):
-    """Where each of 0 … rows − 1 begins in the sorted ``values``: (rows + 1,)."""
-    return np.concatenate([[0], np.cumsum(np.bincount(values, minlength=rows))]).astype(np.int32)
 
 
 def _at_least_one_row(values):

@@ -5,10 +5,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from taichi_dr.errors import RuntimeStateError
-from taichi_dr.scene.topology import Topology
+from taichi_dr.errors import RuntimeStateError, ShapeError
+from taichi_dr.scene.topology import Topology, build_adjacency, build_twins
 
 TETRAHEDRON = [[0, 2, 1], [0, 1, 3], [1, 2, 3], [2, 0, 3]]
+BOX_FACES = np.array(
+    [[0, 1, 3], [0, 3, 2], [4, 7, 5], [4, 6, 7], [0, 5, 1], [0, 4, 5], [2, 3, 7], [2, 7, 6], [0, 2, 6], [0, 6, 4]]
+    + [[1, 5, 7], [1, 7, 3]]
+)
 PAIR = [[0, 1, 2], [2, 1, 3]]  # two triangles that share the edge 1-2
 
 
@@ -137,3 +141,31 @@ def test_arrays_need_a_runtime(own_runtime):
     ti.reset()
     with pytest.raises(RuntimeStateError, match=r"init"):
         Topology(PAIR, 5).array("faces")
+
+
+def test_adjacency_lists_every_corner_of_a_row_in_ascending_order():
+    rng = np.random.default_rng(0)
+    faces = np.stack([rng.permutation(17)[:3] for _ in range(40)])
+    start, corners = build_adjacency(faces, 20)
+    assert start.dtype == np.int32
+    assert corners.dtype == np.int32
+    assert start[0] == 0
+    assert start[-1] == faces.size
+    for row in range(20):
+        assert corners[start[row] : start[row + 1]].tolist() == np.flatnonzero(faces.ravel() == row).tolist()
+
+
+def test_adjacency_of_no_faces_is_empty():
+    start, corners = build_adjacency(np.zeros((0, 3), np.int32), 4)
+    assert start.tolist() == [0] * 5
+    assert corners.shape == (0,)
+
+
+def test_twins_of_boundaries_and_of_edges_with_three_faces():
+    assert build_twins([[0, 1, 2], [2, 1, 3]]).tolist() == [[-1, 3, -1], [1, -1, -1]]
+    assert (build_twins([[0, 1, 2], [0, 1, 3], [1, 0, 4]]) == -1).all()
+    closed = build_twins(BOX_FACES)
+    assert (closed >= 0).all()
+    assert (closed.ravel()[closed.ravel()] == np.arange(closed.size)).all()
+    with pytest.raises(ShapeError, match="expected shape"):
+        build_twins([0, 1, 2])

@@ -29,7 +29,6 @@ Limits: surfaces that cover no pixel centre are not seen; where two edges cross 
 two surfaces intersect, and the cuts of the near and far planes, are not edges and stay hard.
 """
 
-import numpy as np
 import taichi as ti
 
 from taichi_dr.errors import ShapeError
@@ -59,27 +58,6 @@ from taichi_dr.kernels.base.views import first_row, view_of
 CLAIMED_BLOCK = 8
 
 
-def build_twins(faces):
-    """The other half-edge of every edge: (F, 3) int32 with ``3 g + e'`` or -1.
-
-    -1 stands for boundaries and for edges of three or more faces, which then count as silhouettes from everywhere.
-
-    >>> build_twins([[0, 1, 2], [2, 1, 3]]).tolist()
-    [[-1, 3, -1], [1, -1, -1]]
-    """
-    faces = np.asarray(faces, dtype=np.int64)
-    if faces.ndim != 2 or faces.shape[1] != 3:
-        raise ShapeError(f"faces: expected shape (F, 3), got {faces.shape}")
-    start, end = faces.ravel(), np.roll(faces, -1, axis=1).ravel()
-    key = np.minimum(start, end) * (faces.max(initial=0) + 1) + np.maximum(start, end)
-    _, group, count = np.unique(key, return_inverse=True, return_counts=True)
-    order = np.argsort(group, kind="stable")
-    first = np.concatenate([[0], np.cumsum(count)[:-1]])[count == 2]
-    twins = np.full(len(key), -1, dtype=np.int32)
-    twins[order[first]], twins[order[first + 1]] = order[first + 1], order[first]
-    return twins.reshape(-1, 3)
-
-
 def antialias(
     clip,
     faces,
@@ -99,7 +77,7 @@ def antialias(
 ):
     """Blends the pixels on both sides of every visible silhouette edge.
 
-    ``clip`` (V*N, 4): X, Y, W, depth; ``faces`` (F, 3); ``twins`` (F, 3) from :func:`build_twins`; ``face_id``
+    ``clip`` (V*N, 4): X, Y, W, depth; ``faces`` (F, 3); ``twins`` (F, 3) from ``scene.topology``; ``face_id``
     (V*H*W,) with -1 for the background; ``depth`` (V*H*W,), the far distance for the background; ``image``
     (V*H*W, channels) is blended in place.  Scratch that the adjoints read, zeros before the first call, of
     L = claimed_length(V*H*W) rows: ``before`` (L, channels), the claimed pixels as they were; ``claims`` (L, 4) int32,

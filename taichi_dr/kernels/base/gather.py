@@ -5,7 +5,8 @@ UV) that a corner belongs to then sums its corners through a list made once per 
 not depend on the order of the threads.
 """
 
-import numpy as np
+from typing import Any, NamedTuple
+
 import taichi as ti
 
 from taichi_dr.kernels.base.launch import is_serial
@@ -14,27 +15,15 @@ from taichi_dr.kernels.base.views import view_of
 SERIAL_ROWS = 1 << 12
 
 
-def build_adjacency(faces, rows):
-    """Which corners belong to which row: ``corner_start (rows+1,)`` and ``corner_list (3F,)``, both int32.
+class Adjacency(NamedTuple):
+    """Which corners belong to which row: row r owns ``list[start[r] : start[r + 1]]``.
 
-    ``faces`` is (F, 3) with entries in [0, rows).  Row r owns ``corner_list[corner_start[r] : corner_start[r + 1]]``;
-    an entry is ``3 f + k`` for corner k of face f, and the entries of a row ascend.
-
-    >>> build_adjacency(np.array([[0, 1, 2], [2, 1, 3]]), 4)[1].tolist()
-    [0, 1, 4, 2, 3, 5]
+    ``start`` (rows + 1,) and ``list`` (3F,) are int32; an entry of ``list`` is ``3 f + k`` for corner k of face f, and
+    the entries of a row ascend.
     """
-    return _group_by(np.asarray(faces).reshape(-1), rows)
 
-
-def build_view_lists(view_mesh, meshes):
-    """Which views show which mesh: ``mesh_view_start (B+1,)`` and ``mesh_view_list (V,)``, both int32."""
-    return _group_by(np.asarray(view_mesh).reshape(-1), meshes)
-
-
-def _group_by(owner, owners):
-    start = np.zeros(owners + 1, np.int32)
-    np.cumsum(np.bincount(owner, minlength=owners), out=start[1:])
-    return start, np.argsort(owner, kind="stable").astype(np.int32)
+    start: Any
+    list: Any
 
 
 def gather_corners(corner_adjoint, first, count, corner_start, corner_list, out, views, faces):
@@ -115,7 +104,8 @@ def sum_views(
 ):
     """``out[b rows + r, c] += sum of values[v rows + r, c]`` over the views v that show mesh b.
 
-    ``values`` (V*rows, C), ``out`` (B*rows, C); the lists are those of ``build_view_lists``.
+    ``values`` (V*rows, C), ``out`` (B*rows, C); the views of mesh b are
+    ``mesh_view_list[mesh_view_start[b] : mesh_view_start[b + 1]]``.
     """
     meshes = mesh_view_start.shape[0] - 1
     components = out.shape[1]

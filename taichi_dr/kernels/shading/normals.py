@@ -1,7 +1,7 @@
 """Unit normals of faces and of vertices, with their adjoints to the vertices.
 
 Every loop runs over the rows it writes and gathers from the incident faces through the adjacency of
-``gather.build_adjacency(faces, N)``, so sums have a fixed order.  A face without area and a vertex without faces have
+``topology.build_adjacency(faces, N)``, so sums have a fixed order.  A face without area and a vertex without faces have
 the normal (0, 0, 0) and pass no gradient on.
 """
 

@@ -7,16 +7,15 @@ import trimesh
 from oracles import antialias as oracle
 from oracles.differences import relative_errors
 
-from taichi_dr.errors import ShapeError
 from taichi_dr.kernels.antialias.blend import (
     antialias,
     antialias_edge_adjoint,
     antialias_image_adjoint,
-    build_twins,
     claimed_length,
 )
 from taichi_dr.kernels.antialias.claims import NO_EDGE
 from taichi_dr.kernels.base.arrays import array_from, make_array
+from taichi_dr.scene.topology import build_twins
 
 NEAR, FAR = 1.0, 100.0
 
@@ -243,13 +242,3 @@ def test_runs_repeat_to_the_bit(cpu32):
     second = picture.run(), *picture.adjoints(picture.image)
     for one, other in zip(first, second, strict=True):
         np.testing.assert_array_equal(one, other)
-
-
-def test_twins_of_boundaries_and_of_edges_with_three_faces(cpu64):
-    assert build_twins([[0, 1, 2], [2, 1, 3]]).tolist() == [[-1, 3, -1], [1, -1, -1]]
-    assert (build_twins([[0, 1, 2], [0, 1, 3], [1, 0, 4]]) == -1).all()
-    closed = build_twins(BOX_FACES)
-    assert (closed >= 0).all()
-    assert (closed.ravel()[closed.ravel()] == np.arange(closed.size)).all()
-    with pytest.raises(ShapeError, match="expected shape"):
-        build_twins([0, 1, 2])

@@ -6,6 +6,7 @@ import taichi as ti
 
 from taichi_dr.kernels.base import gather
 from taichi_dr.kernels.base.arrays import array_from, make_array
+from taichi_dr.scene.topology import build_adjacency, group_by_owner
 
 I32 = np.int32
 
@@ -18,24 +19,6 @@ def _ints(values):
     return array_from(values, ti.i32)
 
 
-def test_adjacency_lists_every_corner_of_a_row_in_ascending_order():
-    rng = np.random.default_rng(0)
-    faces = _faces(rng, 40, 17)
-    start, corners = gather.build_adjacency(faces, 20)
-    assert start.dtype == I32
-    assert corners.dtype == I32
-    assert start[0] == 0
-    assert start[-1] == faces.size
-    for row in range(20):
-        assert corners[start[row] : start[row + 1]].tolist() == np.flatnonzero(faces.ravel() == row).tolist()
-
-
-def test_adjacency_of_no_faces_is_empty():
-    start, corners = gather.build_adjacency(np.zeros((0, 3), I32), 4)
-    assert start.tolist() == [0] * 5
-    assert corners.shape == (0,)
-
-
 def _check_corners(rng, views, faces, rows, first, count, tolerance):
     index = _faces(rng, faces, rows)
     values = rng.normal(size=(views * faces * 3, first + count + 1))
@@ -44,7 +27,7 @@ def _check_corners(rng, views, faces, rows, first, count, tolerance):
     for v in range(views):
         part = values[v * faces * 3 : (v + 1) * faces * 3, first : first + count]
         np.add.at(expected, v * rows + index.ravel(), part)
-    start, corners = gather.build_adjacency(index, rows)
+    start, corners = build_adjacency(index, rows)
     out = array_from(initial)
     gather.gather_corners(array_from(values), first, count, _ints(start), _ints(corners), out, views, faces)
     np.testing.assert_allclose(out.to_numpy(), expected, rtol=tolerance, atol=tolerance)
@@ -61,8 +44,8 @@ def test_gather_corners_adds_each_corner_to_its_row(cpu64, views, faces, rows, f
 def test_clip_and_attributes_are_gathered_as_one_by_one(cpu64, shared):
     rng, views, faces, rows, channels = np.random.default_rng(3), 2, 40, 25, 5
     values = array_from(rng.normal(size=(views * faces * 3, 4 + channels)))
-    adjacency = [_ints(x) for x in gather.build_adjacency(_faces(rng, faces, rows), rows)]
-    own = adjacency if shared else [_ints(x) for x in gather.build_adjacency(_faces(rng, faces, rows + 7), rows + 7)]
+    adjacency = [_ints(x) for x in build_adjacency(_faces(rng, faces, rows), rows)]
+    own = adjacency if shared else [_ints(x) for x in build_adjacency(_faces(rng, faces, rows + 7), rows + 7)]
     initial = [rng.normal(size=(views * (len(a[0].to_numpy()) - 1), n)) for a, n in ((adjacency, 4), (own, channels))]
     expected, got = [array_from(x) for x in initial], [array_from(x) for x in initial]
     gather.gather_corners(values, 0, 4, *adjacency, expected[0], views, faces)
@@ -77,7 +60,7 @@ def _check_views(rng, view_mesh, meshes, rows, components, tolerance):
     initial = rng.normal(size=(meshes, rows, components))
     expected = initial.copy()
     np.add.at(expected, view_mesh, values)
-    start, views = gather.build_view_lists(view_mesh, meshes)
+    start, views = group_by_owner(view_mesh, meshes)
     out = array_from(initial.reshape(-1, components))
     gather.sum_views(array_from(values.reshape(-1, components)), _ints(start), _ints(views), out, rows)
     np.testing.assert_allclose(out.to_numpy(), expected.reshape(-1, components), rtol=tolerance, atol=tolerance)
@@ -96,7 +79,7 @@ def test_sums_are_the_same_in_single_precision(any32):
 def test_gather_is_the_same_every_time(cpu32):
     rng = np.random.default_rng(5)
     faces = _faces(rng, 2000, 50)
-    start, corners = (_ints(a) for a in gather.build_adjacency(faces, 50))
+    start, corners = (_ints(a) for a in build_adjacency(faces, 50))
     values = array_from(rng.normal(size=(6000, 3)))
     sums = []
     for _ in range(5):

@@ -9,9 +9,9 @@ from oracles import shading as oracle
 from oracles.differences import relative_errors
 
 from taichi_dr.kernels.base.arrays import array_from, make_array
-from taichi_dr.kernels.base.gather import build_adjacency, build_view_lists
 from taichi_dr.kernels.shading import at_vertices as shading
 from taichi_dr.kernels.shading import light as lighting
+from taichi_dr.scene.topology import build_adjacency, group_by_owner
 
 FACES = np.array([[0, 1, 2], [0, 3, 1], [0, 2, 3], [1, 3, 2], [4, 0, 1]], np.int32)
 ALBEDO_INDEX = np.array([[0, 0, 0], [1, 2, 1], [2, 2, 2], [3, 0, 1], [1, 1, 3]], np.int32)
@@ -105,7 +105,7 @@ def shade_vertices_adjoint(x, settings, g):
         _rows(x["albedo"]),
         *_geometry(x),
         _ints(settings.view_mesh),
-        *(_ints(a) for a in build_view_lists(settings.view_mesh, MESHES)),
+        *(_ints(a) for a in group_by_owner(settings.view_mesh, MESHES)),
         _rows(x["camera"]),
         *_lights(x, settings),
         *_modes(settings),
@@ -151,7 +151,7 @@ def shade_corners_adjoint(x, settings, g):
         *(_ints(a) for a in build_adjacency(FACES, ROWS)),
         _rows(x["normals"]),
         _ints(settings.view_mesh),
-        *(_ints(a) for a in build_view_lists(settings.view_mesh, MESHES)),
+        *(_ints(a) for a in group_by_owner(settings.view_mesh, MESHES)),
         _rows(x["camera"]),
         *_lights(x, settings),
         *_modes(settings),

@@ -5,9 +5,9 @@ import pytest
 import taichi as ti
 from oracles.differences import relative_errors
 
-from taichi_dr.kernels.base import gather
 from taichi_dr.kernels.base.arrays import array_from, make_array
 from taichi_dr.kernels.shading import normals
+from taichi_dr.scene.topology import build_adjacency
 
 TETRAHEDRON = np.array([[0, 1, 2], [0, 3, 1], [0, 2, 3], [1, 3, 2]], np.int32)
 
@@ -34,7 +34,7 @@ def _oracle_vertex(vertices, faces, meshes):
 
 
 def _adjacency(faces, rows):
-    return [array_from(a, ti.i32) for a in gather.build_adjacency(faces, rows)]
+    return [array_from(a, ti.i32) for a in build_adjacency(faces, rows)]
 
 
 def _face(vertices, faces, meshes):

@@ -10,12 +10,12 @@ from oracles import texture as image_oracle
 from oracles.differences import relative_errors
 
 from taichi_dr.kernels.base.arrays import array_from, make_array
-from taichi_dr.kernels.base.gather import build_adjacency
 from taichi_dr.kernels.shading import light as lighting
 from taichi_dr.kernels.shading import texture
 from taichi_dr.kernels.shading.at_points import Layout
 from taichi_dr.kernels.soft.shaded_pass import ShadedSoftPass
 from taichi_dr.kernels.soft.soft_pass import SoftPass
+from taichi_dr.scene.topology import build_adjacency
 
 NEAR, FAR, SIGMA, GAMMA = 1.0, 5.0, 3e-3, 0.05
 KINDS, SPECULAR, SHININESS = (0, 1, 2), 0.5, 6.0

@@ -5,9 +5,10 @@ import pytest
 import taichi as ti
 
 from taichi_dr.kernels.base.arrays import array_from, make_array
-from taichi_dr.kernels.base.gather import build_adjacency, gather_corners, sum_bands
+from taichi_dr.kernels.base.gather import gather_corners, sum_bands
 from taichi_dr.kernels.zbuffer.interpolate import band_count, interpolate, interpolate_adjoint
 from taichi_dr.kernels.zbuffer.zbuffer import ZBuffer
+from taichi_dr.scene.topology import build_adjacency
 from tests.kernels.zbuffer.test_zbuffer import FAR, NEAR, is_orthographic, orthographic, perspective, soup
 from tests.oracles import raster as oracle
 
