@@ -2,6 +2,9 @@
 
 Several losses, and several uses of one, may add to the same field within one tape.  The predictions they read must not
 be overwritten before the tape closes (Taichi's rule for everything on a tape).
+
+Doors: ``image`` (mse, l1, huber), ``silhouette.iou``, ``ssim``, ``chamfer``, ``laplacian``, ``mesh`` (edge lengths,
+normal consistency, flatness); users find all of them in ``taichi_dr.losses``.
 """
 
 from taichi_dr.losses.chamfer import chamfer, sample_surface

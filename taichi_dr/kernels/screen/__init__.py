@@ -1,0 +1,5 @@
+"""The screen, whichever rasterizer draws on it: pixels, barycentrics, tiles.
+
+Doors: ``barycentric.edge_values`` (perspective-correct barycentrics without clipping), ``tile_bins.TileBins`` (which
+faces may touch which square of pixels), ``coverage.cover``.
+"""

@@ -1,0 +1,5 @@
+"""The renderers of meshes.
+
+Doors: ``rasterizer.Rasterizer``, ``soft_rasterizer.SoftRasterizer``.  Their stages: ``geometry`` (vertices to clip
+coordinates), ``surface`` (what is interpolated over the faces), ``pixels`` (from visible faces to colours).
+"""
