@@ -1,4 +1,4 @@
-"""Names that pages and docstrings mention in code font, looked up in the package, so that no page tells of what is gone."""
+"""Names that pages and docstrings mention in code font, looked up: no page tells of what is gone."""
 
 import ast
 import functools
