@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from taichi_dr.errors import RuntimeStateError, ShapeError
-from taichi_dr.scene.topology import Topology, build_adjacency, build_twins
+from taichi_dr.scene.topology import Topology, build_adjacency, build_twins, group_by_owner
 
 TETRAHEDRON = [[0, 2, 1], [0, 1, 3], [1, 2, 3], [2, 0, 3]]
 BOX_FACES = np.array(
@@ -169,3 +169,9 @@ def test_twins_of_boundaries_and_of_edges_with_three_faces():
     assert (closed.ravel()[closed.ravel()] == np.arange(closed.size)).all()
     with pytest.raises(ShapeError, match="expected shape"):
         build_twins([0, 1, 2])
+
+
+def test_group_by_owner_lists_every_entry_once():
+    start, views = group_by_owner([2, 0, 2, 0], 4)
+    assert [views[start[b] : start[b + 1]].tolist() for b in range(4)] == [[1, 3], [], [0, 2], []]
+    assert start.dtype == views.dtype == np.int32

@@ -47,7 +47,7 @@ def transform_adjoint(
 ):
     """Adds to ``vertices_adjoint`` (B*N, 3) and ``camera_adjoint`` (V, 16) what ``clip_adjoint`` (V*N, 4) implies.
 
-    ``mesh_view_start`` (B+1,) and ``mesh_view_list`` (V,) list the views of each mesh (``gather.build_view_lists``);
+    ``mesh_view_start`` (B+1,) and ``mesh_view_list`` (V,) list the views of each mesh (``render.views``);
     ``partial`` is scratch of shape ``partial_shape(V, N)``.  Sums run in a fixed order: the result is the same at
     every run.
     """

@@ -6,9 +6,9 @@ import taichi as ti
 from oracles import camera as oracle
 
 from taichi_dr.kernels.base.arrays import array_from, make_array
-from taichi_dr.kernels.base.gather import build_view_lists
 from taichi_dr.kernels.camera import transform as module
 from taichi_dr.kernels.camera.transform import CHUNK, partial_shape, transform, transform_adjoint
+from taichi_dr.scene.topology import group_by_owner
 
 
 class Scene:
@@ -33,7 +33,7 @@ class Scene:
 
     def adjoint(self, orthographic):
         meshes, count = self.vertices.shape[:2]
-        start, views = build_view_lists(self.view_mesh, meshes)
+        start, views = group_by_owner(self.view_mesh, meshes)
         integers = [array_from(part, ti.i32) for part in (self.view_mesh, start, views)]
         outputs = make_array((meshes * count, 3)), make_array(self.camera.shape)
         partial = make_array(partial_shape(len(self.view_mesh), count))
@@ -84,12 +84,6 @@ def test_parallel_loops_give_the_same(cpu64, monkeypatch, orthographic):
     parallel = scene.forward(orthographic), *scene.adjoint(orthographic)
     for one, other in zip(serial, parallel, strict=True):
         np.testing.assert_array_equal(one, other)
-
-
-def test_build_view_lists_lists_every_view_once():
-    start, views = build_view_lists([2, 0, 2, 0], 4)
-    assert [views[start[b] : start[b + 1]].tolist() for b in range(4)] == [[1, 3], [], [0, 2], []]
-    assert start.dtype == views.dtype == np.int32
 
 
 @pytest.mark.parametrize("orthographic", [False, True])
