@@ -4,17 +4,21 @@ The attributes of a point are, in this order, those channels that their ``Layout
 
     albedo (3), normal (3) and position (3) in world space, (u, v) (2)
 
-and the color is ``albedo * texture(u, v) * irradiance + highlight`` with the light model of ``lighting``; what is not
+and the color is ``albedo * texture(u, v) * irradiance + highlight`` with the light model of ``light``; what is not
 there counts as 1 (albedo, texture, irradiance of an unlit surface) or 0 (its highlight).
 """
 
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import taichi as ti
 
 from taichi_dr.kernels.camera.pack import get3
 from taichi_dr.kernels.shading.light import (
     CHUNK,
+    Finish,
+    Lights,
+    LightSums,
     add_column3,
     clear_column,
     incident_light,
@@ -41,18 +45,46 @@ class Layout:
     channels = property(lambda self: 3 * self.albedo + 6 * self.lit + 2 * self.textured)
 
 
+class PointShading(NamedTuple):
+    """What turns the attributes of a point into its colour.
+
+    Kernels take the members one by one, in the order of ``flat()``.
+    Arrays that the layout does not use may be of any size.
+    """
+
+    camera: Any  # (V, 16), packed
+    orthographic: Any  # static
+    lights: Lights
+    finish: Finish
+    pyramid: Any  # (texels, 3) of ``build_mipmaps``
+    levels: Any  # i32 array of ``level_table``
+    layout: Layout
+
+    def flat(self):
+        """The arguments of kernels from ``camera`` to ``layout``."""
+        return self.camera, self.orthographic, *self.lights, *self.finish, self.pyramid, self.levels, self.layout
+
+
+class PointSums(NamedTuple):
+    """Where the adjoints of what all points share are added."""
+
+    pyramid: Any  # (texels, 3): atomically
+    partials: Any  # partial sums of lights and eye, see ``light``
+    column: Any  # of ``partials``, which one thread owns
+
+
 @ti.kernel
 def shade_pixels(
     attributes: _rows,
     face_id: _list,
     lod: _list,
     camera: _rows,
+    orthographic: ti.template(),
     light_kind: _list,
     light_color: _rows,
     light_vector: _rows,
     specular: float,
     shininess: float,
-    orthographic: ti.template(),
     two_sided: ti.template(),
     pyramid: _rows,
     levels: _rows,
@@ -61,28 +93,15 @@ def shade_pixels(
 ):
     """``color[p] = albedo * texture * irradiance + highlight`` for pixels with ``face_id[p] >= 0``; others stay.
 
-    attributes (P, layout.channels), face_id and lod (P,), color (P, 3) with P = V*H*W; pyramid, levels and lod as in
-    ``texture``.  Arrays that the layout does not use may be of any size.
+    attributes (P, layout.channels), face_id and lod (P,), color (P, 3) with P = V*H*W; lod as in ``texture``.
     """
+    lights = ti.static(Lights(light_kind, light_color, light_vector))
+    finish = ti.static(Finish(specular, shininess, two_sided))
+    shading = ti.static(PointShading(camera, orthographic, lights, finish, pyramid, levels, layout))
     count = color.shape[0] // camera.shape[0]
     for i in range(color.shape[0]):
         if face_id[i] >= 0:
-            rgb = shade_point(
-                _point(attributes, i, layout),
-                _lod_at(lod, i, layout),
-                i // count,
-                camera,
-                light_kind,
-                light_color,
-                light_vector,
-                specular,
-                shininess,
-                orthographic,
-                two_sided,
-                pyramid,
-                levels,
-                layout,
-            )
+            rgb = shade_point(_point(attributes, i, layout), _lod_at(lod, i, layout), i // count, shading)
             for c in ti.static(range(3)):
                 color[i, c] = rgb[c]
 
@@ -93,12 +112,12 @@ def shade_pixels_adjoint(
     face_id: _list,
     lod: _list,
     camera: _rows,
+    orthographic: ti.template(),
     light_kind: _list,
     light_color: _rows,
     light_vector: _rows,
     specular: float,
     shininess: float,
-    orthographic: ti.template(),
     two_sided: ti.template(),
     pyramid: _rows,
     levels: _rows,
@@ -108,10 +127,13 @@ def shade_pixels_adjoint(
     pyramid_adjoint: _rows,
     partials: _rows,
 ):
-    """Adds to the adjoints of the attributes and of the pyramid; ``lighting.reduce_partials`` adds lights and cameras.
+    """Adds to the adjoints of the attributes and of the pyramid; ``light.reduce_partials`` adds lights and cameras.
 
     ``partials`` is scratch of ``partials_shape(L, V, H*W)``, not used where unlit.
     """
+    lights = ti.static(Lights(light_kind, light_color, light_vector))
+    finish = ti.static(Finish(specular, shininess, two_sided))
+    shading = ti.static(PointShading(camera, orthographic, lights, finish, pyramid, levels, layout))
     views = camera.shape[0]
     count = color_adjoint.shape[0] // views
     chunks = (count + CHUNK - 1) // CHUNK
@@ -127,125 +149,71 @@ def shade_pixels_adjoint(
                     _point(attributes, i, layout),
                     _lod_at(lod, i, layout),
                     v,
-                    camera,
-                    light_kind,
-                    light_color,
-                    light_vector,
-                    specular,
-                    shininess,
-                    orthographic,
-                    two_sided,
-                    pyramid,
-                    levels,
-                    layout,
+                    shading,
                     get3(color_adjoint, i, 0),
-                    pyramid_adjoint,
-                    partials,
-                    column,
+                    ti.static(PointSums(pyramid_adjoint, partials, column)),
                 )
                 for c in ti.static(range(layout.channels)):
                     attributes_adjoint[i, c] = attributes_adjoint[i, c] + adjoint[c]
 
 
 @ti.func
-def shade_point(
-    values,
-    lod,
-    v,
-    camera: ti.template(),
-    light_kind: ti.template(),
-    light_color: ti.template(),
-    light_vector: ti.template(),
-    specular,
-    shininess,
-    orthographic: ti.template(),
-    two_sided: ti.template(),
-    pyramid: ti.template(),
-    levels: ti.template(),
-    layout: ti.template(),
-):
-    """Colour of a point with attributes ``values`` (layout.channels,), seen in view v at level of detail ``lod``."""
-    rgb = _albedo(values, layout) * _texel(values, lod, pyramid, levels, layout)
-    if ti.static(layout.lit):
-        position = _three(values, layout.position)
+def shade_point(values, lod, view, shading: ti.template()):
+    """Colour of a point with attributes ``values`` (layout.channels,), seen at level of detail ``lod``."""
+    rgb = _albedo(values, shading.layout) * _texel(values, lod, shading)
+    if ti.static(shading.layout.lit):
+        position = _three(values, shading.layout.position)
         irradiance, highlight = incident_light(
-            _three(values, layout.normal),
+            _three(values, shading.layout.normal),
             position,
-            towards_eye(camera, v, position, orthographic),
-            light_kind,
-            light_color,
-            light_vector,
-            specular,
-            shininess,
-            two_sided,
+            towards_eye(shading.camera, view, position, shading.orthographic),
+            shading.lights,
+            shading.finish,
         )
         rgb = rgb * irradiance + highlight
     return rgb
 
 
 @ti.func
-def shade_point_adjoint(
-    values,
-    lod,
-    v,
-    camera: ti.template(),
-    light_kind: ti.template(),
-    light_color: ti.template(),
-    light_vector: ti.template(),
-    specular,
-    shininess,
-    orthographic: ti.template(),
-    two_sided: ti.template(),
-    pyramid: ti.template(),
-    levels: ti.template(),
-    layout: ti.template(),
-    rgb_adjoint,
-    pyramid_adjoint: ti.template(),
-    partials: ti.template(),
-    column,
-):
+def shade_point_adjoint(values, lod, view, shading: ti.template(), rgb_adjoint, sums: ti.template()):
     """Adjoint of ``shade_point``: returns its colour once more and the adjoints of ``values``.
 
-    The adjoints of texels are added to ``pyramid_adjoint`` (atomically), those of lights and eye to a column of
-    ``partials``; ``lod`` is held constant.
+    Those of texels, lights and eye are added to ``sums`` (a ``PointSums``); ``lod`` is held constant.
     """
     g = rgb_adjoint
-    albedo = _albedo(values, layout)
-    texel = _texel(values, lod, pyramid, levels, layout)
+    albedo = _albedo(values, shading.layout)
+    texel = _texel(values, lod, shading)
     rgb = albedo * texel
-    adjoint = ti.Vector([0.0 for _ in ti.static(range(layout.channels))])
-    if ti.static(layout.lit):
-        position = _three(values, layout.position)
+    adjoint = ti.Vector([0.0 for _ in ti.static(range(shading.layout.channels))])
+    if ti.static(shading.layout.lit):
+        position = _three(values, shading.layout.position)
         g_normal, g_position, g_eye, irradiance, highlight = incident_light_adjoint(
-            _three(values, layout.normal),
+            _three(values, shading.layout.normal),
             position,
-            towards_eye(camera, v, position, orthographic),
-            light_kind,
-            light_color,
-            light_vector,
-            specular,
-            shininess,
-            two_sided,
+            towards_eye(shading.camera, view, position, shading.orthographic),
+            shading.lights,
+            shading.finish,
             g * rgb,
             g,
-            partials,
-            column,
+            ti.static(LightSums(sums.partials, sums.column)),
         )
-        add_column3(partials, partials.shape[0] - 3, column, g_eye)
-        if ti.static(not orthographic):
+        add_column3(sums.partials, sums.partials.shape[0] - 3, sums.column, g_eye)
+        if ti.static(not shading.orthographic):
             g_position -= g_eye
         for c in ti.static(range(3)):
-            adjoint[layout.normal + c] = g_normal[c]
-            adjoint[layout.position + c] = g_position[c]
+            adjoint[shading.layout.normal + c] = g_normal[c]
+            adjoint[shading.layout.position + c] = g_position[c]
         g = g * irradiance
         rgb = rgb * irradiance + highlight
-    if ti.static(layout.albedo):
+    if ti.static(shading.layout.albedo):
         for c in ti.static(range(3)):
             adjoint[c] = g[c] * texel[c]
-    if ti.static(layout.textured):
-        g_uv = sample_trilinear_adjoint(pyramid, levels, _uv(values, layout), lod, g * albedo, pyramid_adjoint)
+    if ti.static(shading.layout.textured):
+        g_uv = sample_trilinear_adjoint(
+            shading.pyramid, shading.levels, _uv(values, shading.layout), lod, g * albedo, sums.pyramid
+        )
         for c in ti.static(range(2)):
-            adjoint[layout.uv + c] = g_uv[c]
+            adjoint[shading.layout.uv + c] = g_uv[c]
     return rgb, adjoint
 
 
@@ -274,11 +242,11 @@ def _albedo(values, layout: ti.template()):
 
 
 @ti.func
-def _texel(values, lod, pyramid: ti.template(), levels: ti.template(), layout: ti.template()):
+def _texel(values, lod, shading: ti.template()):
     """Colour of the texture at a point, 1 where the layout has none."""
     rgb = ti.Vector([1.0, 1.0, 1.0])
-    if ti.static(layout.textured):
-        rgb = sample_trilinear(pyramid, levels, _uv(values, layout), lod)
+    if ti.static(shading.layout.textured):
+        rgb = sample_trilinear(shading.pyramid, shading.levels, _uv(values, shading.layout), lod)
     return rgb
 
 

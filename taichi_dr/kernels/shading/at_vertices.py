@@ -1,7 +1,7 @@
 """Light at vertices (Gouraud) and at face centres (flat), as attributes for the rasterizers to interpolate.
 
-The light model, the light arrays and the partial sums are those of ``lighting``; per-pixel shading is in
-``pixel_shading``.  V views, B meshes, N vertices, F faces, M albedo rows; view v shows mesh ``view_mesh[v]``, and
+The light model, the light arrays and the partial sums are those of ``light``; per-pixel shading is in
+``at_points``.  V views, B meshes, N vertices, F faces, M albedo rows; view v shows mesh ``view_mesh[v]``, and
 ``mesh_view_start`` (B+1,), ``mesh_view_list`` (V,) list the views of each mesh.  ``camera`` (V, 16) is packed.
 ``orthographic`` and ``two_sided`` are Python bools, ``specular`` and ``shininess`` numbers (without gradients).
 """
@@ -11,6 +11,9 @@ import taichi as ti
 from taichi_dr.kernels.camera.pack import get3
 from taichi_dr.kernels.shading.light import (
     CHUNK,
+    Finish,
+    Lights,
+    LightSums,
     add_column3,
     clear_column,
     incident_light,
@@ -33,12 +36,12 @@ def shade_vertices(
     normals: _rows,
     view_mesh: _list,
     camera: _rows,
+    orthographic: ti.template(),
     light_kind: _list,
     light_color: _rows,
     light_vector: _rows,
     specular: float,
     shininess: float,
-    orthographic: ti.template(),
     two_sided: ti.template(),
     color: _rows,
 ):
@@ -55,12 +58,8 @@ def shade_vertices(
             row3(normals, row),
             p,
             towards_eye(camera, v, p, orthographic),
-            light_kind,
-            light_color,
-            light_vector,
-            specular,
-            shininess,
-            two_sided,
+            ti.static(Lights(light_kind, light_color, light_vector)),
+            ti.static(Finish(specular, shininess, two_sided)),
         )
         rgb = row3(albedo, row) * irradiance + highlight
         for c in ti.static(range(3)):
@@ -76,12 +75,12 @@ def shade_vertices_adjoint(
     mesh_view_start: _list,
     mesh_view_list: _list,
     camera: _rows,
+    orthographic: ti.template(),
     light_kind: _list,
     light_color: _rows,
     light_vector: _rows,
     specular: float,
     shininess: float,
-    orthographic: ti.template(),
     two_sided: ti.template(),
     color_adjoint: _rows,
     albedo_adjoint: _rows,
@@ -112,16 +111,11 @@ def shade_vertices_adjoint(
                 normal,
                 p,
                 to_eye,
-                light_kind,
-                light_color,
-                light_vector,
-                specular,
-                shininess,
-                two_sided,
+                ti.static(Lights(light_kind, light_color, light_vector)),
+                ti.static(Finish(specular, shininess, two_sided)),
                 g * row3(albedo, row),
                 g,
-                partials,
-                column,
+                ti.static(LightSums(partials, column)),
             )
             add_column3(partials, partials.shape[0] - 3, column, g_eye)
             if ti.static(not orthographic):
@@ -162,12 +156,12 @@ def shade_corners(
     face_normals: _rows,
     view_mesh: _list,
     camera: _rows,
+    orthographic: ti.template(),
     light_kind: _list,
     light_color: _rows,
     light_vector: _rows,
     specular: float,
     shininess: float,
-    orthographic: ti.template(),
     two_sided: ti.template(),
     meshes: ti.i32,
     color: _rows,
@@ -187,12 +181,8 @@ def shade_corners(
             row3(face_normals, b * count + f),
             p,
             towards_eye(camera, v, p, orthographic),
-            light_kind,
-            light_color,
-            light_vector,
-            specular,
-            shininess,
-            two_sided,
+            ti.static(Lights(light_kind, light_color, light_vector)),
+            ti.static(Finish(specular, shininess, two_sided)),
         )
         for k in ti.static(range(3)):
             rgb = row3(albedo, b * (albedo.shape[0] // meshes) + albedo_index[f, k]) * irradiance + highlight
@@ -215,12 +205,12 @@ def shade_corners_adjoint(
     mesh_view_start: _list,
     mesh_view_list: _list,
     camera: _rows,
+    orthographic: ti.template(),
     light_kind: _list,
     light_color: _rows,
     light_vector: _rows,
     specular: float,
     shininess: float,
-    orthographic: ti.template(),
     two_sided: ti.template(),
     color_adjoint: _rows,
     albedo_adjoint: _rows,
@@ -261,16 +251,11 @@ def shade_corners_adjoint(
                 normal,
                 p,
                 to_eye,
-                light_kind,
-                light_color,
-                light_vector,
-                specular,
-                shininess,
-                two_sided,
+                ti.static(Lights(light_kind, light_color, light_vector)),
+                ti.static(Finish(specular, shininess, two_sided)),
                 g_irradiance,
                 g_highlight,
-                partials,
-                column,
+                ti.static(LightSums(partials, column)),
             )
             add_column3(partials, partials.shape[0] - 3, column, g_eye)
             if ti.static(not orthographic):

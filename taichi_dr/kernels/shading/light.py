@@ -9,14 +9,13 @@ n = unit(normal), l_k the unit direction towards the light, e the unit direction
 that meshes that are open or inside out are lit on the side that is seen.  A point light does not fade with distance,
 like the directional light that it becomes when far away: its color needs no scale of the scene.
 
-Lights are three arrays: ``light_kind (L,)`` i32, ``light_color (L, 3)`` and ``light_vector (L, 3)``: nothing for an
-ambient light, the direction *towards* a directional light (any length), the position of a point light.  L >= 1.
-
 Adjoints of lights and cameras are sums over all shaded points.  Each chunk of ``CHUNK`` points of a view sums its
 own into a column of an array (``partials``, shape ``partials_shape(...)``), ``reduce_partials`` adds the columns up:
 rows 6 k .. 6 k + 2 of the array are light k's color, the next three its vector, the last three the direction
 to the eye.  No atomics: the sum does not depend on the order of the threads.
 """
+
+from typing import Any, NamedTuple
 
 import taichi as ti
 
@@ -26,6 +25,29 @@ from taichi_dr.kernels.shading.normals import row3, unit, unit_adjoint
 AMBIENT, DIRECTIONAL, POINT = range(3)
 CHUNK = 64  # shaded points per column of partial sums: enough columns to fill a GPU, few enough to add up quickly
 GROUP = 64  # columns added up by one thread of the first reduction
+
+
+class Lights(NamedTuple):
+    """L >= 1 lights."""
+
+    kind: Any  # (L,) i32: AMBIENT, DIRECTIONAL or POINT
+    color: Any  # (L, 3)
+    vector: Any  # (L, 3): the direction *towards* a directional light (any length), the position of a point light
+
+
+class Finish(NamedTuple):
+    """How a surface reflects light, without gradients."""
+
+    specular: Any
+    shininess: Any
+    two_sided: Any  # static
+
+
+class LightSums(NamedTuple):
+    """Where the adjoints of lights and eye are added: a column of the partial sums that one thread owns."""
+
+    partials: Any
+    column: Any
 
 
 def chunks_of(points):
@@ -39,34 +61,24 @@ def partials_shape(lights, views, points):
 
 
 @ti.func
-def incident_light(
-    normal,
-    position,
-    to_eye,
-    light_kind: ti.template(),
-    light_color: ti.template(),
-    light_vector: ti.template(),
-    specular,
-    shininess,
-    two_sided: ti.template(),
-):
+def incident_light(normal, position, to_eye, lights: ti.template(), finish: ti.template()):
     """Irradiance and highlight at a point (see the module); ``normal`` and ``to_eye`` of any length."""
     e = unit(to_eye)
-    n = unit(normal) * side_of(normal, to_eye, two_sided)
+    n = unit(normal) * side_of(normal, to_eye, finish.two_sided)
     irradiance = ti.Vector([0.0, 0.0, 0.0])
     highlight = ti.Vector([0.0, 0.0, 0.0])
-    for k in range(light_kind.shape[0]):
-        color = row3(light_color, k)
-        if light_kind[k] == AMBIENT:
+    for k in range(lights.kind.shape[0]):
+        color = row3(lights.color, k)
+        if lights.kind[k] == AMBIENT:
             irradiance += color
         else:
-            light = unit(towards_light(light_kind[k], row3(light_vector, k), position))
+            light = unit(towards_light(lights.kind[k], row3(lights.vector, k), position))
             cosine = n.dot(light)
             if cosine > 0.0:
                 irradiance += color * cosine
                 reflected = n.dot(unit(light + e))
-                if specular > 0.0 and reflected > 0.0:
-                    highlight += color * (specular * reflected**shininess)
+                if finish.specular > 0.0 and reflected > 0.0:
+                    highlight += color * (finish.specular * reflected**finish.shininess)
     return irradiance, highlight
 
 
@@ -75,37 +87,32 @@ def incident_light_adjoint(
     normal,
     position,
     to_eye,
-    light_kind: ti.template(),
-    light_color: ti.template(),
-    light_vector: ti.template(),
-    specular,
-    shininess,
-    two_sided: ti.template(),
+    lights: ti.template(),
+    finish: ti.template(),
     irradiance_adjoint,
     highlight_adjoint,
-    partials: ti.template(),
-    column,
+    sums: ti.template(),
 ):
     """Adjoints of ``incident_light``: returns those of normal, position, to_eye; irradiance and highlight once more.
 
-    The adjoints of the lights are added to a column of ``partials``.
+    The adjoints of the lights are added to ``sums`` (a ``LightSums``).
     The side that ``two_sided`` turned the normal to is held constant.
     """
     e = unit(to_eye)
-    side = side_of(normal, to_eye, two_sided)
+    side = side_of(normal, to_eye, finish.two_sided)
     n = unit(normal) * side
     n_adjoint = ti.Vector([0.0, 0.0, 0.0])
     e_adjoint = ti.Vector([0.0, 0.0, 0.0])
     position_adjoint = ti.Vector([0.0, 0.0, 0.0])
     irradiance = ti.Vector([0.0, 0.0, 0.0])
     highlight = ti.Vector([0.0, 0.0, 0.0])
-    for k in range(light_kind.shape[0]):
-        color = row3(light_color, k)
-        if light_kind[k] == AMBIENT:
+    for k in range(lights.kind.shape[0]):
+        color = row3(lights.color, k)
+        if lights.kind[k] == AMBIENT:
             irradiance += color
-            add_column3(partials, 6 * k, column, irradiance_adjoint)
+            add_column3(sums.partials, 6 * k, sums.column, irradiance_adjoint)
         else:
-            toward = towards_light(light_kind[k], row3(light_vector, k), position)
+            toward = towards_light(lights.kind[k], row3(lights.vector, k), position)
             light = unit(toward)
             cosine = n.dot(light)
             if cosine > 0.0:
@@ -116,19 +123,19 @@ def incident_light_adjoint(
                 light_adjoint = n * cosine_adjoint
                 half = unit(light + e)
                 reflected = n.dot(half)
-                if specular > 0.0 and reflected > 0.0:
-                    slope = specular * reflected ** (shininess - 1.0)
+                if finish.specular > 0.0 and reflected > 0.0:
+                    slope = finish.specular * reflected ** (finish.shininess - 1.0)
                     highlight += color * (slope * reflected)
                     color_adjoint += highlight_adjoint * (slope * reflected)
-                    reflected_adjoint = highlight_adjoint.dot(color) * slope * shininess
+                    reflected_adjoint = highlight_adjoint.dot(color) * slope * finish.shininess
                     n_adjoint += half * reflected_adjoint
                     sum_adjoint = unit_adjoint(light + e, n * reflected_adjoint)
                     light_adjoint += sum_adjoint
                     e_adjoint += sum_adjoint
                 toward_adjoint = unit_adjoint(toward, light_adjoint)
-                add_column3(partials, 6 * k, column, color_adjoint)
-                add_column3(partials, 6 * k + 3, column, toward_adjoint)
-                if light_kind[k] == POINT:
+                add_column3(sums.partials, 6 * k, sums.column, color_adjoint)
+                add_column3(sums.partials, 6 * k + 3, sums.column, toward_adjoint)
+                if lights.kind[k] == POINT:
                     position_adjoint -= toward_adjoint
     normal_adjoint = unit_adjoint(normal, n_adjoint * side)
     return normal_adjoint, position_adjoint, unit_adjoint(to_eye, e_adjoint), irradiance, highlight

@@ -8,8 +8,8 @@ into the geometry.
 import taichi as ti
 
 from taichi_dr.kernels.base.lanes import higher, lower
-from taichi_dr.kernels.shading.at_points import shade_point_adjoint
-from taichi_dr.kernels.shading.light import clear_column
+from taichi_dr.kernels.shading.at_points import PointShading, PointSums, shade_point_adjoint
+from taichi_dr.kernels.shading.light import Finish, Lights, clear_column
 from taichi_dr.kernels.soft.adjoint import (
     SUM_ATTRIBUTE,
     add_row,
@@ -65,12 +65,12 @@ def soft_shaded_adjoint(
     packed_rows: ti.template(),
     double: ti.template(),
     camera: ti.types.ndarray(ndim=2),
+    orthographic: ti.template(),
     light_kind: ti.types.ndarray(ndim=1),
     light_color: ti.types.ndarray(ndim=2),
     light_vector: ti.types.ndarray(ndim=2),
     specular: float,
     shininess: float,
-    orthographic: ti.template(),
     two_sided: ti.template(),
     pyramid: ti.types.ndarray(ndim=2),
     levels: ti.types.ndarray(ndim=2),
@@ -83,6 +83,9 @@ def soft_shaded_adjoint(
     A view's faces are dealt out to ``groups`` tasks in each band; task ``(view * bands + band) * groups + group`` sums
     the adjoints of lights and eye into its column of ``partials``.
     """
+    lights = ti.static(Lights(light_kind, light_color, light_vector))
+    finish = ti.static(Finish(specular, shininess, two_sided))
+    shading = ti.static(PointShading(camera, orthographic, lights, finish, pyramid, levels, layout))
     for task in range(views * bands * groups):
         view, band, group = task // (bands * groups), task // groups % bands, task % groups
         count = kinds.shape[0] // views
@@ -129,22 +132,8 @@ def soft_shaded_adjoint(
                                 weight[0],
                                 lod,
                                 view,
-                                [
-                                    camera,
-                                    light_kind,
-                                    light_color,
-                                    light_vector,
-                                    specular,
-                                    shininess,
-                                    orthographic,
-                                    two_sided,
-                                    pyramid,
-                                    levels,
-                                ],
-                                layout,
-                                pyramid_adjoint,
-                                partials,
-                                task,
+                                shading,
+                                ti.static(PointSums(pyramid_adjoint, partials, task)),
                             )
                             x_adjoint, z_adjoint = pair_exponents(
                                 packed,
@@ -209,12 +198,12 @@ def soft_shaded_adjoint_cut(
     packed_rows: ti.template(),
     double: ti.template(),
     camera: ti.types.ndarray(ndim=2),
+    orthographic: ti.template(),
     light_kind: ti.types.ndarray(ndim=1),
     light_color: ti.types.ndarray(ndim=2),
     light_vector: ti.types.ndarray(ndim=2),
     specular: float,
     shininess: float,
-    orthographic: ti.template(),
     two_sided: ti.template(),
     pyramid: ti.types.ndarray(ndim=2),
     levels: ti.types.ndarray(ndim=2),
@@ -223,6 +212,9 @@ def soft_shaded_adjoint_cut(
     partials: ti.types.ndarray(ndim=2),
 ):
     """The same for the faces that the near plane cuts, after ``soft_shaded_adjoint``, to whose ``partials`` it adds."""
+    lights = ti.static(Lights(light_kind, light_color, light_vector))
+    finish = ti.static(Finish(specular, shininess, two_sided))
+    shading = ti.static(PointShading(camera, orthographic, lights, finish, pyramid, levels, layout))
     for task in range(views * bands * groups):
         view, band, group = task // (bands * groups), task // groups % bands, task % groups
         count = kinds.shape[0] // views
@@ -266,22 +258,8 @@ def soft_shaded_adjoint_cut(
                             weight[0],
                             lod,
                             view,
-                            [
-                                camera,
-                                light_kind,
-                                light_color,
-                                light_vector,
-                                specular,
-                                shininess,
-                                orthographic,
-                                two_sided,
-                                pyramid,
-                                levels,
-                            ],
-                            layout,
-                            pyramid_adjoint,
-                            partials,
-                            task,
+                            shading,
+                            ti.static(PointSums(pyramid_adjoint, partials, task)),
                         )
                         x_adjoint, z_adjoint = pair_exponents(
                             packed,
@@ -350,26 +328,20 @@ def _shading_adjoint(
     lod,
     view,
     shading: ti.template(),
-    layout: ti.template(),
-    pyramid_adjoint: ti.template(),
-    partials: ti.template(),
-    column,
+    sums: ti.template(),
 ):
     """``sum_c dL/dI_c C_jc / S`` of a pair, and the adjoints of its interpolated attributes; zeros without weight."""
     value = 0.0
-    adjoint = ti.Vector([0.0 for _ in ti.static(range(layout.channels))])
+    adjoint = ti.Vector([0.0 for _ in ti.static(range(shading.layout.channels))])
     if weight > NEGLIGIBLE:
         factor = ti.Vector([packed[at + PACKED + c] for c in ti.static(range(3))])
         rgb, attribute_adjoint = shade_point_adjoint(
-            pair_attributes(records, item, p0, p1, p2, layout),
+            pair_attributes(records, item, p0, p1, p2, shading.layout),
             lod,
             view,
-            *shading,
-            layout,
+            shading,
             factor * weight,
-            pyramid_adjoint,
-            partials,
-            column,
+            sums,
         )
         value = rgb.dot(factor)
         adjoint = attribute_adjoint

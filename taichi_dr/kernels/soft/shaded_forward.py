@@ -9,7 +9,8 @@ hidden surface bleeds no normal or texture coordinate into the one in front.  Ev
 import taichi as ti
 
 from taichi_dr.kernels.base.lanes import higher, lower
-from taichi_dr.kernels.shading.at_points import shade_point
+from taichi_dr.kernels.shading.at_points import PointShading, shade_point
+from taichi_dr.kernels.shading.light import Finish, Lights
 from taichi_dr.kernels.shading.normals import row3
 from taichi_dr.kernels.shading.texture import texture_lod
 from taichi_dr.kernels.soft.blend import (
@@ -69,12 +70,12 @@ def soft_shaded_forward(
     modes: ti.template(),
     double: ti.template(),
     camera: ti.types.ndarray(ndim=2),
+    orthographic: ti.template(),
     light_kind: ti.types.ndarray(ndim=1),
     light_color: ti.types.ndarray(ndim=2),
     light_vector: ti.types.ndarray(ndim=2),
     specular: float,
     shininess: float,
-    orthographic: ti.template(),
     two_sided: ti.template(),
     pyramid: ti.types.ndarray(ndim=2),
     levels: ti.types.ndarray(ndim=2),
@@ -82,6 +83,9 @@ def soft_shaded_forward(
     cut: ti.template(),
 ):
     """``soft_forward``, or with ``cut`` ``soft_forward_cut``, with the colours of ``shade_point``."""
+    lights = ti.static(Lights(light_kind, light_color, light_vector))
+    finish = ti.static(Finish(specular, shininess, two_sided))
+    shading = ti.static(PointShading(camera, orthographic, lights, finish, pyramid, levels, layout))
     for packet in range(views * tiles(width, height) * (TILE * TILE)):
         view, row, col = packet_pixel(packet, width, height, SHAPE)
         first, last = tile_start[packet // (TILE * TILE)], tile_start[packet // (TILE * TILE) + 1]
@@ -120,19 +124,7 @@ def soft_shaded_forward(
                             pair_attributes(records, item, p0[0], p1[0], p2[0], layout),
                             lod,
                             view,
-                            *[
-                                camera,
-                                light_kind,
-                                light_color,
-                                light_vector,
-                                specular,
-                                shininess,
-                                orthographic,
-                                two_sided,
-                                pyramid,
-                                levels,
-                            ],
-                            layout,
+                            shading,
                         )
                     for c in ti.static(range(3)):
                         blend_color(blend, 0, c, fill_lanes(rgb[c], 1), keep, share, modes, 1)

@@ -9,11 +9,11 @@ COLUMNS = 1 << 15  # of partial sums of the adjoints of lights, at most (but at 
 
 
 class ShadedSoftPass(SoftPass):
-    """A ``SoftPass`` from the attributes of a ``pixel_shading.Layout`` to colours: ``image`` is (V*H*W, 3).
+    """A ``SoftPass`` from the attributes of a ``at_points.Layout`` to colours: ``image`` is (V*H*W, 3).
 
-    Set ``shading`` before ``forward``: the arguments of ``pixel_shading.shade_point`` from ``camera`` to ``levels``.
+    Set ``shading``, a ``PointShading`` of this layout, before ``forward``.
     Set ``pyramid_adjoint`` before ``adjoint``, which adds to it the adjoints of texels; those of lights and cameras are
-    then in ``partials``, for ``lighting.reduce_partials``.
+    then in ``partials``, for ``light.reduce_partials``.
     """
 
     def __init__(self, views, faces, layout, width, height, **modes):
@@ -32,7 +32,7 @@ class ShadedSoftPass(SoftPass):
         bins = (bins.tile_start, bins.tile_faces)
         arrays = (*self._inputs, self.records, boxes, *bins, self._background, *self._outputs())
         scalars = (self.views, *self._scalars, self._tau, self.width, self.height, self.modes, self.double)
-        soft_shaded_forward(*arrays, *scalars, *self.shading, self.layout, cut)
+        soft_shaded_forward(*arrays, *scalars, *self.shading.flat(), cut)
 
     def _adjoint_faces(self):
         self._launch_adjoint(soft_shaded_adjoint, self.boxes)
@@ -42,7 +42,7 @@ class ShadedSoftPass(SoftPass):
 
     def _allocate_adjoint(self):
         super()._allocate_adjoint()
-        lights = self.shading[1].shape[0]
+        lights = self.shading.lights.kind.shape[0]
         shape = (6 * lights + 3, self.views * self.bands * self._groups) if self.layout.lit else (1, 1)
         if self.partials is None or self.partials.shape != shape:
             self.partials = make_array(shape)
@@ -56,8 +56,7 @@ class ShadedSoftPass(SoftPass):
             *arrays,
             *scalars,
             *statics,
-            *self.shading,
-            self.layout,
+            *self.shading.flat(),
             self.pyramid_adjoint,
             self.partials,
         )

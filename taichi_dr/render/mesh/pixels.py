@@ -122,8 +122,7 @@ class PixelStage:
             self._buffers.get("pixel_attributes", (scene.frame.array("face_id").shape[0], surface.channels)),
             scene.frame.array("face_id"),
             self._lods(scene),
-            *self._shading.arguments(scene, surface),
-            surface.layout,
+            *self._shading.of(scene, surface).flat(),
         )
 
     def _lods(self, scene):

@@ -3,28 +3,28 @@
 import taichi as ti
 
 from taichi_dr.kernels.base.arrays import make_array
-from taichi_dr.kernels.shading.light import reduce_partials
+from taichi_dr.kernels.shading.at_points import PointShading
+from taichi_dr.kernels.shading.light import Finish, Lights, reduce_partials
 from taichi_dr.render.mesh.surface.base import TWO_SIDED_NORMALS
 
 
 class Shading:
-    """Lights, camera, material and texture as the arguments of ``kernels.pixel_shading``."""
+    """Lights, camera, material and texture as the ``PointShading`` of ``kernels.shading``."""
 
     def __init__(self, buffers):
         self._buffers = buffers
         self._no_pyramid = self._no_lights = None
 
-    def arguments(self, scene, surface):
-        """The arguments of ``shade_point`` from ``camera`` to ``levels``, with stand-ins for those not used."""
+    def of(self, scene, surface):
+        """The ``PointShading`` of a scene, with stand-ins for arrays that are not used."""
         material = scene.mesh.material
-        return (
+        return PointShading(
             scene.camera_array,
-            *self._light_arrays(scene),
-            material.specular,
-            material.shininess,
             scene.camera.is_orthographic,
-            TWO_SIDED_NORMALS,
+            self._lights(scene),
+            Finish(material.specular, material.shininess, TWO_SIDED_NORMALS),
             *self._pyramid(surface),
+            surface.layout,
         )
 
     def pyramid_adjoint(self, surface):
@@ -39,11 +39,12 @@ class Shading:
             adjoints, orthographic = scene.lights.fields.adjoints, scene.camera.is_orthographic
             reduce_partials(partials, adjoints["color"], adjoints["vector"], scene.camera_adjoint, orthographic)
 
-    def _light_arrays(self, scene):
+    def _lights(self, scene):
         if scene.lights is not None:
-            return scene.lights.kinds, scene.lights.fields.arrays["color"], scene.lights.fields.arrays["vector"]
+            arrays = scene.lights.fields.arrays
+            return Lights(scene.lights.kinds, arrays["color"], arrays["vector"])
         if self._no_lights is None:
-            self._no_lights = (make_array((1,), ti.i32), make_array((1, 3)), make_array((1, 3)))
+            self._no_lights = Lights(make_array((1,), ti.i32), make_array((1, 3)), make_array((1, 3)))
         return self._no_lights
 
     def _pyramid(self, surface):

@@ -119,7 +119,7 @@ class SoftRasterizer(Renderer):
         camera = scene.camera
         softness = (camera.near, camera.far, float(self.sigma), float(self.gamma))
         if surface.shades_pixels:
-            soft.shading = self._shading.arguments(scene, surface)
+            soft.shading = self._shading.of(scene, surface)
         soft.forward(scene.clip, faces, surface.attributes, surface.index, background, *softness)
 
     def _run_adjoint_pass(self, purpose, scene, surface, outputs, clip_adjoint):

@@ -12,7 +12,7 @@ from oracles.differences import relative_errors
 from taichi_dr.kernels.base.arrays import array_from, make_array
 from taichi_dr.kernels.shading import light as lighting
 from taichi_dr.kernels.shading import texture
-from taichi_dr.kernels.shading.at_points import Layout, shade_pixels, shade_pixels_adjoint
+from taichi_dr.kernels.shading.at_points import Layout, PointShading, shade_pixels, shade_pixels_adjoint
 
 VIEWS, PIXELS = 2, 90  # two chunks in each view
 KINDS = (0, 1, 2)
@@ -66,22 +66,18 @@ def _pyramid(x):
 
 def _arguments(x, settings, pyramid):
     face_id, lod = _choices()
-    return (
-        array_from(x["attributes"]),
-        array_from(face_id, ti.i32),
-        array_from(lod),
+    shading = PointShading(
         array_from(x["camera"]),
-        array_from(np.array(KINDS), ti.i32),
-        array_from(x["light_color"]),
-        array_from(x["light_vector"]),
-        SPECULAR,
-        SHININESS,
         settings.orthographic,
-        settings.two_sided,
+        lighting.Lights(
+            array_from(np.array(KINDS), ti.i32), array_from(x["light_color"]), array_from(x["light_vector"])
+        ),
+        lighting.Finish(SPECULAR, SHININESS, settings.two_sided),
         pyramid,
         array_from(texture.level_table(WIDTH, HEIGHT), ti.i32),
         settings.layout,
     )
+    return array_from(x["attributes"]), array_from(face_id, ti.i32), array_from(lod), *shading.flat()
 
 
 def _shade(x, settings):

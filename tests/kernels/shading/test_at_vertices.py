@@ -60,12 +60,10 @@ def _ints(values):
     return array_from(np.asarray(values), ti.i32)
 
 
-def _lights(x, settings):
-    return _ints(settings.kinds), _rows(x["light_color"]), _rows(x["light_vector"])
-
-
-def _modes(settings):
-    return settings.specular, settings.shininess, settings.orthographic, settings.two_sided
+def _view_and_lights(x, settings):
+    lights = lighting.Lights(_ints(settings.kinds), _rows(x["light_color"]), _rows(x["light_vector"]))
+    finish = lighting.Finish(settings.specular, settings.shininess, settings.two_sided)
+    return _rows(x["camera"]), settings.orthographic, *lights, *finish
 
 
 def _outputs(x):
@@ -89,9 +87,7 @@ def shade_vertices(x, settings):
         _rows(x["albedo"]),
         *_geometry(x),
         _ints(settings.view_mesh),
-        _rows(x["camera"]),
-        *_lights(x, settings),
-        *_modes(settings),
+        *_view_and_lights(x, settings),
         out,
     )
     return out.to_numpy().reshape(len(settings.view_mesh), ROWS, 3)
@@ -106,9 +102,7 @@ def shade_vertices_adjoint(x, settings, g):
         *_geometry(x),
         _ints(settings.view_mesh),
         *(_ints(a) for a in group_by_owner(settings.view_mesh, MESHES)),
-        _rows(x["camera"]),
-        *_lights(x, settings),
-        *_modes(settings),
+        *_view_and_lights(x, settings),
         _rows(g),
         adjoints["albedo"],
         adjoints["vertices"],
@@ -129,9 +123,7 @@ def shade_corners(x, settings):
         _ints(FACES),
         _rows(x["normals"]),
         _ints(settings.view_mesh),
-        _rows(x["camera"]),
-        *_lights(x, settings),
-        *_modes(settings),
+        *_view_and_lights(x, settings),
         MESHES,
         out,
     )
@@ -152,9 +144,7 @@ def shade_corners_adjoint(x, settings, g):
         _rows(x["normals"]),
         _ints(settings.view_mesh),
         *(_ints(a) for a in group_by_owner(settings.view_mesh, MESHES)),
-        _rows(x["camera"]),
-        *_lights(x, settings),
-        *_modes(settings),
+        *_view_and_lights(x, settings),
         _rows(g),
         adjoints["albedo"],
         adjoints["vertices"],

@@ -12,7 +12,7 @@ from oracles.differences import relative_errors
 from taichi_dr.kernels.base.arrays import array_from, make_array
 from taichi_dr.kernels.shading import light as lighting
 from taichi_dr.kernels.shading import texture
-from taichi_dr.kernels.shading.at_points import Layout
+from taichi_dr.kernels.shading.at_points import Layout, PointShading
 from taichi_dr.kernels.soft.shaded_pass import ShadedSoftPass
 from taichi_dr.kernels.soft.soft_pass import SoftPass
 from taichi_dr.scene.topology import build_adjacency
@@ -61,10 +61,16 @@ class Scene:
         if isinstance(soft, ShadedSoftPass):
             pyramid = make_array((texture.pyramid_texels(2, 2), 3))
             texture.build_mipmaps(array_from(x["texture"].reshape(-1, 3)), pyramid, 2, 2)
-            lights = (array_from(np.array(KINDS), ti.i32), array_from(x["light_color"]), array_from(x["light_vector"]))
-            levels = array_from(texture.level_table(2, 2), ti.i32)
-            switches = (SPECULAR, SHININESS, self.orthographic, True)
-            soft.shading = (array_from(x["camera"]), *lights, *switches, pyramid, levels)
+            lights = array_from(np.array(KINDS), ti.i32), array_from(x["light_color"]), array_from(x["light_vector"])
+            soft.shading = PointShading(
+                array_from(x["camera"]),
+                self.orthographic,
+                lighting.Lights(*lights),
+                lighting.Finish(SPECULAR, SHININESS, two_sided=True),
+                pyramid,
+                array_from(texture.level_table(2, 2), ti.i32),
+                self.layout,
+            )
         index = array_from(self.faces, ti.i32)
         arrays = (index, array_from(x["attributes"].reshape(-1, self.layout.channels)), index)
         numbers = (array_from(self.background), NEAR, FAR, SIGMA, GAMMA)

@@ -24,7 +24,7 @@ from taichi_dr.kernels.shading.at_vertices import (
     shade_vertices,
     shade_vertices_adjoint,
 )
-from taichi_dr.kernels.shading.light import partials_shape, reduce_partials
+from taichi_dr.kernels.shading.light import Finish, Lights, partials_shape, reduce_partials
 from taichi_dr.kernels.shading.normals import face_normals, face_normals_adjoint, vertex_normals, vertex_normals_adjoint
 
 # Flat shading lights the side of a face that is seen: meshes may be open, or turn inside out while they are optimised.
@@ -252,13 +252,9 @@ def _light_arguments(scene, two_sided):
     lights, material = scene.lights, scene.mesh.material
     return (
         scene.camera_array,
-        lights.kinds,
-        lights.fields.arrays["color"],
-        lights.fields.arrays["vector"],
-        material.specular,
-        material.shininess,
         scene.camera.is_orthographic,
-        two_sided,
+        *Lights(lights.kinds, lights.fields.arrays["color"], lights.fields.arrays["vector"]),
+        *Finish(material.specular, material.shininess, two_sided),
     )
 
 
