@@ -23,6 +23,7 @@ import math
 import taichi as ti
 
 from taichi_dr.kernels.base.launch import on_cpu
+from taichi_dr.kernels.base.vectors import add_row3, get3
 
 PERSPECTIVE, PINHOLE, ORTHOGRAPHIC = range(3)
 """Lens kinds: (fov_y,) in radians; (fx, fy) in half heights; (half_height,) in world units."""
@@ -91,11 +92,11 @@ def _pack_camera_adjoint(
         g_origin = get3(camera_adjoint, i, E)
         g_base = g_frame @ rotation(omega).transpose() + g_origin.outer_product(get3(parameters, i, POSE + 3))
         g_backward, g_up = look_at_adjoint(eye - target, up, base, g_base)
-        add3(parameters_adjoint, i, EYE, g_origin + g_backward)
-        add3(parameters_adjoint, i, TARGET, -g_backward)
-        add3(parameters_adjoint, i, UP, g_up)
-        add3(parameters_adjoint, i, POSE, rotation_adjoint(omega, base.transpose() @ g_frame))
-        add3(parameters_adjoint, i, POSE + 3, base.transpose() @ g_origin)
+        add_row3(parameters_adjoint, i, EYE, g_origin + g_backward)
+        add_row3(parameters_adjoint, i, TARGET, -g_backward)
+        add_row3(parameters_adjoint, i, UP, g_up)
+        add_row3(parameters_adjoint, i, POSE, rotation_adjoint(omega, base.transpose() @ g_frame))
+        add_row3(parameters_adjoint, i, POSE + 3, base.transpose() @ g_origin)
         lens, g_x, g_y = parameters[i, LENS], camera_adjoint[i, F], camera_adjoint[i, F + 1]
         if ti.static(kind == PERSPECTIVE):
             parameters_adjoint[i, LENS] -= 0.5 * aspect * (g_x + g_y) / ti.sin(0.5 * lens) ** 2
@@ -204,16 +205,3 @@ def _series(s, coefficients: ti.template()):
 @ti.func
 def _cross_matrix(x):
     return ti.Matrix([[0.0, -x[2], x[1]], [x[2], 0.0, -x[0]], [-x[1], x[0], 0.0]])
-
-
-@ti.func
-def get3(array: ti.template(), row, column: ti.template()):
-    """Three consecutive numbers of a row, as a 3-vector."""
-    return ti.Vector([array[row, column], array[row, column + 1], array[row, column + 2]])
-
-
-@ti.func
-def add3(array: ti.template(), row, column: ti.template(), value):
-    """Adds a 3-vector to three consecutive numbers of a row."""
-    for k in ti.static(range(3)):
-        array[row, column + k] += value[k]

@@ -12,8 +12,9 @@ so that the screen position is (X/W, Y/W) in screen units, and depth the distanc
 import taichi as ti
 
 from taichi_dr.kernels.base.launch import is_serial
+from taichi_dr.kernels.base.vectors import get3
 from taichi_dr.kernels.base.views import rows_per_view, view_of
-from taichi_dr.kernels.camera.pack import PACKED, E, F, P, U, V, W, get3
+from taichi_dr.kernels.camera.pack import PACKED, E, F, P, U, V, W
 
 CHUNK = 256  # vertices whose camera adjoints one thread sums
 SERIAL_VERTICES = 1 << 14

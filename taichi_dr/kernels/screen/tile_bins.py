@@ -7,7 +7,7 @@ chunk writes its faces from its own starting point.  Within a tile the faces the
 
 import taichi as ti
 
-from taichi_dr.kernels.base.arrays import new_array
+from taichi_dr.kernels.base.arrays import grown, new_array
 from taichi_dr.kernels.base.launch import grain, is_serial, on_cpu
 
 SERIAL_FACES = 1 << 14
@@ -76,11 +76,6 @@ def _plan(views, faces):
         serial = False
         chunks = max(1, -(-faces // GPU_CHUNK_FACES))
     return serial, chunks, -(-faces // chunks)
-
-
-def grown(array, rows):
-    """The array, or an empty one half as large again as needed if it has fewer than ``rows`` rows."""
-    return array if array.shape[0] >= rows else new_array(array.dtype, (rows + rows // 2, *array.shape[1:]))
 
 
 @ti.func

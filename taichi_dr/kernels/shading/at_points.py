@@ -13,17 +13,16 @@ from typing import Any, NamedTuple
 
 import taichi as ti
 
-from taichi_dr.kernels.camera.pack import get3
+from taichi_dr.kernels.base.partial_sums import CHUNK, clear_column
+from taichi_dr.kernels.base.vectors import get3
 from taichi_dr.kernels.shading.light import (
-    CHUNK,
     Finish,
     Lights,
     LightSums,
-    add_column3,
-    clear_column,
     incident_light,
     incident_light_adjoint,
     towards_eye,
+    towards_eye_adjoint,
 )
 from taichi_dr.kernels.shading.texture import sample_trilinear, sample_trilinear_adjoint
 
@@ -187,6 +186,7 @@ def shade_point_adjoint(values, lod, view, shading: ti.template(), rgb_adjoint, 
     adjoint = ti.Vector([0.0 for _ in ti.static(range(shading.layout.channels))])
     if ti.static(shading.layout.lit):
         position = _three(values, shading.layout.position)
+        light_sums = ti.static(LightSums(sums.partials, sums.column))
         g_normal, g_position, g_eye, irradiance, highlight = incident_light_adjoint(
             _three(values, shading.layout.normal),
             position,
@@ -195,11 +195,9 @@ def shade_point_adjoint(values, lod, view, shading: ti.template(), rgb_adjoint, 
             shading.finish,
             g * rgb,
             g,
-            ti.static(LightSums(sums.partials, sums.column)),
+            light_sums,
         )
-        add_column3(sums.partials, sums.partials.shape[0] - 3, sums.column, g_eye)
-        if ti.static(not shading.orthographic):
-            g_position -= g_eye
+        g_position = towards_eye_adjoint(light_sums, g_position, g_eye, shading.orthographic)
         for c in ti.static(range(3)):
             adjoint[shading.layout.normal + c] = g_normal[c]
             adjoint[shading.layout.position + c] = g_position[c]

@@ -8,19 +8,17 @@ The light model, the light arrays and the partial sums are those of ``light``; p
 
 import taichi as ti
 
-from taichi_dr.kernels.camera.pack import get3
+from taichi_dr.kernels.base.partial_sums import CHUNK, clear_column
+from taichi_dr.kernels.base.vectors import add_row3, get3, row3
 from taichi_dr.kernels.shading.light import (
-    CHUNK,
     Finish,
     Lights,
     LightSums,
-    add_column3,
-    clear_column,
     incident_light,
     incident_light_adjoint,
     towards_eye,
+    towards_eye_adjoint,
 )
-from taichi_dr.kernels.shading.normals import add_row3, row3
 
 VERTEX_SCRATCH = 9  # per view and vertex: adjoints of albedo, normal, position
 CORNER_SCRATCH = 15  # per view and face: adjoints of normal, position, three albedos
@@ -49,17 +47,15 @@ def shade_vertices(
 
     albedo, vertices, normals (B*N, 3), color (V*N, 3).
     """
+    lights = ti.static(Lights(light_kind, light_color, light_vector))
+    finish = ti.static(Finish(specular, shininess, two_sided))
     count = color.shape[0] // camera.shape[0]
     for i in range(color.shape[0]):
         v = i // count
         row = view_mesh[v] * count + i - v * count
         p = row3(vertices, row)
         irradiance, highlight = incident_light(
-            row3(normals, row),
-            p,
-            towards_eye(camera, v, p, orthographic),
-            ti.static(Lights(light_kind, light_color, light_vector)),
-            ti.static(Finish(specular, shininess, two_sided)),
+            row3(normals, row), p, towards_eye(camera, v, p, orthographic), lights, finish
         )
         rgb = row3(albedo, row) * irradiance + highlight
         for c in ti.static(range(3)):
@@ -93,6 +89,8 @@ def shade_vertices_adjoint(
 
     ``partials`` has ``partials_shape(L, V, N)``, ``scratch`` (V*N, VERTEX_SCRATCH); both are overwritten.
     """
+    lights = ti.static(Lights(light_kind, light_color, light_vector))
+    finish = ti.static(Finish(specular, shininess, two_sided))
     views = camera.shape[0]
     meshes = mesh_view_start.shape[0] - 1
     count = color_adjoint.shape[0] // views
@@ -101,6 +99,7 @@ def shade_vertices_adjoint(
         v = column // chunks
         first = (column - v * chunks) * CHUNK
         clear_column(partials, column)
+        sums = ti.static(LightSums(partials, column))
         for n in range(first, ti.min(first + CHUNK, count)):
             row = view_mesh[v] * count + n
             p = row3(vertices, row)
@@ -108,18 +107,9 @@ def shade_vertices_adjoint(
             to_eye = towards_eye(camera, v, p, orthographic)
             g = row3(color_adjoint, v * count + n)
             g_normal, g_position, g_eye, irradiance, _ = incident_light_adjoint(
-                normal,
-                p,
-                to_eye,
-                ti.static(Lights(light_kind, light_color, light_vector)),
-                ti.static(Finish(specular, shininess, two_sided)),
-                g * row3(albedo, row),
-                g,
-                ti.static(LightSums(partials, column)),
+                normal, p, to_eye, lights, finish, g * row3(albedo, row), g, sums
             )
-            add_column3(partials, partials.shape[0] - 3, column, g_eye)
-            if ti.static(not orthographic):
-                g_position -= g_eye
+            g_position = towards_eye_adjoint(sums, g_position, g_eye, orthographic)
             g_albedo = g * irradiance
             for c in ti.static(range(3)):
                 scratch[v * count + n, c] = g_albedo[c]
@@ -171,6 +161,8 @@ def shade_corners(
     albedo (B*M, 3), ``albedo_index`` (F, 3) i32 in [0, M), vertices (B*N, 3), ``face_normals`` (B*F, 3),
     color (V*3F, 3).
     """
+    lights = ti.static(Lights(light_kind, light_color, light_vector))
+    finish = ti.static(Finish(specular, shininess, two_sided))
     count = faces.shape[0]
     for i in range(camera.shape[0] * count):
         v = i // count
@@ -178,11 +170,7 @@ def shade_corners(
         b = view_mesh[v]
         p = face_centre(vertices, faces, b * (vertices.shape[0] // meshes), f)
         irradiance, highlight = incident_light(
-            row3(face_normals, b * count + f),
-            p,
-            towards_eye(camera, v, p, orthographic),
-            ti.static(Lights(light_kind, light_color, light_vector)),
-            ti.static(Finish(specular, shininess, two_sided)),
+            row3(face_normals, b * count + f), p, towards_eye(camera, v, p, orthographic), lights, finish
         )
         for k in ti.static(range(3)):
             rgb = row3(albedo, b * (albedo.shape[0] // meshes) + albedo_index[f, k]) * irradiance + highlight
@@ -225,6 +213,8 @@ def shade_corners_adjoint(
     build_adjacency(faces, N)``.  ``partials`` has ``partials_shape(L, V, F)``, ``scratch`` (V*F, CORNER_SCRATCH);
     both are overwritten.
     """
+    lights = ti.static(Lights(light_kind, light_color, light_vector))
+    finish = ti.static(Finish(specular, shininess, two_sided))
     views = camera.shape[0]
     meshes = mesh_view_start.shape[0] - 1
     count = faces.shape[0]
@@ -236,6 +226,7 @@ def shade_corners_adjoint(
         b = view_mesh[v]
         first = (column - v * chunks) * CHUNK
         clear_column(partials, column)
+        sums = ti.static(LightSums(partials, column))
         for f in range(first, ti.min(first + CHUNK, count)):
             i = v * count + f
             p = face_centre(vertices, faces, b * per_mesh, f)
@@ -248,18 +239,9 @@ def shade_corners_adjoint(
                 g_irradiance += g * row3(albedo, b * albedos + albedo_index[f, k])
                 g_highlight += g
             g_normal, g_position, g_eye, irradiance, _ = incident_light_adjoint(
-                normal,
-                p,
-                to_eye,
-                ti.static(Lights(light_kind, light_color, light_vector)),
-                ti.static(Finish(specular, shininess, two_sided)),
-                g_irradiance,
-                g_highlight,
-                ti.static(LightSums(partials, column)),
+                normal, p, to_eye, lights, finish, g_irradiance, g_highlight, sums
             )
-            add_column3(partials, partials.shape[0] - 3, column, g_eye)
-            if ti.static(not orthographic):
-                g_position -= g_eye
+            g_position = towards_eye_adjoint(sums, g_position, g_eye, orthographic)
             for c in ti.static(range(3)):
                 scratch[i, c] = g_normal[c]
                 scratch[i, 3 + c] = g_position[c] / 3.0

@@ -9,22 +9,20 @@ n = unit(normal), l_k the unit direction towards the light, e the unit direction
 that meshes that are open or inside out are lit on the side that is seen.  A point light does not fade with distance,
 like the directional light that it becomes when far away: its color needs no scale of the scene.
 
-Adjoints of lights and cameras are sums over all shaded points.  Each chunk of ``CHUNK`` points of a view sums its
-own into a column of an array (``partials``, shape ``partials_shape(...)``), ``reduce_partials`` adds the columns up:
-rows 6 k .. 6 k + 2 of the array are light k's color, the next three its vector, the last three the direction
-to the eye.  No atomics: the sum does not depend on the order of the threads.
+Adjoints of lights and cameras are sums over all shaded points, ``partials`` (base/partial_sums) of the shape
+``partials_shape(...)``: rows 6 k .. 6 k + 2 are light k's color, the next three its vector, the last three the
+direction to the eye.  ``reduce_partials`` adds them up.
 """
 
 from typing import Any, NamedTuple
 
 import taichi as ti
 
-from taichi_dr.kernels.camera.pack import E, W, get3
-from taichi_dr.kernels.shading.normals import row3, unit, unit_adjoint
+from taichi_dr.kernels.base.partial_sums import add_column3, chunks_of, groups_of, sum_group, sum_groups
+from taichi_dr.kernels.base.vectors import get3, row3, unit, unit_adjoint
+from taichi_dr.kernels.camera.pack import E, W
 
 AMBIENT, DIRECTIONAL, POINT = range(3)
-CHUNK = 64  # shaded points per column of partial sums: enough columns to fill a GPU, few enough to add up quickly
-GROUP = 64  # columns added up by one thread of the first reduction
 
 
 class Lights(NamedTuple):
@@ -48,11 +46,6 @@ class LightSums(NamedTuple):
 
     partials: Any
     column: Any
-
-
-def chunks_of(points):
-    """Number of chunks of a view with this many points."""
-    return max(1, -(-points // CHUNK))
 
 
 def partials_shape(lights, views, points):
@@ -170,17 +163,13 @@ def towards_eye(camera: ti.template(), v, position, orthographic: ti.template())
 
 
 @ti.func
-def add_column3(array: ti.template(), first, column, value):
-    """Adds a 3-vector to rows first .. first + 2 of a column, for the one thread that owns it (no atomic add)."""
-    for c in ti.static(range(3)):
-        array[first + c, column] = array[first + c, column] + value[c]
-
-
-@ti.func
-def clear_column(array: ti.template(), column):
-    """Sets a column of an array (rows, columns) to zero, for the one thread that owns it."""
-    for row in range(array.shape[0]):
-        array[row, column] = 0.0
+def towards_eye_adjoint(sums: ti.template(), position_adjoint, to_eye_adjoint, orthographic: ti.template()):
+    """Adjoint of ``towards_eye``: adds that of the eye to ``sums`` and returns the position's with its share."""
+    add_column3(sums.partials, sums.partials.shape[0] - 3, sums.column, to_eye_adjoint)
+    result = position_adjoint
+    if ti.static(not orthographic):
+        result -= to_eye_adjoint
+    return result
 
 
 @ti.kernel
@@ -193,25 +182,19 @@ def reduce_partials(
 ):
     """Adds the columns of ``partials`` to the adjoints of the lights (L, 3) and of the cameras (V, 16).
 
-    Sums groups of columns first (in place: ``partials`` is the caller's scratch), then the groups.
+    ``partials`` is the caller's scratch.
     """
     views = camera_adjoint.shape[0]
     lights = light_color_adjoint.shape[0]
     chunks = partials.shape[1] // views
-    groups = (chunks + GROUP - 1) // GROUP
-    for i in range(partials.shape[0] * views * groups):
+    for i in range(partials.shape[0] * views * groups_of(chunks)):
+        groups = groups_of(chunks)
         row = i // (views * groups)
         v = (i - row * views * groups) // groups
-        first = v * chunks + i % groups * GROUP
-        total = 0.0
-        for column in range(first, ti.min(first + GROUP, (v + 1) * chunks)):
-            total += partials[row, column]
-        partials[row, first] = total
+        sum_group(partials, row, v, i % groups, chunks)
     for i in range(6 * lights + 3 * views):
         if i < 6 * lights:
-            total = 0.0
-            for g in range(views * groups):
-                total += partials[i, g // groups * chunks + g % groups * GROUP]
+            total = sum_groups(partials, i, 0, views, chunks)
             k = i // 6
             c = i % 6
             if c < 3:
@@ -221,9 +204,7 @@ def reduce_partials(
         else:
             v = (i - 6 * lights) // 3
             c = (i - 6 * lights) % 3
-            total = 0.0
-            for g in range(groups):
-                total += partials[6 * lights + c, v * chunks + g * GROUP]
+            total = sum_groups(partials, 6 * lights + c, v, 1, chunks)
             if ti.static(orthographic):
                 camera_adjoint[v, W + c] = camera_adjoint[v, W + c] + total
             else:

@@ -17,7 +17,7 @@ import numpy as np
 import taichi as ti
 
 from taichi_dr.kernels.base.launch import is_serial
-from taichi_dr.kernels.shading.normals import TINY, row3
+from taichi_dr.kernels.base.vectors import TINY, row2, row3
 
 SERIAL_TEXELS = 1 << 12
 LARGEST_LOD = 32.0  # beyond any pyramid: `sample_trilinear` takes its last level
@@ -307,9 +307,3 @@ def texture_lods(
                 texture_height,
             )
         lod[i] = level
-
-
-@ti.func
-def row2(array: ti.template(), row):
-    """Row of an array (rows, 2) as a 2-vector."""
-    return ti.Vector([array[row, 0], array[row, 1]])

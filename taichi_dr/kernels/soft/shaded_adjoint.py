@@ -8,8 +8,9 @@ into the geometry.
 import taichi as ti
 
 from taichi_dr.kernels.base.lanes import higher, lower
+from taichi_dr.kernels.base.partial_sums import clear_column
 from taichi_dr.kernels.shading.at_points import PointShading, PointSums, shade_point_adjoint
-from taichi_dr.kernels.shading.light import Finish, Lights, clear_column
+from taichi_dr.kernels.shading.light import Finish, Lights
 from taichi_dr.kernels.soft.adjoint import (
     SUM_ATTRIBUTE,
     add_row,

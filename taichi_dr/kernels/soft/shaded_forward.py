@@ -9,9 +9,9 @@ hidden surface bleeds no normal or texture coordinate into the one in front.  Ev
 import taichi as ti
 
 from taichi_dr.kernels.base.lanes import higher, lower
+from taichi_dr.kernels.base.vectors import row3
 from taichi_dr.kernels.shading.at_points import PointShading, shade_point
 from taichi_dr.kernels.shading.light import Finish, Lights
-from taichi_dr.kernels.shading.normals import row3
 from taichi_dr.kernels.shading.texture import texture_lod
 from taichi_dr.kernels.soft.blend import (
     COLOR_SUM,

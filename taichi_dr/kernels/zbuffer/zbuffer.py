@@ -6,10 +6,10 @@ that covers it.  Visibility is chosen, not differentiated; what is differentiabl
 
 import taichi as ti
 
-from taichi_dr.kernels.base.arrays import array_from, make_array, new_array, write_array
+from taichi_dr.kernels.base.arrays import array_from, grown, make_array, new_array, write_array
 from taichi_dr.kernels.base.launch import cpu_threads, is_serial, is_small_image, on_cpu
 from taichi_dr.kernels.base.views import first_row
-from taichi_dr.kernels.screen.tile_bins import TileBins, grown
+from taichi_dr.kernels.screen.tile_bins import TileBins
 from taichi_dr.kernels.zbuffer import draw_tiles as raster_tiles
 from taichi_dr.kernels.zbuffer.edge_lines import RECORD_SHIFT, edge_at, load_line
 from taichi_dr.kernels.zbuffer.face_records import (

@@ -8,6 +8,7 @@ import taichi as ti
 from oracles import shading as oracle
 from oracles.differences import relative_errors
 
+from taichi_dr.kernels.base import partial_sums
 from taichi_dr.kernels.base.arrays import array_from, make_array
 from taichi_dr.kernels.shading import at_vertices as shading
 from taichi_dr.kernels.shading import light as lighting
@@ -231,7 +232,7 @@ def test_missing_normal_leaves_the_ambient_light(cpu64):
 
 
 def test_partial_sums_of_many_chunks_add_up(cpu64):
-    lights, views, points = 2, 3, 130 * lighting.CHUNK
+    lights, views, points = 2, 3, 130 * partial_sums.CHUNK
     partials = np.random.default_rng(0).normal(size=lighting.partials_shape(lights, views, points))
     color, vector, camera = make_array((lights, 3)), make_array((lights, 3)), make_array((views, 16))
     lighting.reduce_partials(array_from(partials), color, vector, camera, False)
