@@ -19,7 +19,7 @@ from taichi_dr.tape import off_tape, tape_operation
 
 
 @dataclass
-class Scene:
+class Shot:
     """One call of ``render``: what the user gave, and the arrays that the stages hand on."""
 
     mesh: Any
@@ -33,12 +33,12 @@ class Scene:
     camera_array: Any = None  # (V, 16) of kernels.camera
     camera_adjoint: Any = None
     clip: Any = None  # (V*N, 4) of kernels.transform
-    surface: Any = None  # render.surface.Surface: what is interpolated over the faces
-    normals: Any = None  # render.surface.VertexNormals, once the output ``normal`` is asked for
+    surface: Any = None  # render.mesh.surface: what is interpolated over the faces
+    normals: Any = None  # render.mesh.surface.normals, once the output ``normal`` is asked for
 
 
 class Renderer:
-    """Base of the renderers: ``render`` runs ``_forward(scene)`` and puts ``_adjoint(scene)`` on an open tape."""
+    """Base of the renderers: ``render`` runs ``_forward(shot)`` and puts ``_adjoint(shot)`` on an open tape."""
 
     _on_demand = ("normal",)  # outputs that ``_forward`` leaves to ``_produce``
 
@@ -49,7 +49,7 @@ class Renderer:
         self._buffers = Buffers()
         self._frames = {}
         self._operation = tape_operation(self._run, self._run_adjoint)
-        self._latest = None  # the latest scene; None while one is half rendered, or after one that raised
+        self._latest = None  # the latest shot; None while one is half rendered, or after one that raised
 
     @property
     def background(self):
@@ -87,9 +87,9 @@ class Renderer:
         if tape is not None:
             self._require_first_render(tape)
             tape = weakref.ref(tape)
-        scene = Scene(mesh, camera, lights, views, self._frame(camera.views), self.width, self.height, tape)
-        self._operation(scene)
-        return scene.frame
+        shot = Shot(mesh, camera, lights, views, self._frame(camera.views), self.width, self.height, tape)
+        self._operation(shot)
+        return shot.frame
 
     @off_tape
     def backward(self):
@@ -133,37 +133,37 @@ class Renderer:
         adjoint = frame.adjoint(name)
         return self._buffers.zeroed(f"no_{name}", frame.array(name).shape) if adjoint is None else adjoint
 
-    def _run(self, scene):
+    def _run(self, shot):
         self._latest = None
-        scene.mesh.fields.pull()
-        if scene.lights is not None:
-            scene.lights.fields.pull()
-        self._forward(scene)
-        self._latest = scene
-        scene.frame.refresh()
+        shot.mesh.fields.pull()
+        if shot.lights is not None:
+            shot.lights.fields.pull()
+        self._forward(shot)
+        self._latest = shot
+        shot.frame.refresh()
 
-    def _run_adjoint(self, scene):
-        if scene is not self._latest:
+    def _run_adjoint(self, shot):
+        if shot is not self._latest:
             raise GradientError("this renderer has rendered again since the render whose gradient is asked for")
-        scene.mesh.fields.zero_adjoints()
-        if scene.lights is not None:
-            scene.lights.fields.zero_adjoints()
-        scene.camera_adjoint = self._buffers.zeroed("camera_adjoint", scene.camera_array.shape)
-        self._adjoint(scene)
-        scene.mesh.fields.push_gradients()
-        if scene.lights is not None:
-            scene.lights.fields.push_gradients()
-        scene.camera.add_gradients(scene.camera_adjoint, scene.width, scene.height)
+        shot.mesh.fields.zero_adjoints()
+        if shot.lights is not None:
+            shot.lights.fields.zero_adjoints()
+        shot.camera_adjoint = self._buffers.zeroed("camera_adjoint", shot.camera_array.shape)
+        self._adjoint(shot)
+        shot.mesh.fields.push_gradients()
+        if shot.lights is not None:
+            shot.lights.fields.push_gradients()
+        shot.camera.add_gradients(shot.camera_adjoint, shot.width, shot.height)
 
-    def _forward(self, scene):
-        """Renders ``scene`` into the arrays of its frame."""
+    def _forward(self, shot):
+        """Renders ``shot`` into the arrays of its frame."""
         raise NotImplementedError
 
-    def _adjoint(self, scene):
-        """Takes the adjoints of the frame's outputs back to those of mesh, lights and ``scene.camera_adjoint``."""
+    def _adjoint(self, shot):
+        """Takes the adjoints of the frame's outputs back to those of mesh, lights and ``shot.camera_adjoint``."""
         raise NotImplementedError
 
-    def _produce(self, scene, name):
+    def _produce(self, shot, name):
         """Writes the array of an output that ``_forward`` leaves until somebody asks for it."""
 
 

@@ -7,6 +7,7 @@ import taichi as ti
 
 from taichi_dr.errors import InputError, ShapeError
 from taichi_dr.kernels.base.arrays import array_from
+from taichi_dr.kernels.base.gather import Adjacency
 from taichi_dr.runtime import runtime_token
 from taichi_dr.scene.topology import group_by_owner
 
@@ -14,19 +15,16 @@ from taichi_dr.scene.topology import group_by_owner
 class ViewMap:
     """View v shows mesh ``mesh_of_view[v]``: mesh 0 if there is one, mesh v if there are as many as views.
 
-    Attributes: ``views`` and ``batch`` (counts), ``view_mesh`` (V,) and, for sums over the views of a mesh,
-    ``mesh_view_start`` (B + 1,) and ``mesh_view_list`` (V,): the views of mesh b are
-    ``mesh_view_list[mesh_view_start[b]:mesh_view_start[b + 1]]``.
+    Attributes: ``views`` and ``batch`` (counts), ``view_mesh`` (V,) and, for sums over the views of a mesh, the
+    ``Adjacency`` ``of_mesh``: the views of mesh b are ``of_mesh.list[of_mesh.start[b] : of_mesh.start[b + 1]]``.
     """
 
     def __init__(self, mesh_of_view, batch):
         mesh_of_view = np.asarray(mesh_of_view, np.int32)
         self.views, self.batch = len(mesh_of_view), batch
         self.one_to_one = batch == self.views and bool((mesh_of_view == np.arange(batch)).all())
-        start, views = group_by_owner(mesh_of_view, batch)
         self.view_mesh = array_from(mesh_of_view, ti.i32)
-        self.mesh_view_start = array_from(start, ti.i32)
-        self.mesh_view_list = array_from(views, ti.i32)
+        self.of_mesh = Adjacency(*(array_from(rows, ti.i32) for rows in group_by_owner(mesh_of_view, batch)))
 
 
 def view_map(views, batch, view_mesh=None):

@@ -1,10 +1,10 @@
-"""What must not be rendered: scenes with numbers that are not finite, and cameras that define no image."""
+"""What must not be rendered: shots of numbers that are not finite, and cameras that define no image."""
 
 from taichi_dr.errors import GeometryError
 from taichi_dr.kernels.base.checks import all_usable
 
 
-def check_scene(scene):
+def check_shot(shot):
     """Looks at what the stages of geometry and surface have written, in one launch; in two or three for lit pixels and
     textures.
 
@@ -13,21 +13,21 @@ def check_scene(scene):
         CameraError: a camera that defines no image; the message names the view.
         InputError: a light that is not finite, or a directional one of length zero.
     """
-    if _is_usable(scene):
+    if _is_usable(shot):
         return
-    scene.mesh.check()
-    scene.camera.check()
-    if scene.lights is not None:
-        scene.lights.check()
-    raise GeometryError(f"{scene.mesh.name}: coordinates or colours too large to render (above 1e30)")
+    shot.mesh.check()
+    shot.camera.check()
+    if shot.lights is not None:
+        shot.lights.check()
+    raise GeometryError(f"{shot.mesh.name}: coordinates or colours too large to render (above 1e30)")
 
 
-def _is_usable(scene):
-    arrays = [scene.clip, *scene.surface.inputs(scene)]
+def _is_usable(shot):
+    arrays = [shot.clip, *shot.surface.inputs(shot)]
     for one, other in zip(arrays[::2], arrays[1::2] + arrays[-1:], strict=False):
         if not all_usable(one, other):
             return False
-    texture = getattr(scene.surface, "texture", None)
+    texture = shot.surface.texture
     if texture is None:
         return True
     return all_usable(texture.pyramid, texture.pyramid, first=texture.pyramid.shape[0] - 1)  # the mean of all texels

@@ -10,30 +10,29 @@ class GeometryStage:
     def __init__(self, buffers):
         self._buffers = buffers
 
-    def forward(self, scene):
-        """Writes ``scene.camera_array`` and ``scene.clip``.
+    def forward(self, shot):
+        """Writes ``shot.camera_array`` and ``shot.clip``.
 
         Raises:
             CameraError: near and far that are no range of depths.
         """
-        check_range(scene.camera.near, scene.camera.far, scene.camera.kind)
-        vertices = scene.mesh.fields.arrays["vertices"]
-        scene.camera_array = scene.camera.pack(scene.width, scene.height)
-        scene.clip = self._buffers.get("clip", (scene.views.views * scene.mesh.vertex_count, 4))
-        transform(vertices, scene.views.view_mesh, scene.camera_array, scene.clip, scene.camera.is_orthographic)
+        check_range(shot.camera.near, shot.camera.far, shot.camera.kind)
+        vertices = shot.mesh.fields.arrays["vertices"]
+        shot.camera_array = shot.camera.pack(shot.width, shot.height)
+        shot.clip = self._buffers.get("clip", (shot.views.views * shot.mesh.vertex_count, 4))
+        transform(vertices, shot.views.view_mesh, shot.camera_array, shot.clip, shot.camera.is_orthographic)
 
-    def adjoint(self, scene, clip_adjoint):
-        """Adds to the adjoints of the mesh's vertices and to ``scene.camera_adjoint``."""
-        views = scene.views
+    def adjoint(self, shot, clip_adjoint):
+        """Adds to the adjoints of the mesh's vertices and to ``shot.camera_adjoint``."""
+        views = shot.views
         transform_adjoint(
-            scene.mesh.fields.arrays["vertices"],
+            shot.mesh.fields.arrays["vertices"],
             views.view_mesh,
-            views.mesh_view_start,
-            views.mesh_view_list,
-            scene.camera_array,
+            *views.of_mesh,
+            shot.camera_array,
             clip_adjoint,
-            scene.mesh.fields.adjoints["vertices"],
-            scene.camera_adjoint,
-            self._buffers.get("transform_partial", partial_shape(views.views, scene.mesh.vertex_count)),
-            scene.camera.is_orthographic,
+            shot.mesh.fields.adjoints["vertices"],
+            shot.camera_adjoint,
+            self._buffers.get("transform_partial", partial_shape(views.views, shot.mesh.vertex_count)),
+            shot.camera.is_orthographic,
         )

@@ -1,11 +1,11 @@
-"""What shading at pixels needs of a scene, and where its adjoints go: for both rasterizers."""
+"""What shading at pixels needs of a shot, and where its adjoints go: for both rasterizers."""
 
 import taichi as ti
 
 from taichi_dr.kernels.base.arrays import make_array
 from taichi_dr.kernels.shading.at_points import PointShading
-from taichi_dr.kernels.shading.light import Finish, Lights, reduce_partials
-from taichi_dr.render.mesh.surface.base import TWO_SIDED_NORMALS
+from taichi_dr.kernels.shading.light import Finish, Lights
+from taichi_dr.render.mesh.surface.lights import TWO_SIDED_NORMALS, add_light_adjoints, packed_lights
 
 
 class Shading:
@@ -15,13 +15,13 @@ class Shading:
         self._buffers = buffers
         self._no_pyramid = self._no_lights = None
 
-    def of(self, scene, surface):
-        """The ``PointShading`` of a scene, with stand-ins for arrays that are not used."""
-        material = scene.mesh.material
+    def of(self, shot, surface):
+        """The ``PointShading`` of a shot, with stand-ins for arrays that are not used."""
+        material = shot.mesh.material
         return PointShading(
-            scene.camera_array,
-            scene.camera.is_orthographic,
-            self._lights(scene),
+            shot.camera_array,
+            shot.camera.is_orthographic,
+            self._lights(shot),
             Finish(material.specular, material.shininess, TWO_SIDED_NORMALS),
             *self._pyramid(surface),
             surface.layout,
@@ -33,16 +33,14 @@ class Shading:
             return surface.texture.new_adjoint()
         return self._buffers.get("no_pyramid_adjoint", (1, 3))
 
-    def add_light_adjoints(self, scene, surface, partials):
+    def add_light_adjoints(self, shot, surface, partials):
         """Adds the partial sums of the adjoints of lights and eye to those of lights and camera."""
         if surface.layout.lit:
-            adjoints, orthographic = scene.lights.fields.adjoints, scene.camera.is_orthographic
-            reduce_partials(partials, adjoints["color"], adjoints["vector"], scene.camera_adjoint, orthographic)
+            add_light_adjoints(shot, partials)
 
-    def _lights(self, scene):
-        if scene.lights is not None:
-            arrays = scene.lights.fields.arrays
-            return Lights(scene.lights.kinds, arrays["color"], arrays["vector"])
+    def _lights(self, shot):
+        if shot.lights is not None:
+            return packed_lights(shot.lights)
         if self._no_lights is None:
             self._no_lights = Lights(make_array((1,), ti.i32), make_array((1, 3)), make_array((1, 3)))
         return self._no_lights

@@ -7,10 +7,11 @@ import taichi as ti
 from taichi_dr.kernels.antialias.blend import antialias, antialias_edge_adjoint, antialias_image_adjoint, claimed_length
 from taichi_dr.kernels.screen.coverage import cover
 from taichi_dr.kernels.zbuffer.zbuffer import ZBuffer
-from taichi_dr.render.mesh.check import check_scene
+from taichi_dr.render.mesh.check import check_shot
 from taichi_dr.render.mesh.geometry import GeometryStage
 from taichi_dr.render.mesh.pixels import PixelStage
-from taichi_dr.render.mesh.surface.base import VertexNormals, choose_surface
+from taichi_dr.render.mesh.surface.choose import choose_surface
+from taichi_dr.render.mesh.surface.normals import VertexNormals
 from taichi_dr.render.renderer import Renderer
 from taichi_dr.tape import off_tape
 
@@ -43,61 +44,61 @@ class Rasterizer(Renderer):
     antialias = property(lambda self: self._antialias, doc="Whether silhouettes are blended; fixed.")
     cull_back = property(lambda self: self._cull_back, doc="Whether faces seen from behind are left out; fixed.")
 
-    def _forward(self, scene):
-        frame, mesh, camera = scene.frame, scene.mesh, scene.camera
-        self._geometry.forward(scene)
-        scene.surface = choose_surface(self._buffers, scene)
-        scene.surface.forward(scene)
-        check_scene(scene)
-        size = (scene.views.views, self.width, self.height)
+    def _forward(self, shot):
+        frame, mesh, camera = shot.frame, shot.mesh, shot.camera
+        self._geometry.forward(shot)
+        shot.surface = choose_surface(self._buffers, shot)
+        shot.surface.forward(shot)
+        check_shot(shot)
+        size = (shot.views.views, self.width, self.height)
         visible = (frame.array("face_id"), frame.array("depth"), frame.array("barycentric"))
         faces = mesh.topology.array("faces")
         kind = {"orthographic": camera.is_orthographic, "cull_back": self.cull_back}
-        self._zbuffer.draw(scene.clip, faces, *size, camera.near, camera.far, *visible, **kind)
+        self._zbuffer.draw(shot.clip, faces, *size, camera.near, camera.far, *visible, **kind)
         if self.antialias:
             rgba = self._buffers.get("rgba", (frame.array("face_id").shape[0], 4))
-            self._pixels.forward(scene, scene.surface, self.background, rgba, coverage=True)
-            self._blend_edges(scene, rgba)
+            self._pixels.forward(shot, shot.surface, self.background, rgba, coverage=True)
+            self._blend_edges(shot, rgba)
         else:
-            self._pixels.forward(scene, scene.surface, self.background, frame.array("color"))
+            self._pixels.forward(shot, shot.surface, self.background, frame.array("color"))
             cover(frame.array("face_id"), frame.array("alpha"))
 
-    def _produce(self, scene, name):
+    def _produce(self, shot, name):
         if name == "normal":
-            scene.normals = VertexNormals(self._buffers, scene.mesh)
-            scene.normals.forward(scene)
-            self._pixels.forward(scene, scene.normals, (0.0, 0.0, 0.0), scene.frame.array("normal"))
+            shot.normals = VertexNormals(self._buffers, shot.mesh)
+            shot.normals.forward(shot)
+            self._pixels.forward(shot, shot.normals, (0.0, 0.0, 0.0), shot.frame.array("normal"))
 
-    def _adjoint(self, scene):
-        frame = scene.frame
-        clip_adjoint = self._buffers.zeroed("clip_adjoint", scene.clip.shape)
+    def _adjoint(self, shot):
+        frame = shot.frame
+        clip_adjoint = self._buffers.zeroed("clip_adjoint", shot.clip.shape)
         others = (None, None)
         if frame.in_use("depth") or frame.in_use("barycentric"):
             others = [self._adjoint_or_zero(frame, name) for name in ("depth", "barycentric")]
         if self.antialias:
-            adjoint = self._blended_adjoint(scene)
-            add_corners = partial(self._add_edge_adjoint, scene, self._unblend(scene, adjoint))
+            adjoint = self._blended_adjoint(shot)
+            add_corners = partial(self._add_edge_adjoint, shot, self._unblend(shot, adjoint))
             outputs = [adjoint, *others]
         else:
             outputs, add_corners = [self._adjoint_or_zero(frame, "color"), *others], None
-        self._pixels.adjoint(scene, scene.surface, self._zbuffer, outputs, clip_adjoint, add_corners)
+        self._pixels.adjoint(shot, shot.surface, self._zbuffer, outputs, clip_adjoint, add_corners)
         if frame.in_use("normal"):
             outputs = [frame.adjoint("normal"), None, None]
-            self._pixels.adjoint(scene, scene.normals, self._zbuffer, outputs, clip_adjoint)
-        self._geometry.adjoint(scene, clip_adjoint)
+            self._pixels.adjoint(shot, shot.normals, self._zbuffer, outputs, clip_adjoint)
+        self._geometry.adjoint(shot, clip_adjoint)
 
-    def _blend_edges(self, scene, rgba):
-        frame, topology = scene.frame, scene.mesh.topology
+    def _blend_edges(self, shot, rgba):
+        frame, topology = shot.frame, shot.mesh.topology
         visible = (frame.array("face_id"), frame.array("depth"))
-        size = (scene.views.views, self.width, self.height, scene.camera.near)
+        size = (shot.views.views, self.width, self.height, shot.camera.near)
         faces = (topology.array("faces"), topology.array("twins"))
-        antialias(scene.clip, *faces, *visible, rgba, *self._edge_buffers(scene), *size, 4)
+        antialias(shot.clip, *faces, *visible, rgba, *self._edge_buffers(shot), *size, 4)
         frame.bind(color=rgba)
         frame.bind(first=3, alpha=rgba)
 
-    def _blended_adjoint(self, scene):
+    def _blended_adjoint(self, shot):
         """Adjoint of the antialiased colour and alpha, (V*H*W, 4)."""
-        frame = scene.frame
+        frame = shot.frame
         shape = (frame.array("face_id").shape[0], 4)
         in_use = [name for name in ("color", "alpha") if frame.in_use(name)]
         # one array for each choice: columns of an output that is not in use are zeros, and the adjoint leaves them so
@@ -105,25 +106,25 @@ class Rasterizer(Renderer):
         frame.copy_adjoints(adjoint, color=0, alpha=3)
         return adjoint
 
-    def _unblend(self, scene, adjoint):
+    def _unblend(self, shot, adjoint):
         """Turns the adjoint of the antialiased image into that of the image before; keeps it where edges are."""
-        _, *edges = self._edge_buffers(scene)
-        size = (scene.views.views, self.width, self.height)
-        faces = scene.mesh.topology.array("faces")
+        _, *edges = self._edge_buffers(shot)
+        size = (shot.views.views, self.width, self.height)
+        faces = shot.mesh.topology.array("faces")
         kept = self._buffers.get("adjoint_before", adjoint.shape)
-        antialias_image_adjoint(scene.clip, faces, *edges, adjoint, kept, *size, 4)
+        antialias_image_adjoint(shot.clip, faces, *edges, adjoint, kept, *size, 4)
         return kept
 
-    def _add_edge_adjoint(self, scene, adjoint_before, corner_adjoint):
-        size = (scene.views.views, self.width, self.height, scene.camera.near)
-        arrays = (*self._edge_buffers(scene), adjoint_before, corner_adjoint)
-        antialias_edge_adjoint(scene.clip, scene.mesh.topology.array("faces"), *arrays, *size, 0, 4)
+    def _add_edge_adjoint(self, shot, adjoint_before, corner_adjoint):
+        size = (shot.views.views, self.width, self.height, shot.camera.near)
+        arrays = (*self._edge_buffers(shot), adjoint_before, corner_adjoint)
+        antialias_edge_adjoint(shot.clip, shot.mesh.topology.array("faces"), *arrays, *size, 0, 4)
 
-    def _edge_buffers(self, scene):
+    def _edge_buffers(self, shot):
         """What the blend leaves for its adjoint: the claimed pixels before it, claims on pairs of pixels, the claimed
         pixels, silhouette edges."""
-        views = scene.views.views
+        views = shot.views.views
         pixels = claimed_length(views * self.width * self.height)
         before, claims = self._buffers.get("before", (pixels, 4)), self._buffers.get("claims", (pixels, 4), ti.i32)
         claimed = self._buffers.get("claimed", (pixels,), ti.i32)
-        return before, claims, claimed, self._buffers.get("edge_mask", (views * scene.mesh.face_count,), ti.i32)
+        return before, claims, claimed, self._buffers.get("edge_mask", (views * shot.mesh.face_count,), ti.i32)

@@ -6,10 +6,11 @@ from numbers import Real
 from taichi_dr.errors import InputError
 from taichi_dr.kernels.soft.shaded_pass import ShadedSoftPass
 from taichi_dr.kernels.soft.soft_pass import ALPHA_MODES, COLOR_MODES, DISTANCE_MODES, SoftPass
-from taichi_dr.render.mesh.check import check_scene
+from taichi_dr.render.mesh.check import check_shot
 from taichi_dr.render.mesh.geometry import GeometryStage
 from taichi_dr.render.mesh.point_shading import Shading
-from taichi_dr.render.mesh.surface.base import VertexNormals, choose_surface
+from taichi_dr.render.mesh.surface.choose import choose_surface
+from taichi_dr.render.mesh.surface.normals import VertexNormals
 from taichi_dr.render.renderer import Renderer
 
 
@@ -71,68 +72,66 @@ class SoftRasterizer(Renderer):
         self._shading = Shading(self._buffers)
         self._passes = {}
 
-    def _forward(self, scene):
+    def _forward(self, shot):
         self._check_softness()
-        self._geometry.forward(scene)
-        scene.surface = choose_surface(self._buffers, scene)
-        scene.surface.forward(scene)
-        check_scene(scene)
+        self._geometry.forward(shot)
+        shot.surface = choose_surface(self._buffers, shot)
+        shot.surface.forward(shot)
+        check_shot(shot)
         background = self._buffers.constant("color_background", self.background)
-        soft = self._soft_pass("color", scene, scene.surface)
-        self._run_pass(soft, scene, scene.surface, background)
-        frame = scene.frame
+        soft = self._soft_pass("color", shot, shot.surface)
+        self._run_pass(soft, shot, shot.surface, background)
+        frame = shot.frame
         frame.bind(color=soft.image, alpha=soft.alpha, depth=soft.depth)
         frame.bind(face_id=soft.face_id, barycentric=soft.barycentrics)
-        scene.normals = None
+        shot.normals = None
 
-    def _produce(self, scene, name):
+    def _produce(self, shot, name):
         if name == "normal":
-            scene.normals = VertexNormals(self._buffers, scene.mesh)
-            scene.normals.forward(scene)
-            soft = self._soft_pass("normal", scene, scene.normals)
-            self._run_pass(soft, scene, scene.normals, self._buffers.constant("normal_background", (0.0,) * 3))
-            scene.frame.bind(normal=soft.image)
+            shot.normals = VertexNormals(self._buffers, shot.mesh)
+            shot.normals.forward(shot)
+            soft = self._soft_pass("normal", shot, shot.normals)
+            self._run_pass(soft, shot, shot.normals, self._buffers.constant("normal_background", (0.0,) * 3))
+            shot.frame.bind(normal=soft.image)
 
-    def _adjoint(self, scene):
-        frame = scene.frame
-        clip_adjoint = self._buffers.zeroed("clip_adjoint", scene.clip.shape)
+    def _adjoint(self, shot):
+        frame = shot.frame
+        clip_adjoint = self._buffers.zeroed("clip_adjoint", shot.clip.shape)
         outputs = [self._adjoint_or_zero(frame, name) for name in ("color", "alpha", "depth")]
-        self._run_adjoint_pass("color", scene, scene.surface, outputs, clip_adjoint)
+        self._run_adjoint_pass("color", shot, shot.surface, outputs, clip_adjoint)
         if frame.in_use("normal"):
             nothing = self._buffers.zeroed("no_adjoint", (frame.array("alpha").shape[0],))
             outputs = [frame.adjoint("normal"), nothing, nothing]
-            self._run_adjoint_pass("normal", scene, scene.normals, outputs, clip_adjoint)
-        self._geometry.adjoint(scene, clip_adjoint)
+            self._run_adjoint_pass("normal", shot, shot.normals, outputs, clip_adjoint)
+        self._geometry.adjoint(shot, clip_adjoint)
 
-    def _soft_pass(self, purpose, scene, surface):
+    def _soft_pass(self, purpose, shot, surface):
         """The pass for this purpose, made anew when views, faces or channels change."""
         shaded = surface.shades_pixels
         make, channels = (ShadedSoftPass, surface.layout) if shaded else (SoftPass, surface.channels)
-        key = (scene.views.views, scene.mesh.face_count, channels)
+        key = (shot.views.views, shot.mesh.face_count, channels)
         held = self._passes.get(purpose)
         if held is None or held[0] != key:
             held = self._passes[purpose] = (key, make(*key, self.width, self.height, **self._modes))
         return held[1]
 
-    def _run_pass(self, soft, scene, surface, background):
-        faces = scene.mesh.topology.array("faces")
-        camera = scene.camera
+    def _run_pass(self, soft, shot, surface, background):
+        faces = shot.mesh.topology.array("faces")
+        camera = shot.camera
         softness = (camera.near, camera.far, float(self.sigma), float(self.gamma))
         if surface.shades_pixels:
-            soft.shading = self._shading.of(scene, surface)
-        soft.forward(scene.clip, faces, surface.attributes, surface.index, background, *softness)
+            soft.shading = self._shading.of(shot, surface)
+        soft.forward(shot.clip, faces, surface.attributes, surface.index, background, *softness)
 
-    def _run_adjoint_pass(self, purpose, scene, surface, outputs, clip_adjoint):
-        soft, topology = self._passes[purpose][1], scene.mesh.topology
-        adjacency = (topology.array("corner_start"), topology.array("corner_list"))
-        attributes_adjoint = surface.new_adjoint(scene, purpose)
-        own = (surface.corner_start, surface.corner_list)
+    def _run_adjoint_pass(self, purpose, shot, surface, outputs, clip_adjoint):
+        soft, topology = self._passes[purpose][1], shot.mesh.topology
+        attributes_adjoint = surface.new_adjoint(shot, purpose)
         if surface.shades_pixels:
             soft.pyramid_adjoint = self._shading.pyramid_adjoint(surface)
-        soft.adjoint(*outputs, clip_adjoint, attributes_adjoint, adjacency, own)
+        soft.adjoint(*outputs, clip_adjoint, attributes_adjoint, topology.corners(), surface.corners)
         if surface.shades_pixels:
-            self._shading.add_light_adjoints(scene, surface, soft.partials)
-        surface.adjoint(scene, attributes_adjoint)
+            self._shading.add_light_adjoints(shot, surface, soft.partials)
+        surface.adjoint(shot, attributes_adjoint)
 
     def _check_softness(self):
         for name in ("sigma", "gamma"):

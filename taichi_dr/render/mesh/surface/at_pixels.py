@@ -7,13 +7,10 @@ from taichi_dr.kernels.base.gather import gather_corners, sum_views
 from taichi_dr.kernels.base.spread import PER_MESH, PER_VIEW, SHARED, spread_to_corners
 from taichi_dr.kernels.shading.at_points import Layout
 from taichi_dr.kernels.shading.texture import build_mipmaps, build_mipmaps_adjoint, level_table, pyramid_texels
-from taichi_dr.render.mesh.surface.base import (
-    FaceLitColors,
-    Surface,
-    VertexLitColors,
-    add_vertex_normals_adjoint,
-    compute_vertex_normals,
-)
+from taichi_dr.render.mesh.surface.at_faces import FaceLitColors
+from taichi_dr.render.mesh.surface.at_vertices import VertexLitColors
+from taichi_dr.render.mesh.surface.base import Surface
+from taichi_dr.render.mesh.surface.normals import add_vertex_normals_adjoint, compute_vertex_normals
 from taichi_dr.render.views import view_map
 
 
@@ -25,10 +22,10 @@ class PixelSurface(Surface):
 
     shades_pixels = True
 
-    def __init__(self, buffers, scene):
-        mesh = scene.mesh
+    def __init__(self, buffers, shot):
+        mesh = shot.mesh
         super().__init__(buffers, mesh.corner_topology)
-        shading = "none" if scene.lights is None else mesh.material.shading
+        shading = "none" if shot.lights is None else mesh.material.shading
         textured, lit = mesh.texture is not None, shading == "phong"
         self.light = self._light_of_corners(mesh, shading) if textured and shading in ("gouraud", "flat") else None
         self.layout = Layout(albedo=self.light is not None or not textured, lit=lit, textured=textured)
@@ -41,30 +38,30 @@ class PixelSurface(Surface):
         surface = FaceLitColors if shading == "flat" or mesh.colors_per == "face" else VertexLitColors
         return surface(self._buffers, mesh, self._white, self._buffers.get("white_adjoint", self._white.shape))
 
-    def forward(self, scene):
-        self._allocate(scene)
-        for values, topology, owner, first in self._parts(scene):
-            arguments = (scene.views.view_mesh, topology.rows, owner, self.attributes, first)
+    def forward(self, shot):
+        self._allocate(shot)
+        for values, topology, owner, first in self._parts(shot):
+            arguments = (shot.views.view_mesh, topology.rows, owner, self.attributes, first)
             spread_to_corners(values, topology.array("faces"), *arguments)
         if self.texture is not None:
-            self.texture.forward(scene.mesh)
+            self.texture.forward(shot.mesh)
 
-    def inputs(self, scene):
-        fields, layout = scene.mesh.fields.arrays, self.layout
+    def inputs(self, shot):
+        fields, layout = shot.mesh.fields.arrays, self.layout
         arrays = []
         if layout.albedo:
             arrays.append(fields["colors"] if self.light is None else self.light.attributes)
         if layout.lit:
-            arrays += [scene.lights.fields.arrays["color"], scene.lights.fields.arrays["vector"]]
+            arrays += [shot.lights.fields.arrays["color"], shot.lights.fields.arrays["vector"]]
         if layout.textured:
             arrays.append(fields["uv"])
         return arrays
 
-    def _parts(self, scene):
+    def _parts(self, shot):
         """(values, topology of their rows, whose rows they are, first channel) of every attribute."""
-        mesh, layout = scene.mesh, self.layout
+        mesh, layout = shot.mesh, self.layout
         if self.light is not None:
-            self.light.forward(scene)
+            self.light.forward(shot)
             yield self.light.attributes, self.light.topology, PER_VIEW, 0
         elif layout.albedo:
             yield mesh.fields.arrays["colors"], mesh.color_topology, PER_MESH, 0
@@ -74,13 +71,13 @@ class PixelSurface(Surface):
         if layout.textured:
             yield mesh.fields.arrays["uv"], mesh.uv_topology, SHARED, layout.uv
 
-    def adjoint(self, scene, attributes_adjoint):
-        mesh, layout, adjoints = scene.mesh, self.layout, scene.mesh.fields.adjoints
-        gather = _Gather(self._buffers, scene, attributes_adjoint)
+    def adjoint(self, shot, attributes_adjoint):
+        mesh, layout, adjoints = shot.mesh, self.layout, shot.mesh.fields.adjoints
+        gather = _Gather(self._buffers, shot, attributes_adjoint)
         if self.light is not None:
             light_adjoint = self._buffers.zeroed("corner_light_adjoint", self.light.attributes.shape)
             gather.per_view(self.light.topology, 0, 3, light_adjoint)
-            self.light.adjoint(scene, light_adjoint)
+            self.light.adjoint(shot, light_adjoint)
         elif layout.albedo:
             gather.per_mesh(mesh.color_topology, 0, 3, adjoints["colors"])
         if layout.lit:
@@ -118,21 +115,20 @@ class Texture:
 class _Gather:
     """Sums channels of per-corner adjoints into rows."""
 
-    def __init__(self, buffers, scene, corner_adjoint):
-        self._buffers, self._scene, self._corner_adjoint = buffers, scene, corner_adjoint
+    def __init__(self, buffers, shot, corner_adjoint):
+        self._buffers, self._shot, self._corner_adjoint = buffers, shot, corner_adjoint
 
     def per_view(self, topology, first, count, out):
-        views, faces = self._scene.views.views, self._scene.mesh.face_count
-        adjacency = (topology.array("corner_start"), topology.array("corner_list"))
-        gather_corners(self._corner_adjoint, first, count, *adjacency, out, views, faces)
+        views, faces = self._shot.views.views, self._shot.mesh.face_count
+        gather_corners(self._corner_adjoint, first, count, *topology.corners(), out, views, faces)
 
     def per_mesh(self, topology, first, count, out):
-        self._through_views(topology, first, count, out, self._scene.views)
+        self._through_views(topology, first, count, out, self._shot.views)
 
     def shared(self, topology, first, count, out):
-        self._through_views(topology, first, count, out, view_map(self._scene.views.views, 1))
+        self._through_views(topology, first, count, out, view_map(self._shot.views.views, 1))
 
     def _through_views(self, topology, first, count, out, views):
         rows = self._buffers.zeroed(f"rows_of_views_{count}", (views.views * topology.rows, count))
         self.per_view(topology, first, count, rows)
-        sum_views(rows, views.mesh_view_start, views.mesh_view_list, out, topology.rows)
+        sum_views(rows, *views.of_mesh, out, topology.rows)

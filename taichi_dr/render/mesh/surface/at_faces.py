@@ -1,0 +1,59 @@
+"""Colours lit at the centres of the faces (flat shading)."""
+
+from taichi_dr.kernels.shading.at_vertices import CORNER_SCRATCH, shade_corners, shade_corners_adjoint
+from taichi_dr.kernels.shading.light import partials_shape
+from taichi_dr.render.mesh.surface.base import Surface
+from taichi_dr.render.mesh.surface.lights import TWO_SIDED_FACES, add_light_adjoints, light_arguments
+from taichi_dr.render.mesh.surface.normals import add_face_normals_adjoint, compute_face_normals
+
+
+class FaceLitColors(Surface):
+    """Colours times the light at the centre of each face (flat)."""
+
+    def __init__(self, buffers, mesh, albedo=None, albedo_adjoint=None):
+        super().__init__(buffers, mesh.corner_topology)
+        self._albedo, self._albedo_adjoint = albedo, albedo_adjoint
+
+    def forward(self, shot):
+        self._allocate(shot)
+        mesh, topology = shot.mesh, shot.mesh.topology
+        vertices = mesh.fields.arrays["vertices"]
+        normals = compute_face_normals(self._buffers, mesh)
+        shade_corners(
+            mesh.fields.arrays["colors"] if self._albedo is None else self._albedo,
+            mesh.color_topology.array("faces"),
+            vertices,
+            topology.array("faces"),
+            normals,
+            shot.views.view_mesh,
+            *light_arguments(shot, TWO_SIDED_FACES),
+            mesh.batch,
+            self.attributes,
+        )
+
+    def adjoint(self, shot, attributes_adjoint):
+        mesh, views, topology = shot.mesh, shot.views, shot.mesh.topology
+        fields, colors = mesh.fields, mesh.color_topology
+        normals = self._buffers.get("face_normals", (mesh.batch * mesh.face_count, 3))
+        normals_adjoint = self._buffers.zeroed("face_normals_adjoint", normals.shape)
+        partials = self._buffers.get("light_partials", partials_shape(shot.lights.count, views.views, mesh.face_count))
+        shade_corners_adjoint(
+            fields.arrays["colors"] if self._albedo is None else self._albedo,
+            colors.array("faces"),
+            *colors.corners(),
+            fields.arrays["vertices"],
+            topology.array("faces"),
+            *topology.corners(),
+            normals,
+            views.view_mesh,
+            *views.of_mesh,
+            *light_arguments(shot, TWO_SIDED_FACES),
+            attributes_adjoint,
+            fields.adjoints["colors"] if self._albedo_adjoint is None else self._albedo_adjoint,
+            fields.adjoints["vertices"],
+            normals_adjoint,
+            partials,
+            self._buffers.get("shading_scratch", (views.views * mesh.face_count, CORNER_SCRATCH)),
+        )
+        add_light_adjoints(shot, partials)
+        add_face_normals_adjoint(mesh, normals_adjoint)

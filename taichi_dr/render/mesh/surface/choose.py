@@ -1,0 +1,19 @@
+"""Which surface shows a mesh under its material and lights."""
+
+from taichi_dr.render.mesh.surface.at_faces import FaceLitColors
+from taichi_dr.render.mesh.surface.at_pixels import PixelSurface
+from taichi_dr.render.mesh.surface.at_vertices import VertexLitColors
+from taichi_dr.render.mesh.surface.own_colors import OwnColors
+
+
+def choose_surface(buffers, shot):
+    """The surface for a shot's mesh, material and lights."""
+    mesh = shot.mesh
+    shading = "none" if shot.lights is None else mesh.material.shading
+    if mesh.texture is not None or shading == "phong":
+        return PixelSurface(buffers, shot)
+    if shading == "none":
+        return OwnColors(buffers, mesh)
+    if shading == "flat" or mesh.colors_per == "face":
+        return FaceLitColors(buffers, mesh)
+    return VertexLitColors(buffers, mesh)
