@@ -7,7 +7,7 @@ file              used for                                                lit
 ``at_vertices``   Gouraud shading of vertex colours                       at vertices
 ``at_faces``      flat shading; face colours under Gouraud shading        at faces
 ``at_pixels``     Phong shading, textures                                 at pixels
-``normals``       the output ``normal``, and normals for shading          not at all
+``normals``       the output "normal", and normals for shading            not at all
 ================  ======================================================  ===========
 
 Door: ``choose.choose_surface``, which picks one by the mesh's material, texture and lights; ``base.Surface`` is what
