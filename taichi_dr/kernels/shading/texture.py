@@ -149,31 +149,46 @@ def _downsample_adjoint(
 
 
 @ti.func
-def texture_lod(p0, p1, p2, uv0, uv1, uv2, x, y, pixel_size, width, height):
-    """Level of detail at screen position (x, y) on a face: ``log2`` of its texels per pixel, at least 0.
+def texture_footprint(corners: ti.template(), uvs: ti.template(), at: ti.template(), pixel_size, size: ti.template()):
+    """Derivatives of (u, v) at screen position ``at`` on a face, in texels per pixel: (du/dx, du/dy), (dv/dx, dv/dy).
 
-    ``p_k`` = (X, Y, W) of the corners' clip coordinates, ``pixel_size`` = 2 / min(image width, image height).  With
-    the homogeneous edge functions e_k (Olano and Greer 1997), u = U/Q where U = sum e_k u_k and Q = sum e_k are linear
-    on the screen, so du/dx = (U_x - u Q_x)/Q exactly; lod = log2 max(|d(u,v)/dx|, |d(u,v)/dy|) in texels per pixel.
-    Right for faces that cross the near plane as well.  Constant in gradients.
+    ``corners`` are the three corners' (X, Y, W) in clip coordinates, ``uvs`` their (u, v), ``size`` the texture's width
+    and height, ``pixel_size`` = 2 / min(image width, image height).  With the homogeneous edge functions e_k (Olano and
+    Greer 1997), ``u = U/Q`` where ``U = sum e_k u_k`` and ``Q = sum e_k`` are linear on the screen, so
+    ``du/dx = (U_x - u Q_x)/Q`` exactly.  Right for faces that cross the near plane as well; 0 where Q is.
     """
-    origin = ti.Vector([x, y])  # relative to the pixel: small faces would cancel in single precision
-    q0 = ti.Vector([p0[0] - origin[0] * p0[2], p0[1] - origin[1] * p0[2], p0[2]])
-    q1 = ti.Vector([p1[0] - origin[0] * p1[2], p1[1] - origin[1] * p1[2], p1[2]])
-    q2 = ti.Vector([p2[0] - origin[0] * p2[2], p2[1] - origin[1] * p2[2], p2[2]])
+    q0, q1, q2 = _from_point(corners[0], at), _from_point(corners[1], at), _from_point(corners[2], at)
     e0 = q1.cross(q2)
     e1 = q2.cross(q0)
     e2 = q0.cross(q1)
     Q = e0 + e1 + e2
-    lod = 0.0
+    du, dv = ti.Vector([0.0, 0.0]), ti.Vector([0.0, 0.0])
     if ti.abs(Q[2]) > TINY:
-        U = (e0 * uv0[0] + e1 * uv1[0] + e2 * uv2[0]) * width
-        V = (e0 * uv0[1] + e1 * uv1[1] + e2 * uv2[1]) * height
-        du = (U - Q * (U[2] / Q[2])) * (pixel_size / Q[2])
-        dv = (V - Q * (V[2] / Q[2])) * (pixel_size / Q[2])
-        squared = ti.max(du[0] * du[0] + dv[0] * dv[0], du[1] * du[1] + dv[1] * dv[1])
-        if squared > 1.0:
-            lod = ti.min(0.5 * ti.log(squared) / ti.log(2.0), LARGEST_LOD)
+        U = (e0 * uvs[0][0] + e1 * uvs[1][0] + e2 * uvs[2][0]) * size[0]
+        V = (e0 * uvs[0][1] + e1 * uvs[1][1] + e2 * uvs[2][1]) * size[1]
+        u_slope = (U - Q * (U[2] / Q[2])) * (pixel_size / Q[2])
+        v_slope = (V - Q * (V[2] / Q[2])) * (pixel_size / Q[2])
+        du, dv = u_slope.xy, v_slope.xy
+    return du, dv
+
+
+@ti.func
+def _from_point(corner, at: ti.template()):
+    """(X - x W, Y - y W, W): seen from the point itself, small faces do not cancel in single precision."""
+    return ti.Vector([corner[0] - at[0] * corner[2], corner[1] - at[1] * corner[2], corner[2]])
+
+
+@ti.func
+def mip_level(corners: ti.template(), uvs: ti.template(), at: ti.template(), pixel_size, size: ti.template()):
+    """Level of detail at a point of a face: ``max(0, log2 max(|d(u,v)/dx|, |d(u,v)/dy|))`` of ``texture_footprint``.
+
+    Its derivative is held at zero: ``sample_trilinear_adjoint`` takes the level as a constant.
+    """
+    du, dv = texture_footprint(corners, uvs, at, pixel_size, size)
+    lod = 0.0
+    squared = ti.max(du[0] * du[0] + dv[0] * dv[0], du[1] * du[1] + dv[1] * dv[1])
+    if squared > 1.0:
+        lod = ti.min(0.5 * ti.log(squared) / ti.log(2.0), LARGEST_LOD)
     return lod
 
 
@@ -248,7 +263,7 @@ def sample_bilinear_adjoint(
 def sample_trilinear_adjoint(
     pyramid: ti.template(), levels: ti.template(), uv, lod, color_adjoint, pyramid_adjoint: ti.template()
 ):
-    """Adjoint of ``sample_trilinear``: returns that of (u, v) and adds those of the texels; ``lod`` is held constant.
+    """Adjoint of ``sample_trilinear``: returns that of (u, v) and adds those of the texels; ``lod`` is constant.
 
     Texels are the one place where adjoints are added atomically, in the order in which threads come: any pixel may hit
     any texel, and a list of who hits whom costs more than the sum.  Runs differ in the last bits of texel gradients.
@@ -276,7 +291,7 @@ def texture_lods(
     texture_height: ti.i32,
     lod: ti.types.ndarray(ndim=1),
 ):
-    """``lod[pixel] = texture_lod`` of the face seen there, 0 where ``face_id`` is -1; not differentiated.
+    """``lod[pixel] = mip_level`` of the face seen there, 0 where ``face_id`` is -1; not differentiated.
 
     face_id, lod (V*H*W,); clip (V*N, 4); faces, uv_faces (F, 3) i32; uv (T, 2).
     """
@@ -293,17 +308,7 @@ def texture_lods(
             x = (2.0 * (col + 0.5) - image_width) / shorter
             y = (image_height - 2.0 * (row + 0.5)) / shorter
             p = v * vertices
-            level = texture_lod(
-                row3(clip, p + faces[f, 0]),
-                row3(clip, p + faces[f, 1]),
-                row3(clip, p + faces[f, 2]),
-                row2(uv, uv_faces[f, 0]),
-                row2(uv, uv_faces[f, 1]),
-                row2(uv, uv_faces[f, 2]),
-                x,
-                y,
-                2.0 / shorter,
-                texture_width,
-                texture_height,
-            )
+            corners = [row3(clip, p + faces[f, k]) for k in ti.static(range(3))]
+            uvs = [row2(uv, uv_faces[f, k]) for k in ti.static(range(3))]
+            level = mip_level(corners, uvs, [x, y], 2.0 / shorter, [texture_width, texture_height])
         lod[i] = level

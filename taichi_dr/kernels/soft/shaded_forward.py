@@ -12,7 +12,7 @@ from taichi_dr.kernels.base.lanes import higher, lower
 from taichi_dr.kernels.base.vectors import row3
 from taichi_dr.kernels.shading.at_points import PointShading, shade_point
 from taichi_dr.kernels.shading.light import Finish, Lights
-from taichi_dr.kernels.shading.texture import texture_lod
+from taichi_dr.kernels.shading.texture import mip_level
 from taichi_dr.kernels.soft.blend import (
     COLOR_SUM,
     STATE,
@@ -184,18 +184,12 @@ def pair_lod(
     lod = 0.0
     if ti.static(layout.textured):
         outside = ti.select(inside[0] > 0.0, 0.0, 1.0)
-        lod = texture_lod(
-            row3(clip, corners[0]),
-            row3(clip, corners[1]),
-            row3(clip, corners[2]),
-            _corner_uv(records, item, 0, layout),
-            _corner_uv(records, item, 1, layout),
-            _corner_uv(records, item, 2, layout),
-            at[0][0] - outside * d[0][0],
-            at[1][0] - outside * d[1][0],
+        lod = mip_level(
+            [row3(clip, corners[k]) for k in ti.static(range(3))],
+            [_corner_uv(records, item, k, layout) for k in ti.static(range(3))],
+            [at[0][0] - outside * d[0][0], at[1][0] - outside * d[1][0]],
             2.0 / ti.min(width, height),
-            levels[0, 1],
-            levels[0, 2],
+            [levels[0, 1], levels[0, 2]],
         )
     return lod
 
