@@ -27,7 +27,7 @@ class _Contents:
     vertices: list = field(default_factory=list)
     uv: list = field(default_factory=list)
     corners: list = field(default_factory=list)  # vertex of each polygon corner
-    uv_corners: list = field(default_factory=list)  # its texture coordinate, −1 without
+    uv_corners: list = field(default_factory=list)  # its texture coordinate, -1 without
     counts: list = field(default_factory=list)  # corners per polygon
     lines: list = field(default_factory=list)  # line number of each polygon
     materials: list = field(default_factory=list)  # material name of each polygon

@@ -22,11 +22,11 @@ NAMES_SHOWN = 20
 
 @dataclass(frozen=True)
 class PosedImages:
-    """V views of one scene, all of H × W pixels.
+    """V views of one scene, all of H x W pixels.
 
     ``images`` (V, H, W, 3): linear RGB, *straight* (not multiplied by alpha; 0 where alpha is 0), float32;
     ``alpha`` (V, H, W): 1 where the scene covers the pixel; all ones if ``has_alpha`` is false;
-    ``camera_to_world`` (V, 4, 4): columns u, v, w, e of each camera (OpenGL: x right, y up, looking along −z), float64;
+    ``camera_to_world`` (V, 4, 4): columns u, v, w, e of each camera (OpenGL: x right, y up, looking along -z), float64;
     ``focal`` (V, 2): fl_x, fl_y in pixels; ``principal_point`` (V, 2): cx, cy in pixels from the top left *corner* of
     the image (its centre is (W/2, H/2)); ``names`` (V,): the file of each view.
     """
@@ -77,7 +77,7 @@ class PosedImages:
         return 2 * np.arctan(self.height / (2 * self.focal[:, 1]))
 
     def over(self, background=(1.0, 1.0, 1.0)):
-        """The images composed over a linear RGB background: ``c α + b (1 − α)``, (V, H, W, 3)."""
+        """The images composed over a linear RGB background: ``c alpha + b (1 - alpha)``, (V, H, W, 3)."""
         alpha = self.alpha[..., None]
         return self.images * alpha + np.asarray(background, dtype=np.float32) * (1 - alpha)
 
@@ -112,7 +112,7 @@ class PosedImages:
 
 
 def splits(folder):
-    """The splits that a data set has: ``["train", "test"]`` for ``transforms_train.json``, …; ``["train"]`` for one
+    """The splits that a data set has: ``["train", "test"]`` for ``transforms_train.json``, ...; ``["train"]`` for one
     ``transforms.json``."""
     folder = Path(folder)
     found = sorted((path.stem.removeprefix("transforms_") for path in folder.glob("transforms_*.json")), reverse=True)
@@ -357,7 +357,7 @@ def _target_size(size, scale, original):
 
 
 def _downscaled(colors, alpha, size):
-    """Area averages: of α, and of colour weighted by α (that is, of premultiplied colour, made straight again)."""
+    """Area averages of alpha, and of colour weighted by alpha (of premultiplied colour, made straight again)."""
     if alpha.shape == size:
         return np.where(alpha[..., None] > 0, colors, 0), alpha
     rows, columns = _area_weights(alpha.shape[0], size[0]), _area_weights(alpha.shape[1], size[1])

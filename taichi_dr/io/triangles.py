@@ -58,7 +58,7 @@ class Surface:
 
 
 def sample_texture(texture, uv):
-    """Bilinear lookup, repeating outside [0, 1]: texture (Ht, Wt, 3) at uv (..., 2), v upwards, texel centres at ½."""
+    """Bilinear lookup, repeating outside [0, 1]: texture (Ht, Wt, 3) at uv (..., 2), v up, texel centres at 1/2."""
     height, width = texture.shape[:2]
     x, y = uv[..., 0] * width - 0.5, (1 - uv[..., 1]) * height - 0.5
     column, row = np.floor(x).astype(int), np.floor(y).astype(int)

@@ -12,10 +12,10 @@ fields) and settings of its own, such as ``"lr"``.
 
 All take the keywords
 
-* ``schedule``: a callable ``step -> factor`` (see ``taichi_dr.optim.schedules``); step k = 0, 1, … uses
+* ``schedule``: a callable ``step -> factor`` (see ``taichi_dr.optim.schedules``); step k = 0, 1, ... uses
   ``lr * schedule(k)``.
   Skipped steps do not count.
-* ``clip_value``: each component of the gradients is clamped to ±clip_value;
+* ``clip_value``: each component of the gradients is clamped to [-clip_value, clip_value];
 * ``clip_norm``: then the gradients of all parameters together are scaled to have at most this Euclidean norm;
 * ``check_finite`` (True): a step whose gradients hold a NaN or an infinity changes nothing, counts in ``skipped``, and
   the first time warns which parameter is to blame.  It and ``clip_norm`` cost one small read from the device per step.
@@ -307,7 +307,7 @@ class SGD(Optimizer):
 
 
 class Adam(Optimizer):
-    """``p -= lr m^ / (sqrt(v^) + eps)`` with bias-corrected running means m^ of g and v^ of g² (Kingma & Ba, 2015)."""
+    """``p -= lr m^ / (sqrt(v^) + eps)`` with bias-corrected running means m^ of g and v^ of g^2 (Kingma & Ba, 2015)."""
 
     moments = ("first", "second")
 

@@ -10,11 +10,11 @@ SHADINGS = ("none", "flat", "gouraud", "phong")
 
 @dataclass(frozen=True)
 class Material:
-    """Reflection of a mesh: Lambert's diffuse term in the mesh's own colour plus a Blinn–Phong highlight.
+    """Reflection of a mesh: Lambert's diffuse term in the mesh's own colour plus a Blinn-Phong highlight.
 
     ``shading`` says where the light is evaluated: ``"none"`` (colours as they are), ``"flat"`` (once per face),
     ``"gouraud"`` (at vertices, interpolated) or ``"phong"`` (at every pixel, with interpolated normals).
-    ``specular`` >= 0 weighs the highlight ``max(n·h, 0)^shininess``; ``shininess`` > 0 narrows it.
+    ``specular`` >= 0 weighs the highlight ``max(n.h, 0)^shininess``; ``shininess`` > 0 narrows it.
 
     Raises:
         InputError: a value outside its domain.

@@ -14,7 +14,7 @@ from taichi_dr.scene.topology import Topology
 
 
 def icosphere(subdivisions=3, radius=1.0, **mesh):
-    """Sphere of ``20 · 4^subdivisions`` nearly equal faces (20; 80; 320; 1,280; 5,120; 20,480; 81,920 …); no uv.
+    """Sphere of ``20 * 4^subdivisions`` nearly equal faces (20; 80; 320; 1,280; 5,120; 20,480; 81,920 ...); no uv.
 
     >>> icosphere(3).face_count
     1280
@@ -62,7 +62,7 @@ def torus(radius=0.7, tube=0.3, segments=48, sides=24, **mesh):
 
 
 def plane(size=2.0, segments=1, **mesh):
-    """Square in the plane y = 0 facing +y, of ``segments``² cells; not closed."""
+    """Square in the plane y = 0 facing +y, of ``segments^2`` cells; not closed."""
     _positive(size, "plane: size")
     _whole(segments, 1, "plane: segments")
     line = np.linspace(-size / 2, size / 2, segments + 1)

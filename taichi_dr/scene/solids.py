@@ -15,7 +15,7 @@ class Solid:
     uv_faces: np.ndarray | None = None
 
     def volume(self):
-        """Signed volume ``Σ a·(b × c) / 6``: positive for closed surfaces whose faces are oriented outwards."""
+        """Signed volume ``sum a.(b x c) / 6``: positive for closed surfaces whose faces are oriented outwards."""
         a, b, c = (self.vertices[self.faces[:, k]] for k in range(3))
         return float(np.einsum("ij,ij->", a, np.cross(b, c)) / 6)
 
@@ -26,7 +26,7 @@ class Solid:
         return replace(self, vertices=vertices, **(_flipped(self) if mirrored else {}))
 
     def turned(self, axes):
-        """Axes permuted, e.g. ``"zxy"``: the new x is the old z, …; odd permutations stay outward."""
+        """Axes permuted, e.g. ``"zxy"``: the new x is the old z, ...; odd permutations stay outward."""
         order = ["xyz".index(axis) for axis in axes]
         odd = np.linalg.det(np.eye(3)[order]) < 0
         return replace(self, vertices=self.vertices[:, order], **(_flipped(self) if odd else {}))
@@ -40,8 +40,8 @@ def _flipped(solid):
 def grid_surface(points, closed_rows=False, closed_columns=True):
     """The surface over a grid of points (R, S, 3): two triangles per cell, texture coordinates along the grid.
 
-    ``closed_…`` joins the last row (column) with the first.  A row whose points coincide becomes one vertex (a pole).
-    Closed surfaces are oriented outwards; open ones have their normal along ∂column × ∂row.
+    ``closed_...`` joins the last row (column) with the first.  A row whose points coincide becomes one vertex (a pole).
+    Closed surfaces are oriented outwards; open ones have their normal along d/dcolumn x d/drow.
     """
     points = np.asarray(points, dtype=float)
     rows, columns = points.shape[:2]
@@ -127,7 +127,7 @@ def icosahedron():
 
 
 def rounded_rectangle(half_width, half_height, roundness, points_per_corner=4):
-    """(4 points_per_corner, 2): a rectangle about the origin with corner radius ``roundness · min(half sides)``."""
+    """(4 points_per_corner, 2): a rectangle about the origin with corner radius ``roundness min(half sides)``."""
     radius = roundness * min(half_width, half_height)
     angle = np.linspace(0, np.pi / 2, points_per_corner)
     arc = radius * np.stack([np.cos(angle), np.sin(angle)], axis=1)

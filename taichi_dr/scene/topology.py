@@ -16,7 +16,7 @@ from taichi_dr.runtime import runtime_token
 class Subdivision:
     """One midpoint subdivision: ``faces`` (4F, 3) and, for each new row, the two old rows it is the mean of.
 
-    Faces 4f … 4f + 3 come from face f.  The old rows come first and unchanged (``parents[i] = (i, i)``).
+    Faces 4f to 4f + 3 come from face f.  The old rows come first and unchanged (``parents[i] = (i, i)``).
     """
 
     faces: np.ndarray
@@ -74,7 +74,7 @@ class Topology:
 
     @property
     def edge_faces(self):
-        """(E, 2): the faces beside each edge in increasing order; the second is −1 on a boundary.
+        """(E, 2): the faces beside each edge in increasing order; the second is -1 on a boundary.
 
         Where more than two faces meet (see ``edge_face_counts``) these are the first two.
         """
@@ -82,7 +82,7 @@ class Topology:
 
     @property
     def edge_opposites(self):
-        """(E, 2): the vertex of each of ``edge_faces`` that is not on the edge; −1 on a boundary."""
+        """(E, 2): the vertex of each of ``edge_faces`` that is not on the edge; -1 on a boundary."""
         return self._edge_table[2]
 
     @property
@@ -92,7 +92,7 @@ class Topology:
 
     @property
     def face_edges(self):
-        """(F, 3): the edge from corner k to corner k + 1 of each face; −1 for faces with a repeated vertex."""
+        """(F, 3): the edge from corner k to corner k + 1 of each face; -1 for faces with a repeated vertex."""
         return self._edge_table[4]
 
     @cached_property
@@ -203,5 +203,5 @@ def _unique_edges(faces):
 
 
 def _at_least_one_row(values):
-    """Taichi has no empty arrays; a mesh without edges gets a row of −1 that nobody counts."""
+    """Taichi has no empty arrays; a mesh without edges gets a row of -1 that nobody counts."""
     return values if len(values) else np.full((1, *values.shape[1:]), -1, dtype=np.int32)
