@@ -9,13 +9,14 @@ import numpy as np
 import taichi as ti
 
 from taichi_dr.errors import ShapeError
+from taichi_dr.inputs import Inputs
 from taichi_dr.kernels.base import bridge
 from taichi_dr.kernels.base.arrays import make_array
 from taichi_dr.runtime import check_runtime, float_dtype, runtime_token
 from taichi_dr.tape import off_tape
 
 
-class FieldGroup:
+class FieldGroup(Inputs):
     """Fields with gradients that belong to one owner, each with an array of its values and one of its adjoints.
 
     ``FieldGroup("mesh", vertices=((1, 642), 3), weight=((5,), 0))`` makes ``group.fields["vertices"]``, a field of

@@ -12,45 +12,36 @@ from taichi_dr.kernels.base.arrays import make_array
 from taichi_dr.runtime import check_runtime, float_dtype, require_outside_kernels, runtime_token
 from taichi_dr.tape import off_tape
 
-COMPONENTS = {"color": 3, "alpha": 0, "depth": 0, "normal": 3, "barycentric": 3, "face_id": 0}
-"""Components of each output; 0 is a scalar image."""
+INDEX = "index"
+"""Stands in a renderer's outputs for an image of int32 indices, which has no gradient."""
 
 
 class Frame:
     """The outputs of one render of V views: fields of shape (V, H, W), row 0 at the top.
 
-    ============  ======  =====================================================================================
-    output        type    meaning
-    ============  ======  =====================================================================================
-    color         vec3    linear RGB over the background
-    alpha         scalar  coverage in [0, 1]
-    depth         scalar  distance along the viewing axis in world units; ``far`` where nothing is hit
-    normal        vec3    interpolated vertex normal in world space, 0 where nothing is hit
-    barycentric   vec3    perspective-correct barycentric coordinates in the face ``face_id``
-    face_id       int     index of the visible face, -1 where nothing is hit
-    ============  ======  =====================================================================================
-
-    ``normal`` interpolates (and a soft rasterizer averages) the unit normals of the vertices as if they were colours,
-    for flat-shaded meshes too: between vertices whose normals differ it is shorter than 1.  Divide it by its length for
-    a direction.
+    What outputs there are is the renderer's to say (``MeshRenderer`` for the rasterizers): ``outputs`` has the number
+    of components of each, 0 for a scalar image, or ``INDEX``.
 
     An output costs nothing until it is asked for: ``frame.depth`` makes the field on first use.  The gradients of the
     outputs in use flow back when the renderer's adjoint runs.  A frame belongs to its renderer, which writes the next
     render of the same number of views into the same fields: take ``frame.numpy("color")`` to keep one.
     """
 
-    def __init__(self, views, height, width, produce):
-        self.shape = (views, height, width)
+    def __init__(self, outputs, shape, produce):
+        self.outputs, self.shape = outputs, shape
         self._token = runtime_token()
         self._produce = produce
         self._arrays, self._first, self._adjoints, self._fields = {}, {}, {}, {}
 
-    color = property(lambda self: self.field("color"), doc="(V, H, W) vec3, linear RGB.")
-    alpha = property(lambda self: self.field("alpha"), doc="(V, H, W), coverage in [0, 1].")
-    depth = property(lambda self: self.field("depth"), doc="(V, H, W), world units.")
-    normal = property(lambda self: self.field("normal"), doc="(V, H, W) vec3, world space; not of unit length.")
-    barycentric = property(lambda self: self.field("barycentric"), doc="(V, H, W) vec3.")
-    face_id = property(lambda self: self.field("face_id"), doc="(V, H, W) int32, -1 where nothing is hit.")
+    def __getattr__(self, name):
+        if name == "outputs":  # a frame that is being copied has none yet
+            raise AttributeError(name)
+        if name not in self.outputs:
+            raise AttributeError(f"no attribute {name!r}; the outputs are {', '.join(self.outputs)}")
+        return self.field(name)
+
+    def __dir__(self):
+        return [*super().__dir__(), *self.outputs]
 
     def field(self, name):
         """The field of an output, made and filled on first use."""
@@ -76,7 +67,7 @@ class Frame:
 
     def adjoint(self, name):
         """The array of an output's gradient, copied from its field; None if the output is not in use."""
-        if name not in self._fields or name == "face_id":
+        if name not in self._fields or self._is_index(name):
             return None
         if name not in self._adjoints:
             self._adjoints[name] = self._allocate(name)
@@ -105,13 +96,13 @@ class Frame:
 
     @off_tape
     def numpy(self, name="color"):
-        """An output as a new NumPy array (V, H, W) or (V, H, W, 3)."""
+        """An output as a new NumPy array (V, H, W) or (V, H, W, components)."""
         self._require_known(name)
         check_runtime(self._token, "frame")
         if name in self._fields:
             return self._fields[name].to_numpy()
         self._produce(self, name)
-        values, components, first = self.array(name).to_numpy(), COMPONENTS[name], self._first.get(name, 0)
+        values, components, first = self.array(name).to_numpy(), self._components(name), self._first.get(name, 0)
         if values.ndim == 2:
             values = values[:, first : first + max(components, 1)]
         return values.reshape(self.shape + ((components,) if components else ()))
@@ -124,22 +115,26 @@ class Frame:
         else:
             save_image(path, contact_sheet(images))
 
-    @staticmethod
-    def _require_known(name):
-        if name not in COMPONENTS:
-            raise InputError(f"unknown output {name!r}: expected one of {', '.join(COMPONENTS)}")
+    def _require_known(self, name):
+        if name not in self.outputs:
+            raise InputError(f"unknown output {name!r}: expected one of {', '.join(self.outputs)}")
+
+    def _is_index(self, name):
+        return self.outputs[name] == INDEX
+
+    def _components(self, name):
+        return 0 if self._is_index(name) else self.outputs[name]
 
     def _place(self, name):
-        components = COMPONENTS[name]
-        if name == "face_id":
+        if self._is_index(name):
             return ti.field(ti.i32, shape=self.shape)
-        if components:
-            return ti.Vector.field(components, float_dtype(), shape=self.shape, needs_grad=True)
+        if self.outputs[name]:
+            return ti.Vector.field(self.outputs[name], float_dtype(), shape=self.shape, needs_grad=True)
         return ti.field(float_dtype(), shape=self.shape, needs_grad=True)
 
     def _allocate(self, name):
-        components, rows = COMPONENTS[name], math.prod(self.shape)
-        return make_array((rows, components) if components else (rows,), ti.i32 if name == "face_id" else None)
+        components, rows = self._components(name), math.prod(self.shape)
+        return make_array((rows, components) if components else (rows,), ti.i32 if self._is_index(name) else None)
 
     @off_tape
     def _copy(self, *names):

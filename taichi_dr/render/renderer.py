@@ -1,48 +1,41 @@
-"""What all renderers share: the frame, the stages' order, and their place on the user's tape."""
+"""What all renderers share: inputs and frame, and their place on the user's tape."""
 
 import weakref
-from dataclasses import dataclass
+from abc import ABC, abstractmethod
 from numbers import Integral
-from typing import Any
+from typing import ClassVar, final
 
 import numpy as np
 
 from taichi_dr.errors import GradientError, InputError, RuntimeStateError
 from taichi_dr.kernels.base.buffers import Buffers
 from taichi_dr.render.frame import Frame
-from taichi_dr.render.views import ViewMap, view_map
 from taichi_dr.runtime import check_runtime, current_tape, runtime_token
-from taichi_dr.scene.camera import Camera
-from taichi_dr.scene.light import Lights
-from taichi_dr.scene.mesh import Mesh
 from taichi_dr.tape import off_tape, tape_operation
 
 
-@dataclass
-class Shot:
-    """One call of ``render``: what the user gave, and the arrays that the stages hand on."""
+class Renderer(ABC):
+    """Base of all renderers: stages between inputs and a frame, as one operation on the user's tape.
 
-    mesh: Any
-    camera: Any
-    lights: Any
-    views: ViewMap
-    frame: Frame
-    width: int
-    height: int
-    tape: Any = None  # weak reference to the tape that was open
-    camera_array: Any = None  # (V, 16) of kernels.camera
-    camera_adjoint: Any = None
-    clip: Any = None  # (V*N, 4) of kernels.transform
-    surface: Any = None  # render.mesh.surface: what is interpolated over the faces
-    normals: Any = None  # render.mesh.surface.normals, once the output ``normal`` is asked for
+    A renderer has
 
+    * ``OUTPUTS``: the images of its frames, as ``Frame`` takes them; ``ON_DEMAND``: those of them that are not made
+      until they are asked for;
+    * a ``render`` with a signature of its own, which makes a ``Shot`` of its arguments, with ``self._frame(views)`` and
+      with everything that gets gradients among the ``Inputs``, and returns ``self._submit(shot)``;
+    * ``_forward``, ``_adjoint`` and ``_produce``, which read the inputs' ``arrays`` and add to their ``adjoints``.
 
-class Renderer:
-    """Base of the renderers: ``render`` runs ``_forward(shot)`` and puts ``_adjoint(shot)`` on an open tape."""
+    The rest is final: nothing else needs to be overridden.
 
-    _on_demand = ("normal",)  # outputs that ``_forward`` leaves to ``_produce``
+    Arguments:
+        size: (height, width) in pixels, or one number.
+        background: linear RGB; may be changed between renders.
+    """
 
-    def __init__(self, size, background):
+    OUTPUTS: ClassVar[dict]
+    ON_DEMAND: ClassVar[tuple] = ()
+
+    def __init__(self, size, background=(0.0, 0.0, 0.0)):
         self.height, self.width = image_size(size)
         self.background = background
         self._token = runtime_token()
@@ -60,37 +53,19 @@ class Renderer:
     def background(self, color):
         self._background = background_color(color)
 
-    def render(self, mesh, camera, lights=None, *, view_mesh=None):
-        """Renders V views and returns their Frame.
+    @abstractmethod
+    def _forward(self, shot):
+        """Writes (or binds) the arrays of the frame's outputs, but for those on demand, from the inputs' arrays."""
 
-        ``camera`` has V views.  View v shows mesh 0 if ``mesh`` is a single one, mesh v if it is a batch of V, else
-        mesh ``view_mesh[v]``.  Without ``lights`` the surface shows its own colours.  Inside a ``ti.ad.Tape`` the
-        gradients of the frame's outputs flow to the fields of mesh, camera and lights.  These fields must not be
-        written to between the render and the end of the tape, as nothing that a tape has read: another renderer that
-        shows the same mesh, camera or lights in the tape would read the new values, and this one's gradient with it.
+    @abstractmethod
+    def _adjoint(self, shot):
+        """Adds what the adjoints of the frame's outputs in use imply to the inputs' adjoints, which are zero before."""
 
-        Raises:
-            RuntimeStateError: the renderer or an argument is older than the latest ``ti.init``.
-            ShapeError: views and meshes do not match.
-            InputError: an argument of another kind than expected, a light that is not finite.
-            GeometryError: a vertex, a colour or a texel that is not finite.
-            CameraError: a camera that defines no image.
-            GradientError: this renderer has rendered within the open tape before: its state would be overwritten.
-        """
-        check_runtime(self._token, "renderer")
-        _require_kind("mesh", mesh, Mesh)
-        _require_kind("camera", camera, Camera)
-        if lights is not None:
-            _require_kind("lights", lights, Lights)
-        views = view_map(camera.views, mesh.batch, view_mesh)
-        tape = current_tape()
-        if tape is not None:
-            self._require_first_render(tape)
-            tape = weakref.ref(tape)
-        shot = Shot(mesh, camera, lights, views, self._frame(camera.views), self.width, self.height, tape)
-        self._operation(shot)
-        return shot.frame
+    @abstractmethod
+    def _produce(self, shot, name):
+        """Writes (or binds) the array of an output that is made on demand, of the latest shot."""
 
+    @final
     @off_tape
     def backward(self):
         """Adds the latest render's gradients by hand, from what the caller wrote into the outputs' ``.grad`` fields.
@@ -101,11 +76,47 @@ class Renderer:
             RuntimeStateError: the renderer is older than the latest ``ti.init``.
             GradientError: there is no render, or the latest one raised an error.
         """
-        check_runtime(self._token, "renderer")
+        self._check()
         if self._latest is None:
             raise GradientError("backward() before any render(), or after one that raised an error")
         self._run_adjoint(self._latest)
 
+    @final
+    def _submit(self, shot):
+        """Renders a shot, as an operation on the tape if one is open, and returns its frame.
+
+        Raises:
+            RuntimeStateError: the renderer or an input is older than the latest ``ti.init``.
+            GradientError: this renderer has rendered within the open tape before.
+        """
+        self._check()
+        tape = current_tape()
+        if tape is not None:
+            self._require_first_render(tape)
+            shot.tape = weakref.ref(tape)
+        self._operation(shot)
+        return shot.frame
+
+    @final
+    def _frame(self, views):
+        """The frame for so many views: one and the same from render to render."""
+        if views not in self._frames:
+            shape = (views, self.height, self.width)
+            self._frames[views] = Frame(self.OUTPUTS, shape, off_tape(self._produce_for))
+        return self._frames[views]
+
+    @final
+    def _adjoint_or_zero(self, frame, name):
+        """The adjoint array of an output, zeros if it is not in use."""
+        adjoint = frame.adjoint(name)
+        return self._buffers.zeroed(f"no_{name}", frame.array(name).shape) if adjoint is None else adjoint
+
+    @final
+    def _check(self):
+        """Raises RuntimeStateError if ``ti.init`` was called since the renderer was made."""
+        check_runtime(self._token, "renderer")
+
+    @final
     def _require_first_render(self, tape):
         if self._latest is not None and self._latest.tape is not None and self._latest.tape() is tape:
             raise GradientError(
@@ -114,62 +125,35 @@ class Renderer:
                 " use one renderer for each"
             )
 
-    def _frame(self, views):
-        if views not in self._frames:
-            self._frames[views] = Frame(views, self.height, self.width, off_tape(self._produce_for))
-        return self._frames[views]
-
+    @final
     def _produce_for(self, frame, name):
-        if self._latest is not None and frame is self._latest.frame:
-            self._produce(self._latest, name)
-        elif name in self._on_demand:
+        if name not in self.ON_DEMAND:
+            return
+        if self._latest is None or frame is not self._latest.frame:
             raise RuntimeStateError(
                 "this renderer has rendered another number of views since, or raised an error while rendering: ask for"
                 f" frame.{name} before the next render"
             )
+        self._produce(self._latest, name)
 
-    def _adjoint_or_zero(self, frame, name):
-        """The adjoint array of an output, zeros if it is not in use."""
-        adjoint = frame.adjoint(name)
-        return self._buffers.zeroed(f"no_{name}", frame.array(name).shape) if adjoint is None else adjoint
-
+    @final
     def _run(self, shot):
         self._latest = None
-        shot.mesh.fields.pull()
-        if shot.lights is not None:
-            shot.lights.fields.pull()
+        for inputs in shot.inputs:
+            inputs.pull()
         self._forward(shot)
         self._latest = shot
         shot.frame.refresh()
 
+    @final
     def _run_adjoint(self, shot):
         if shot is not self._latest:
             raise GradientError("this renderer has rendered again since the render whose gradient is asked for")
-        shot.mesh.fields.zero_adjoints()
-        if shot.lights is not None:
-            shot.lights.fields.zero_adjoints()
-        shot.camera_adjoint = self._buffers.zeroed("camera_adjoint", shot.camera_array.shape)
+        for inputs in shot.inputs:
+            inputs.zero_adjoints()
         self._adjoint(shot)
-        shot.mesh.fields.push_gradients()
-        if shot.lights is not None:
-            shot.lights.fields.push_gradients()
-        shot.camera.add_gradients(shot.camera_adjoint, shot.width, shot.height)
-
-    def _forward(self, shot):
-        """Renders ``shot`` into the arrays of its frame."""
-        raise NotImplementedError
-
-    def _adjoint(self, shot):
-        """Takes the adjoints of the frame's outputs back to those of mesh, lights and ``shot.camera_adjoint``."""
-        raise NotImplementedError
-
-    def _produce(self, shot, name):
-        """Writes the array of an output that ``_forward`` leaves until somebody asks for it."""
-
-
-def _require_kind(name, value, kind):
-    if not isinstance(value, kind):
-        raise InputError(f"{name}: expected a {kind.__name__} object, got {value!r}")
+        for inputs in shot.inputs:
+            inputs.push_gradients()
 
 
 def image_size(size):

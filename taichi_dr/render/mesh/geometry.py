@@ -11,14 +11,13 @@ class GeometryStage:
         self._buffers = buffers
 
     def forward(self, shot):
-        """Writes ``shot.camera_array`` and ``shot.clip``.
+        """Writes ``shot.clip``.
 
         Raises:
             CameraError: near and far that are no range of depths.
         """
         check_range(shot.camera.near, shot.camera.far, shot.camera.kind)
         vertices = shot.mesh.fields.arrays["vertices"]
-        shot.camera_array = shot.camera.pack(shot.width, shot.height)
         shot.clip = self._buffers.get("clip", (shot.views.views * shot.mesh.vertex_count, 4))
         transform(vertices, shot.views.view_mesh, shot.camera_array, shot.clip, shot.camera.is_orthographic)
 

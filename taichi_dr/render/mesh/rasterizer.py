@@ -10,13 +10,13 @@ from taichi_dr.kernels.zbuffer.zbuffer import ZBuffer
 from taichi_dr.render.mesh.check import check_shot
 from taichi_dr.render.mesh.geometry import GeometryStage
 from taichi_dr.render.mesh.pixels import PixelStage
+from taichi_dr.render.mesh.renderer import MeshRenderer
 from taichi_dr.render.mesh.surface.choose import choose_surface
 from taichi_dr.render.mesh.surface.normals import VertexNormals
-from taichi_dr.render.renderer import Renderer
 from taichi_dr.tape import off_tape
 
 
-class Rasterizer(Renderer):
+class Rasterizer(MeshRenderer):
     """Rasterization with a z-buffer: what each pixel's centre sees.
 
     Exact coverage (each pixel on a shared edge belongs to one face: top-left rule), perspective-correct
@@ -64,10 +64,9 @@ class Rasterizer(Renderer):
             cover(frame.array("face_id"), frame.array("alpha"))
 
     def _produce(self, shot, name):
-        if name == "normal":
-            shot.normals = VertexNormals(self._buffers, shot.mesh)
-            shot.normals.forward(shot)
-            self._pixels.forward(shot, shot.normals, (0.0, 0.0, 0.0), shot.frame.array("normal"))
+        shot.normals = VertexNormals(self._buffers, shot.mesh)
+        shot.normals.forward(shot)
+        self._pixels.forward(shot, shot.normals, (0.0, 0.0, 0.0), shot.frame.array(name))
 
     def _adjoint(self, shot):
         frame = shot.frame

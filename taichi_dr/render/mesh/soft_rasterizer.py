@@ -9,12 +9,12 @@ from taichi_dr.kernels.soft.soft_pass import ALPHA_MODES, COLOR_MODES, DISTANCE_
 from taichi_dr.render.mesh.check import check_shot
 from taichi_dr.render.mesh.geometry import GeometryStage
 from taichi_dr.render.mesh.point_shading import Shading
+from taichi_dr.render.mesh.renderer import MeshRenderer
 from taichi_dr.render.mesh.surface.choose import choose_surface
 from taichi_dr.render.mesh.surface.normals import VertexNormals
-from taichi_dr.render.renderer import Renderer
 
 
-class SoftRasterizer(Renderer):
+class SoftRasterizer(MeshRenderer):
     """Soft rasterization of triangles (Liu et al., Soft Rasterizer, ICCV 2019).
 
     A face covers a pixel at the signed squared distance d² (positive inside) by ``D = sigmoid(±d²/sigma)``.  Colours
@@ -84,15 +84,13 @@ class SoftRasterizer(Renderer):
         frame = shot.frame
         frame.bind(color=soft.image, alpha=soft.alpha, depth=soft.depth)
         frame.bind(face_id=soft.face_id, barycentric=soft.barycentrics)
-        shot.normals = None
 
     def _produce(self, shot, name):
-        if name == "normal":
-            shot.normals = VertexNormals(self._buffers, shot.mesh)
-            shot.normals.forward(shot)
-            soft = self._soft_pass("normal", shot, shot.normals)
-            self._run_pass(soft, shot, shot.normals, self._buffers.constant("normal_background", (0.0,) * 3))
-            shot.frame.bind(normal=soft.image)
+        shot.normals = VertexNormals(self._buffers, shot.mesh)
+        shot.normals.forward(shot)
+        soft = self._soft_pass(name, shot, shot.normals)
+        self._run_pass(soft, shot, shot.normals, self._buffers.constant("normal_background", (0.0,) * 3))
+        shot.frame.bind(normal=soft.image)
 
     def _adjoint(self, shot):
         frame = shot.frame

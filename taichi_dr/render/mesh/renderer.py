@@ -1,0 +1,71 @@
+"""What the renderers of meshes share: what they are given, and the images that they give back."""
+
+from typing import ClassVar, final
+
+from taichi_dr.errors import InputError
+from taichi_dr.render.camera_input import CameraInput
+from taichi_dr.render.frame import INDEX
+from taichi_dr.render.mesh.shot import MeshShot
+from taichi_dr.render.renderer import Renderer
+from taichi_dr.render.views import view_map
+from taichi_dr.scene.camera import Camera
+from taichi_dr.scene.light import Lights
+from taichi_dr.scene.mesh import Mesh
+
+
+class MeshRenderer(Renderer):
+    """Base of the rasterizers; their frames have these outputs:
+
+    ============  ======  =====================================================================================
+    output        type    meaning
+    ============  ======  =====================================================================================
+    color         vec3    linear RGB over the background
+    alpha         scalar  coverage in [0, 1]
+    depth         scalar  distance along the viewing axis in world units; ``far`` where nothing is hit
+    normal        vec3    interpolated vertex normal in world space, 0 where nothing is hit
+    barycentric   vec3    perspective-correct barycentric coordinates in the face ``face_id``
+    face_id       int     index of the visible face, -1 where nothing is hit
+    ============  ======  =====================================================================================
+
+    ``normal`` interpolates (and a soft rasterizer averages) the unit normals of the vertices as if they were colours,
+    for flat-shaded meshes too: between vertices whose normals differ it is shorter than 1.  Divide it by its length for
+    a direction.
+    """
+
+    OUTPUTS: ClassVar = {"color": 3, "alpha": 0, "depth": 0, "normal": 3, "barycentric": 3, "face_id": INDEX}
+    ON_DEMAND = ("normal",)
+
+    @final
+    def render(self, mesh, camera, lights=None, *, view_mesh=None):
+        """Renders V views and returns their Frame.
+
+        ``camera`` has V views.  View v shows mesh 0 if ``mesh`` is a single one, mesh v if it is a batch of V, else
+        mesh ``view_mesh[v]``.  Without ``lights`` the surface shows its own colours.  Inside a ``ti.ad.Tape`` the
+        gradients of the frame's outputs flow to the fields of mesh, camera and lights.  These fields must not be
+        written to between the render and the end of the tape, as nothing that a tape has read: another renderer that
+        shows the same mesh, camera or lights in the tape would read the new values, and this one's gradient with it.
+
+        Raises:
+            RuntimeStateError: the renderer or an argument is older than the latest ``ti.init``.
+            ShapeError: views and meshes do not match.
+            InputError: an argument of another kind than expected, a light that is not finite.
+            GeometryError: a vertex, a colour or a texel that is not finite.
+            CameraError: a camera that defines no image.
+            GradientError: this renderer has rendered within the open tape before: its state would be overwritten.
+        """
+        _require_kind("mesh", mesh, Mesh)
+        _require_kind("camera", camera, Camera)
+        if lights is not None:
+            _require_kind("lights", lights, Lights)
+        views = view_map(camera.views, mesh.batch, view_mesh)
+        packed = CameraInput(camera, self.width, self.height, self._buffers)
+        inputs = (mesh.fields, packed) if lights is None else (mesh.fields, lights.fields, packed)
+        given = {"mesh": mesh, "camera": camera, "lights": lights}
+        return self._submit(
+            MeshShot(frame=self._frame(camera.views), inputs=inputs, views=views, packed=packed, **given)
+        )
+
+
+def _require_kind(name, value, kind):
+    if not isinstance(value, kind):
+        raise InputError(f"{name}: expected a {kind.__name__} object, got {value!r}")

@@ -1,0 +1,29 @@
+"""One call of a mesh renderer's ``render``."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from taichi_dr.render.camera_input import CameraInput
+from taichi_dr.render.mesh.surface.base import Surface
+from taichi_dr.render.shot import Shot
+from taichi_dr.render.views import ViewMap
+from taichi_dr.scene.camera import Camera
+from taichi_dr.scene.light import Lights
+from taichi_dr.scene.mesh import Mesh
+
+
+@dataclass(kw_only=True, eq=False)
+class MeshShot(Shot):
+    """What the user gave, and the arrays that the stages hand on."""
+
+    mesh: Mesh
+    camera: Camera
+    lights: Lights | None
+    views: ViewMap
+    packed: CameraInput  # ``camera`` for the image size
+    clip: Any = None  # (V*N, 4) of kernels.camera.transform
+    surface: Surface | None = None  # what is interpolated over the faces
+    normals: Surface | None = None  # ... once the output ``normal`` is asked for
+
+    camera_array = property(lambda self: self.packed.arrays["camera"], doc="(V, 16) of kernels.camera.")
+    camera_adjoint = property(lambda self: self.packed.adjoints["camera"], doc="(V, 16); cameras' adjoints add to it.")
