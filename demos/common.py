@@ -15,9 +15,6 @@ from matplotlib import font_manager
 from PIL import Image, ImageDraw, ImageFont
 
 import taichi_dr as dr
-from taichi_dr.io.files import atomic_path
-from taichi_dr.io.images import image_bytes, linear_to_srgb
-from taichi_dr.jobs.report import metrics
 
 matplotlib.use("Agg")  # pictures go to files, whatever display there is
 from matplotlib import pyplot
@@ -78,9 +75,25 @@ def picture_field(like):
     return ti.Vector.field(3, ti.f32, shape=like.shape, needs_grad=True)
 
 
+def over_paper(rgba):
+    """Pictures (..., 4) of linear RGB with straight alpha over the background: (..., 3)."""
+    return rgba[..., :3] * rgba[..., 3:] + np.float32(PAPER) * (1 - rgba[..., 3:])
+
+
 def psnr(image, target):
     """Peak signal-to-noise ratio in dB of linear images, taken on display (sRGB) values as in ``metrics.json``."""
-    return metrics.psnr(*(linear_to_srgb(np.clip(pixels, 0, 1)) for pixels in (image, target)))
+    one, other = (dr.linear_to_srgb(np.clip(pixels, 0, 1)).astype(np.float64) for pixels in (image, target))
+    return float(-10 * np.log10(np.mean((one - other) ** 2)))
+
+
+def quantized(values):
+    """Numbers in [0, 1] as bytes, rounded to nearest."""
+    return np.round(np.clip(values, 0, 1) * 255).astype(np.uint8)
+
+
+def shown(picture):
+    """Linear colours in [0, 1] as sRGB bytes."""
+    return quantized(dr.linear_to_srgb(np.clip(picture, 0, 1).astype(np.float64)))
 
 
 def enlarged(image, factor):
@@ -112,7 +125,7 @@ def sheet(rows, titles=(), row_titles=()):
 def _bytes(picture):
     if picture is None:
         return np.full((1, 1, 3), 255, np.uint8)
-    return picture if picture.dtype == np.uint8 else image_bytes(picture)
+    return picture if picture.dtype == np.uint8 else shown(picture)
 
 
 def _text(text, size):
@@ -127,7 +140,7 @@ def _text(text, size):
 def plot(draw, width, height, **subplot):
     """The picture (height, width, 3) of what ``draw(axes)`` draws; ``subplot`` is matplotlib's."""
     figure = pyplot.figure(figsize=(width / 100, height / 100), dpi=100, layout="constrained")
-    figure.set_facecolor(image_bytes(np.array([[PAPER]]))[0, 0] / 255)
+    figure.set_facecolor(shown(np.array(PAPER)) / 255)
     draw(figure.add_subplot(facecolor="none", **subplot))
     figure.canvas.draw()
     pixels = np.asarray(figure.canvas.buffer_rgba())[..., :3].copy()
@@ -137,12 +150,10 @@ def plot(draw, width, height, **subplot):
 
 def save_picture(path, pixels):
     """Writes bytes (H, W, 3) as a PNG."""
-    with atomic_path(path) as temporary:
-        Image.fromarray(pixels).save(temporary, optimize=True)
+    Image.fromarray(pixels).save(path, optimize=True)
 
 
 def save_movie(path, frames, seconds):
     """Writes frames (H, W, 3) of bytes as a GIF that repeats; each is shown for its number of ``seconds``."""
     times = [1000 * second for second in seconds]
-    with atomic_path(path) as temporary:
-        iio.imwrite(temporary, np.stack(frames), plugin="pillow", duration=times, loop=0)
+    iio.imwrite(path, np.stack(frames), plugin="pillow", duration=times, loop=0)

@@ -23,8 +23,6 @@ import taichi as ti
 from common import PAPER, finish, save_movie, save_picture, sheet, start
 
 import taichi_dr as dr
-from taichi_dr.jobs.pictures.poses import spread_angles
-from taichi_dr.jobs.report.metrics import soft_iou
 
 RADIUS = 0.35  # of the shapes; the paper's weights and learning rate are meant for shapes of about this size
 ELEVATIONS = (-60, -30, 0, 30, 60)
@@ -45,6 +43,18 @@ def rings(views):
     elevation = np.repeat(ELEVATIONS, views // len(ELEVATIONS))
     stagger = np.arange(views) * 9 // 24  # degrees
     return around(np.arange(views) * len(ELEVATIONS) * 360 / views + stagger, elevation)
+
+
+def scattered(views):
+    """``views`` cameras spread evenly over the whole sphere: equal steps in height, turned by the golden angle each."""
+    i = np.arange(views)
+    return around(180 * (3 - np.sqrt(5)) * i % 360, np.rad2deg(np.arcsin(1 - (2 * i + 1) / views)))
+
+
+def soft_iou(alpha, target):
+    """Two silhouettes a, b with values in [0, 1]: ``sum(a b) / sum(a + b - a b)``."""
+    both = (alpha * target).sum(dtype=np.float64)
+    return both / ((alpha + target).sum(dtype=np.float64) - both)
 
 
 class Silhouettes:
@@ -239,7 +249,7 @@ def main(arguments=None):
         options.views, options.steps = 120, 500
     size, parts = (64, 1) if options.paper else (SIZE, 4)  # a step looks at one of so many parts of the views
     seen = Silhouettes(rings(options.views), size, parts)
-    unseen = Silhouettes(around(*spread_angles(HELD_OUT)), size)
+    unseen = Silhouettes(scattered(HELD_OUT), size)
     looks = {"radius": 0.4 * RADIUS, "colors": (0.75, 0.45, 0.1)}
     mesh = dr.shapes.sphere(2700, **looks) if options.paper else dr.shapes.icosphere(4, **looks)
     way = Paper(mesh) if options.paper else Solid(mesh)

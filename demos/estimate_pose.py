@@ -13,11 +13,21 @@ The image has 16 samples per pixel, the renders one, with antialiasing.
 
 import numpy as np
 import taichi as ti
-from common import PAPER, enlarged, finish, picture_field, plot, save_movie, save_picture, sheet, start
+from common import (
+    PAPER,
+    enlarged,
+    finish,
+    over_paper,
+    picture_field,
+    plot,
+    save_movie,
+    save_picture,
+    sheet,
+    shown,
+    start,
+)
 
 import taichi_dr as dr
-from taichi_dr.io.images import linear_to_srgb, quantized
-from taichi_dr.render.supersample import supersampled
 
 SIZE = 128  # of the image
 TILE = 2 * SIZE  # of the pictures of how it went
@@ -75,7 +85,7 @@ def errors(camera, truth):
 
 def overlay(image, render):
     """The brightness of two pictures (H, W, 3) in one: grey where they agree, cyan image only, red render only."""
-    image, render = (quantized(linear_to_srgb(np.clip(picture.mean(axis=-1), 0, 1))) for picture in (image, render))
+    image, render = (shown(picture.mean(axis=-1)) for picture in (image, render))
     return np.stack([image, render, render], axis=-1)
 
 
@@ -131,8 +141,7 @@ def main(arguments=None):
     car = dr.shapes.car()
     lights = dr.Lights.default()
     truth, camera = look(35, 20, target=(0.05, 0.03, 0)), look(95, 20)
-    rgba = supersampled(car, truth, (SIZE, SIZE), lights)
-    image = rgba[..., :3] * rgba[..., 3:] + np.float32(PAPER) * (1 - rgba[..., 3:])
+    image = over_paper(dr.supersampled(car, truth, (SIZE, SIZE), lights))
     loss = ti.field(ti.f32, shape=(), needs_grad=True)
 
     search = Search((car, lights), camera, truth, image[0])

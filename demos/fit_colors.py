@@ -10,12 +10,10 @@ renders that are fitted to them one, with antialiasing.
 
 import numpy as np
 import taichi as ti
-from common import PAPER, enlarged, finish, psnr, save_picture, sheet, start
+from common import PAPER, enlarged, finish, over_paper, psnr, save_picture, sheet, start
 from PIL import Image, ImageDraw, ImageFont
 
 import taichi_dr as dr
-from taichi_dr.io.images import srgb_to_linear
-from taichi_dr.render.supersample import supersampled
 
 GREY = 0.4
 TEXTURE = (128, 256)
@@ -36,7 +34,7 @@ def globe():
     draw = ImageDraw.Draw(image)
     for x, text, color in ((172, "taichi", "white"), (14, "dr", "gold"), (68, "render", "white")):
         draw.text((x, 48), text, fill=color, font=ImageFont.load_default(30))
-    return dr.shapes.sphere(2700, texture=srgb_to_linear(np.asarray(image) / 255.0), name="globe")
+    return dr.shapes.sphere(2700, texture=dr.srgb_to_linear(np.asarray(image) / 255.0), name="globe")
 
 
 def fit(colors, render, goal, steps):
@@ -69,8 +67,7 @@ class Study:
 
     def photographs(self, camera, size):
         """Images (V, size, size, 3) over the background."""
-        rgba = supersampled(self.mesh, camera, (size, size), self.lights)
-        return rgba[..., :3] * rgba[..., 3:] + np.float32(PAPER) * (1 - rgba[..., 3:])
+        return over_paper(dr.supersampled(self.mesh, camera, (size, size), self.lights))
 
     def look(self):
         """The first of the views that the fit does not see, and the PSNR of all of them."""

@@ -16,18 +16,17 @@ the same in all of them.
 """
 
 import numpy as np
-from common import PAPER, enlarged, finish, plot, save_picture, sheet, start
+from common import PAPER, enlarged, finish, plot, quantized, save_picture, sheet, start
 from matplotlib import colors as colormaps
 from matplotlib import pyplot
 from matplotlib.collections import LineCollection
 from mpl_toolkits.mplot3d.art3d import Line3DCollection, Poly3DCollection
 
 import taichi_dr as dr
-from taichi_dr.io.images import linear_to_srgb, quantized
 
 NEAR, FAR = 1.4, 3.4  # world units
 DEPTHS = pyplot.get_cmap("viridis"), colormaps.Normalize(1.6, 3.4)  # dark is near
-BACKGROUND = linear_to_srgb(np.array(PAPER))
+BACKGROUND = dr.linear_to_srgb(np.array(PAPER))
 
 
 def world(mesh, camera, size):
@@ -36,7 +35,7 @@ def world(mesh, camera, size):
     normals = np.cross(triangles[:, 1] - triangles[:, 0], triangles[:, 2] - triangles[:, 0])
     normals /= np.linalg.norm(normals, axis=1, keepdims=True)
     shade = 0.55 + 0.45 * np.maximum(normals @ (0.3, 0.8, 0.5), 0)
-    colors = linear_to_srgb(np.clip(np.array(mesh.numpy("colors")[0, 0]) * shade[:, None], 0, 1))
+    colors = dr.linear_to_srgb(np.clip(np.array(mesh.numpy("colors")[0, 0]) * shade[:, None], 0, 1))
     u, v, w, eye = (part[0] for part in camera.frames())
     reach = np.tan(camera.fov_y[0] / 2)
     corners = [np.array([i * u + j * v for i, j in ((-1, -1), (1, -1), (1, 1), (-1, 1))]) * reach - w] * 2

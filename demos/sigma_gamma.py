@@ -24,7 +24,6 @@ from common import PAPER, finish, plot, pyplot, save_picture, sheet, start
 from matplotlib.colors import LogNorm
 
 import taichi_dr as dr
-from taichi_dr.io.images import srgb_to_linear
 
 SIGMAS, SIGMA_TITLES = (1e-5, 1e-4, 1e-3, 1e-2), ("σ = 10⁻⁵", "σ = 10⁻⁴", "σ = 10⁻³", "σ = 10⁻²")
 GAMMAS, GAMMA_TITLES = (1e-4, 1e-2, 1e-1, 1.0), ("γ = 10⁻⁴", "γ = 10⁻²", "γ = 10⁻¹", "γ = 1")
@@ -55,7 +54,7 @@ def heat(mesh, gradient, camera, size):
     """The mesh painted by the length of each vertex's gradient, on a logarithmic scale up to the longest."""
     length = np.linalg.norm(gradient[0], axis=-1)
     level = np.log10(np.maximum(length / length.max(), 10.0**-DECADES)) / DECADES + 1
-    colors = srgb_to_linear(pyplot.get_cmap("magma")(level)[:, :3])
+    colors = dr.srgb_to_linear(pyplot.get_cmap("magma")(level)[:, :3])
     painted = dr.Mesh(mesh.numpy("vertices"), mesh.topology.faces, colors=colors)
     return dr.Rasterizer(size, background=PAPER, antialias=True).render(painted, camera).numpy("color")[0]
 

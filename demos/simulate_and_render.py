@@ -15,10 +15,9 @@ import math
 
 import numpy as np
 import taichi as ti
-from common import PAPER, composite, finish, picture_field, plot, save_movie, save_picture, sheet, start
+from common import PAPER, composite, finish, over_paper, picture_field, plot, save_movie, save_picture, sheet, start
 
 import taichi_dr as dr
-from taichi_dr.render.supersample import supersampled
 
 SIDE = 12  # masses along a side of the cloth
 STEPS, FRAMES = 60, 6  # simulated steps; images, evenly spread over them
@@ -91,8 +90,7 @@ def cloth_mesh():
 
 def photographs(mesh, camera, lights, size):
     """Images (FRAMES, H, W, 3) of the meshes over the background, 16 samples per pixel."""
-    rgba = supersampled(mesh, camera, size, lights)
-    return rgba[..., :3] * rgba[..., 3:] + np.float32(PAPER) * (1 - rgba[..., 3:])
+    return over_paper(dr.supersampled(mesh, camera, size, lights))
 
 
 class Movie:

@@ -8,8 +8,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-from taichi_dr.io.files import atomic_path
-
 ROOT = Path(__file__).resolve().parents[1]
 DEMOS = {
     "pipeline": ("pipeline.png",),
@@ -26,9 +24,8 @@ RECONSTRUCTION = {"overview.png": "reconstruct.png", "comparison.png": "reconstr
 
 
 def take(source, name):
-    """Copies the picture ``source`` into this folder, whole or not at all."""
-    with atomic_path(ROOT / "docs" / name) as temporary:
-        shutil.copyfile(source, temporary)
+    """Copies the picture ``source`` into this folder."""
+    shutil.copyfile(source, ROOT / "docs" / name)
     print(f"docs/{name}")
 
 

@@ -11,78 +11,25 @@
 """
 
 import os
+from importlib import import_module
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
 
 os.environ.setdefault("ENABLE_TAICHI_HEADER_PRINT", "False")  # Taichi prints a line when it is imported
 
-from taichi_dr import losses
-from taichi_dr.errors import (
-    BackendError,
-    CameraError,
-    DataSetError,
-    Error,
-    FileError,
-    GeometryError,
-    GradientError,
-    InputError,
-    RuntimeStateError,
-    ShapeError,
-)
-from taichi_dr.gradcheck import check_gradients
-from taichi_dr.io.images import load_image, save_animation, save_image
-from taichi_dr.io.meshes import load_mesh, save_mesh
-from taichi_dr.io.posed_images import PosedImages, load_posed_images, save_posed_images
-from taichi_dr.optim import schedules
-from taichi_dr.optim.large_steps import LargeSteps
-from taichi_dr.optim.optimizers import SGD, Adam, UniformAdam
-from taichi_dr.render.frame import Frame
-from taichi_dr.render.mesh.rasterizer import Rasterizer
-from taichi_dr.render.mesh.soft_rasterizer import SoftRasterizer
-from taichi_dr.runtime import available_backends, backend, init
-from taichi_dr.scene import shapes
-from taichi_dr.scene.camera import Camera
-from taichi_dr.scene.light import DirectionalLight, Lights, PointLight
-from taichi_dr.scene.material import Material
-from taichi_dr.scene.mesh import Mesh
-from taichi_dr.version import __version__
+if TYPE_CHECKING:
+    from taichi_dr.public import *  # noqa: F403
 
-__all__ = [
-    "SGD",
-    "Adam",
-    "BackendError",
-    "Camera",
-    "CameraError",
-    "DataSetError",
-    "DirectionalLight",
-    "Error",
-    "FileError",
-    "Frame",
-    "GeometryError",
-    "GradientError",
-    "InputError",
-    "LargeSteps",
-    "Lights",
-    "Material",
-    "Mesh",
-    "PointLight",
-    "PosedImages",
-    "Rasterizer",
-    "RuntimeStateError",
-    "ShapeError",
-    "SoftRasterizer",
-    "UniformAdam",
-    "__version__",
-    "available_backends",
-    "backend",
-    "check_gradients",
-    "init",
-    "load_image",
-    "load_mesh",
-    "load_posed_images",
-    "losses",
-    "save_animation",
-    "save_image",
-    "save_mesh",
-    "save_posed_images",
-    "schedules",
-    "shapes",
-]
+
+def __getattr__(name):
+    # Imported when first asked for, so that the command line need not wait for Taichi to print a help text.
+    if find_spec(f"taichi_dr.{name}"):
+        return import_module(f"taichi_dr.{name}")
+    public = import_module("taichi_dr.public")
+    if name != "__all__" and name not in public.__all__:
+        raise AttributeError(f"module 'taichi_dr' has no attribute {name!r}")
+    return globals().setdefault(name, getattr(public, name))
+
+
+def __dir__():
+    return [*globals(), *import_module("taichi_dr.public").__all__]

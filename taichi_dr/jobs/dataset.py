@@ -9,11 +9,12 @@ from taichi_dr import runtime
 from taichi_dr.io.files import check_creatable
 from taichi_dr.io.folders import whole_folder
 from taichi_dr.io.posed_images import PosedImages, save_posed_images
+from taichi_dr.jobs.pictures.lighting import lighting
 from taichi_dr.jobs.pictures.named_mesh import named_mesh
 from taichi_dr.jobs.pictures.poses import distance_for, every_other, spread_angles
 from taichi_dr.jobs.terminal.output import claim
 from taichi_dr.jobs.terminal.progress import progress_bar
-from taichi_dr.render.supersample import lighting, supersampled
+from taichi_dr.render.supersample import supersampled
 from taichi_dr.scene.camera import Camera
 
 OWN_NAMES = ("train", "test", "transforms_train.json", "transforms_test.json")

@@ -6,11 +6,13 @@ import numpy as np
 
 from taichi_dr import runtime
 from taichi_dr.io.images import check_animation, check_picture, save_animation, save_image
+from taichi_dr.jobs.pictures.background import named_color, over
+from taichi_dr.jobs.pictures.lighting import lighting
 from taichi_dr.jobs.pictures.named_mesh import named_mesh
 from taichi_dr.jobs.pictures.poses import distance_for
 from taichi_dr.jobs.terminal.progress import progress_bar
 from taichi_dr.render.mesh.soft_rasterizer import SoftRasterizer
-from taichi_dr.render.supersample import lighting, named_color, over, portions, supersampled
+from taichi_dr.render.supersample import portions, supersampled
 from taichi_dr.scene.camera import Camera
 from taichi_dr.scene.material import Material
 

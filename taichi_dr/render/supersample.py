@@ -1,23 +1,23 @@
 """Smooth pictures of meshes for files: many samples per pixel, straight alpha."""
 
 import numpy as np
-from PIL import ImageColor
 
-from taichi_dr.errors import InputError
-from taichi_dr.io.images import srgb_to_linear
-from taichi_dr.jobs.pictures.looks import colors
 from taichi_dr.render.mesh.rasterizer import Rasterizer
-from taichi_dr.scene.light import DirectionalLight, Lights
 
 CAMERA_FIELDS = ("eye", "target", "up", "pose", "lens", "principal")
 SAMPLES_AT_ONCE = 1 << 22  # pixels of the finer picture that are held at a time
 
 
+def rgba(frame, camera):
+    """What a frame shows: its colours as rendered over black, and alpha (V, H, W, 4)."""
+    return np.concatenate([frame.numpy("color"), frame.numpy("alpha")[..., None]], axis=-1)
+
+
 def supersampled(mesh, camera, size, lights=None, samples=4, progress=None):
-    """Pictures (V, H, W, 4) in linear RGB with straight alpha; every pixel is the mean of ``samples``² samples.
+    """Pictures (V, H, W, 4) of a mesh, linear RGB with straight alpha; every pixel is the mean of ``samples``² samples.
 
     Colours are averaged premultiplied by alpha, in linear light.  ``size`` is (H, W); ``progress(done, total)`` is
-    called as views are finished.
+    called as views are finished.  These are pictures to look at or to compare with: no gradient goes through them.
     """
     return Supersampler(size, samples).render(mesh, camera, lights, progress)
 
@@ -31,8 +31,8 @@ class Supersampler:
         self._renderer = Rasterizer((height * samples, width * samples), background=(0.0, 0.0, 0.0))
         self._at_once = max(1, SAMPLES_AT_ONCE // (height * width * samples**2))
 
-    def render(self, mesh, camera, lights=None, progress=None, look=colors):
-        """As ``supersampled``; ``look`` is what is shown (``taichi_dr.jobs.pictures.looks``)."""
+    def render(self, mesh, camera, lights=None, progress=None, look=rgba):
+        """As ``supersampled``; ``look(frame, camera)`` is what is shown: RGBA (V, H, W, 4), multiplied by alpha."""
         (height, width), samples = self._size, self._samples
         pictures = np.empty((camera.views, height, width, 4), np.float32)
         for start, part in portions(camera, self._at_once):
@@ -67,38 +67,3 @@ def straight(premultiplied):
     alpha = premultiplied[..., 3:]
     colors = premultiplied[..., :3] / np.where(alpha > 0, alpha, 1)
     return np.concatenate([np.where(alpha > 0, colors, 0), alpha], axis=-1)
-
-
-def over(pictures, color):
-    """Pictures (..., 4) with straight alpha over a linear RGB colour, opaque; as they are if that is None."""
-    if color is None:
-        return pictures
-    alpha = pictures[..., 3:]
-    return np.concatenate([pictures[..., :3] * alpha + color * (1 - alpha), np.ones_like(alpha)], axis=-1)
-
-
-def named_color(name):
-    """Linear RGB of a colour's name or ``#rrggbb``.
-
-    Raises:
-        InputError: neither.
-
-    >>> named_color("#ff0000").tolist()
-    [1.0, 0.0, 0.0]
-    """
-    try:
-        red, green, blue = ImageColor.getrgb(name)
-    except ValueError:  # also of four channels
-        raise InputError(f"{name}: no colour: expected a name (white, steelblue, ...) or #rrggbb") from None
-    return srgb_to_linear(np.array([red, green, blue]) / 255)
-
-
-def lighting(name):
-    """``"studio"``, ``"soft"`` or ``"none"`` as Lights, or None."""
-    if name == "none":
-        return None
-    if name == "studio":
-        return Lights.default()
-    # Light that hardly depends on direction: what vertex colours without lighting can learn from all sides.
-    sides = [(1.0, 1.0, 0.6), (-1.0, 0.6, 0.4), (0.0, 0.4, -1.0)]
-    return Lights(ambient=0.7, directional=[DirectionalLight(side, 0.2) for side in sides])

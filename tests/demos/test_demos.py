@@ -1,5 +1,6 @@
 """Every demo at a small size: it runs, writes its pictures, and the number it prints is right."""
 
+import ast
 import importlib
 import runpy
 import sys
@@ -116,6 +117,17 @@ def test_rows_of_pictures_keep_their_pixels(cpu32, monkeypatch):
     titled = common.sheet([[red]], ["title"], ["row"])
     assert (titled[-10:, -20:] == red).all()
     assert titled[: common.LINE].min() < 128, "the title is written"
+
+
+def test_demos_import_the_public_names_alone():
+    scripts = [*DEMOS.glob("*.py"), DEMOS.parent / "docs" / "make.py"]
+    imports = {
+        f"{path.name}: {ast.unparse(node)}"
+        for path in scripts
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Import | ast.ImportFrom) and "taichi_dr" in ast.unparse(node)
+    }
+    assert imports == {f"{path.name}: import taichi_dr as dr" for path in DEMOS.glob("*.py")}
 
 
 def test_every_picture_of_the_docs_is_one_that_make_docs_makes():

@@ -1,6 +1,7 @@
-"""What a picture of a mesh shows: its colours, or its geometry.
+"""What a picture of a mesh can show besides its colours: its geometry, and its faces.
 
-A look is a function of a ``Frame`` and its camera that returns RGBA (V, H, W, 4), linear, multiplied by alpha.
+A look is a function of a ``Frame`` and its camera that returns RGBA (V, H, W, 4), linear, multiplied by alpha; the
+colours themselves are ``taichi_dr.render.supersample.rgba``.
 """
 
 import numpy as np
@@ -10,11 +11,6 @@ from taichi_dr.scene.mesh import GREY
 LIGHT = np.array([-0.48, 0.6, 0.64])  # towards it, in the camera's axes: from the upper left, behind the camera
 AMBIENT = 0.15
 EDGE = 0.25  # how bright the edges of faces are, relative to the surface
-
-
-def colors(frame, camera):
-    """The colours as rendered over black."""
-    return np.concatenate([frame.numpy("color"), frame.numpy("alpha")[..., None]], axis=-1)
 
 
 def shape(frame, camera):

@@ -14,7 +14,7 @@ from taichi_dr.optim.large_steps import LargeSteps
 from taichi_dr.optim.optimizers import Adam, UniformAdam
 from taichi_dr.render.mesh.rasterizer import Rasterizer
 from taichi_dr.render.mesh.soft_rasterizer import SoftRasterizer
-from taichi_dr.render.supersample import Supersampler
+from taichi_dr.render.supersample import Supersampler, rgba
 from taichi_dr.runtime import float_dtype
 from taichi_dr.scene import shapes
 from taichi_dr.scene.camera import Camera
@@ -125,7 +125,7 @@ class MeshReconstruction:
 
     def pictures(self, posed):
         """The mesh in the cameras of ``posed``: (V, H, W, 4) linear RGB with straight alpha, 9 samples per pixel."""
-        return self._pictures(posed, looks.colors)
+        return self._pictures(posed, rgba)
 
     def shape(self, posed):
         """``pictures`` of its geometry alone, grey."""

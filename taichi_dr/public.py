@@ -1,0 +1,79 @@
+"""The public names of the package: what ``import taichi_dr as dr`` offers."""
+
+from taichi_dr import losses
+from taichi_dr.errors import (
+    BackendError,
+    CameraError,
+    DataSetError,
+    Error,
+    FileError,
+    GeometryError,
+    GradientError,
+    InputError,
+    RuntimeStateError,
+    ShapeError,
+)
+from taichi_dr.gradcheck import check_gradients
+from taichi_dr.io.images import linear_to_srgb, load_image, save_animation, save_image, srgb_to_linear
+from taichi_dr.io.meshes import load_mesh, save_mesh
+from taichi_dr.io.posed_images import PosedImages, load_posed_images, save_posed_images
+from taichi_dr.optim import schedules
+from taichi_dr.optim.large_steps import LargeSteps
+from taichi_dr.optim.optimizers import SGD, Adam, UniformAdam
+from taichi_dr.render.frame import Frame
+from taichi_dr.render.mesh.rasterizer import Rasterizer
+from taichi_dr.render.mesh.soft_rasterizer import SoftRasterizer
+from taichi_dr.render.supersample import Supersampler, supersampled
+from taichi_dr.runtime import available_backends, backend, init
+from taichi_dr.scene import shapes
+from taichi_dr.scene.camera import Camera
+from taichi_dr.scene.light import DirectionalLight, Lights, PointLight
+from taichi_dr.scene.material import Material
+from taichi_dr.scene.mesh import Mesh
+from taichi_dr.version import __version__
+
+__all__ = [
+    "SGD",
+    "Adam",
+    "BackendError",
+    "Camera",
+    "CameraError",
+    "DataSetError",
+    "DirectionalLight",
+    "Error",
+    "FileError",
+    "Frame",
+    "GeometryError",
+    "GradientError",
+    "InputError",
+    "LargeSteps",
+    "Lights",
+    "Material",
+    "Mesh",
+    "PointLight",
+    "PosedImages",
+    "Rasterizer",
+    "RuntimeStateError",
+    "ShapeError",
+    "SoftRasterizer",
+    "Supersampler",
+    "UniformAdam",
+    "__version__",
+    "available_backends",
+    "backend",
+    "check_gradients",
+    "init",
+    "linear_to_srgb",
+    "load_image",
+    "load_mesh",
+    "load_posed_images",
+    "losses",
+    "save_animation",
+    "save_image",
+    "save_mesh",
+    "save_posed_images",
+    "schedules",
+    "shapes",
+    "srgb_to_linear",
+    "supersampled",
+]
