@@ -7,9 +7,12 @@ import numpy as np
 import taichi as ti
 
 from taichi_dr import losses
-from taichi_dr.errors import FileError, GradientError
+from taichi_dr.errors import FileError
 from taichi_dr.io.meshes import load_mesh, save_mesh
 from taichi_dr.jobs.pictures import looks
+from taichi_dr.jobs.reconstruct.loss_terms import add_terms
+from taichi_dr.jobs.reconstruct.skipped_steps import SkippedSteps
+from taichi_dr.jobs.reconstruct.view_groups import ViewGroups, unit_camera
 from taichi_dr.optim.large_steps import LargeSteps
 from taichi_dr.optim.optimizers import Adam, UniformAdam
 from taichi_dr.render.mesh.rasterizer import Rasterizer
@@ -17,14 +20,10 @@ from taichi_dr.render.mesh.soft_rasterizer import SoftRasterizer
 from taichi_dr.render.supersample import Supersampler, rgba
 from taichi_dr.runtime import float_dtype
 from taichi_dr.scene import shapes
-from taichi_dr.scene.camera import Camera
 from taichi_dr.scene.mesh import Mesh
 
 HULL_CELLS = 40
-DEPTH_MARGIN = 1.6  # what is visible reaches this far before and behind the object's centre, whose radius is 1
-MOST_SKIPPED = 20  # steps in a row with gradients that are not finite
 STEPS_BETWEEN_RECORDS = 5
-FULL_BATCH_SIZE = 256  # pixels; smaller pictures come in larger groups
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,7 @@ class MeshReconstruction:
 
     The vertices are optimised through ``LargeSteps``; silhouettes by ``1 − IoU``, colours by their absolute
     difference over random backgrounds, and the surface is kept smooth and even by the Laplacian, normal-consistency
-    and edge-length losses.  Every step shows one group of views; the groups stay while size and mesh do.
+    and edge-length losses.  The groups of views stay while size and mesh do.
     """
 
     FILES = ("mesh.obj", "mesh.ply", "mesh.glb")
@@ -70,7 +69,7 @@ class MeshReconstruction:
     def __init__(self, settings, train, fit):
         self._settings, self._train, self._fit = settings, train, fit
         self._loss = ti.field(float_dtype(), shape=(), needs_grad=True)
-        self._skipped, self._skipped_in_row = 0, 0
+        self._skipped = SkippedSteps("a smaller --lr or a larger --smoothness may avoid that")
         self._changed = False
         self._samplers, self._shown = {}, {}
 
@@ -112,12 +111,11 @@ class MeshReconstruction:
             GradientError: too many steps in a row had gradients that are not finite.
         """
         self._advance(fraction)
-        group = self._next_group()
         record = {} if self._step % STEPS_BETWEEN_RECORDS == 0 else None
         self._loss[None] = 0
         with ti.ad.Tape(self._loss):
             self._smooth.apply()
-            self._add_losses(group, record)
+            self._add_losses(record)
         self._rate = 0.1 ** max(0.0, fraction - 0.3)
         self._update()
         self._step += 1
@@ -155,7 +153,7 @@ class MeshReconstruction:
             "euler_characteristic": self._mesh.vertex_count - len(self._mesh.topology.edges) + self._mesh.face_count,
             "renderer": self._settings.renderer,
             "renderer_because": WHY[self._settings.renderer],
-            "skipped_steps": self._skipped,
+            "skipped_steps": self._skipped.count,
         }
 
     def state(self):
@@ -164,7 +162,8 @@ class MeshReconstruction:
         arrays["coordinates"] = self._smooth.coordinates.to_numpy()
         for prefix, optimizer in self._optimizers():
             arrays |= {f"{prefix}/{name}": value for name, value in optimizer.state_dict().items()}
-        return {"level": self._level, "entered": self._entered, "step": self._step, "skipped": self._skipped}, arrays
+        header = {"level": self._level, "entered": self._entered, "step": self._step}
+        return header | {"skipped": self._skipped.count}, arrays
 
     def restore(self, header, arrays):
         """Begins where ``state`` left off."""
@@ -176,7 +175,7 @@ class MeshReconstruction:
         for prefix, optimizer in self._optimizers():
             own = {name.removeprefix(f"{prefix}/"): v for name, v in arrays.items() if name.startswith(f"{prefix}/")}
             optimizer.load_state_dict(own)
-        self._step, self._skipped = header["step"], header["skipped"]
+        self._step, self._skipped.count = header["step"], header["skipped"]
         self._changed = False
 
     def _pictures(self, posed, look):
@@ -184,7 +183,7 @@ class MeshReconstruction:
         if size not in self._samplers:
             self._samplers[size] = Supersampler(size, samples=3)
         if id(posed) not in self._shown:  # a camera for every picture would cost compiling
-            self._shown[id(posed)] = posed, self._camera(posed)
+            self._shown[id(posed)] = posed, unit_camera(posed)
         return self._samplers[size].render(self._mesh, self._shown[id(posed)][1], look=look)
 
     def _optimizers(self):
@@ -209,7 +208,7 @@ class MeshReconstruction:
         self._mesh, self._step, self._size = mesh, 0, self._picture_size()
         self._entered = self._level
         posed = self._train.resized(self._size)
-        self._groups = self._grouped(posed)
+        self._groups = ViewGroups(posed, self._settings.batch, [self._settings.seed, self._entered])
         self._renderer = self._make_renderer((posed.height, posed.width))
         self._smooth = LargeSteps(mesh, self._settings.smoothness)
         self._rate = 1.0
@@ -223,39 +222,8 @@ class MeshReconstruction:
             return SoftRasterizer(size, sigma=LEVELS[self._level].sigma, gamma=1e-4)
         return Rasterizer(size, antialias=True)
 
-    def _grouped(self, posed):
-        """Every view in at least one group (larger ones of coarser pictures): cameras, colours over black, alpha."""
-        views, batch = len(posed), self._settings.batch
-        batch = min(views, max(batch, batch * FULL_BATCH_SIZE // self._size))
-        order = np.random.default_rng([self._settings.seed, self._entered]).permutation(views)
-        order = np.concatenate([order, order[: -views % batch]])
-        colors = posed.over((0, 0, 0))
-        return [
-            (self._camera(posed.subset(chosen)), colors[chosen], posed.alpha[chosen])
-            for chosen in order.reshape(-1, batch)
-        ]
-
-    def _next_group(self):
-        count = len(self._groups)
-        epoch, turn = divmod(self._step, count)
-        order = np.random.default_rng([self._settings.seed, self._entered, epoch]).permutation(count)
-        return self._groups[order[turn]]
-
-    def _camera(self, posed):
-        matrices = posed.camera_to_world
-        depth = np.einsum("vi,vi->v", matrices[:, :3, 3], matrices[:, :3, 2])
-        return Camera.pinhole(
-            matrices,
-            *posed.focal.T,
-            *posed.principal_point.T,
-            width=posed.width,
-            height=posed.height,
-            near=max(depth.min() - DEPTH_MARGIN, 0.02 * DEPTH_MARGIN),
-            far=depth.max() + DEPTH_MARGIN,
-        )
-
-    def _add_losses(self, group, record):
-        camera, colors, alpha = group
+    def _add_losses(self, record):
+        camera, colors, alpha = self._groups.at(self._step)
         # Over a background that is another one each time: over a fixed one, skin across a hole would take its colour.
         background = np.random.default_rng([self._settings.seed, self._entered, self._step, 1]).uniform(size=3)
         self._renderer.background = tuple(background.tolist())
@@ -272,26 +240,14 @@ class MeshReconstruction:
         }
         if level.color == 0:
             del terms["color"]
-        before = 0.0
-        for name, add in terms.items():
-            add()
-            if record is not None:
-                after = self._loss[None]
-                record[name] = after - before
-                before = after
+        add_terms(loss, terms, record)
 
     def _update(self):
         moved = self._shape_optimizer.step()
         if LEVELS[self._level].color > 0:
             moved &= self._color_optimizer.step()
             self._mesh.set("colors", np.clip(self._mesh.numpy("colors"), 0, 1))
-        self._skipped_in_row = 0 if moved else self._skipped_in_row + 1
-        self._skipped += not moved
-        if self._skipped_in_row == MOST_SKIPPED:
-            raise GradientError(
-                f"{MOST_SKIPPED} steps in a row had gradients that are not finite; a smaller --lr or a larger"
-                " --smoothness may avoid that"
-            )
+        self._skipped.note(moved)
 
 
 def _start_shape(settings, fit):

@@ -17,7 +17,7 @@ from taichi_dr.errors import DataSetError, FileError, GradientError, InputError
 from taichi_dr.io.meshes import load_mesh, save_mesh
 from taichi_dr.io.posed_images import load_posed_images
 from taichi_dr.jobs.dataset import make_dataset
-from taichi_dr.jobs.reconstruct import checkpoint
+from taichi_dr.jobs.reconstruct import checkpoint, skipped_steps
 from taichi_dr.jobs.reconstruct import mesh as mesh_reconstruction
 from taichi_dr.jobs.reconstruct.evaluation import evaluate, held_out_split
 from taichi_dr.jobs.reconstruct.mesh import MeshReconstruction
@@ -242,7 +242,7 @@ def test_a_start_that_is_not_there_is_an_error_before_the_images_are_read(init, 
 
 def test_gradients_that_stay_non_finite_end_the_run(data, finished, tmp_path, monkeypatch):
     out, steps = shutil.copytree(finished.folder, tmp_path / "run"), []
-    monkeypatch.setattr(mesh_reconstruction, "MOST_SKIPPED", 3)
+    monkeypatch.setattr(skipped_steps, "MOST_IN_A_ROW", 3)
     monkeypatch.setattr("taichi_dr.optim.optimizers.UniformAdam.step", lambda self: steps.append(self))
     monkeypatch.setattr("taichi_dr.jobs.reconstruct.run.SECONDS_BETWEEN_CHECKPOINTS", 0.0)
     with pytest.raises(GradientError, match=r"^3 steps in a row had gradients that are not finite; a smaller --lr"):
