@@ -95,9 +95,12 @@ def _dataset(settings):
 
 
 def _reconstruct(settings):
-    from taichi_dr.jobs.reconstruct.run import PICTURES, reconstruct
+    from taichi_dr.jobs.reconstruct.run import reconstruct
+    from taichi_dr.jobs.report.record import PICTURES
+    from taichi_dr.jobs.terminal.listener import Terminal
 
-    summary = reconstruct(settings)
+    with Terminal() as terminal:
+        summary = reconstruct(settings, terminal)
     found, out = summary.metrics, summary.folder
     held_out = found["held_out"]
     if summary.interrupted:

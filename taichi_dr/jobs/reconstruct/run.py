@@ -1,7 +1,9 @@
 """``taichi-dr reconstruct``: the part that is the same whatever is reconstructed.
 
-It reads the data, holds some images out, runs steps until the budget is spent or Ctrl-C is pressed, keeps checkpoints,
-and writes the outputs.  A kind of reconstruction is a class as ``MeshReconstruction``:
+It reads the data, holds some images out, runs the steps until the budget is spent or Ctrl-C is pressed,
+keeps checkpoints, and writes the outputs.  Whoever is to see how it goes is a ``Listener``.
+
+A kind of reconstruction is a class as ``MeshReconstruction``:
 
 * ``Kind(settings, train, fit)``: the settings, the training images in the unit scene, and the ``SceneFit``;
   ``Kind.check(settings)``: raises for what is wrong with the settings, before the images are read;
@@ -26,26 +28,22 @@ import numpy as np
 from taichi_dr import runtime
 from taichi_dr.errors import DataSetError
 from taichi_dr.io.files import check_creatable, write_json
+from taichi_dr.jobs.listener import Audience, Moment
 from taichi_dr.jobs.reconstruct import checkpoint
 from taichi_dr.jobs.reconstruct.evaluation import evaluate, held_out_split
 from taichi_dr.jobs.reconstruct.mesh import MeshReconstruction
 from taichi_dr.jobs.reconstruct.scene_fit import fit_scene
-from taichi_dr.jobs.report.history import Animation, History
 from taichi_dr.jobs.report.metrics import DEFINITIONS
-from taichi_dr.jobs.report.overview import Overview
-from taichi_dr.jobs.report.pages import write_animation, write_comparison, write_losses
+from taichi_dr.jobs.report.record import PICTURES, Record
 from taichi_dr.jobs.terminal.interrupt import interruptible
 from taichi_dr.jobs.terminal.output import claim, clear, sweep
-from taichi_dr.jobs.terminal.progress import progress_bar, say
 from taichi_dr.version import __version__
 
 KINDS = {"mesh": MeshReconstruction}
-PICTURES = ("overview.png", "comparison.png", "progress.gif", "losses.png")
 REPORTS = ("metrics.json", *PICTURES, checkpoint.NAME)
 SECONDS_BETWEEN_CHECKPOINTS = 20.0
 SAME_PLACE = 1e-3  # the object may seem to have moved by this part of its radius
 DEFAULT_STEPS = 600
-COMPARED_VIEWS = 4
 TAKEN_ANEW = ("data", "out", "resume", "overwrite", "backend")  # by --resume
 
 
@@ -58,10 +56,11 @@ class ReconstructionSummary:
     interrupted: bool
 
 
-def reconstruct(settings):
+def reconstruct(settings, *listeners):
     """Runs the reconstruction that ``settings`` (ReconstructSettings) describes and writes its outputs.
 
-    Initialises Taichi (fields made before become invalid).  Returns a ReconstructionSummary.
+    Initialises Taichi (fields made before become invalid).  ``listeners`` (Listener) are told how it goes.  Returns a
+    ReconstructionSummary.
 
     Raises:
         InputError: a setting outside its domain.
@@ -71,6 +70,7 @@ def reconstruct(settings):
         GradientError: the optimisation stopped making sense (gradients that are not finite, step after step).
     """
     settings.check()
+    audience = Audience(listeners)
     saved = _claim_output(settings)
     if saved is None:
         KINDS[settings.kind].check(settings)
@@ -79,20 +79,21 @@ def reconstruct(settings):
             settings = _saved_settings(settings, saved[0]["settings"])
             settings.check()
     backend = runtime.init(settings.backend, random_seed=settings.seed)
-    with progress_bar("reading images") as update:
-        train, held_out, note = held_out_split(settings.data, lambda done, total: update(done / total))
-    say(f"{len(train)} training images of {train.width} × {train.height} pixels; {note}")
-    run = _Run(settings, train, held_out)
-    say(run.model.plan)
+    train, held_out, note = held_out_split(
+        settings.data, lambda done, total: audience.progressed("reading images", done / total)
+    )
+    audience.said(f"{len(train)} training images of {train.width} × {train.height} pixels; {note}")
+    run = _Run(settings, train, held_out, audience)
+    audience.said(run.model.plan)
     if saved is None:
         run.model.start()
         clear(settings.out, _own_names(settings))  # with --overwrite; else there is nothing
     else:
         with checkpoint.reading(settings.out / checkpoint.NAME):
             run.restore(*saved)
-        say(f"resuming at step {run.steps} ({run.seconds:.0f} s spent so far)")
+        audience.said(f"resuming at step {run.steps} ({run.seconds:.0f} s spent so far)")
         if run.fraction() >= 1:
-            say("its budget is spent: more --steps or --minutes than that would go on")
+            audience.said("its budget is spent: more --steps or --minutes than that would go on")
     try:
         with interruptible() as interrupt:
             run.optimise(interrupt)
@@ -100,7 +101,8 @@ def reconstruct(settings):
             return ReconstructionSummary(settings.out, metrics, metrics["interrupted"])
     except KeyboardInterrupt:
         if run.saved:
-            say(f"stopped before everything was written; --resume continues from {settings.out / checkpoint.NAME}")
+            state = settings.out / checkpoint.NAME
+            audience.said(f"stopped before everything was written; --resume continues from {state}")
         raise
 
 
@@ -138,50 +140,55 @@ def _saved_settings(settings, saved):
 
 
 class _Run:
-    """One reconstruction on its way: the model, the budget, and what is remembered for the reports."""
+    """One reconstruction on its way: the model, the budget, and the record for the reports."""
 
-    def __init__(self, settings, train, held_out):
-        self.settings, self.held_out = settings, held_out
+    def __init__(self, settings, train, held_out, audience):
+        self.settings, self.audience = settings, audience
         self.fit = fit_scene(train)
         self.data = {
             "image size": [train.width, train.height],
             "training images": list(train.names),
             "held-out images": list(held_out.names),
         }
+        self.held_out = self.fit.to_unit(held_out)
         self.model = KINDS[settings.kind](settings, self.fit.to_unit(train), self.fit)
         self.steps, self.seconds, self.preparing = 0, 0.0, 0.0
         self.saved = False
-        self.history = History()
-        self.animation = Animation(self.fit.to_unit(held_out))
-        self.overview = Overview(train, self.fit.to_unit(held_out))
+        self.record = Record(train, self.held_out)
 
     def optimise(self, interrupt):
         """Steps until the budget is spent or Ctrl-C is pressed."""
-        with progress_bar("optimising") as update:
-            started = time.monotonic() - self.seconds
-            saved_at, fresh = time.monotonic(), True
-            self._show(force=self.steps == 0)
-            while self.fraction() < 1 and not interrupt.requested:
-                losses = self.model.step(self.fraction())
-                before, self.seconds = self.seconds, time.monotonic() - started
-                self._count(losses, self.seconds - before, fresh)
-                fresh = False
-                update(self.fraction(), f"step {self.steps}  {self.model.caption}  {self.history.latest()}")
-                self._show()
-                if time.monotonic() - saved_at > SECONDS_BETWEEN_CHECKPOINTS:
-                    self.save()
-                    saved_at = time.monotonic()
-            self.seconds = time.monotonic() - started
-            self.save()
+        started = time.monotonic() - self.seconds
+        saved_at, fresh = time.monotonic(), True
+        self._tell()
+        while self.fraction() < 1 and not interrupt.requested:
+            losses = self.model.step(self.fraction())
+            before, self.seconds = self.seconds, time.monotonic() - started
+            self._count(losses, self.seconds - before, fresh)
+            fresh = False
+            self._tell()
+            if time.monotonic() - saved_at > SECONDS_BETWEEN_CHECKPOINTS:
+                self.save()
+                saved_at = time.monotonic()
+        self.seconds = time.monotonic() - started
+        self.save()
+
+    def _moment(self):
+        return Moment(self.model, self.steps, self.seconds, self.fraction(), self.record.losses)
+
+    def _tell(self):
+        moment = self._moment()
+        self.audience.stepped(moment)
+        self.record.stepped(moment)
 
     def _count(self, losses, duration, fresh):
         """Takes note of a step; ``fresh`` says that it is the first one of this process."""
         self.steps += 1
         if losses is not None:
-            self.history.add(self.steps, losses)
+            self.record.measured(self.steps, losses)
         changed = self.model.changed()
         if changed:
-            self.history.marks.append(self.steps)
+            self.record.mark(self.steps)
         if changed or fresh:
             self.preparing += duration
 
@@ -199,13 +206,12 @@ class _Run:
     def save(self):
         """Writes the checkpoint."""
         header, arrays = self.model.state()
+        record, pictures = self.record.state()
         header = {"settings": _plain(self.settings), "data": self.data, "model": header}
         header |= {"center": self.fit.center.tolist(), "radius": self.fit.radius}
         header |= {"steps": self.steps, "seconds": self.seconds, "preparing": self.preparing}
-        header |= {"history": self.history.rows, "marks": self.history.marks}
         arrays = {f"model/{name}": array for name, array in arrays.items()}
-        arrays |= self.animation.arrays() | self.overview.arrays()
-        checkpoint.save_state(self.settings.out / checkpoint.NAME, header, arrays)
+        checkpoint.save_state(self.settings.out / checkpoint.NAME, header | record, arrays | pictures)
         self.saved = True
 
     def restore(self, header, arrays):
@@ -218,9 +224,7 @@ class _Run:
         model = {name.removeprefix("model/"): value for name, value in arrays.items() if name.startswith("model/")}
         self.model.restore(header["model"], model)
         self.steps, self.seconds, self.preparing = header["steps"], header["seconds"], header["preparing"]
-        self.history = History(header["history"], header["marks"])
-        self.animation.restore(arrays, self.fraction())
-        self.overview.restore(arrays)
+        self.record.restore(header, arrays, self.fraction())
         self.saved = True
 
     def _check_same_data(self, header):
@@ -238,16 +242,14 @@ class _Run:
     def finish(self, backend, interrupt):
         """Writes every output from the model as it is; returns the contents of ``metrics.json``."""
         out = self.settings.out
-        self._show(force=True)
+        self.audience.progressed("writing", 0.0)
+        self.record.stepped(self._moment(), last=True)
         files = self.model.export(out)
         interrupt.check()  # trimesh catches everything as it is imported
-        evaluation = evaluate(self.model, self.fit.to_unit(self.held_out))
-        write_comparison(out / "comparison.png", *evaluation.spread(COMPARED_VIEWS))
-        write_animation(out / "progress.gif", self.animation.frames)
+        evaluation = evaluate(self.model, self.held_out)
         spent = f"{self.steps} steps in {self.seconds:.0f} s on {backend}"
         numbers = f"held-out IoU {evaluation.mean['iou']:.3f}, PSNR {evaluation.mean['psnr']:.1f} dB"
-        self.overview.write(out / "overview.png", self.model, f"{spent}: {numbers}")
-        write_losses(out / "losses.png", self.history.columns(), self.history.marks)
+        self.record.write(out, self.model, evaluation, f"{spent}: {numbers}")
         metrics = {
             "as": self.settings.kind,
             "held_out": evaluation.mean,
@@ -264,13 +266,8 @@ class _Run:
             "settings": _plain(self.settings),
         }
         write_json(out / "metrics.json", metrics)
+        self.audience.progressed("writing", 1.0)
         return metrics
-
-    def _show(self, force=False):
-        if force or self.animation.due(self.fraction()):
-            self.animation.add(self.model, self.fraction(), f"step {self.steps}   {self.seconds:.0f} s")
-        if self.overview.due(self.fraction()):
-            self.overview.add(self.model, self.steps)
 
 
 def _plain(settings):

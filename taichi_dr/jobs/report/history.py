@@ -21,10 +21,8 @@ class History:
         self.rows.append([step, losses])
 
     def latest(self):
-        """The last losses as a short text."""
-        if not self.rows:
-            return ""
-        return " ".join(f"{name} {value:.3g}" for name, value in self.rows[-1][1].items())
+        """The last losses, ``{name: value}``."""
+        return self.rows[-1][1] if self.rows else {}
 
     def columns(self):
         """``{"step": [...], name: [...]}``; a loss that a step did not have is NaN there."""

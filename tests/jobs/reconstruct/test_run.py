@@ -24,6 +24,7 @@ from taichi_dr.jobs.reconstruct.mesh import MeshReconstruction
 from taichi_dr.jobs.reconstruct.run import REPORTS, reconstruct
 from taichi_dr.jobs.reconstruct.scene_fit import fit_scene
 from taichi_dr.jobs.settings import DatasetSettings, ReconstructSettings
+from taichi_dr.jobs.terminal.listener import Terminal
 
 pytestmark = pytest.mark.usefixtures("own_runtime")
 
@@ -211,10 +212,10 @@ def test_an_interrupted_run_keeps_everything_and_resumes_to_the_same_mesh(data, 
 
 def test_a_finished_run_goes_on_with_a_larger_budget(data, finished, tmp_path, capsys):
     out = shutil.copytree(finished.folder, tmp_path / "run")
-    resumed = reconstruct(ReconstructSettings(data, out, resume=True, backend="cpu"))
+    resumed = reconstruct(ReconstructSettings(data, out, resume=True, backend="cpu"), Terminal())
     assert resumed.metrics["steps"] == STEPS
     assert "its budget is spent" in capsys.readouterr().out
-    resumed = reconstruct(ReconstructSettings(data, out, resume=True, steps=STEPS + 2, backend="cpu"))
+    resumed = reconstruct(ReconstructSettings(data, out, resume=True, steps=STEPS + 2, backend="cpu"), Terminal())
     assert resumed.metrics["steps"] == STEPS + 2
     assert resumed.metrics["seconds"] > finished.metrics["seconds"]
 
@@ -262,7 +263,7 @@ def test_a_run_that_overwrites_and_is_stopped_before_it_saves_does_not_speak_of_
 
     monkeypatch.setattr(MeshReconstruction, "step", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        reconstruct(settings(data, out, overwrite=True))
+        reconstruct(settings(data, out, overwrite=True), Terminal())
     assert "--resume" not in capsys.readouterr().out
     assert list(out.iterdir()) == []
 
@@ -324,7 +325,7 @@ def test_ctrl_c_while_the_outputs_are_written_keeps_the_checkpoint(data, finishe
 
     monkeypatch.setattr("taichi_dr.jobs.reconstruct.run.evaluate", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        reconstruct(ReconstructSettings(data, out, resume=True, backend="cpu"))
+        reconstruct(ReconstructSettings(data, out, resume=True, backend="cpu"), Terminal())
     assert "--resume continues from" in capsys.readouterr().out
     assert {path.name for path in out.iterdir()} == OUTPUTS
     assert checkpoint.load_state(out / checkpoint.NAME)[0]["steps"] == STEPS
@@ -345,7 +346,7 @@ def test_a_second_ctrl_c_stops_at_once_even_if_a_library_swallows_it(data, finis
     monkeypatch.setattr(MeshReconstruction, "export", swallow)
     monkeypatch.setattr("taichi_dr.jobs.reconstruct.run.evaluate", lambda *a: pytest.fail("goes on"))
     with pytest.raises(KeyboardInterrupt):
-        reconstruct(ReconstructSettings(data, out, resume=True, steps=STEPS + 5, backend="cpu"))
+        reconstruct(ReconstructSettings(data, out, resume=True, steps=STEPS + 5, backend="cpu"), Terminal())
     assert checkpoint.load_state(out / checkpoint.NAME)[0]["steps"] == STEPS + 1
     assert "--resume continues from" in capsys.readouterr().out
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

@@ -1,0 +1,39 @@
+"""The terminal as a listener: lines, and a bar for what is on its way."""
+
+from contextlib import ExitStack
+
+from taichi_dr.jobs.listener import Listener
+from taichi_dr.jobs.terminal.progress import progress_bar, say
+
+
+class Terminal(Listener):
+    """Shows a reconstruction; to be used as a context manager, which takes the bar down however the block is left."""
+
+    def __init__(self):
+        self._bar, self._what, self._update = ExitStack(), None, None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self._take_down()
+
+    def said(self, text):
+        self._take_down()
+        say(text)
+
+    def progressed(self, what, fraction, text=""):
+        if what != self._what:
+            self._take_down()
+            self._what, self._update = what, self._bar.enter_context(progress_bar(what))
+        self._update(fraction, text)
+        if fraction >= 1:
+            self._take_down()
+
+    def stepped(self, moment):
+        losses = " ".join(f"{name} {value:.3g}" for name, value in moment.losses.items())
+        self.progressed("optimising", moment.fraction, f"step {moment.steps}  {moment.model.caption}  {losses}")
+
+    def _take_down(self):
+        self._bar.close()
+        self._what = None
