@@ -14,7 +14,11 @@ from typing import Annotated, Union
 import tyro
 
 from taichi_dr.errors import Error
-from taichi_dr.jobs.settings import DatasetSettings, DoctorSettings, ReconstructSettings, RenderSettings
+from taichi_dr.jobs.reconstruct import kinds
+from taichi_dr.jobs.settings.dataset import DatasetSettings
+from taichi_dr.jobs.settings.doctor import DoctorSettings
+from taichi_dr.jobs.settings.reconstruct import ReconstructSettings
+from taichi_dr.jobs.settings.render import RenderSettings
 from taichi_dr.version import __version__
 
 DESCRIPTION = f"""taichi_dr {__version__}: differentiable rendering in Taichi.
@@ -56,7 +60,7 @@ def main(arguments=None):
         return 0
     try:
         settings = _parse(arguments)
-        return _ACTIONS[type(settings)](settings)
+        return _ACTIONS[arguments[0]](settings)
     except Error as error:
         print(f"taichi-dr: error: {error}", file=sys.stderr)
         return 2
@@ -69,14 +73,43 @@ def main(arguments=None):
 
 
 def _parse(arguments):
-    """The settings of the command in ``arguments``; exits after ``--help`` and for arguments that make no sense."""
-    kind, _ = COMMANDS.get(arguments[0], (None, "")) if arguments else (None, "")
+    """The settings of the command in ``arguments``; exits after ``--help`` and for arguments that make no sense.
+
+    Raises:
+        InputError: ``reconstruct --as`` something that is no kind.
+    """
+    command = arguments[0] if arguments else None
+    settings = _settings_class(command, arguments)
     if {"-h", "--help"} & {*arguments}:  # tyro would join the lines of paragraphs
-        print(_filled(kind.__doc__ if kind else DESCRIPTION), end="\n\n")
-    if kind:
-        return tyro.cli(kind, prog=f"taichi-dr {arguments[0]}", description="", args=arguments[1:], config=MARKERS)
-    kinds = [Annotated[kind, tyro.conf.subcommand(name, description=brief)] for name, (kind, brief) in COMMANDS.items()]
-    return tyro.cli(Union[tuple(kinds)], prog="taichi-dr", description="", args=arguments)  # noqa: UP007
+        print(_filled(settings.__doc__ if settings else DESCRIPTION), end="\n\n")
+        if settings is ReconstructSettings:
+            print(_filled(_kinds()), end="\n\n")
+    if settings:
+        return tyro.cli(settings, prog=f"taichi-dr {command}", description="", args=arguments[1:], config=MARKERS)
+    every = [Annotated[kind, tyro.conf.subcommand(name, description=brief)] for name, (kind, brief) in COMMANDS.items()]
+    return tyro.cli(Union[tuple(every)], prog="taichi-dr", description="", args=arguments)  # noqa: UP007
+
+
+def _settings_class(command, arguments):
+    """What the options of a command make, None if it is no command; for ``reconstruct``, the settings of the kind.
+
+    ``reconstruct --help`` is about all kinds, unless it names one.
+    """
+    if command != "reconstruct":
+        return COMMANDS.get(command, (None, ""))[0]
+    named = [value for option, value in zip(arguments, [*arguments[1:], None], strict=True) if option == "--as"]
+    named += [argument.removeprefix("--as=") for argument in arguments if argument.startswith("--as=")]
+    if {"-h", "--help"} & {*arguments} and not named:
+        return ReconstructSettings
+    return kinds.settings_class(named[-1] if named and named[-1] else kinds.DEFAULT)
+
+
+def _kinds():
+    """What can be reconstructed, and how to see the options."""
+    lines = [f"  --as {name:<12}{entry.brief}" for name, entry in kinds.KINDS.items()]
+    lines[0] += " (the default)"
+    more = f"taichi-dr reconstruct --as {kinds.DEFAULT} --help shows all options of a kind; these every kind has:"
+    return "\n".join(["kinds:", *lines, "", more])
 
 
 def _filled(text):
@@ -110,7 +143,7 @@ def _reconstruct(settings):
     numbers = f"IoU {held_out['iou']:.4f}   PSNR {held_out['psnr']:.2f} dB   SSIM {held_out['ssim']:.4f}"
     print(f"held-out images: {numbers}")
     print(f"report:          {', '.join(str(out / name) for name in PICTURES)}")
-    print(f"mesh:            {', '.join(str(out / name) for name in found['files'])}")
+    print(f"{found['as'] + ':':<17}{', '.join(str(out / name) for name in found['files'])}")
     print(f"numbers:         {out / 'metrics.json'}")
     return INTERRUPTED if summary.interrupted else 0
 
@@ -129,12 +162,7 @@ def _doctor(settings):
     return 0 if examine(settings) else 1
 
 
-_ACTIONS = {
-    DatasetSettings: _dataset,
-    ReconstructSettings: _reconstruct,
-    RenderSettings: _render,
-    DoctorSettings: _doctor,
-}
+_ACTIONS = {"dataset": _dataset, "reconstruct": _reconstruct, "render": _render, "doctor": _doctor}
 
 
 def _show_warning(message, category, filename, lineno, file=None, line=None):

@@ -1,6 +1,7 @@
 """The command line: help, errors in one line, exit codes."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,6 +14,8 @@ import pytest
 from taichi_dr import cli
 from taichi_dr.__main__ import main
 from taichi_dr.io.images import save_image
+from taichi_dr.jobs.reconstruct import kinds
+from taichi_dr.jobs.settings.mesh import MeshSettings
 from taichi_dr.version import __version__
 
 
@@ -54,6 +57,62 @@ def test_help_fits_the_terminal_and_names_the_real_defaults(command, capsys, mon
     assert "default: None" not in text
     assert "None" not in text
     assert not {"picture", "pictures"} & {word.strip(".,:;()") for word in text.split()}
+
+
+def test_the_help_of_reconstruct_says_which_kinds_there_are_and_how_to_see_their_options(capsys):
+    with pytest.raises(SystemExit):
+        run("reconstruct", "--help")
+    text = capsys.readouterr().out
+    shown = text.partition("kinds:\n")[2].partition("\n\n")[0].splitlines()
+    assert [line.split()[:2] for line in shown] == [["--as", name] for name in kinds.KINDS]
+    assert "taichi-dr reconstruct --as mesh --help shows all options of a kind" in " ".join(text.split())
+    assert options_of(text) == SHARED
+
+
+@pytest.mark.parametrize("arguments", [("--as", "mesh", "--help"), ("out", "--as=mesh", "-h")])
+def test_the_help_of_a_kind_shows_what_it_needs_and_nothing_else(arguments, capsys):
+    with pytest.raises(SystemExit) as exit_info:
+        run("reconstruct", *arguments)
+    assert exit_info.value.code == 0
+    text = capsys.readouterr().out
+    own = {"--init", "--renderer", "--faces", "--batch", "--lr", "--color-lr", "--smoothness"}
+    assert options_of(text) == SHARED | own
+    assert "mesh.obj" in text
+    examples = text.partition("examples:\n")[2].partition("\n\n")[0].splitlines()
+    assert len(examples) >= 2
+    assert all(type(cli._parse(line.split()[1:])) is MeshSettings for line in examples)
+
+
+SHARED = {"--help", "--as", "--steps", "--minutes", "--size", "--resume", "--overwrite", "--backend", "--seed"}
+
+
+def options_of(text):
+    """The options that a help text has entries for."""
+    return {found[1] for line in text.splitlines() if (found := re.match(r"\W (?:-h, )?(--[a-z-]+)", line))}
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("-h", "--as", "mesh")])
+def test_an_unknown_kind_has_no_help(arguments, capsys):
+    assert run("reconstruct", *arguments, "--as", "volume") == 2
+    assert capsys.readouterr().err == "taichi-dr: error: --as: expected mesh, got volume\n"
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["--version"], ["reconstruct", "--help"], ["reconstruct", "--as", "mesh", "--help"]]
+)
+def test_a_help_text_does_not_wait_for_taichi(arguments):
+    heavy = {"taichi", "numpy", "scipy", "skimage", "matplotlib", "taichi_dr.public", "taichi_dr.jobs.reconstruct.mesh"}
+    program = f"""if True:
+        import sys
+        from taichi_dr.cli import main
+        try:
+            main({arguments})
+        finally:
+            print({heavy} & sys.modules.keys(), file=sys.stderr)
+    """
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "set()\n")
+    assert done.stdout
 
 
 def test_exit_codes_are_in_the_help(capsys):

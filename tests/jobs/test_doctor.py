@@ -6,7 +6,7 @@ import pytest
 
 from taichi_dr.errors import InputError
 from taichi_dr.jobs import doctor
-from taichi_dr.jobs.settings import DoctorSettings
+from taichi_dr.jobs.settings.doctor import DoctorSettings
 
 
 def test_the_cpu_is_found_to_work(capsys):

@@ -10,6 +10,7 @@ from taichi_dr import losses
 from taichi_dr.errors import FileError
 from taichi_dr.io.meshes import load_mesh, save_mesh
 from taichi_dr.jobs.pictures import looks
+from taichi_dr.jobs.reconstruct.kind import Kind
 from taichi_dr.jobs.reconstruct.loss_terms import add_terms
 from taichi_dr.jobs.reconstruct.skipped_steps import SkippedSteps
 from taichi_dr.jobs.reconstruct.view_groups import ViewGroups, unit_camera
@@ -56,7 +57,7 @@ WHY = {
 WEIGHTS = {"laplacian": 0.03, "normals": 0.02, "edges": 0.02}
 
 
-class MeshReconstruction:
+class MeshReconstruction(Kind):
     """A mesh on its way from its start to the pictures ``train``; coordinates are those of the unit scene.
 
     The vertices are optimised through ``LargeSteps``; silhouettes by ``1 − IoU``, colours by their absolute

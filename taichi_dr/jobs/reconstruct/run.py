@@ -1,21 +1,7 @@
 """``taichi-dr reconstruct``: the part that is the same whatever is reconstructed.
 
-It reads the data, holds some images out, runs the steps until the budget is spent or Ctrl-C is pressed,
+It reads the data, holds some images out, runs the steps of a ``Kind`` until the budget is spent or Ctrl-C is pressed,
 keeps checkpoints, and writes the outputs.  Whoever is to see how it goes is a ``Listener``.
-
-A kind of reconstruction is a class as ``MeshReconstruction``:
-
-* ``Kind(settings, train, fit)``: the settings, the training images in the unit scene, and the ``SceneFit``;
-  ``Kind.check(settings)``: raises for what is wrong with the settings, before the images are read;
-* ``start()``, or ``restore(header, arrays)`` with what ``state()`` gave (a JSON-able dict and named arrays): begins
-  anew, or where an earlier run has got to;
-* ``step(fraction)``: one step at that fraction of the budget, returning ``{loss name: weighted value}`` or None;
-* ``pictures(posed)``: what it looks like in the cameras of ``posed``, (V, H, W, 4) linear RGB with straight alpha;
-  ``shape(posed)``: the same of its geometry alone, grey; ``portraits(view, near)``: ``{label: (H, W, 4)}``, what came
-  out in one view and in a close-up of it;
-* ``export(folder)``: writes the result's files and returns their names; ``FILES`` lists what they may be called;
-* ``describe()``: a dict for ``metrics.json``; ``plan``: a line on what will be done; ``caption``: a few words for the
-  progress display.
 """
 
 import dataclasses
@@ -31,7 +17,7 @@ from taichi_dr.io.files import check_creatable, write_json
 from taichi_dr.jobs.listener import Audience, Moment
 from taichi_dr.jobs.reconstruct import checkpoint
 from taichi_dr.jobs.reconstruct.evaluation import evaluate, held_out_split
-from taichi_dr.jobs.reconstruct.mesh import MeshReconstruction
+from taichi_dr.jobs.reconstruct.kinds import kind_class, settings_class
 from taichi_dr.jobs.reconstruct.scene_fit import fit_scene
 from taichi_dr.jobs.report.metrics import DEFINITIONS
 from taichi_dr.jobs.report.record import PICTURES, Record
@@ -39,12 +25,12 @@ from taichi_dr.jobs.terminal.interrupt import interruptible
 from taichi_dr.jobs.terminal.output import claim, clear, sweep
 from taichi_dr.version import __version__
 
-KINDS = {"mesh": MeshReconstruction}
 REPORTS = ("metrics.json", *PICTURES, checkpoint.NAME)
 SECONDS_BETWEEN_CHECKPOINTS = 20.0
 SAME_PLACE = 1e-3  # the object may seem to have moved by this part of its radius
 DEFAULT_STEPS = 600
 TAKEN_ANEW = ("data", "out", "resume", "overwrite", "backend")  # by --resume
+BUDGET = ("steps", "minutes")  # which --resume takes anew if one is given
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,7 +59,7 @@ def reconstruct(settings, *listeners):
     audience = Audience(listeners)
     saved = _claim_output(settings)
     if saved is None:
-        KINDS[settings.kind].check(settings)
+        kind_class(settings.kind).check(settings)
     else:
         with checkpoint.reading(settings.out / checkpoint.NAME):
             settings = _saved_settings(settings, saved[0]["settings"])
@@ -117,7 +103,7 @@ def _claim_output(settings):
 
 
 def _own_names(settings):
-    return *REPORTS, *KINDS[settings.kind].FILES
+    return *REPORTS, *kind_class(settings.kind).FILES
 
 
 def _saved_settings(settings, saved):
@@ -125,18 +111,21 @@ def _saved_settings(settings, saved):
 
     Warns of other settings of this call: they are not used.
     """
-    fields = {field.name: field.default for field in dataclasses.fields(settings)}
-    kept = {name: value for name, value in saved.items() if name in fields}
-    now = {name: getattr(settings, name) for name in TAKEN_ANEW}
-    given = {name: getattr(settings, name) for name in kept.keys() - {*TAKEN_ANEW, "steps", "minutes"}}
-    unused = sorted(name for name, value in given.items() if value not in (fields[name], kept[name]))
+    kind = settings_class(saved.get("kind", settings.kind))
+    kept = {field.name: saved[field.name] for field in dataclasses.fields(kind) if field.name in saved}
+    began = kind(**kept | {name: getattr(settings, name) for name in TAKEN_ANEW})
+    unused = {}
+    for field in dataclasses.fields(settings):
+        if field.name not in (*TAKEN_ANEW, *BUDGET):
+            given, was = getattr(settings, field.name), getattr(began, field.name, "no such option")
+            if given not in (field.default, was):
+                unused["--" + {"kind": "as"}.get(field.name, field.name.replace("_", "-"))] = str(was)
     if unused:
-        options = ", ".join("--" + {"kind": "as"}.get(name, name.replace("_", "-")) for name in unused)
-        was = ", ".join(str(kept[name]) for name in unused)
+        options, was = ", ".join(sorted(unused)), ", ".join(unused[option] for option in sorted(unused))
         warnings.warn(f"{options}: not used, --resume goes on with what the run began with ({was})", stacklevel=3)
-    if settings.steps is not None or settings.minutes is not None:
-        now |= {"steps": settings.steps, "minutes": settings.minutes}
-    return dataclasses.replace(settings, **kept | now)
+    if any(getattr(settings, name) is not None for name in BUDGET):
+        return dataclasses.replace(began, **{name: getattr(settings, name) for name in BUDGET})
+    return began
 
 
 class _Run:
@@ -151,7 +140,7 @@ class _Run:
             "held-out images": list(held_out.names),
         }
         self.held_out = self.fit.to_unit(held_out)
-        self.model = KINDS[settings.kind](settings, self.fit.to_unit(train), self.fit)
+        self.model = kind_class(settings.kind)(settings, self.fit.to_unit(train), self.fit)
         self.steps, self.seconds, self.preparing = 0, 0.0, 0.0
         self.saved = False
         self.record = Record(train, self.held_out)

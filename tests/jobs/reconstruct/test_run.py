@@ -23,7 +23,8 @@ from taichi_dr.jobs.reconstruct.evaluation import evaluate, held_out_split
 from taichi_dr.jobs.reconstruct.mesh import MeshReconstruction
 from taichi_dr.jobs.reconstruct.run import REPORTS, reconstruct
 from taichi_dr.jobs.reconstruct.scene_fit import fit_scene
-from taichi_dr.jobs.settings import DatasetSettings, ReconstructSettings
+from taichi_dr.jobs.settings.dataset import DatasetSettings
+from taichi_dr.jobs.settings.mesh import MeshSettings
 from taichi_dr.jobs.terminal.listener import Terminal
 
 pytestmark = pytest.mark.usefixtures("own_runtime")
@@ -49,7 +50,7 @@ def data(tmp_path_factory):
 
 
 def settings(data, out, **changes):
-    return ReconstructSettings(data, out, **{"steps": STEPS, "faces": 5120, "batch": 3, "backend": "cpu"} | changes)
+    return MeshSettings(data, out, **{"steps": STEPS, "faces": 5120, "batch": 3, "backend": "cpu"} | changes)
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +135,7 @@ def test_a_mesh_file_is_a_start_that_resuming_does_not_need(data, tmp_path):
     header, arrays = checkpoint.load_state(tmp_path / "run" / checkpoint.NAME)
     assert header["seconds"] >= 0.02 * 60
     assert np.array_equal(arrays["model/faces"], shapes.torus().numpy("faces"))
-    resumed = reconstruct(ReconstructSettings(data, run.out, resume=True, steps=header["steps"] + 1, backend="cpu"))
+    resumed = reconstruct(MeshSettings(data, run.out, resume=True, steps=header["steps"] + 1, backend="cpu"))
     assert resumed.metrics["steps"] == header["steps"] + 1
 
 
@@ -161,7 +162,7 @@ def test_resuming_with_other_data_is_refused(change, what, data, finished, tmp_p
     (other / "transforms_train.json").write_text(json.dumps(contents))
     before = {path.name: path.read_bytes() for path in out.iterdir()}
     with pytest.raises(DataSetError, match=rf"data: not the data that .*state\.npz was made with: other {what};"):
-        reconstruct(ReconstructSettings(other, out, resume=True, steps=STEPS + 1, backend="cpu"))
+        reconstruct(MeshSettings(other, out, resume=True, steps=STEPS + 1, backend="cpu"))
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
 
 
@@ -198,7 +199,7 @@ def test_an_interrupted_run_keeps_everything_and_resumes_to_the_same_mesh(data, 
     assert 0 < first.metrics["steps"] < STEPS
     assert {path.name for path in first.folder.iterdir()} == OUTPUTS
 
-    second = reconstruct(ReconstructSettings(data, tmp_path / "run", resume=True, backend="cpu"))
+    second = reconstruct(MeshSettings(data, tmp_path / "run", resume=True, backend="cpu"))
     assert not second.interrupted
     assert second.metrics["steps"] == STEPS
     states = [checkpoint.load_state(run.folder / checkpoint.NAME) for run in (finished, second)]
@@ -212,10 +213,10 @@ def test_an_interrupted_run_keeps_everything_and_resumes_to_the_same_mesh(data, 
 
 def test_a_finished_run_goes_on_with_a_larger_budget(data, finished, tmp_path, capsys):
     out = shutil.copytree(finished.folder, tmp_path / "run")
-    resumed = reconstruct(ReconstructSettings(data, out, resume=True, backend="cpu"), Terminal())
+    resumed = reconstruct(MeshSettings(data, out, resume=True, backend="cpu"), Terminal())
     assert resumed.metrics["steps"] == STEPS
     assert "its budget is spent" in capsys.readouterr().out
-    resumed = reconstruct(ReconstructSettings(data, out, resume=True, steps=STEPS + 2, backend="cpu"), Terminal())
+    resumed = reconstruct(MeshSettings(data, out, resume=True, steps=STEPS + 2, backend="cpu"), Terminal())
     assert resumed.metrics["steps"] == STEPS + 2
     assert resumed.metrics["seconds"] > finished.metrics["seconds"]
 
@@ -310,10 +311,10 @@ def test_settings_that_resuming_does_not_use_are_named(data, tmp_path, recwarn):
 
     old = dataclasses.asdict(settings(data, tmp_path, batch=5))
     with pytest.warns(UserWarning, match="--batch, --color-lr: not used.*5, 0.05"):
-        now = _saved_settings(ReconstructSettings(data, tmp_path, resume=True, batch=7, color_lr=0.1), old)
+        now = _saved_settings(MeshSettings(data, tmp_path, resume=True, batch=7, color_lr=0.1), old)
     assert (now.batch, now.color_lr) == (5, 0.05)
     recwarn.clear()
-    _saved_settings(ReconstructSettings(data, tmp_path, resume=True, batch=5, steps=9), old)
+    _saved_settings(MeshSettings(data, tmp_path, resume=True, batch=5, steps=9), old)
     assert not recwarn.list
 
 
@@ -325,7 +326,7 @@ def test_ctrl_c_while_the_outputs_are_written_keeps_the_checkpoint(data, finishe
 
     monkeypatch.setattr("taichi_dr.jobs.reconstruct.run.evaluate", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        reconstruct(ReconstructSettings(data, out, resume=True, backend="cpu"), Terminal())
+        reconstruct(MeshSettings(data, out, resume=True, backend="cpu"), Terminal())
     assert "--resume continues from" in capsys.readouterr().out
     assert {path.name for path in out.iterdir()} == OUTPUTS
     assert checkpoint.load_state(out / checkpoint.NAME)[0]["steps"] == STEPS
@@ -346,7 +347,7 @@ def test_a_second_ctrl_c_stops_at_once_even_if_a_library_swallows_it(data, finis
     monkeypatch.setattr(MeshReconstruction, "export", swallow)
     monkeypatch.setattr("taichi_dr.jobs.reconstruct.run.evaluate", lambda *a: pytest.fail("goes on"))
     with pytest.raises(KeyboardInterrupt):
-        reconstruct(ReconstructSettings(data, out, resume=True, steps=STEPS + 5, backend="cpu"), Terminal())
+        reconstruct(MeshSettings(data, out, resume=True, steps=STEPS + 5, backend="cpu"), Terminal())
     assert checkpoint.load_state(out / checkpoint.NAME)[0]["steps"] == STEPS + 1
     assert "--resume continues from" in capsys.readouterr().out
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
@@ -422,9 +423,9 @@ def test_a_step_budget_replaces_one_of_minutes(data, tmp_path):
     from taichi_dr.jobs.reconstruct.run import _saved_settings
 
     old = dataclasses.asdict(settings(data, tmp_path, steps=None, minutes=2.0, batch=5))
-    now = _saved_settings(ReconstructSettings(data, tmp_path, resume=True, steps=9), old)
+    now = _saved_settings(MeshSettings(data, tmp_path, resume=True, steps=9), old)
     assert (now.steps, now.minutes, now.batch) == (9, None, 5)
-    again = _saved_settings(ReconstructSettings(data, tmp_path, resume=True), old)
+    again = _saved_settings(MeshSettings(data, tmp_path, resume=True), old)
     assert (again.steps, again.minutes) == (None, 2.0)
 
 

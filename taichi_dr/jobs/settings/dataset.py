@@ -1,0 +1,56 @@
+"""Options of ``taichi-dr dataset``."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from tyro.conf import Positional, arg
+
+from taichi_dr.jobs.settings.domains import Backend, Texture, at_least, within
+
+
+@dataclass(frozen=True)
+class DatasetSettings:
+    """Posed images of a mesh: RGBA images in OUT/train and OUT/test, with transforms_train.json and
+    transforms_test.json in the format of the NeRF (Blender) data sets.
+
+    The mesh is centred and scaled to radius 1; y is up.  The cameras are spread evenly over the whole sphere around it,
+    and the test images are taken from between the training images.  The light is soft (mostly ambient, and a little
+    from three sides), so that a surface looks nearly the same from everywhere.
+
+    examples:
+      taichi-dr dataset spot.obj out/spot --views 24 --size 256
+      taichi-dr dataset car out/car --views 24 --lighting none
+    """
+
+    #: A mesh file (.obj, .ply, .stl, .off, .glb), or a shape: car, airplane, icosphere, sphere, torus, box, plane,
+    #: cylinder, cone.
+    mesh: Positional[str]
+    #: The folder to make.
+    out: Positional[Path]
+    #: An image to use with the mesh's texture coordinates.
+    texture: Texture = None
+    #: Number of training images.
+    views: int = 24
+    #: Number of held-out test images.
+    test_views: int = 8
+    #: Width and height of the images in pixels.
+    size: int = 256
+    #: Vertical opening angle of the cameras in degrees, 1 to 150.
+    fov_y_deg: float = 40.0
+    #: N x N samples per pixel.
+    samples: Annotated[int, arg(metavar="N")] = 4
+    #: soft: mostly ambient light; none: the surface's own colours as they are.
+    lighting: Literal["soft", "none"] = "soft"
+    #: Replace OUT if it exists.
+    overwrite: bool = False
+    #: Where to compute; auto takes CUDA, then a Vulkan GPU, then the CPU.
+    backend: Backend = "auto"
+
+    def check(self):
+        """Raises InputError if a value is outside its domain."""
+        at_least(1, views=self.views)
+        at_least(0, test_views=self.test_views)
+        at_least(8, size=self.size)
+        at_least(1, samples=self.samples)
+        within(1, 150, "degrees", fov_y_deg=self.fov_y_deg)

@@ -1,0 +1,45 @@
+"""Domains of options: what they take, and errors that name the option."""
+
+import math
+from pathlib import Path
+from typing import Annotated, Literal
+
+from tyro.conf import arg
+
+from taichi_dr.errors import InputError
+
+Backend = Literal["auto", "cpu", "vulkan", "cuda"]
+Texture = Annotated[Path | None, arg(metavar="FILE", help_behavior_hint="(default: the mesh file's own)")]
+
+
+def option(name):
+    """The option of a field, as it is typed."""
+    return "--" + name.replace("_", "-")
+
+
+def at_least(least, **values):
+    """Raises InputError for a value that is less."""
+    for name, value in values.items():
+        if value < least:
+            raise InputError(f"{option(name)}: expected at least {least}, got {value}")
+
+
+def positive(**values):
+    """Raises InputError for a value that is not a number > 0."""
+    for name, value in values.items():
+        if not (math.isfinite(value) and value > 0):
+            raise InputError(f"{option(name)}: expected a number > 0, got {value}")
+
+
+def finite(**values):
+    """Raises InputError for infinity and NaN."""
+    for name, value in values.items():
+        if not math.isfinite(value):
+            raise InputError(f"{option(name)}: expected a number, got {value}")
+
+
+def within(low, high, unit, **values):
+    """Raises InputError for a value outside ``low`` to ``high``."""
+    for name, value in values.items():
+        if not low <= value <= high:
+            raise InputError(f"{option(name)}: expected {low} to {high} {unit}, got {value}")

@@ -1,0 +1,59 @@
+"""Options of ``taichi-dr reconstruct --as mesh``."""
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from tyro.conf import arg
+
+from taichi_dr.jobs.settings.domains import at_least, positive
+from taichi_dr.jobs.settings.reconstruct import ReconstructSettings
+
+
+@dataclass(frozen=True)
+class MeshSettings(ReconstructSettings):
+    """A mesh with vertex colours from posed images.
+
+    A sphere is deformed until its silhouettes and colours agree with the images: coarse first, then with more faces and
+    larger images.  The colours found are those of the images, shading included.  With the defaults, 24 images of
+    256 x 256 pixels take one to two minutes on two CPU cores, 100 of 400 x 400 two to three.
+
+    writes to OUT, besides what every kind writes:
+      mesh.obj, .ply, .glb  the mesh with vertex colours, in the axes and units of the
+                            transform matrices
+
+    examples:
+      taichi-dr reconstruct out/spot out/spot-mesh --as mesh --minutes 1
+      taichi-dr reconstruct lego out/lego --as mesh --init hull
+
+    taichi-dr reconstruct --help explains DATA, OUT and --resume.
+    """
+
+    #: What to start from: sphere; hull (the volume that all silhouettes allow, which has holes where the object has);
+    #: or a mesh file, placed as it is in the axes and units of the transform matrices.
+    init: Annotated[str, arg(metavar="{sphere,hull,FILE}")] = "sphere"
+    #: antialiased: rasterizer with analytic edges, which measured better and several times faster than soft, the soft
+    #: rasterizer.
+    renderer: Literal["antialiased", "soft"] = "antialiased"
+    #: Largest number of faces to subdivide to; each subdivision makes four of one, so that the sphere's 1280 faces
+    #: become 5120 and then 20480 (81920 only if that many are allowed), and the hull's about 10000 become 40000.
+    #: More: finer detail, slower steps. Fewer: smoother and faster.
+    faces: int = 45000
+    #: Images per step; more while they are smaller than 256 pixels. More: steadier and slower steps. Fewer: faster
+    #: steps that follow single images.
+    batch: int = 6
+    #: Step size of the shape, in units of the object's radius. Larger: fewer steps needed, until the surface folds.
+    #: Smaller: safer, but the budget may end first.
+    lr: float = 0.05
+    #: Step size of the colours. Larger: they settle sooner, and jump from image to image. Smaller: they may not
+    #: arrive within the budget.
+    color_lr: float = 0.05
+    #: Steps are smooth over about the square root of this many edges (Large Steps' lambda). Larger: a smoother
+    #: surface, fine parts come late or not at all. Smaller: fine parts come sooner, and so do dents and folds.
+    smoothness: float = 20.0
+
+    def check(self):
+        """Raises InputError if a value is outside its domain."""
+        super().check()
+        at_least(20, faces=self.faces)
+        at_least(1, batch=self.batch)
+        positive(lr=self.lr, color_lr=self.color_lr, smoothness=self.smoothness)

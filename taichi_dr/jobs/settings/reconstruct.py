@@ -1,0 +1,83 @@
+"""Options of ``taichi-dr reconstruct`` that every kind of reconstruction has."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from tyro.conf import Positional, arg
+
+from taichi_dr.errors import InputError
+from taichi_dr.jobs.reconstruct import kinds
+from taichi_dr.jobs.settings.domains import Backend, at_least, positive
+
+
+@dataclass(frozen=True)
+class ReconstructSettings:
+    """An object from posed images of it.
+
+    DATA is a folder in the format of the NeRF (Blender) data sets: transforms_train.json or transforms.json, and the
+    RGBA images that it names.  The JSON has "frames", each with "file_path" and "transform_matrix" (4 x 4, camera to
+    world, columns right, up, backward, position), and "camera_angle_x" (radians) or "fl_x" (pixels), once or in each
+    frame; "fl_y", "cx", "cy", "w", "h" are used if they are there.
+
+    The alpha channel is the silhouette.  Opaque images are refused: remove the background first.  At least 4 training
+    images are needed; 20 and more, from all sides, give good shapes.  The images of transforms_test.json, else every
+    eighth image, are held out: they are used for the metrics only.
+
+    writes to OUT, besides the files of its kind:
+      metrics.json          "held_out": "iou", "psnr", "ssim" of the held-out images;
+                            "held_out_views", "seconds", "steps", "settings", "model", ...
+      overview.png          input images, and the shape from its start to the result
+      comparison.png        held-out images: target, render and difference
+      progress.gif          held-out images above the render, as the shape forms
+      losses.png            the losses by step
+      state.npz             what --resume continues from
+
+    Ctrl-C stops early and still writes all of it, once more stops at once; --resume continues from there.
+
+    examples:
+      taichi-dr reconstruct out/spot out/spot-mesh
+      taichi-dr reconstruct out/spot out/spot-mesh --minutes 1
+      taichi-dr reconstruct out/spot out/spot-mesh --resume --minutes 5
+      taichi-dr reconstruct lego out/lego --as mesh --init hull
+    """
+
+    #: Folder of posed images.
+    data: Positional[Path]
+    #: The folder to make.
+    out: Positional[Path]
+    #: What to reconstruct.
+    kind: Annotated[str, arg(name="as", metavar=f"{{{','.join(kinds.KINDS)}}}")] = kinds.DEFAULT
+    #: Stop after this many steps in all.
+    steps: Annotated[int | None, arg(metavar="N", help_behavior_hint="(default: 600 without --minutes)")] = None
+    #: Stop after this many minutes of optimising in all, in place of --steps.
+    minutes: Annotated[float | None, arg(metavar="M", help_behavior_hint="(default: no limit)")] = None
+    #: Longer side of the largest images to optimise at, in pixels.
+    size: Annotated[int | None, arg(metavar="PIXELS", help_behavior_hint="(default: the images' own, 512 at most)")] = (
+        None
+    )
+    #: Continue what OUT holds, with its settings: only --steps, --minutes and --backend are taken anew.
+    resume: bool = False
+    #: Replace OUT if it exists.
+    overwrite: bool = False
+    #: Where to compute; auto takes CUDA, then a Vulkan GPU, then the CPU.
+    backend: Backend = "auto"
+    #: Seed of what is random, as the order of the images is.
+    seed: int = 0
+
+    def check(self):
+        """Raises InputError if a value is outside its domain."""
+        expected = kinds.settings_class(self.kind)
+        if type(self) is not expected:
+            raise InputError(f"--as {self.kind}: expected {expected.__name__}, got {type(self).__name__}")
+        if self.steps is not None and self.minutes is not None:
+            raise InputError("give --steps or --minutes, not both")
+        if self.steps is not None:
+            at_least(1, steps=self.steps)
+        if self.minutes is not None:
+            positive(minutes=self.minutes)
+        if self.resume and self.overwrite:
+            raise InputError("give --resume or --overwrite, not both")
+        if self.size is not None:
+            at_least(8, size=self.size)
+        at_least(0, seed=self.seed)

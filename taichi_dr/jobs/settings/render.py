@@ -1,0 +1,94 @@
+"""Options of ``taichi-dr render``."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from tyro.conf import Positional, arg
+
+from taichi_dr.errors import InputError
+from taichi_dr.jobs.settings.domains import Backend, Texture, at_least, finite, option, positive, within
+
+
+@dataclass(frozen=True)
+class RenderSettings:
+    """An image of a mesh, and an animation of it turning.
+
+    The mesh is centred and scaled to radius 1, and the camera looks at it from where it just fills the image.
+
+    examples:
+      taichi-dr render spot.obj spot.png
+      taichi-dr render spot.obj spot.png --azimuth-deg 120 --elevation-deg 30 --soft --sigma 1e-3
+      taichi-dr render car car.png --size 480 640 --distance 2 --background white
+      taichi-dr render car car.png --turntable car.gif
+    """
+
+    #: A mesh file (.obj, .ply, .stl, .off, .glb), or a shape: car, airplane, icosphere, sphere, torus, box, plane,
+    #: cylinder, cone.
+    mesh: Positional[str]
+    #: The image to write (.png, .tif, .tiff, .jpg, .jpeg, .bmp); one that exists is replaced.
+    image: Positional[Path]
+    #: An image to use with the mesh's texture coordinates.
+    texture: Texture = None
+    #: Use the soft rasterizer.
+    soft: bool = False
+    #: With --soft, softness of the edges, > 0, in squared screen units (the image's shorter side is 2): they blur over
+    #: sqrt(9.2 sigma) on either side.
+    sigma: float = 1e-4
+    #: With --soft, softness of the depth order, > 0, as a fraction of far - near (a little more than the mesh's depth).
+    #: Larger: more see-through.
+    gamma: float = 1e-4
+    #: Also write an animation of a full turn (.gif, or .mp4 after pip install av), at most 320 pixels high and wide;
+    #: one that exists is replaced.
+    turntable: Annotated[Path | None, arg(metavar="FILE", help_behavior_hint="(default: none)")] = None
+    #: Frames of the turntable.
+    frames: int = 36
+    #: Height and width in pixels, or one number for both.
+    size: Annotated[int | tuple[int, int], arg(metavar="HEIGHT [WIDTH]")] = 512
+    #: Angle around the mesh from which it is seen, in degrees: 0 from +z, 90 from +x, which is on the right in the
+    #: image at 0.
+    azimuth_deg: float = 30.0
+    #: Angle of the camera above the horizon in degrees, -89 to 89.
+    elevation_deg: float = 20.0
+    #: Distance of the camera from the mesh's centre, > 0, in radii of the mesh.
+    distance: Annotated[
+        float | None, arg(metavar="RADII", help_behavior_hint="(default: the mesh fills the image)")
+    ] = None
+    #: Vertical opening angle of the camera in degrees, 1 to 150.
+    fov_y_deg: float = 40.0
+    #: studio: a key light and ambient; soft: as for data sets; none: the surface's own colours.
+    lighting: Literal["studio", "soft", "none"] = "studio"
+    #: Where light is evaluated: flat: once per face; gouraud: at vertices; phong: at every pixel.
+    shading: Literal["flat", "gouraud", "phong"] = "gouraud"
+    #: Colour behind the mesh: a name (white, steelblue, ...) or #rrggbb.
+    background: Annotated[
+        str | None,
+        arg(metavar="COLOR", help_behavior_hint="(default: transparent; white in .jpg, .jpeg, .bmp, .gif, .mp4)"),
+    ] = None
+    #: Where to compute; auto takes CUDA, then a Vulkan GPU, then the CPU.
+    backend: Backend = "auto"
+
+    @property
+    def height_and_width(self):
+        """The size as two numbers."""
+        return (self.size, self.size) if isinstance(self.size, int) else self.size
+
+    def check(self):
+        """Raises InputError if a value is outside its domain."""
+        for side in self.height_and_width:
+            at_least(8, size=side)
+        at_least(1, frames=self.frames)
+        positive(sigma=self.sigma, gamma=self.gamma)
+        for name in ("sigma", "gamma"):
+            self._check_use(name, self.soft, "--soft")
+        self._check_use("frames", self.turntable, "--turntable")
+        self._check_use("shading", self.lighting != "none", "a --lighting")
+        within(1, 150, "degrees", fov_y_deg=self.fov_y_deg)
+        within(-89, 89, "degrees", elevation_deg=self.elevation_deg)
+        finite(azimuth_deg=self.azimuth_deg)
+        if self.distance is not None:
+            positive(distance=self.distance)
+
+    def _check_use(self, name, used, by):
+        if not used and getattr(self, name) != getattr(type(self), name):
+            raise InputError(f"{option(name)}: has no effect without {by}")
