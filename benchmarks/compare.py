@@ -24,7 +24,12 @@ from raster import FACES, icosphere_scene, machine
 
 import taichi_dr as dr
 from taichi_dr.kernels.base.arrays import array_from, make_array
+from taichi_dr.kernels.base.buffers import Buffers
 from taichi_dr.kernels.camera.transform import transform
+from taichi_dr.kernels.screen.pixels import Screen
+from taichi_dr.kernels.screen.projected_mesh import ProjectedMesh
+from taichi_dr.kernels.zbuffer.face_records import DepthTest
+from taichi_dr.kernels.zbuffer.resolve import Visible
 from taichi_dr.kernels.zbuffer.zbuffer import ZBuffer
 
 ROUNDS, CALLS = 15, 4
@@ -112,12 +117,13 @@ def z_buffer(mesh, camera, size):
     """Transform and z-buffer alone: depth, face and barycentrics as arrays."""
     vertices, faces = array_from(mesh.numpy("vertices")[0]), mesh.topology.array("faces")
     clip, view_mesh = make_array((mesh.vertex_count, 4)), make_array((1,), ti.i32)
-    outputs = make_array((size * size,), ti.i32), make_array((size * size,)), make_array((size * size, 3))
-    drawing, packed = ZBuffer(), camera.pack(size, size)
+    visible = Visible(make_array((size * size,), ti.i32), make_array((size * size,)), make_array((size * size, 3)))
+    drawing, packed, projected = ZBuffer(Buffers()), camera.pack(size, size), ProjectedMesh(clip, faces, 1)
+    test = DepthTest(camera.near, camera.far, orthographic=False)
 
     def draw():
         transform(vertices, view_mesh, packed, clip, False)
-        drawing.draw(clip, faces, 1, size, size, camera.near, camera.far, *outputs)
+        drawing.draw(projected, Screen(size, size), test, visible)
         ti.sync()
 
     return draw

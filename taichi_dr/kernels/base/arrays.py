@@ -40,11 +40,6 @@ def make_array(shape, dtype=None):
     return array
 
 
-def grown(array, rows):
-    """The array, or an empty one half as large again as needed if it has fewer than ``rows`` rows."""
-    return array if array.shape[0] >= rows else new_array(array.dtype, (rows + rows // 2, *array.shape[1:]))
-
-
 @off_tape
 def array_from(values, dtype=None):
     """A ``ti.ndarray`` with the numbers of a NumPy array, as the run's floating-point type or as ``dtype``."""

@@ -1,8 +1,10 @@
 """Named arrays that a renderer keeps from one render to the next."""
 
 import numpy as np
+import taichi as ti
 
-from taichi_dr.kernels.base.arrays import make_array, write_array
+from taichi_dr.kernels.base.arrays import make_array, new_array, write_array
+from taichi_dr.runtime import float_dtype
 
 
 class Buffers:
@@ -10,6 +12,7 @@ class Buffers:
 
     def __init__(self):
         self._arrays = {}
+        self._growing = {}
         self._constants = {}
 
     def get(self, name, shape, dtype=None):
@@ -19,6 +22,17 @@ class Buffers:
         if held is None or held[0] != key:
             held = self._arrays[name] = (key, make_array(shape, dtype))
         return held[1]
+
+    def at_least(self, name, rows, dtype=None, columns=()):
+        """The array ``name`` with at least so many rows of this shape; it grows by half as much again as needed.
+
+        For scratch whose length follows the scene: its contents are lost when it grows.
+        """
+        held = self._growing.get(name)
+        if held is None or held.shape[0] < rows:
+            held = new_array(dtype or float_dtype(), (rows + rows // 2, *columns))
+            self._growing[name] = held
+        return held
 
     def zeroed(self, name, shape, dtype=None):
         """The array ``name``, all zero: for adjoints, into which kernels add."""
@@ -32,4 +46,12 @@ class Buffers:
         if self._constants.get(name) != values:
             write_array(array, values)
             self._constants[name] = values
+        return array
+
+    def counting(self, name, count):
+        """The i32 array ``name`` of at least so many numbers 0, 1, 2, ..."""
+        held = self._growing.get(name)
+        array = self.at_least(name, count, ti.i32)
+        if array is not held:
+            write_array(array, range(array.shape[0]))
         return array

@@ -11,13 +11,6 @@ import taichi as ti
 
 
 @ti.func
-def pixel_center(row, col, width, height):
-    """Screen position of a pixel's centre: x to the right, y up, the shorter side spans [-1, 1]."""
-    inverse = 1.0 / ti.cast(ti.min(width, height), float)  # divides once per loop, not once per pixel
-    return ti.cast(2 * col + 1 - width, float) * inverse, ti.cast(height - 2 * row - 1, float) * inverse
-
-
-@ti.func
 def edge_values(clip: ti.template(), row0, row1, row2, x, y):
     """e of the module's formula: (3,), all of one sign inside the face."""
     x0, y0 = clip[row0, 0] - x * clip[row0, 2], clip[row0, 1] - y * clip[row0, 2]
@@ -44,6 +37,12 @@ def normalize_edges(e):
         q = orientation * inverse
         p = positive * inverse
     return p, q
+
+
+@ti.func
+def normalize_edges_adjoint(p, q, p_adjoint):
+    """Adjoint of e in ``p = max(q e, 0)``: ``h_k = q (g_k - sum g_j p_j)`` where p_k > 0, else 0, with g that of p."""
+    return ti.select(p > 0.0, q * (p_adjoint - p_adjoint.dot(p)), 0.0)
 
 
 @ti.func

@@ -5,9 +5,10 @@ into chunks, every chunk counts its own faces per tile, the counts are summed in
 chunk writes its faces from its own starting point.  Within a tile the faces therefore ascend.
 """
 
+from typing import Any, NamedTuple
+
 import taichi as ti
 
-from taichi_dr.kernels.base.arrays import grown, new_array
 from taichi_dr.kernels.base.launch import grain, is_serial, on_cpu
 
 SERIAL_FACES = 1 << 14
@@ -17,24 +18,27 @@ SCAN_BLOCK = 64  # tiles whose counts one thread adds up on the way to the prefi
 SERIAL_COUNTS = 1 << 15
 
 
-class TileBins:
-    """Lists of faces per tile, in buffers that grow.
-
-    After ``build``, tile ``t = view * tiles_x * tiles_y + tile_row * tiles_x + tile_col`` holds the faces
-    ``tile_faces[tile_start[t]] ... tile_faces[tile_start[t + 1] - 1]`` (face indices within the mesh, ascending).
-
-    Attributes:
-        tile_start: (>= views * tiles + 1,) i32.
-        tile_faces: (>= total,) i32.
-        tiles_x, tiles_y: tiles per row and per column of the image.
-        total: entries in ``tile_faces``.
+class TileLists(NamedTuple):
+    """The faces of tile ``t = view * tiles_x * tiles_y + tile_row * tiles_x + tile_col`` are
+    ``faces[start[t]] ... faces[start[t + 1] - 1]`` (indices within the mesh, ascending).
     """
 
-    def __init__(self):
-        self.tile_start = new_array(ti.i32, 2)
-        self.tile_faces = new_array(ti.i32, 1)
-        self._count = new_array(ti.i32, 1)
-        self._block = new_array(ti.i32, 1)
+    start: Any  # (>= views * tiles + 1,) i32
+    faces: Any  # (>= total,) i32
+
+
+class TileBins:
+    """Sorts faces into tiles, in arrays of ``buffers`` whose names begin with ``name``.
+
+    Attributes (after ``build``):
+        lists: ``TileLists``.
+        tiles_x, tiles_y: tiles per row and per column of the image.
+        total: entries in ``lists.faces``.
+    """
+
+    def __init__(self, buffers, name="bins"):
+        self._buffers, self._name = buffers, name
+        self.lists = None
         self.tiles_x = self.tiles_y = self.total = 0
 
     def build(self, boxes, views, faces, width, height, tile_size):
@@ -55,16 +59,19 @@ class TileBins:
         tiles = self.tiles_x * self.tiles_y
         serial, chunks, chunk_faces = _plan(views, faces)
         blocks = -(-views * tiles // SCAN_BLOCK)
-        self.tile_start = grown(self.tile_start, views * tiles + 1)
-        self._count = grown(self._count, views * chunks * tiles)
-        self._block = grown(self._block, blocks)
+        start, count = self._array("start", views * tiles + 1), self._array("count", views * chunks * tiles)
         sizes = (views, faces, chunks, chunk_faces, self.tiles_x, self.tiles_y, tile_size.bit_length() - 1)
         serial_scan = is_serial(views * chunks * tiles, SERIAL_COUNTS)
-        counts = (boxes, self._count, self._block, self.tile_start)
-        self.total = _sort_faces(*counts, self.tile_faces, *sizes, serial, serial_scan)
-        if self.total > self.tile_faces.shape[0]:  # nothing was written
-            self.tile_faces = grown(self.tile_faces, self.total)
-            _sort_faces(*counts, self.tile_faces, *sizes, serial, serial_scan)
+        arrays = (boxes, count, self._array("block", blocks), start)
+        lists = self._array("faces", 1)
+        self.total = _sort_faces(*arrays, lists, *sizes, serial, serial_scan)
+        if self.total > lists.shape[0]:  # nothing was written
+            lists = self._array("faces", self.total)
+            _sort_faces(*arrays, lists, *sizes, serial, serial_scan)
+        self.lists = TileLists(start, lists)
+
+    def _array(self, name, rows):
+        return self._buffers.at_least(f"{self._name}_{name}", rows, ti.i32)
 
 
 def _plan(views, faces):

@@ -29,8 +29,7 @@ class ShadedSoftPass(SoftPass):
         self._launch_forward(self.cut_boxes, self._cut_bins, True)
 
     def _launch_forward(self, boxes, bins, cut):
-        bins = (bins.tile_start, bins.tile_faces)
-        arrays = (*self._inputs, self.records, boxes, *bins, self._background, *self._outputs())
+        arrays = (*self._inputs, self.records, boxes, *bins.lists, self._background, *self._outputs())
         scalars = (self.views, *self._scalars, self._tau, self.width, self.height, self.modes, self.double)
         soft_shaded_forward(*arrays, *scalars, *self.shading.flat(), cut)
 

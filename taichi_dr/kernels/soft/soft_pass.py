@@ -20,6 +20,7 @@ import taichi as ti
 
 from taichi_dr.errors import InputError
 from taichi_dr.kernels.base.arrays import array_from, make_array
+from taichi_dr.kernels.base.buffers import Buffers
 from taichi_dr.kernels.base.gather import gather_clip_and_attributes, sum_bands
 from taichi_dr.kernels.base.launch import cpu_threads, on_cpu
 from taichi_dr.kernels.screen.tile_bins import TileBins
@@ -88,7 +89,8 @@ class SoftPass:
         self.kinds = make_array((items,), ti.i32)
         self.boxes, self.cut_boxes = make_array((items, 4), ti.i32), make_array((items, 4), ti.i32)
         self._any_cut = make_array((1,), ti.i32)
-        self._bins, self._cut_bins = TileBins(), TileBins()
+        buffers = Buffers()
+        self._bins, self._cut_bins = TileBins(buffers, "bins"), TileBins(buffers, "cut_bins")
         self.image = make_array((pixels, attributes))
         self.alpha, self.depth = make_array((pixels,)), make_array((pixels,))
         self.face_id = make_array((pixels,), ti.i32)
@@ -198,7 +200,7 @@ class SoftPass:
             sum_background(self._background_part, self._tiles, background_adjoint)
 
     def _forward_faces(self):
-        inputs = (self.records, self.boxes, self._bins.tile_start, self._bins.tile_faces, self._background)
+        inputs = (self.records, self.boxes, *self._bins.lists, self._background)
         if self._scratch is None:
             soft_forward(*inputs, *self._outputs(), *self._forward_scalars())
         else:
@@ -206,8 +208,9 @@ class SoftPass:
             soft_forward_tiles(*inputs, *self._outputs(), *scratch, *self._forward_scalars())
 
     def _forward_cut_faces(self):
-        bins = (self._cut_bins.tile_start, self._cut_bins.tile_faces)
-        soft_forward_cut(self.records, self.cut_boxes, *bins, *self._outputs(), *self._forward_scalars())
+        soft_forward_cut(
+            self.records, self.cut_boxes, *self._cut_bins.lists, *self._outputs(), *self._forward_scalars()
+        )
 
     def _outputs(self):
         return self.image, self.alpha, self.depth, self.face_id, self.barycentrics, self._state, self._offsets

@@ -13,12 +13,16 @@ tests an equivalent function, the distance in columns from where the edge crosse
 per row.
 """
 
+from typing import Any, NamedTuple
+
 import taichi as ti
 
 from taichi_dr.kernels.base.lanes import higher, lower
 from taichi_dr.kernels.base.launch import GRAIN
-from taichi_dr.kernels.base.views import first_row
-from taichi_dr.kernels.screen.barycentric import pixel_center, positive_parts
+from taichi_dr.kernels.screen.barycentric import positive_parts
+from taichi_dr.kernels.screen.pixels import Screen, pixel_center, pixel_size
+from taichi_dr.kernels.screen.projected_mesh import ProjectedMesh, first_vertex
+from taichi_dr.kernels.screen.tile_bins import TileLists
 from taichi_dr.kernels.zbuffer.edge_lines import edge_at, load_line
 from taichi_dr.kernels.zbuffer.face_records import (
     EDGES,
@@ -28,11 +32,13 @@ from taichi_dr.kernels.zbuffer.face_records import (
     PLANE_SHIFT,
     SIMPLE,
     UNBOUNDED,
+    DepthTest,
+    FaceRecords,
     Float2,
     Int2,
     nearness_range,
 )
-from taichi_dr.kernels.zbuffer.resolve import Float1, Int1, mark_shown
+from taichi_dr.kernels.zbuffer.resolve import Float1, Int1, Visible, clear_pixel, mark_shown
 
 TILE = 32
 PACKET = 8
@@ -42,6 +48,34 @@ BLOCKS = PACKETS * PACKETS  # of 8 × 8 pixels in a tile
 SHORT_EDGE = 1 << 17  # |A| + |B| of edges whose values within a tile are exact in single precision
 EDGE_LIMIT = 1 << 30  # an edge value beyond this keeps its sign in the whole tile
 SHORT_LIMIT = 1 << 23  # the same for short edges
+
+
+class TileScratch(NamedTuple):
+    """What the workers draw into: each a row of tiles, TILE * TILE pixels per tile."""
+
+    nearness: Any  # of every pixel
+    face: Any  # that every pixel shows
+    block_nearness: Any  # (workers * BLOCKS,): least nearness of the blocks of the tile being drawn
+    lanes: Any  # 0, 1, 2, ... as floats
+    order: Any  # 0, 1, 2, ...: packets
+
+
+class Tile(NamedTuple):
+    """The tile that a worker draws."""
+
+    row: Any  # its first in the scratch
+    left: Any  # its first column and row in the image
+    top: Any
+    worker: Any
+
+
+class Span(NamedTuple):
+    """One row of a tile."""
+
+    view: Any
+    row: Any
+    left: Any  # its first column
+    at: Any  # its first pixel in the scratch
 
 
 @ti.func
@@ -81,34 +115,20 @@ def _floor_div(e, a):
 
 
 @ti.func
-def _draw_face(
-    boxes: ti.template(),
-    lines: ti.template(),
-    planes: ti.template(),
-    tile_nearness: ti.template(),
-    tile_face: ti.template(),
-    lanes: ti.template(),
-    order: ti.template(),
-    item,
-    face,
-    scratch_row,
-    left,
-    top,
-    farthest,
-    nearest,
-):
-    """Draws one face into the scratch rows of the tile at pixel (left, top)."""
-    row0, row1 = ti.max(boxes[item, 1], top), ti.min(boxes[item, 3], top + TILE - 1)
-    packet0 = (ti.max(boxes[item, 0], left) - left) // PACKET
-    packet1 = (ti.min(boxes[item, 2], left + TILE - 1) - left) // PACKET
-    col0 = left + packet0 * PACKET
+def _draw_face(records: ti.template(), scratch: ti.template(), tile: ti.template(), item, face, farthest, nearest):
+    """Draws one face into the scratch rows of a tile."""
+    boxes, lines, planes = ti.static(records.boxes, records.lines, records.planes)
+    row0, row1 = ti.max(boxes[item, 1], tile.top), ti.min(boxes[item, 3], tile.top + TILE - 1)
+    packet0 = (ti.max(boxes[item, 0], tile.left) - tile.left) // PACKET
+    packet1 = (ti.min(boxes[item, 2], tile.left + TILE - 1) - tile.left) // PACKET
+    col0 = tile.left + packet0 * PACKET
     plane = item << PLANE_SHIFT
     i, j = ti.cast(col0 - boxes[item, 0], float), ti.cast(row0 - boxes[item, 1], float)
     step, step_row = planes[plane | (NEARNESS + 1)], planes[plane | (NEARNESS + 2)]
     start = planes[plane | NEARNESS] + step * i + step_row * j
     least, greatest = planes[plane | LEAST], planes[plane | GREATEST]
-    lane = ti.Vector([lanes[i] for i in ti.static(range(PACKET))])
-    scratch = scratch_row + row0 - top
+    lane = ti.Vector([scratch.lanes[i] for i in ti.static(range(PACKET))])
+    scratch_row = tile.row + row0 - tile.top
     if planes[plane | SIMPLE] > 0.0:
         a0, b0 = planes[plane | (EDGES + 1)], planes[plane | (EDGES + 2)]
         a1, b1 = planes[plane | (EDGES + 4)], planes[plane | (EDGES + 5)]
@@ -125,8 +145,8 @@ def _draw_face(
                 nearness = lower(higher(line + step_row * r, least), greatest)
                 inside = lower(lower(line0 + b0 * r, line1 + b1 * r), line2 + b2 * r) >= 0.0
                 nearness = ti.select(inside, nearness, -UNBOUNDED)
-                first = order[(scratch + row) * PACKETS + packet] << PACKET_SHIFT
-                _test_packet(tile_nearness, tile_face, first, face, nearness)
+                first = scratch.order[(scratch_row + row) * PACKETS + packet] << PACKET_SHIFT
+                _test_packet(scratch, first, face, nearness)
     else:
         a0, b0, e0, long0 = _load_edge(lines, item, 0, col0, row0)
         a1, b1, e1, long1 = _load_edge(lines, item, 1, col0, row0)
@@ -144,91 +164,82 @@ def _draw_face(
                 nearness = ti.select(inside, nearness, -UNBOUNDED)
                 nearness = ti.select(nearness >= farthest, nearness, -UNBOUNDED)
                 nearness = ti.select(nearness <= nearest, nearness, -UNBOUNDED)
-                first = order[(scratch + row) * PACKETS + packet] << PACKET_SHIFT
-                _test_packet(tile_nearness, tile_face, first, face, nearness)
+                first = scratch.order[(scratch_row + row) * PACKETS + packet] << PACKET_SHIFT
+                _test_packet(scratch, first, face, nearness)
 
 
 @ti.func
-def _find_farthest(
-    tile_nearness: ti.template(), block_nearness: ti.template(), order: ti.template(), scratch_row, worker
-):
-    """Writes the least nearness of each block of the tile that begins at ``scratch_row``; returns the tile's."""
+def _find_farthest(scratch: ti.template(), tile: ti.template()):
+    """Writes the least nearness of each block of a tile; returns the tile's."""
     least_of_tile = UNBOUNDED
     for block in range(BLOCKS):
-        start = scratch_row + (block >> 2) * PACKET
+        start = tile.row + (block >> 2) * PACKET
         least = ti.Vector([UNBOUNDED for _ in ti.static(range(PACKET))])
         for row in range(PACKET):
-            first = order[(start + row) * PACKETS + (block & 3)] << PACKET_SHIFT
-            least = lower(least, ti.Vector([tile_nearness[first | i] for i in ti.static(range(PACKET))]))
-        block_nearness[worker * BLOCKS + block] = least.min()
-        least_of_tile = lower(least_of_tile, block_nearness[worker * BLOCKS + block])
+            first = scratch.order[(start + row) * PACKETS + (block & 3)] << PACKET_SHIFT
+            least = lower(least, ti.Vector([scratch.nearness[first | i] for i in ti.static(range(PACKET))]))
+        scratch.block_nearness[tile.worker * BLOCKS + block] = least.min()
+        least_of_tile = lower(least_of_tile, scratch.block_nearness[tile.worker * BLOCKS + block])
     return least_of_tile
 
 
 @ti.func
-def _farthest_behind(boxes: ti.template(), block_nearness: ti.template(), item, worker, left, top):
-    """Least nearness of the blocks that a face may cover in the tile at pixel (left, top)."""
-    row0 = (ti.max(boxes[item, 1], top) - top) >> PACKET_SHIFT
-    row1 = (ti.min(boxes[item, 3], top + TILE - 1) - top) >> PACKET_SHIFT
-    col0 = (ti.max(boxes[item, 0], left) - left) >> PACKET_SHIFT
-    col1 = (ti.min(boxes[item, 2], left + TILE - 1) - left) >> PACKET_SHIFT
+def _farthest_behind(boxes: ti.template(), scratch: ti.template(), tile: ti.template(), item):
+    """Least nearness of the blocks that a face may cover in a tile."""
+    row0 = (ti.max(boxes[item, 1], tile.top) - tile.top) >> PACKET_SHIFT
+    row1 = (ti.min(boxes[item, 3], tile.top + TILE - 1) - tile.top) >> PACKET_SHIFT
+    col0 = (ti.max(boxes[item, 0], tile.left) - tile.left) >> PACKET_SHIFT
+    col1 = (ti.min(boxes[item, 2], tile.left + TILE - 1) - tile.left) >> PACKET_SHIFT
     least = UNBOUNDED
     for row in range(row0, row1 + 1):
         for col in range(col0, col1 + 1):
-            least = lower(least, block_nearness[worker * BLOCKS + row * PACKETS + col])
+            least = lower(least, scratch.block_nearness[tile.worker * BLOCKS + row * PACKETS + col])
     return least
 
 
 @ti.func
-def _test_packet(tile_nearness: ti.template(), tile_face: ti.template(), first, face, nearness):
+def _test_packet(scratch: ti.template(), first, face, nearness):
     """The z-test of a packet of pixels, at ``first`` in the scratch."""
-    old = ti.Vector([tile_nearness[first | i] for i in ti.static(range(PACKET))])
-    old_face = ti.Vector([tile_face[first | i] for i in ti.static(range(PACKET))])
+    old = ti.Vector([scratch.nearness[first | i] for i in ti.static(range(PACKET))])
+    old_face = ti.Vector([scratch.face[first | i] for i in ti.static(range(PACKET))])
     shown = ti.select(nearness > old, face, old_face)
     nearest = ti.select(nearness > old, nearness, old)
     for i in ti.static(range(PACKET)):
-        tile_nearness[first | i] = nearest[i]
+        scratch.nearness[first | i] = nearest[i]
     for i in ti.static(range(PACKET)):
-        tile_face[first | i] = shown[i]
+        scratch.face[first | i] = shown[i]
 
 
 @ti.func
 def _resolve_span(
-    clip: ti.template(),
-    faces: ti.template(),
+    mesh: ti.template(),
     flags: ti.template(),
     tile_face: ti.template(),
-    face_id: ti.template(),
-    depth: ti.template(),
-    barycentric: ti.template(),
-    view,
-    row,
-    left,
-    at,
-    views,
-    width,
-    height,
+    visible: ti.template(),
+    span: ti.template(),
+    screen: ti.template(),
     far,
 ):
     """Outputs of one row of a tile, as resolve_pixel.
 
-    Where a run of pixels with the same face begins its corners are read; along the run e of kernels/barycentric.py
+    Where a run of pixels with the same face begins its corners are read; along the run e of screen/barycentric.py
     changes by ``py x w`` times a pixel's width.
     """
-    first = first_row(clip, view, views)
-    start = (view * height + row) * width + left
+    clip, faces = ti.static(mesh.clip, mesh.faces)
+    first = first_vertex(mesh, span.view)
+    start = (span.view * screen.height + span.row) * screen.width + span.left
     loaded, begin = -1, 0
     corner_depth = ti.Vector([0.0, 0.0, 0.0])
     e, step = ti.Vector([0.0, 0.0, 0.0]), ti.Vector([0.0, 0.0, 0.0])
-    for i in range(ti.min(TILE, width - left)):
-        shown = tile_face[at + i]
+    for i in range(ti.min(TILE, screen.width - span.left)):
+        shown = tile_face[span.at + i]
         z = far
         p = ti.Vector([0.0, 0.0, 0.0])
         if shown >= 0:
             if shown != loaded:
                 loaded, begin = shown, i
-                mark_shown(flags, view * faces.shape[0] + shown)
-                x, y = pixel_center(row, left + i, width, height)
+                mark_shown(flags, span.view * faces.shape[0] + shown)
+                x, y = pixel_center(span.row, span.left + i, screen)
                 px, py, w = e, e, e
                 for k in ti.static(range(3)):
                     corner = first + faces[shown, k]
@@ -236,49 +247,80 @@ def _resolve_span(
                     px[k] = clip[corner, 0] - x * w[k]
                     py[k] = clip[corner, 1] - y * w[k]
                 e = px.cross(py)
-                step = py.cross(w) * (2.0 / ti.cast(ti.min(width, height), float))
+                step = py.cross(w) * pixel_size(screen)
                 if e.sum() < 0.0:
                     e, step = -e, -step
             p = positive_parts(e + step * ti.cast(i - begin, float))
             z = p.dot(corner_depth)
-        face_id[start + i] = shown
-        depth[start + i] = z
+        visible.face_id[start + i] = shown
+        visible.depth[start + i] = z
         for k in ti.static(range(3)):
-            barycentric[start + i, k] = p[k]
+            visible.barycentric[start + i, k] = p[k]
 
 
 @ti.func
-def _clear_span(face_id: ti.template(), depth: ti.template(), barycentric: ti.template(), start, count, far):
-    """Outputs of pixels of a tile without faces."""
-    for pixel in range(start, start + count):
-        face_id[pixel] = -1
-        depth[pixel] = far
-        for k in ti.static(range(3)):
-            barycentric[pixel, k] = 0.0
+def _draw_tile(
+    records: ti.template(),
+    lists: ti.template(),
+    scratch: ti.template(),
+    tile: ti.template(),
+    index,
+    items,
+    test: ti.template(),
+):
+    """Draws the faces of tile ``index``; ``items`` is the view's first (view, face) pair.
+
+    First those that face the camera; of the others, if there are any, those that are not all hidden.
+    """
+    farthest, nearest = nearness_range(test)
+    if lists.start[index] < lists.start[index + 1]:
+        for i in range(tile.row * TILE, (tile.row + TILE) * TILE):
+            scratch.nearness[i] = -UNBOUNDED
+            scratch.face[i] = -1
+    hidden, backs, end = UNBOUNDED, 0, lists.start[index + 1]
+    for side in range(2):
+        for entry in range(lists.start[index], end):
+            face = lists.faces[entry]
+            item = items + face
+            back_nearness = records.back_nearness[item]
+            drawn_now = back_nearness > hidden
+            if side == 0:
+                if back_nearness <= UNBOUNDED:
+                    backs = 1
+            else:
+                drawn_now = drawn_now and back_nearness <= UNBOUNDED
+                if drawn_now:
+                    drawn_now = back_nearness > _farthest_behind(records.boxes, scratch, tile, item)
+            if drawn_now:
+                _draw_face(records, scratch, tile, item, face, farthest, nearest)
+        if backs == 0:
+            end = lists.start[index]
+        elif side == 0:
+            hidden = _find_farthest(scratch, tile)
 
 
 @ti.kernel
 def draw_tiles(
     clip: Float2,
     faces: Int2,
+    views: ti.i32,
     boxes: Int2,
     lines: Int1,
     planes: Float1,
     flags: Int1,
+    back_nearness: Float1,
     tile_start: Int1,
     tile_faces: Int1,
-    back_nearness: Float1,
-    tile_nearness: Float1,
-    tile_face: Int1,
-    lanes: Float1,
-    order: Int1,
-    block_nearness: Float1,
-    drawn: Int1,
     face_id: Int1,
     depth: Float1,
     barycentric: Float2,
+    tile_nearness: Float1,
+    tile_face: Int1,
+    block_nearness: Float1,
+    lanes: Float1,
+    order: Int1,
+    drawn: Int1,
     workers: ti.i32,
-    views: ti.i32,
     width: ti.i32,
     height: ti.i32,
     near: float,
@@ -286,11 +328,15 @@ def draw_tiles(
     orthographic: ti.i32,
     serial: ti.template(),
 ):
-    """``tile_nearness``, ``tile_face``: scratch of ``workers`` rows of tiles; ``lanes``, ``order``: 0, 1, 2, ...;
-    ``block_nearness``: scratch of ``workers * BLOCKS``.
+    """Draws a ``ProjectedMesh`` from its records and lists into ``Visible``.
 
     ``drawn``: (1,) scratch, the number of rows of tiles that are taken: each worker takes the next one.
     """
+    mesh, screen = ti.static(ProjectedMesh(clip, faces, views), Screen(width, height))
+    records = ti.static(FaceRecords(boxes, lines, planes, flags, back_nearness))
+    lists, visible = ti.static(TileLists(tile_start, tile_faces), Visible(face_id, depth, barycentric))
+    scratch = ti.static(TileScratch(tile_nearness, tile_face, block_nearness, lanes, order))
+    test = ti.static(DepthTest(near, far, orthographic))
     ti.loop_config(serialize=True)
     for _ in range(1):
         drawn[0] = 0
@@ -299,78 +345,24 @@ def draw_tiles(
         if task % GRAIN != 0:
             continue
         tiles_x, tiles_y = (width + TILE - 1) // TILE, (height + TILE - 1) // TILE
-        farthest, nearest = nearness_range(near, far, orthographic)
         worker = task // GRAIN
         strip = ti.atomic_add(drawn[0], 1)
         while strip < views * tiles_y:
             view = strip // tiles_y
             top = (strip - view * tiles_y) * TILE
             for tile_col in range(tiles_x):
-                tile = strip * tiles_x + tile_col
-                scratch_row = (worker * tiles_x + tile_col) * TILE
-                if tile_start[tile] < tile_start[tile + 1]:
-                    for i in range(scratch_row * TILE, (scratch_row + TILE) * TILE):
-                        tile_nearness[i] = -UNBOUNDED
-                        tile_face[i] = -1
-                # First those that face the camera; of the others, if there are any, those that are not all hidden.
-                hidden, backs, end = UNBOUNDED, 0, tile_start[tile + 1]
-                for side in range(2):
-                    for entry in range(tile_start[tile], end):
-                        face = tile_faces[entry]
-                        item = view * faces.shape[0] + face
-                        drawn_now = back_nearness[item] > hidden
-                        if side == 0:
-                            if back_nearness[item] <= UNBOUNDED:
-                                backs = 1
-                        else:
-                            drawn_now = drawn_now and back_nearness[item] <= UNBOUNDED
-                            if drawn_now:
-                                behind = _farthest_behind(boxes, block_nearness, item, worker, tile_col * TILE, top)
-                                drawn_now = back_nearness[item] > behind
-                        if drawn_now:
-                            _draw_face(
-                                boxes,
-                                lines,
-                                planes,
-                                tile_nearness,
-                                tile_face,
-                                lanes,
-                                order,
-                                item,
-                                face,
-                                scratch_row,
-                                tile_col * TILE,
-                                top,
-                                farthest,
-                                nearest,
-                            )
-                    if backs == 0:
-                        end = tile_start[tile]
-                    elif side == 0:
-                        hidden = _find_farthest(tile_nearness, block_nearness, order, scratch_row, worker)
+                row, left = (worker * tiles_x + tile_col) * TILE, tile_col * TILE
+                tile = ti.static(Tile(row, left, top, worker))
+                _draw_tile(records, lists, scratch, tile, strip * tiles_x + tile_col, view * faces.shape[0], test)
             for row in range(top, ti.min(top + TILE, height)):
                 for tile_col in range(tiles_x):
-                    tile, left = strip * tiles_x + tile_col, tile_col * TILE
-                    if tile_start[tile] < tile_start[tile + 1]:
+                    index, left = strip * tiles_x + tile_col, tile_col * TILE
+                    if tile_start[index] < tile_start[index + 1]:
                         at = ((worker * tiles_x + tile_col) * TILE + row - top) * TILE
-                        _resolve_span(
-                            clip,
-                            faces,
-                            flags,
-                            tile_face,
-                            face_id,
-                            depth,
-                            barycentric,
-                            view,
-                            row,
-                            left,
-                            at,
-                            views,
-                            width,
-                            height,
-                            far,
-                        )
+                        span = ti.static(Span(view, row, left, at))
+                        _resolve_span(mesh, flags, tile_face, visible, span, screen, far)
                     else:
                         start = (view * height + row) * width + left
-                        _clear_span(face_id, depth, barycentric, start, ti.min(TILE, width - left), far)
+                        for pixel in range(start, start + ti.min(TILE, width - left)):
+                            clear_pixel(visible, pixel, far)
             strip = ti.atomic_add(drawn[0], 1)

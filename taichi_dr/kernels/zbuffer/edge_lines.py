@@ -11,6 +11,8 @@ through it.  With signed lines the inside test needs no polygon clipping: points
 edges.
 """
 
+from typing import Any, NamedTuple
+
 import taichi as ti
 
 SUBPIXELS = 256
@@ -23,10 +25,20 @@ RECORD_SHIFT = 4  # a face's lines start at item << 4: per edge A, B, high, low,
 SMALLEST_W = 1e-20
 
 
+class FaceEdge(NamedTuple):
+    """An edge of a face."""
+
+    item: Any  # (view, face)
+    k: Any  # which of the three
+    start: Any  # rows of its ends in ``clip``
+    end: Any
+    sign: Any  # 1 or -1, so that the face is inside
+
+
 @ti.func
-def snap_corner(snapped: ti.template(), clip: ti.template(), i, width, height):
+def snap_corner(snapped: ti.template(), clip: ti.template(), i, screen: ti.template()):
     """``snapped[i]``: column and row in sub-pixels from the image's centre, and 1 if they are valid."""
-    side = ti.cast(ti.min(width, height), float)
+    side = ti.cast(ti.min(screen.width, screen.height), float)
     scale = 0.5 * SUBPIXELS * side
     w = clip[i, 2]
     valid = 0
@@ -38,12 +50,22 @@ def snap_corner(snapped: ti.template(), clip: ti.template(), i, width, height):
 
 
 @ti.func
-def _owned_constant(a, b, c, width, height):
+def top_left_rule(a, b):
+    """Whether a face owns the pixel centres on its edge A col + B row + C = 0, the face being where that is positive.
+
+    It owns those of its left edges (A > 0) and of its top edges (A = 0, B > 0): of the two faces at an edge, whose A
+    and B are negatives of each other, exactly one does.
+    """
+    return a > 0 or (a == 0 and b > 0)
+
+
+@ti.func
+def _owned_constant(a, b, c, screen: ti.template()):
     """Moves the origin of A x + B y + C (sub-pixels from the image's centre) to pixel (0, 0), applies the top-left rule
     and divides by 256: for whole columns and rows E ≥ 0 is the same as floor(C / 256) + A col + B row ≥ 0."""
     half = SUBPIXELS // 2
-    c0 = c + ti.cast(a, ti.i64) * (half - half * width) + ti.cast(b, ti.i64) * (half - half * height)
-    if not (a > 0 or (a == 0 and b > 0)):
+    c0 = c + ti.cast(a, ti.i64) * (half - half * screen.width) + ti.cast(b, ti.i64) * (half - half * screen.height)
+    if not top_left_rule(a, b):
         c0 -= 1
     return c0 >> 8
 
@@ -60,13 +82,13 @@ def _store_line(lines: ti.template(), item, k, a, b, c0):
 
 
 @ti.func
-def snapped_line(snapped: ti.template(), start, end, sign, width, height):
+def snapped_line(snapped: ti.template(), start, end, sign, screen: ti.template()):
     """A, B, C of an edge from row ``start`` to row ``end`` of ``snapped`` (V*N, 3): inside where
     A col + B row + C ≥ 0."""
     xa, ya, xb, yb = snapped[start, 0], snapped[start, 1], snapped[end, 0], snapped[end, 1]
     c = (ti.cast(xa, ti.i64) * yb - ti.cast(ya, ti.i64) * xb) * sign
     a, b = (ya - yb) * sign, (xb - xa) * sign
-    return a, b, _owned_constant(a, b, c, width, height)
+    return a, b, _owned_constant(a, b, c, screen)
 
 
 @ti.func
@@ -84,32 +106,32 @@ def load_line(lines: ti.template(), item, k):
 
 
 @ti.func
-def write_snapped_line(lines: ti.template(), item, k, snapped: ti.template(), start, end, sign, width, height):
-    """Writes the line of edge k of a face, from row ``start`` to row ``end`` of ``snapped`` (V*N, 3)."""
-    a, b, c = snapped_line(snapped, start, end, sign, width, height)
-    _store_line(lines, item, k, a, b, c)
+def write_snapped_line(lines: ti.template(), edge: ti.template(), snapped: ti.template(), screen: ti.template()):
+    """Writes the line of a ``FaceEdge`` whose ends are both snapped."""
+    a, b, c = snapped_line(snapped, edge.start, edge.end, edge.sign, screen)
+    _store_line(lines, edge.item, edge.k, a, b, c)
 
 
 @ti.func
 def write_line(
-    lines: ti.template(), item, k, clip: ti.template(), snapped: ti.template(), start, end, sign, width, height
+    lines: ti.template(), edge: ti.template(), clip: ti.template(), snapped: ti.template(), screen: ti.template()
 ):
     """The line of an edge of which an end may not be snapped; ends ordered by what they are, not by the face."""
-    if snapped[start, 2] + snapped[end, 2] == 2:
-        write_snapped_line(lines, item, k, snapped, start, end, sign, width, height)
+    if snapped[edge.start, 2] + snapped[edge.end, 2] == 2:
+        write_snapped_line(lines, edge, snapped, screen)
     else:
-        p, q = start, end
-        if snapped[end, 2] == 1 or (snapped[start, 2] == 0 and _precedes(clip, end, start)):
-            p, q = end, start
+        p, q, sign = edge.start, edge.end, edge.sign
+        if snapped[q, 2] == 1 or (snapped[p, 2] == 0 and _precedes(clip, q, p)):
+            p, q = q, p
             sign = -sign
-        scale = 0.5 * SUBPIXELS * ti.cast(ti.min(width, height), float)
+        scale = 0.5 * SUBPIXELS * ti.cast(ti.min(screen.width, screen.height), float)
         xq, yq, wq = clip[q, 0] * scale, -clip[q, 1] * scale, clip[q, 2]
         if snapped[p, 2] == 1:
             xp, yp = snapped[p, 0], snapped[p, 1]
             a, b = _quantised(yp * wq - yq, xq - xp * wq, 0.0)
             a, b = a * sign, b * sign
             c = -(ti.cast(a, ti.i64) * xp + ti.cast(b, ti.i64) * yp)
-            _store_line(lines, item, k, a, b, _owned_constant(a, b, c, width, height))
+            _store_line(lines, edge.item, edge.k, a, b, _owned_constant(a, b, c, screen))
         else:
             xp, yp, wp = clip[p, 0] * scale, -clip[p, 1] * scale, clip[p, 2]
             fa, fb, fc = yp * wq - wp * yq, wp * xq - xp * wq, xp * yq - yp * xq
@@ -119,7 +141,7 @@ def write_line(
             if size > 0.0:
                 c = ti.cast(ti.math.clamp(fc * (LINE_SCALE / size), -LINE_LIMIT, LINE_LIMIT), ti.i64)
             a, b = a * sign, b * sign
-            _store_line(lines, item, k, a, b, _owned_constant(a, b, c * sign, width, height))
+            _store_line(lines, edge.item, edge.k, a, b, _owned_constant(a, b, c * sign, screen))
 
 
 @ti.func

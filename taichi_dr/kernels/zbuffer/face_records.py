@@ -5,16 +5,20 @@ perspective view (Blinn, W Pixels, Dirty Pixels, 1991), −depth in an orthograp
 
 Nothing is clipped.  Most faces are *simple*: small, with all corners in front of the camera and between near and far.
 Single precision holds their edges' values exactly, and their whole record is 16 numbers, a line of cache.  The others'
-edges are integers (kernels/edge_lines.py), and near and far are tested per pixel.
+edges are integers (edge_lines.py), and near and far are tested per pixel.
 """
+
+from typing import Any, NamedTuple
 
 import taichi as ti
 
-from taichi_dr.kernels.base.views import first_row, view_of
-from taichi_dr.kernels.screen.barycentric import pixel_center
+from taichi_dr.kernels.base.views import view_of
+from taichi_dr.kernels.screen.pixels import Screen, pixel_center
+from taichi_dr.kernels.screen.projected_mesh import ProjectedMesh, first_vertex
 from taichi_dr.kernels.zbuffer.edge_lines import (
     SMALLEST_W,
     SUBPIXELS,
+    FaceEdge,
     edge_at,
     snap_corner,
     snapped_line,
@@ -39,12 +43,31 @@ Int2 = ti.types.ndarray(dtype=ti.i32, ndim=2)
 Float2 = ti.types.ndarray(ndim=2)
 
 
+class DepthTest(NamedTuple):
+    """What the z-test compares, and the depths that it lets pass."""
+
+    near: Any
+    far: Any
+    orthographic: Any  # 0 or 1
+
+
+class FaceRecords(NamedTuple):
+    """What is known of every (view, face) pair before its pixels are drawn."""
+
+    boxes: Any  # (V*F, 4) i32: pixels [col0, row0, col1, row1] that the face may cover, inclusive; empty if culled
+    lines: Any  # (V*F * 16,) i32: per edge A, B, high, low with C = high * 2^24 + low; not written for simple faces
+    planes: Any  # (V*F * 16,): see SIMPLE and the columns that follow it
+    flags: Any  # (V*F,) i32: BACK and SHOWN
+    back_nearness: Any  # (V*F,): greatest nearness of faces seen from behind (UNBOUNDED if a corner cannot be snapped),
+    # IN_FRONT for those that face the camera or are not drawn
+
+
 @ti.func
-def nearness_range(near, far, orthographic):
+def nearness_range(test: ti.template()):
     """Nearness of depth far and of depth near."""
-    farthest, nearest = -far, -near
-    if orthographic == 0:
-        farthest, nearest = 1.0 / far, 1.0 / near
+    farthest, nearest = -test.far, -test.near
+    if test.orthographic == 0:
+        farthest, nearest = 1.0 / test.far, 1.0 / test.near
     return farthest, nearest
 
 
@@ -52,13 +75,13 @@ def nearness_range(near, far, orthographic):
 def setup_faces(
     clip: Float2,
     faces: Int2,
+    views: ti.i32,
     snapped: Int2,
     boxes: Int2,
     lines: ti.types.ndarray(dtype=ti.i32, ndim=1),
     planes: ti.types.ndarray(ndim=1),
     flags: ti.types.ndarray(dtype=ti.i32, ndim=1),
     back_nearness: ti.types.ndarray(ndim=1),
-    views: ti.i32,
     width: ti.i32,
     height: ti.i32,
     near: float,
@@ -67,30 +90,23 @@ def setup_faces(
     cull_back: ti.i32,
     serial: ti.template(),
 ):
-    """Fills the records of all (view, face) pairs.
+    """Fills the ``FaceRecords`` of all (view, face) pairs of a ``ProjectedMesh``; of ``flags`` it writes BACK or 0.
 
     Args:
-        clip: (views * N, 4) (X, Y, W, depth).
-        faces: (F, 3).
         snapped: (views * N, 3) scratch: column, row from the image's centre in sub-pixels, 1 if they are valid.
-        boxes: (views * F, 4) pixels [col0, row0, col1, row1] that the face may cover, inclusive; empty if culled.
-        lines: (views * F * 16,) per edge A, B, high, low with ``C = high * 2^24 + low``; not written for simple faces.
-        planes: (views * F * 16,) see SIMPLE and the columns that follow it.
-        flags: (views * F,) BACK or 0.
-        back_nearness: (views * F,) greatest nearness of faces seen from behind (UNBOUNDED if a corner cannot be
-            snapped), IN_FRONT for those that face the camera or are not drawn.
         cull_back: drop faces whose corners run clockwise on the screen.
     """
+    mesh, screen = ti.static(ProjectedMesh(clip, faces, views), Screen(width, height))
     ti.loop_config(serialize=serial)
     for i in range(clip.shape[0]):
-        snap_corner(snapped, clip, i, width, height)
+        snap_corner(snapped, clip, i, screen)
 
     ti.loop_config(serialize=serial)
     for item in range(views * faces.shape[0]):
         count = faces.shape[0]
         view = view_of(item, count)
         face = item - view * count
-        first = first_row(clip, view, views)
+        first = first_vertex(mesh, view)
         a, b, c = first + faces[face, 0], first + faces[face, 1], first + faces[face, 2]
         least = ti.min(clip[a, 3], clip[b, 3], clip[c, 3])
         greatest = ti.max(clip[a, 3], clip[b, 3], clip[c, 3])
@@ -104,35 +120,38 @@ def setup_faces(
                 back = area > 0
                 drawn = area != 0 and not (cull_back == 1 and back)
                 if drawn:
-                    col0, row0, col1, row1 = _snapped_box(snapped, a, b, c, width, height)
+                    col0, row0, col1, row1 = _snapped_box(snapped, a, b, c, screen)
                     drawn = col0 <= col1 and row0 <= row1
                 if drawn:
                     sign = ti.select(back, 1, -1)
+                    ab = ti.static(FaceEdge(item, 0, a, b, sign))
+                    bc = ti.static(FaceEdge(item, 1, b, c, sign))
+                    ca = ti.static(FaceEdge(item, 2, c, a, sign))
                     simple = least >= near and greatest <= far
                     if simple:
-                        simple = _write_edge(planes, item, 0, snapped, a, b, sign, row0, col0, width, height)
-                        simple &= _write_edge(planes, item, 1, snapped, b, c, sign, row0, col0, width, height)
-                        simple &= _write_edge(planes, item, 2, snapped, c, a, sign, row0, col0, width, height)
+                        simple = _write_edge(planes, ab, snapped, row0, col0, screen)
+                        simple &= _write_edge(planes, bc, snapped, row0, col0, screen)
+                        simple &= _write_edge(planes, ca, snapped, row0, col0, screen)
                     if not simple:
-                        write_snapped_line(lines, item, 0, snapped, a, b, sign, width, height)
-                        write_snapped_line(lines, item, 1, snapped, b, c, sign, width, height)
-                        write_snapped_line(lines, item, 2, snapped, c, a, sign, width, height)
+                        write_snapped_line(lines, ab, snapped, screen)
+                        write_snapped_line(lines, bc, snapped, screen)
+                        write_snapped_line(lines, ca, snapped, screen)
                 lowest, highest = -greatest, -least
                 if orthographic == 0:
                     lowest, highest = 1.0 / greatest, 1.0 / least
             else:
-                col0, row0, col1, row1 = _wild_box(clip, faces, face, first, near, width, height)
+                col0, row0, col1, row1 = _wild_box(mesh, face, first, near, screen)
                 drawn = col0 <= col1 and row0 <= row1
                 if drawn:
-                    det = _determinant(clip, a, b, c, row0, col0, width, height)
+                    det = _determinant(clip, [a, b, c], row0, col0, screen)
                     back = det < 0.0
                     drawn = det != 0.0 and not (cull_back == 1 and back)
                     sign = ti.select(back, 1, -1)  # rows run downwards, y upwards
                     for k in range(3):  # one copy of the code, so that equal edges give equal bits
                         start, end = first + faces[face, k], first + faces[face, (k + 1) % 3]
-                        write_line(lines, item, k, clip, snapped, start, end, sign, width, height)
+                        write_line(lines, ti.static(FaceEdge(item, k, start, end, sign)), clip, snapped, screen)
         if drawn:
-            drawn = _write_nearness(planes, item, clip, a, b, c, row0, col0, width, height, orthographic)
+            drawn = _write_nearness(planes, item, clip, [a, b, c], row0, col0, screen, orthographic)
             planes[(item << PLANE_SHIFT) | SIMPLE] = ti.select(simple, 1.0, 0.0)
             planes[(item << PLANE_SHIFT) | LEAST] = lowest
             planes[(item << PLANE_SHIFT) | GREATEST] = highest
@@ -147,11 +166,11 @@ def setup_faces(
 
 
 @ti.func
-def _write_edge(planes: ti.template(), item, k, snapped: ti.template(), start, end, sign, row, col, width, height):
-    """Writes edge k of a face as seen from the box's first pixel; returns whether it is that of a simple face."""
-    a, b, c = snapped_line(snapped, start, end, sign, width, height)
+def _write_edge(planes: ti.template(), edge: ti.template(), snapped: ti.template(), row, col, screen: ti.template()):
+    """Writes an edge as seen from the box's first pixel; returns whether it is that of a simple face."""
+    a, b, c = snapped_line(snapped, edge.start, edge.end, edge.sign, screen)
     value = edge_at(a, b, c, col, row)
-    first = (item << PLANE_SHIFT) + EDGES + 3 * k
+    first = (edge.item << PLANE_SHIFT) + EDGES + 3 * edge.k
     planes[first] = ti.cast(value, float)
     planes[first + 1] = ti.cast(a, float)
     planes[first + 2] = ti.cast(b, float)
@@ -167,28 +186,29 @@ def _area(snapped: ti.template(), a, b, c):
 
 
 @ti.func
-def _snapped_box(snapped: ti.template(), a, b, c, width, height):
+def _snapped_box(snapped: ti.template(), a, b, c, screen: ti.template()):
     """Pixels whose centres lie within the snapped corners' bounds."""
     half = SUBPIXELS // 2
-    left = ti.min(snapped[a, 0], snapped[b, 0], snapped[c, 0]) + half * width
-    right = ti.max(snapped[a, 0], snapped[b, 0], snapped[c, 0]) + half * width
-    top = ti.min(snapped[a, 1], snapped[b, 1], snapped[c, 1]) + half * height
-    bottom = ti.max(snapped[a, 1], snapped[b, 1], snapped[c, 1]) + half * height
+    left = ti.min(snapped[a, 0], snapped[b, 0], snapped[c, 0]) + half * screen.width
+    right = ti.max(snapped[a, 0], snapped[b, 0], snapped[c, 0]) + half * screen.width
+    top = ti.min(snapped[a, 1], snapped[b, 1], snapped[c, 1]) + half * screen.height
+    bottom = ti.max(snapped[a, 1], snapped[b, 1], snapped[c, 1]) + half * screen.height
     col0 = ti.max((left + half - 1) >> 8, 0)
     row0 = ti.max((top + half - 1) >> 8, 0)
-    return col0, row0, ti.min((right - half) >> 8, width - 1), ti.min((bottom - half) >> 8, height - 1)
+    return col0, row0, ti.min((right - half) >> 8, screen.width - 1), ti.min((bottom - half) >> 8, screen.height - 1)
 
 
 @ti.func
-def _wild_box(clip: ti.template(), faces: ti.template(), face, first, near, width, height):
+def _wild_box(mesh: ti.template(), face, first, near, screen: ti.template()):
     """Pixels around the part of the face with depth ≥ near, one pixel wider than needed."""
+    clip, faces = ti.static(mesh.clip, mesh.faces)
     low = ti.Vector([UNBOUNDED, UNBOUNDED])
     high = -low
     for k in range(3):
         start, end = first + faces[face, k], first + faces[face, (k + 1) % 3]
         za, zb = clip[start, 3] - near, clip[end, 3] - near
         if za >= 0.0:
-            point = _pixel(clip[start, 0], clip[start, 1], clip[start, 2], width, height)
+            point = _pixel(clip[start, 0], clip[start, 1], clip[start, 2], screen)
             low, high = ti.min(low, point), ti.max(high, point)
         if (za >= 0.0) != (zb >= 0.0):
             t = za / (za - zb)
@@ -196,30 +216,30 @@ def _wild_box(clip: ti.template(), faces: ti.template(), face, first, near, widt
                 clip[start, 0] + t * (clip[end, 0] - clip[start, 0]),
                 clip[start, 1] + t * (clip[end, 1] - clip[start, 1]),
                 clip[start, 2] + t * (clip[end, 2] - clip[start, 2]),
-                width,
-                height,
+                screen,
             )
             low, high = ti.min(low, point), ti.max(high, point)
     col0 = ti.max(ti.floor(low[0], ti.i32) - 1, 0)
     row0 = ti.max(ti.floor(low[1], ti.i32) - 1, 0)
-    col1 = ti.min(ti.floor(high[0], ti.i32) + 1, width - 1)
-    row1 = ti.min(ti.floor(high[1], ti.i32) + 1, height - 1)
+    col1 = ti.min(ti.floor(high[0], ti.i32) + 1, screen.width - 1)
+    row1 = ti.min(ti.floor(high[1], ti.i32) + 1, screen.height - 1)
     return col0, row0, col1, row1
 
 
 @ti.func
-def _pixel(x, y, w, width, height):
+def _pixel(x, y, w, screen: ti.template()):
     """Position in pixels (column, row), limited to what an i32 holds."""
-    half = 0.5 * ti.cast(ti.min(width, height), float) / ti.max(w, SMALLEST_W)
-    col = ti.math.clamp(0.5 * width + x * half, -PIXEL_LIMIT, PIXEL_LIMIT)
-    row = ti.math.clamp(0.5 * height - y * half, -PIXEL_LIMIT, PIXEL_LIMIT)
+    half = 0.5 * ti.cast(ti.min(screen.width, screen.height), float) / ti.max(w, SMALLEST_W)
+    col = ti.math.clamp(0.5 * screen.width + x * half, -PIXEL_LIMIT, PIXEL_LIMIT)
+    row = ti.math.clamp(0.5 * screen.height - y * half, -PIXEL_LIMIT, PIXEL_LIMIT)
     return ti.Vector([col, row])
 
 
 @ti.func
-def _shifted_corners(clip: ti.template(), a, b, c, row, col, width, height):
+def _shifted_corners(clip: ti.template(), corners: ti.template(), row, col, screen: ti.template()):
     """X − x W, Y − y W and W of the three corners, (x, y) a pixel's centre: three 3-vectors."""
-    x, y = pixel_center(row, col, width, height)
+    a, b, c = corners[0], corners[1], corners[2]
+    x, y = pixel_center(row, col, screen)
     w = ti.Vector([clip[a, 2], clip[b, 2], clip[c, 2]])
     px = ti.Vector([clip[a, 0], clip[b, 0], clip[c, 0]]) - x * w
     py = ti.Vector([clip[a, 1], clip[b, 1], clip[c, 1]]) - y * w
@@ -227,24 +247,34 @@ def _shifted_corners(clip: ti.template(), a, b, c, row, col, width, height):
 
 
 @ti.func
-def _determinant(clip: ti.template(), a, b, c, row, col, width, height):
+def _determinant(clip: ti.template(), corners: ti.template(), row, col, screen: ti.template()):
     """det [P_0 P_1 P_2]; positive where the corners run counter-clockwise on the screen."""
-    px, py, w = _shifted_corners(clip, a, b, c, row, col, width, height)
+    px, py, w = _shifted_corners(clip, corners, row, col, screen)
     return px.cross(py).dot(w)
 
 
 @ti.func
-def _write_nearness(planes: ti.template(), item, clip: ti.template(), a, b, c, row, col, width, height, orthographic):
+def _write_nearness(
+    planes: ti.template(),
+    item,
+    clip: ti.template(),
+    corners: ti.template(),
+    row,
+    col,
+    screen: ti.template(),
+    orthographic,
+):
     """Nearness over the screen: Σ e_k n_k / det is linear in x and y, with n_k = 1 in a perspective view (which gives
     1 / W) and n_k = −depth_k in an orthographic one.
 
-    e as in kernels/barycentric.py.  Returns false, and writes nothing, for a face without area.  The corners are taken
+    e as in screen/barycentric.py.  Returns false, and writes nothing, for a face without area.  The corners are taken
     in the order of their rows, so that faces with the same corners have the same nearness bit for bit.
     """
+    a, b, c = corners[0], corners[1], corners[2]
     a, b = ti.min(a, b), ti.max(a, b)
     b, c = ti.min(b, c), ti.max(b, c)
     a, b = ti.min(a, b), ti.max(a, b)
-    px, py, w = _shifted_corners(clip, a, b, c, row, col, width, height)
+    px, py, w = _shifted_corners(clip, [a, b, c], row, col, screen)
     e = px.cross(py)
     det = e.dot(w)
     if det != 0.0:
@@ -252,7 +282,7 @@ def _write_nearness(planes: ti.template(), item, clip: ti.template(), a, b, c, r
         if orthographic != 0:
             n = -ti.Vector([clip[a, 3], clip[b, 3], clip[c, 3]])
         inverse = 1.0 / det
-        step = inverse * 2.0 / ti.cast(ti.min(width, height), float)
+        step = inverse * 2.0 / ti.cast(ti.min(screen.width, screen.height), float)
         first = (item << PLANE_SHIFT) + NEARNESS
         planes[first] = e.dot(n) * inverse
         planes[first + 1] = py.cross(w).dot(n) * step

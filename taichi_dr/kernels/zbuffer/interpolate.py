@@ -1,6 +1,6 @@
 """Attributes of the visible faces at every pixel, and the adjoint of everything a z-buffer image depends on.
 
-With the barycentrics p of ``kernels/barycentric.py``, a pixel that shows face f has ``image = Σ p_k a_k``,
+With the barycentrics p of ``screen/barycentric.py``, a pixel that shows face f has ``image = Σ p_k a_k``,
 ``depth = Σ p_k depth_k`` and p itself.  Which face a pixel shows is constant.
 
 The adjoint walks over faces, not pixels: every face that is seen adds up the pixels of its own box that show it, so
@@ -12,11 +12,15 @@ it is linear in them, so that a face needs ``Σ h``, ``Σ x h`` and ``Σ y h`` o
 ``Σ ∂L/∂X' = Y' × Σ h − W × Σ y h``, ``Σ ∂L/∂Y' = Σ h × X' − Σ x h × W``, ``Σ ∂L/∂W = −Y' × Σ x h − Σ y h × X'``.
 """
 
+from typing import Any, NamedTuple
+
 import taichi as ti
 
 from taichi_dr.kernels.base.launch import is_small_image, on_cpu
 from taichi_dr.kernels.base.views import first_row, view_of
-from taichi_dr.kernels.screen.barycentric import normalize_edges, pixel_center
+from taichi_dr.kernels.screen.barycentric import normalize_edges, normalize_edges_adjoint
+from taichi_dr.kernels.screen.pixels import Screen, pixel_center, pixel_size
+from taichi_dr.kernels.screen.projected_mesh import ProjectedMesh, first_vertex
 from taichi_dr.kernels.zbuffer.face_records import SHOWN, Float2, Int2
 
 Int1 = ti.types.ndarray(dtype=ti.i32, ndim=1)
@@ -27,23 +31,54 @@ WORK_ITEMS = 256  # of fewer (view, face) pairs than this a GPU gets bands of bo
 MOST_BANDS = 64
 
 
-def interpolate(
-    attributes, attribute_faces, face_id, barycentric, background, image, views, components, coverage=False
-):
+class Attributes(NamedTuple):
+    """What is interpolated: C numbers at every corner."""
+
+    values: Any  # (V*M, C)
+    faces: Any  # (F, 3) i32: rows of ``values`` within a view
+
+
+class PixelAdjoints(NamedTuple):
+    """The adjoints of what pixels show."""
+
+    image: Any  # (V*H*W, >= C): further channels are not read
+    depth: Any  # (V*H*W,)
+    barycentric: Any  # (V*H*W, 3)
+
+
+class FaceCorners(NamedTuple):
+    """The corners of a face, seen from a pixel at (x0, y0): a component or row for each of the three."""
+
+    px: Any  # X - x0 W
+    py: Any  # Y - y0 W
+    w: Any
+    depth: Any
+    values: Any  # (3, C)
+
+
+class FaceSums(NamedTuple):
+    """What the adjoint of a face adds up over its pixels: see the module."""
+
+    h: Any
+    xh: Any
+    yh: Any
+    depth: Any
+    values: Any  # (3, C)
+
+
+def interpolate(attributes, visible, background, image, views, coverage=False):
     """``image = Σ p_k a_k`` where a face is visible, the background elsewhere.
 
     Args:
-        attributes: (V*M, C).
-        attribute_faces: (F, 3) rows of ``attributes`` within a view.
-        face_id, barycentric: (V*H*W,) and (V*H*W, 3) from ``ZBuffer.draw``.
+        attributes: ``Attributes``; the kernel is compiled once for each C.
+        visible: ``Visible`` that ``ZBuffer.draw`` wrote.
         background: (1, C), or (V*H*W, C) for a picture.
         image: (V*H*W, C), out; (V*H*W, C + 1) with ``coverage``.
-        components: C, a Python int (compiled once for each).
         coverage: whether to write 1 into a last channel where a face is visible, else 0.
     """
-    arrays = (attributes, attribute_faces, face_id, barycentric, background, image)
-    strides = (image.shape[0] // views, attributes.shape[0] // views)
-    _interpolate(*arrays, *strides, components, coverage, is_small_image(image.shape[0]))
+    arrays = (*attributes, visible.face_id, visible.barycentric, background, image)
+    strides = (image.shape[0] // views, attributes.values.shape[0] // views)
+    _interpolate(*arrays, *strides, attributes.values.shape[1], coverage, is_small_image(image.shape[0]))
 
 
 @ti.kernel
@@ -89,47 +124,28 @@ def band_count(views, faces):
     return max(1, min(MOST_BANDS, WORK_ITEMS // max(1, views * faces)))
 
 
-def interpolate_adjoint(
-    clip,
-    faces,
-    attributes,
-    attribute_faces,
-    face_id,
-    boxes,
-    flags,
-    image_adjoint,
-    depth_adjoint,
-    barycentric_adjoint,
-    corner_adjoint,
-    views,
-    width,
-    height,
-    bands,
-    components,
-    image_only,
-):
+def interpolate_adjoint(mesh, attributes, face_id, records, adjoints, corner_adjoint, screen, image_only):
     """Adjoint of the image, the depth and the barycentrics with respect to each face's corners, visibility constant.
 
     Args:
-        clip, faces, attributes, attribute_faces, face_id: as in the forward.
-        boxes, flags: those of the ``ZBuffer`` that drew ``face_id``.
+        mesh: ``ProjectedMesh``; attributes: ``Attributes``; face_id: (V*H*W,); as in the forward.
+        records: those of the ``ZBuffer`` that drew ``face_id``.
+        adjoints: ``PixelAdjoints``.
         corner_adjoint: (bands * V*F*3, 4 + C), out, overwritten: [X, Y, W, depth, attributes] of each band, rows
-            ``((b V + v) F + f) 3 + k``; their sum is that of ``gather.sum_bands``.
-        bands: ``band_count(V, F)``.
-        image_adjoint: (V*H*W, >= C): further channels are not read.
-        components: C, a Python int (compiled once for each).
+            ``((b V + v) F + f) 3 + k`` with bands = ``band_count(V, F)``; their sum is that of ``gather.sum_bands``.
         image_only: whether the adjoints of depth and barycentrics are zero, and not read.
     """
-    arrays = (clip, faces, attributes, attribute_faces, face_id, boxes, flags)
-    adjoints = (image_adjoint, depth_adjoint, barycentric_adjoint, corner_adjoint)
-    serial = is_small_image(face_id.shape[0], views * faces.shape[0])
-    _interpolate_adjoint(*arrays, *adjoints, views, width, height, bands, components, image_only, serial)
+    items = mesh.views * mesh.faces.shape[0]
+    arrays = (*mesh, *attributes, face_id, records.boxes, records.flags, *adjoints, corner_adjoint)
+    sizes = (*screen, corner_adjoint.shape[0] // (3 * items), attributes.values.shape[1])
+    _interpolate_adjoint(*arrays, *sizes, image_only, is_small_image(face_id.shape[0], items))
 
 
 @ti.kernel
 def _interpolate_adjoint(
     clip: Float2,
     faces: Int2,
+    views: ti.i32,
     attributes: Float2,
     attribute_faces: Int2,
     face_id: Int1,
@@ -139,7 +155,6 @@ def _interpolate_adjoint(
     depth_adjoint: Float1,
     barycentric_adjoint: Float2,
     corner_adjoint: Float2,
-    views: ti.i32,
     width: ti.i32,
     height: ti.i32,
     bands: ti.i32,
@@ -147,6 +162,9 @@ def _interpolate_adjoint(
     image_only: ti.template(),
     serial: ti.template(),
 ):
+    mesh, screen = ti.static(ProjectedMesh(clip, faces, views), Screen(width, height))
+    attribute_rows = ti.static(Attributes(attributes, attribute_faces))
+    adjoints = ti.static(PixelAdjoints(image_adjoint, depth_adjoint, barycentric_adjoint))
     ti.loop_config(serialize=serial)
     for work in range(views * faces.shape[0] * bands):
         items = views * faces.shape[0]
@@ -154,57 +172,33 @@ def _interpolate_adjoint(
         item = work - band * items
         view = view_of(item, faces.shape[0])
         face = item - view * faces.shape[0]
-        by_x, by_y, by_w = ti.Vector([0.0, 0.0, 0.0]), ti.Vector([0.0, 0.0, 0.0]), ti.Vector([0.0, 0.0, 0.0])
-        sum_depth = ti.Vector([0.0, 0.0, 0.0])
-        sum_value = ti.Matrix([[0.0 for _ in ti.static(range(components))] for _ in ti.static(range(3))])
+        by_x, by_y, by_w = _zero3(), _zero3(), _zero3()
+        sum_h, sum_xh, sum_yh, sum_depth = _zero3(), _zero3(), _zero3(), _zero3()
+        sum_values = ti.Matrix([[0.0 for _ in ti.static(range(components))] for _ in ti.static(range(3))])
+        sums = ti.static(FaceSums(sum_h, sum_xh, sum_yh, sum_depth, sum_values))
         if flags[item] & SHOWN:
-            first = first_row(clip, view, views)
-            first_attribute = first_row(attributes, view, views)
             top, bottom = boxes[item, 1], boxes[item, 3] + 1
             if bands > 1:
                 first_line, rows = top, bottom - top
                 top, bottom = first_line + rows * band // bands, first_line + rows * (band + 1) // bands
             left, right = boxes[item, 0], boxes[item, 2]
 
-            x0, y0 = pixel_center(top, left, width, height)
-            px, py, w = ti.Vector([0.0, 0.0, 0.0]), ti.Vector([0.0, 0.0, 0.0]), ti.Vector([0.0, 0.0, 0.0])
-            depth = ti.Vector([0.0, 0.0, 0.0])
-            value = ti.Matrix([[0.0 for _ in ti.static(range(components))] for _ in ti.static(range(3))])
-            for k in ti.static(range(3)):
-                corner, attribute_row = first + faces[face, k], first_attribute + attribute_faces[face, k]
-                w[k], depth[k] = clip[corner, 2], clip[corner, 3]
-                px[k], py[k] = clip[corner, 0] - x0 * w[k], clip[corner, 1] - y0 * w[k]
-                for n in ti.static(range(components)):
-                    value[k, n] = attributes[attribute_row, n]
+            x0, y0 = pixel_center(top, left, screen)
+            px, py, w, depth = _zero3(), _zero3(), _zero3(), _zero3()
+            values = ti.Matrix([[0.0 for _ in ti.static(range(components))] for _ in ti.static(range(3))])
+            corners = ti.static(FaceCorners(px, py, w, depth, values))
+            _load_corners(corners, mesh, attribute_rows, view, face, x0, y0)
             e0, e_x, e_y = px.cross(py), py.cross(w), w.cross(px)
-            pixel_size = 2.0 / ti.cast(ti.min(width, height), float)
-            sum_h, sum_xh, sum_yh = ti.Vector([0.0, 0.0, 0.0]), ti.Vector([0.0, 0.0, 0.0]), ti.Vector([0.0, 0.0, 0.0])
+            size = pixel_size(screen)
             for row in range(top, bottom):
                 start = (view * height + row) * width
-                y = ti.cast(top - row, float) * pixel_size
+                y = ti.cast(top - row, float) * size
                 e_row = e0 + y * e_y
                 for col in range(left, right + 1):
-                    pixel = start + col
-                    if face_id[pixel] == face:
-                        x = ti.cast(col - left, float) * pixel_size
-                        p, q = normalize_edges(e_row + x * e_x)
-                        g = ti.Vector([0.0, 0.0, 0.0])
-                        if ti.static(not image_only):
-                            g = depth_adjoint[pixel] * depth
-                            sum_depth += p * depth_adjoint[pixel]
-                            for k in ti.static(range(3)):
-                                g[k] += barycentric_adjoint[pixel, k]
-                        for n in ti.static(range(components)):
-                            passed = image_adjoint[pixel, n]
-                            for k in ti.static(range(3)):
-                                g[k] += passed * value[k, n]
-                                sum_value[k, n] += p[k] * passed
-                        h = ti.select(p > 0.0, q * (g - g.dot(p)), 0.0)
-                        sum_h += h
-                        sum_xh += x * h
-                        sum_yh += y * h
-            by_x, by_y = py.cross(sum_h) - w.cross(sum_yh), sum_h.cross(px) - sum_xh.cross(w)
-            by_w = -py.cross(sum_xh) - sum_yh.cross(px) - x0 * by_x - y0 * by_y
+                    if face_id[start + col] == face:
+                        x = ti.cast(col - left, float) * size
+                        _add_pixel(sums, corners, adjoints, start + col, x, y, e_row + x * e_x, image_only)
+            by_x, by_y, by_w = _clip_adjoint(corners, sums, x0, y0)
         for k in ti.static(range(3)):
             corner = work * 3 + k
             corner_adjoint[corner, 0] = by_x[k]
@@ -212,4 +206,53 @@ def _interpolate_adjoint(
             corner_adjoint[corner, 2] = by_w[k]
             corner_adjoint[corner, 3] = sum_depth[k]
             for n in ti.static(range(components)):
-                corner_adjoint[corner, CLIP + n] = sum_value[k, n]
+                corner_adjoint[corner, CLIP + n] = sum_values[k, n]
+
+
+@ti.func
+def _zero3():
+    return ti.Vector([0.0, 0.0, 0.0])
+
+
+@ti.func
+def _load_corners(corners: ti.template(), mesh: ti.template(), attributes: ti.template(), view, face, x0, y0):
+    """Fills ``FaceCorners``."""
+    first, first_value = first_vertex(mesh, view), first_row(attributes.values, view, mesh.views)
+    for k in ti.static(range(3)):
+        row, value_row = first + mesh.faces[face, k], first_value + attributes.faces[face, k]
+        corners.w[k], corners.depth[k] = mesh.clip[row, 2], mesh.clip[row, 3]
+        corners.px[k], corners.py[k] = (mesh.clip[row, 0] - x0 * corners.w[k], mesh.clip[row, 1] - y0 * corners.w[k])
+        for n in ti.static(range(corners.values.m)):
+            corners.values[k, n] = attributes.values[value_row, n]
+
+
+@ti.func
+def _add_pixel(
+    sums: ti.template(), corners: ti.template(), adjoints: ti.template(), pixel, x, y, e, image_only: ti.template()
+):
+    """Adds a pixel to ``FaceSums``: (x, y) from the corners' pixel, ``e`` its edge values."""
+    p, q = normalize_edges(e)
+    p_adjoint = ti.Vector([0.0, 0.0, 0.0])
+    if ti.static(not image_only):
+        p_adjoint = adjoints.depth[pixel] * corners.depth
+        sums.depth += p * adjoints.depth[pixel]
+        for k in ti.static(range(3)):
+            p_adjoint[k] += adjoints.barycentric[pixel, k]
+    for n in ti.static(range(corners.values.m)):
+        passed = adjoints.image[pixel, n]
+        for k in ti.static(range(3)):
+            p_adjoint[k] += passed * corners.values[k, n]
+            sums.values[k, n] += p[k] * passed
+    h = normalize_edges_adjoint(p, q, p_adjoint)
+    sums.h += h
+    sums.xh += x * h
+    sums.yh += y * h
+
+
+@ti.func
+def _clip_adjoint(corners: ti.template(), sums: ti.template(), x0, y0):
+    """Adjoints of X, Y, W of a face's corners: the adjoint of ``edge_values``, summed over the face's pixels."""
+    by_x = corners.py.cross(sums.h) - corners.w.cross(sums.yh)
+    by_y = sums.h.cross(corners.px) - sums.xh.cross(corners.w)
+    by_w = -corners.py.cross(sums.xh) - sums.yh.cross(corners.px) - x0 * by_x - y0 * by_y
+    return by_x, by_y, by_w

@@ -1,16 +1,16 @@
 """The z-buffer: which face each pixel shows, its depth and its barycentrics there.
 
-Stages: per-face records (raster_setup.py), tile lists (binning.py), then every pixel takes the nearest face of its tile
-that covers it.  Visibility is chosen, not differentiated; what is differentiable is in interpolate.py.
+Stages: per-face records (face_records.py), tile lists (screen/tile_bins.py), then every pixel takes the nearest face of
+its tile that covers it.  Visibility is chosen, not differentiated; what is differentiable is in interpolate.py.
 """
 
 import taichi as ti
 
-from taichi_dr.kernels.base.arrays import array_from, grown, make_array, new_array, write_array
 from taichi_dr.kernels.base.launch import cpu_threads, is_serial, is_small_image, on_cpu
-from taichi_dr.kernels.base.views import first_row
+from taichi_dr.kernels.screen.pixels import Screen
+from taichi_dr.kernels.screen.projected_mesh import ProjectedMesh
 from taichi_dr.kernels.screen.tile_bins import TileBins
-from taichi_dr.kernels.zbuffer import draw_tiles as raster_tiles
+from taichi_dr.kernels.zbuffer import draw_tiles
 from taichi_dr.kernels.zbuffer.edge_lines import RECORD_SHIFT, edge_at, load_line
 from taichi_dr.kernels.zbuffer.face_records import (
     BACK,
@@ -21,124 +21,88 @@ from taichi_dr.kernels.zbuffer.face_records import (
     PLANE_SHIFT,
     SIMPLE,
     UNBOUNDED,
+    DepthTest,
+    FaceRecords,
     Float2,
     Int2,
     nearness_range,
     setup_faces,
 )
-from taichi_dr.kernels.zbuffer.resolve import Float1, Int1, mark_shown, resolve_pixel
+from taichi_dr.kernels.zbuffer.resolve import Float1, Int1, Visible, mark_shown, resolve_pixel
 
 TILE = 16
 SERIAL_FACES = 1 << 13
 
 
 class ZBuffer:
-    """Draws triangles into arrays; owns the buffers in between, which grow.
+    """Draws triangles into arrays; what lies in between is kept in ``buffers``.
 
     Attributes (of the latest ``draw``):
-        boxes: (>= V*F, 4) pixels [col0, row0, col1, row1] per view and face that the face may cover; empty if culled.
-        flags: (>= V*F,) BACK and SHOWN of ``raster_setup`` for every face.
-        bins: the TileBins made from the boxes.
+        records: ``FaceRecords``.
+        bins: the TileBins made from their boxes.
     """
 
-    def __init__(self):
-        self.bins = TileBins()
-        self.boxes = new_array(ti.i32, (1, 4))
-        self.flags = new_array(ti.i32, 1)
-        self._back_nearness = make_array((1,))
-        self._snapped = new_array(ti.i32, (1, 3))
-        self._lines = new_array(ti.i32, 1)
-        self._planes = make_array((1,))
-        self._tile_nearness = new_array(self._planes.dtype, 1)
-        self._tile_face = new_array(ti.i32, 1)
-        self._order = new_array(ti.i32, 1)
-        self._block_nearness = new_array(self._planes.dtype, 1)
-        self._drawn = new_array(ti.i32, 1)
-        self._lanes = array_from(range(raster_tiles.PACKET))
+    def __init__(self, buffers):
+        self._buffers = buffers
+        self.bins = TileBins(buffers, "zbuffer_bins")
+        self.records = None
 
-    def draw(
-        self,
-        clip,
-        faces,
-        views,
-        width,
-        height,
-        near,
-        far,
-        face_id,
-        depth,
-        barycentric,
-        *,
-        orthographic=False,
-        cull_back=False,
-    ):
+    def draw(self, mesh, screen, test, visible, *, cull_back=False):
         """Finds the nearest face at every pixel centre.
 
         Args:
-            clip: (views * N, 4) X, Y, W, depth of the corners; the screen position is (X / W, Y / W).  W is the depth
-                in a perspective view and 1 in an orthographic one.
-            faces: (F, 3) i32.
-            near, far: depths outside [near, far] are not drawn.
-            face_id: (views * height * width,) i32, out: the face, −1 where there is none.
-            depth: (views * height * width,), out: ``Σ p_k depth_k``; ``far`` where there is no face.
-            barycentric: (views * height * width, 3), out: perspective-correct, ≥ 0, sum 1; zeros without a face.
+            mesh: ``ProjectedMesh``; W is the depth in a perspective view and 1 in an orthographic one.
+            screen: ``Screen``.
+            test: ``DepthTest``: depths outside [near, far] are not drawn.
+            visible: ``Visible``, out.
             cull_back: draw only faces whose corners run counter-clockwise on the screen.
 
         Of faces with the same corners the one that faces the camera is shown, then the one with the lowest index.
         """
-        count = faces.shape[0]
-        items = views * count
-        self._snapped = grown(self._snapped, clip.shape[0])
-        self.boxes = grown(self.boxes, items)
-        self.flags, self._back_nearness = grown(self.flags, items), grown(self._back_nearness, items)
-        self._lines = grown(self._lines, items << RECORD_SHIFT)
-        self._planes = grown(self._planes, items << PLANE_SHIFT)
-        setup_faces(
-            clip,
-            faces,
-            self._snapped,
-            self.boxes,
-            self._lines,
-            self._planes,
-            self.flags,
-            self._back_nearness,
-            views,
-            width,
-            height,
-            near,
-            far,
-            int(orthographic),
-            int(cull_back),
-            is_serial(items, SERIAL_FACES),
-        )
-        sizes = views, width, height, near, far, int(orthographic)
+        count = mesh.faces.shape[0]
+        items = mesh.views * count
+        self.records = self._records(items)
+        snapped = self._buffers.at_least("snapped", mesh.clip.shape[0], ti.i32, (3,))
+        serial = is_serial(items, SERIAL_FACES)
+        setup_faces(*mesh, snapped, *self.records, *screen, *test, int(cull_back), serial)
+        tile = draw_tiles.TILE if on_cpu() else TILE
+        self.bins.build(self.records.boxes, mesh.views, count, *screen, tile)
+        arguments = (*mesh, *self.records, *self.bins.lists, *visible)
         if on_cpu():
-            self.bins.build(self.boxes, views, count, width, height, raster_tiles.TILE)
-            serial = is_small_image(views * width * height, max(items, self.bins.total))
-            workers = 1 if serial else min(cpu_threads(), views * -(-height // raster_tiles.TILE))
-            kernel, scratch, sizes = raster_tiles.draw_tiles, self._tile_scratch(workers), (workers, *sizes, serial)
+            serial = is_small_image(mesh.views * screen.width * screen.height, max(items, self.bins.total))
+            workers = 1 if serial else min(cpu_threads(), mesh.views * self.bins.tiles_y)
+            drawn = self._buffers.at_least("drawn", 1, ti.i32)
+            scratch = (*self._tile_scratch(workers), drawn, workers)
+            draw_tiles.draw_tiles(*arguments, *scratch, *screen, *test, serial)
         else:
-            self.bins.build(self.boxes, views, count, width, height, TILE)
-            kernel, scratch = _draw_pixels, ()
-        lists = self.bins.tile_start, self.bins.tile_faces
-        records = self.boxes, self._lines, self._planes, self.flags
-        kernel(clip, faces, *records, *lists, *scratch, face_id, depth, barycentric, *sizes)
+            _draw_pixels(*arguments, *screen, *test)
+
+    def _records(self, items):
+        at_least = self._buffers.at_least
+        return FaceRecords(
+            boxes=at_least("boxes", items, ti.i32, (4,)),
+            lines=at_least("lines", items << RECORD_SHIFT, ti.i32),
+            planes=at_least("planes", items << PLANE_SHIFT),
+            flags=at_least("flags", items, ti.i32),
+            back_nearness=at_least("back_nearness", items),
+        )
 
     def _tile_scratch(self, workers):
         """What ``draw_tiles`` needs for its workers to draw a row of tiles each."""
-        pixels = workers * self.bins.tiles_x * raster_tiles.TILE**2
-        self._tile_nearness, self._tile_face = grown(self._tile_nearness, pixels), grown(self._tile_face, pixels)
-        if self._order.shape[0] < pixels // raster_tiles.PACKET:
-            self._order = grown(self._order, pixels // raster_tiles.PACKET)
-            write_array(self._order, range(self._order.shape[0]))
-        self._block_nearness = grown(self._block_nearness, workers * raster_tiles.BLOCKS)
-        scratch = self._tile_nearness, self._tile_face, self._lanes, self._order, self._block_nearness, self._drawn
-        return self._back_nearness, *scratch
+        pixels = workers * self.bins.tiles_x * draw_tiles.TILE**2
+        return draw_tiles.TileScratch(
+            nearness=self._buffers.at_least("tile_nearness", pixels),
+            face=self._buffers.at_least("tile_face", pixels, ti.i32),
+            block_nearness=self._buffers.at_least("block_nearness", workers * draw_tiles.BLOCKS),
+            lanes=self._buffers.constant("lanes", tuple(range(draw_tiles.PACKET))),
+            order=self._buffers.counting("order", pixels // draw_tiles.PACKET),
+        )
 
 
 @ti.func
-def _covers(lines: ti.template(), planes: ti.template(), item, col, row, i, j):
+def _covers(records: ti.template(), item, col, row, i, j):
     """Whether the centre of pixel (row, col), i columns and j rows from the face's box, is inside all edges."""
+    lines, planes = ti.static(records.lines, records.planes)
     inside = True
     if planes[(item << PLANE_SHIFT) | SIMPLE] > 0.0:
         for k in ti.static(range(3)):
@@ -163,16 +127,17 @@ def _nearness_at(planes: ti.template(), item, i, j):
 def _draw_pixels(
     clip: Float2,
     faces: Int2,
+    views: ti.i32,
     boxes: Int2,
     lines: Int1,
     planes: Float1,
     flags: Int1,
+    back_nearness: Float1,
     tile_start: Int1,
     tile_faces: Int1,
     face_id: Int1,
     depth: Float1,
     barycentric: Float2,
-    views: ti.i32,
     width: ti.i32,
     height: ti.i32,
     near: float,
@@ -180,19 +145,22 @@ def _draw_pixels(
     orthographic: ti.i32,
 ):
     """One thread per pixel."""
+    mesh, screen = ti.static(ProjectedMesh(clip, faces, views), Screen(width, height))
+    records = ti.static(FaceRecords(boxes, lines, planes, flags, back_nearness))
+    visible = ti.static(Visible(face_id, depth, barycentric))
     for pixel in range(views * width * height):
         view = pixel // (width * height)
         row = pixel // width - view * height
         col = pixel % width
         tiles_x, tiles_y = (width + TILE - 1) // TILE, (height + TILE - 1) // TILE
         tile = (view * tiles_y + row // TILE) * tiles_x + col // TILE
-        farthest, nearest = nearness_range(near, far, orthographic)
+        farthest, nearest = nearness_range(ti.static(DepthTest(near, far, orthographic)))
         best, shown, back = -UNBOUNDED, -1, BACK
         for entry in range(tile_start[tile], tile_start[tile + 1]):
             item = view * faces.shape[0] + tile_faces[entry]
             if boxes[item, 0] <= col <= boxes[item, 2] and boxes[item, 1] <= row <= boxes[item, 3]:
                 i, j = col - boxes[item, 0], row - boxes[item, 1]
-                if _covers(lines, planes, item, col, row, i, j):
+                if _covers(records, item, col, row, i, j):
                     nearness = _nearness_at(planes, item, i, j)
                     is_seen = planes[(item << PLANE_SHIFT) | SIMPLE] > 0.0 or farthest <= nearness <= nearest
                     own = flags[item] & BACK
@@ -200,5 +168,4 @@ def _draw_pixels(
                         best, shown, back = nearness, tile_faces[entry], own
         if shown >= 0:
             mark_shown(flags, view * faces.shape[0] + shown)
-        first = first_row(clip, view, views)
-        resolve_pixel(clip, faces, face_id, depth, barycentric, pixel, first, row, col, shown, width, height, far)
+        resolve_pixel(mesh, visible, screen, far, view, row, col, shown)

@@ -3,10 +3,19 @@
 from taichi_dr.kernels.base.gather import gather_clip_and_attributes, sum_bands
 from taichi_dr.kernels.base.spread import fill_rows
 from taichi_dr.kernels.screen.coverage import cover_channel
+from taichi_dr.kernels.screen.pixels import Screen
+from taichi_dr.kernels.screen.projected_mesh import ProjectedMesh
 from taichi_dr.kernels.shading.at_points import shade_pixels, shade_pixels_adjoint
 from taichi_dr.kernels.shading.light import partials_shape
 from taichi_dr.kernels.shading.texture import texture_lods
-from taichi_dr.kernels.zbuffer.interpolate import band_count, interpolate, interpolate_adjoint
+from taichi_dr.kernels.zbuffer.interpolate import (
+    Attributes,
+    PixelAdjoints,
+    band_count,
+    interpolate,
+    interpolate_adjoint,
+)
+from taichi_dr.kernels.zbuffer.resolve import Visible
 from taichi_dr.render.mesh.point_shading import Shading
 
 
@@ -48,28 +57,19 @@ class PixelStage:
         image_adjoint = color_adjoint
         if surface.shades_pixels:
             image_adjoint = self._shading_adjoint(shot, surface, color_adjoint)
-        views, faces, channels = shot.views.views, shot.mesh.topology.array("faces"), surface.channels
+        views, channels = shot.views.views, surface.channels
         bands = band_count(views, shot.mesh.face_count)
         corners = views * shot.mesh.face_count * 3
         corner_adjoint = self._buffers.get(f"corner_adjoint_{channels}", (bands * corners, 4 + channels))
         attributes_adjoint = surface.new_adjoint(shot, "color")
         interpolate_adjoint(
-            shot.clip,
-            faces,
-            surface.attributes,
-            surface.index,
+            ProjectedMesh(shot.clip, shot.mesh.topology.array("faces"), views),
+            Attributes(surface.attributes, surface.index),
             shot.frame.array("face_id"),
-            zbuffer.boxes,
-            zbuffer.flags,
-            image_adjoint,
-            depth_adjoint,
-            barycentric_adjoint,
+            zbuffer.records,
+            PixelAdjoints(image_adjoint, depth_adjoint, barycentric_adjoint),
             corner_adjoint,
-            views,
-            shot.width,
-            shot.height,
-            bands,
-            channels,
+            Screen(shot.width, shot.height),
             image_only,
         )
         if bands > 1:
@@ -83,9 +83,9 @@ class PixelStage:
 
     def _interpolate(self, shot, surface, background, image, coverage):
         frame = shot.frame
-        visible = (frame.array("face_id"), frame.array("barycentric"))
-        sizes = (shot.views.views, surface.channels, coverage)
-        interpolate(surface.attributes, surface.index, *visible, background, image, *sizes)
+        visible = Visible(frame.array("face_id"), frame.array("depth"), frame.array("barycentric"))
+        attributes = Attributes(surface.attributes, surface.index)
+        interpolate(attributes, visible, background, image, shot.views.views, coverage)
 
     def _find_lods(self, shot):
         mesh = shot.mesh

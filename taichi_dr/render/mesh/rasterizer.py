@@ -6,6 +6,10 @@ import taichi as ti
 
 from taichi_dr.kernels.antialias.blend import antialias, antialias_edge_adjoint, antialias_image_adjoint, claimed_length
 from taichi_dr.kernels.screen.coverage import cover
+from taichi_dr.kernels.screen.pixels import Screen
+from taichi_dr.kernels.screen.projected_mesh import ProjectedMesh
+from taichi_dr.kernels.zbuffer.face_records import DepthTest
+from taichi_dr.kernels.zbuffer.resolve import Visible
 from taichi_dr.kernels.zbuffer.zbuffer import ZBuffer
 from taichi_dr.render.mesh.check import check_shot
 from taichi_dr.render.mesh.geometry import GeometryStage
@@ -38,7 +42,7 @@ class Rasterizer(MeshRenderer):
         super().__init__(size, background)
         self._antialias, self._cull_back = bool(antialias), bool(cull_back)
         self._geometry = GeometryStage(self._buffers)
-        self._zbuffer = ZBuffer()
+        self._zbuffer = ZBuffer(self._buffers)
         self._pixels = PixelStage(self._buffers)
 
     antialias = property(lambda self: self._antialias, doc="Whether silhouettes are blended; fixed.")
@@ -50,11 +54,10 @@ class Rasterizer(MeshRenderer):
         shot.surface = choose_surface(self._buffers, shot)
         shot.surface.forward(shot)
         check_shot(shot)
-        size = (shot.views.views, self.width, self.height)
-        visible = (frame.array("face_id"), frame.array("depth"), frame.array("barycentric"))
-        faces = mesh.topology.array("faces")
-        kind = {"orthographic": camera.is_orthographic, "cull_back": self.cull_back}
-        self._zbuffer.draw(shot.clip, faces, *size, camera.near, camera.far, *visible, **kind)
+        projected = ProjectedMesh(shot.clip, mesh.topology.array("faces"), shot.views.views)
+        test = DepthTest(camera.near, camera.far, camera.is_orthographic)
+        visible = Visible(frame.array("face_id"), frame.array("depth"), frame.array("barycentric"))
+        self._zbuffer.draw(projected, Screen(self.width, self.height), test, visible, cull_back=self.cull_back)
         if self.antialias:
             rgba = self._buffers.get("rgba", (frame.array("face_id").shape[0], 4))
             self._pixels.forward(shot, shot.surface, self.background, rgba, coverage=True)

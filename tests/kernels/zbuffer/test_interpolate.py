@@ -5,8 +5,19 @@ import pytest
 import taichi as ti
 
 from taichi_dr.kernels.base.arrays import array_from, make_array
+from taichi_dr.kernels.base.buffers import Buffers
 from taichi_dr.kernels.base.gather import gather_corners, sum_bands
-from taichi_dr.kernels.zbuffer.interpolate import band_count, interpolate, interpolate_adjoint
+from taichi_dr.kernels.screen.pixels import Screen
+from taichi_dr.kernels.screen.projected_mesh import ProjectedMesh
+from taichi_dr.kernels.zbuffer.face_records import DepthTest
+from taichi_dr.kernels.zbuffer.interpolate import (
+    Attributes,
+    PixelAdjoints,
+    band_count,
+    interpolate,
+    interpolate_adjoint,
+)
+from taichi_dr.kernels.zbuffer.resolve import Visible
 from taichi_dr.kernels.zbuffer.zbuffer import ZBuffer
 from taichi_dr.scene.topology import build_adjacency
 from tests.kernels.zbuffer.test_zbuffer import FAR, NEAR, is_orthographic, orthographic, perspective, soup
@@ -28,30 +39,20 @@ class Case:
         pixels = self.views * self.width * self.height
         self.pixel_shape = (self.views, self.height, self.width)
         self.weights = [generator.normal(0, 1, (pixels, n)) for n in (components, 1, 3)]
-        self.arrays = {
-            "clip": array_from(self.clips.reshape(-1, 4)),
-            "faces": array_from(self.faces, ti.i32),
-            "attributes": array_from(self.attributes.reshape(-1, components)),
-            "attribute_faces": array_from(self.attribute_faces, ti.i32),
-            "face_id": make_array((pixels,), ti.i32),
-            "depth": make_array((pixels,)),
-            "barycentric": make_array((pixels, 3)),
-            "image": make_array((pixels, components)),
-        }
-        self.buffer = ZBuffer()
+        self.mesh = ProjectedMesh(array_from(self.clips.reshape(-1, 4)), array_from(self.faces, ti.i32), self.views)
+        self.attribute_arrays = Attributes(
+            array_from(self.attributes.reshape(-1, components)), array_from(self.attribute_faces, ti.i32)
+        )
+        self.visible = Visible(make_array((pixels,), ti.i32), make_array((pixels,)), make_array((pixels, 3)))
+        self.image = make_array((pixels, components))
+        self.buffer, self.screen = ZBuffer(Buffers()), Screen(self.width, self.height)
 
     def forward(self):
         """face_id, image, depth and barycentric as NumPy arrays (V, H, W, ...)."""
-        a = self.arrays
-        outputs = a["face_id"], a["depth"], a["barycentric"]
-        sizes, kind = (self.views, self.width, self.height), is_orthographic(self.clips)
-        self.buffer.draw(a["clip"], a["faces"], *sizes, NEAR, FAR, *outputs, orthographic=kind)
-        background = array_from(self.background)
-        interpolate(
-            a["attributes"], a["attribute_faces"], a["face_id"], a["barycentric"], background, a["image"],
-            self.views, self.components, False,
-        )  # fmt: skip
-        arrays = [a[name].to_numpy() for name in ("face_id", "image", "depth", "barycentric")]
+        self.buffer.draw(self.mesh, self.screen, DepthTest(NEAR, FAR, is_orthographic(self.clips)), self.visible)
+        interpolate(self.attribute_arrays, self.visible, array_from(self.background), self.image, self.views)
+        face_id, depth, barycentric = self.visible
+        arrays = [a.to_numpy() for a in (face_id, self.image, depth, barycentric)]
         return [x.reshape(*self.pixel_shape, *x.shape[1:]) for x in arrays]
 
     def expected(self, face_id, clips, attributes):
@@ -71,15 +72,14 @@ class Case:
 
     def gradient(self, bands=None):
         """Gradient of the loss by clip (V, N, 4) and attributes (V, M, C), from the adjoint kernel."""
-        a, count = self.arrays, len(self.faces)
+        count = len(self.faces)
         bands = bands or band_count(self.views, count)
         corners = make_array((bands * self.views * count * 3, 4 + self.components))
         adjoints = [array_from(w) for w in self.weights]
         adjoints[1] = array_from(self.weights[1][:, 0])
-        interpolate_adjoint(
-            a["clip"], a["faces"], a["attributes"], a["attribute_faces"], a["face_id"], self.buffer.boxes,
-            self.buffer.flags, *adjoints, corners, self.views, self.width, self.height, bands, self.components, False,
-        )  # fmt: skip
+        shown = self.visible.face_id, self.buffer.records
+        adjoints = PixelAdjoints(*adjoints)
+        interpolate_adjoint(self.mesh, self.attribute_arrays, *shown, adjoints, corners, self.screen, False)
         sum_bands(corners, self.views * len(self.faces) * 3, bands)
         by_clip = self._gather(corners, 0, 4, self.faces, self.clips.shape)
         return by_clip, self._gather(corners, 4, self.components, self.attribute_faces, self.attributes.shape)

@@ -8,7 +8,11 @@ from hypothesis import strategies as st
 
 from taichi_dr.kernels.base import launch
 from taichi_dr.kernels.base.arrays import array_from, make_array
-from taichi_dr.kernels.zbuffer.face_records import SHOWN
+from taichi_dr.kernels.base.buffers import Buffers
+from taichi_dr.kernels.screen.pixels import Screen
+from taichi_dr.kernels.screen.projected_mesh import ProjectedMesh
+from taichi_dr.kernels.zbuffer.face_records import SHOWN, DepthTest
+from taichi_dr.kernels.zbuffer.resolve import Visible
 from taichi_dr.kernels.zbuffer.zbuffer import ZBuffer
 from taichi_dr.scene.shapes import icosphere
 from tests.oracles import raster as oracle
@@ -19,12 +23,12 @@ NEAR, FAR = 0.1, 50.0
 def draw(clip, faces, width, height, views=1, near=NEAR, far=FAR, cull_back=False):
     """face_id (V, H, W), depth, barycentric (V, H, W, 3) as NumPy arrays."""
     pixels = views * width * height
-    face_id, depth, barycentric = make_array((pixels,), ti.i32), make_array((pixels,)), make_array((pixels, 3))
-    arrays = array_from(clip), array_from(faces, ti.i32)
-    kind = {"orthographic": is_orthographic(clip), "cull_back": cull_back}
-    ZBuffer().draw(*arrays, views, width, height, near, far, face_id, depth, barycentric, **kind)
-    shape = (views, height, width)
-    return face_id.to_numpy().reshape(shape), depth.to_numpy().reshape(shape), barycentric.to_numpy().reshape(*shape, 3)
+    visible = Visible(make_array((pixels,), ti.i32), make_array((pixels,)), make_array((pixels, 3)))
+    mesh = ProjectedMesh(array_from(clip), array_from(faces, ti.i32), views)
+    test = DepthTest(near, far, is_orthographic(clip))
+    ZBuffer(Buffers()).draw(mesh, Screen(width, height), test, visible, cull_back=cull_back)
+    face_id, depth, barycentric = (a.to_numpy().reshape(views, height, width, *a.shape[1:]) for a in visible)
+    return face_id, depth, barycentric
 
 
 def perspective(points, f=1.7):
@@ -260,14 +264,15 @@ def test_hidden_back_faces_are_left_out_and_no_others(any32, project):
 def test_flags_tell_which_faces_are_shown(any32):
     points, faces = soup(16, 300, size=0.3)
     clip = perspective(np.maximum(points, [-99, -99, 0.2]))
-    zbuffer = ZBuffer()
+    zbuffer = ZBuffer(Buffers())
     for views, count in ((2, 300), (3, 120), (1, 300)):  # one z-buffer, whose flags are written again
         pixels = views * 64 * 64
-        outputs = make_array((pixels,), ti.i32), make_array((pixels,)), make_array((pixels, 3))
+        visible = Visible(make_array((pixels,), ti.i32), make_array((pixels,)), make_array((pixels, 3)))
         seen = np.concatenate([clip * [1 - 2 * (v == 1), 1 - 2 * (v == 2), 1, 1] for v in range(views)])
-        zbuffer.draw(array_from(seen), array_from(faces[:count], ti.i32), views, 64, 64, NEAR, FAR, *outputs)
-        shown = zbuffer.flags.to_numpy()[: views * count].reshape(views, -1) & SHOWN > 0
-        for view, ids in enumerate(outputs[0].to_numpy().reshape(views, -1)):
+        mesh = ProjectedMesh(array_from(seen), array_from(faces[:count], ti.i32), views)
+        zbuffer.draw(mesh, Screen(64, 64), DepthTest(NEAR, FAR, orthographic=False), visible)
+        shown = zbuffer.records.flags.to_numpy()[: views * count].reshape(views, -1) & SHOWN > 0
+        for view, ids in enumerate(visible.face_id.to_numpy().reshape(views, -1)):
             np.testing.assert_array_equal(np.flatnonzero(shown[view]), np.unique(ids[ids >= 0]))
             assert 20 < shown[view].sum() < count
 
