@@ -51,7 +51,7 @@ def _has(owner, members):
 def functions_of(path):
     """Names of the functions and classes of a Python file, methods included as ``Class.method``."""
     names = set()
-    for node in ast.parse(path.read_text()).body:
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
             names.add(node.name)
         if isinstance(node, ast.ClassDef):
@@ -63,3 +63,39 @@ def code_spans(text):
     """The code spans of a docstring or a page, in single or double backticks, blocks of code left out."""
     text = re.sub(r"^```.*?^```$", "", text, flags=re.DOTALL | re.MULTILINE)
     return [double or single for double, single in re.findall(r"``([^`]+)``|`([^`\n]+)`", text)]
+
+
+@functools.cache
+def identifiers():
+    """Every name that the package gives to something: functions, classes, arguments, variables, attributes."""
+    names = set()
+    for path in module_files().values():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef | ast.ClassDef):
+                names.add(node.name)
+            elif isinstance(node, ast.arg):
+                names.add(node.arg)
+            elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                names.add(node.id)
+            elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+                names.add(node.attr)
+    return names
+
+
+def exists(name):
+    """Whether a name of a page is something of this repository: a path, an identifier, ``module.name``, ``Class.name``.
+
+    An object goes by the name of its class: ``frame.color`` is ``Frame.color``.
+    """
+    if "/" in name or re.search(r"\.(py|md|svg|txt)$", name):
+        folders = (ROOT, PACKAGE, PACKAGE / "kernels")
+        return any((folder / name).exists() for folder in folders) or any(PACKAGE.rglob(name.removeprefix("/")))
+    owner, _, member = name.removesuffix(".grad").rpartition(".")
+    modules = module_files()
+    if not owner:
+        return member in identifiers() or resolves(member) or any(module.endswith(f".{member}") for module in modules)
+    if any(resolves(member, module) for module in modules if module.endswith(f".{owner}")):
+        return True
+    owners = {owner, owner.capitalize()}
+    defined = [(module, class_name) for module, path in modules.items() for class_name in owners & functions_of(path)]
+    return resolves(name) or any(resolves(f"{class_name}.{member}", module) for module, class_name in defined)
