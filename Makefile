@@ -24,6 +24,7 @@ bench: .venv/installed-dev
 
 docs: demo
 	$(BIN)/python docs/make.py
+	$(BIN)/python docs/house.py
 
 clean:
 	rm -rf .venv build *.egg-info out
