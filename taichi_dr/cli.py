@@ -139,7 +139,8 @@ def _reconstruct(settings):
     if summary.interrupted:
         print("Interrupted: everything reached so far is kept; --resume continues.")
     size = ", ".join(f"{count:,} {what}" for what, count in found["model"].items() if what in ("vertices", "faces"))
-    print(f"{found['steps']} steps in {found['seconds']:.0f} s on {found['backend']}: {size}")
+    spent = f"{found['steps']} steps in {found['seconds']:.0f} s on {found['backend']}"
+    print(f"{spent}: {size}" if size else spent)
     numbers = f"IoU {held_out['iou']:.4f}   PSNR {held_out['psnr']:.2f} dB   SSIM {held_out['ssim']:.4f}"
     print(f"held-out images: {numbers}")
     print(f"report:          {', '.join(str(out / name) for name in PICTURES)}")

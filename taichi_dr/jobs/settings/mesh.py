@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from tyro.conf import arg
 
 from taichi_dr.jobs.settings.domains import at_least, positive
-from taichi_dr.jobs.settings.reconstruct import ReconstructSettings
+from taichi_dr.jobs.settings.reconstruct import As, ReconstructSettings
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,8 @@ class MeshSettings(ReconstructSettings):
     taichi-dr reconstruct --help explains DATA, OUT and --resume.
     """
 
+    #: What to reconstruct.
+    kind: As = "mesh"
     #: What to start from: sphere; hull (the volume that all silhouettes allow, which has holes where the object has);
     #: or a mesh file, placed as it is in the axes and units of the transform matrices.
     init: Annotated[str, arg(metavar="{sphere,hull,FILE}")] = "sphere"

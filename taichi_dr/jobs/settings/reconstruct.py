@@ -10,6 +10,9 @@ from taichi_dr.errors import InputError
 from taichi_dr.jobs.reconstruct import kinds
 from taichi_dr.jobs.settings.domains import Backend, at_least, positive
 
+As = Annotated[str, arg(name="as", metavar=f"{{{','.join(kinds.KINDS)}}}")]
+"""The type of ``kind``, which the settings of a kind give their own default."""
+
 
 @dataclass(frozen=True)
 class ReconstructSettings:
@@ -47,7 +50,7 @@ class ReconstructSettings:
     #: The folder to make.
     out: Positional[Path]
     #: What to reconstruct.
-    kind: Annotated[str, arg(name="as", metavar=f"{{{','.join(kinds.KINDS)}}}")] = kinds.DEFAULT
+    kind: As = kinds.DEFAULT
     #: Stop after this many steps in all.
     steps: Annotated[int | None, arg(metavar="N", help_behavior_hint="(default: 600 without --minutes)")] = None
     #: Stop after this many minutes of optimising in all, in place of --steps.

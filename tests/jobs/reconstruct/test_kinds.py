@@ -1,11 +1,13 @@
 """The contract of a kind, proved by a toy that is neither mesh nor kernel: one grey ball, and how bright it is."""
 
 import json
+import re
 from dataclasses import dataclass
 
 import numpy as np
 import pytest
 
+from taichi_dr import cli
 from taichi_dr.errors import InputError
 from taichi_dr.io.posed_images import PosedImages, save_posed_images
 from taichi_dr.jobs.listener import Listener
@@ -13,7 +15,7 @@ from taichi_dr.jobs.reconstruct import kinds
 from taichi_dr.jobs.reconstruct.kind import Kind
 from taichi_dr.jobs.reconstruct.run import REPORTS, reconstruct
 from taichi_dr.jobs.settings.mesh import MeshSettings
-from taichi_dr.jobs.settings.reconstruct import ReconstructSettings
+from taichi_dr.jobs.settings.reconstruct import As, ReconstructSettings
 
 pytestmark = pytest.mark.usefixtures("own_runtime")
 
@@ -24,7 +26,8 @@ GREY = 0.25
 class BallSettings(ReconstructSettings):
     """A grey ball."""
 
-    kind: str = "ball"
+    #: What to reconstruct.
+    kind: As = "ball"
     #: Step size.
     pace: float = 0.5
 
@@ -175,6 +178,21 @@ def test_an_unknown_kind_is_an_error_that_lists_the_known_ones():
     for find in (kinds.kind_class, kinds.settings_class):
         with pytest.raises(InputError, match="--as: expected mesh or ball, got volume"):
             find("volume")
+
+
+def test_the_command_line_makes_the_settings_of_a_kind(data, tmp_path, capsys):
+    arguments = ["reconstruct", str(data), str(tmp_path / "out"), "--as", "ball"]
+    assert cli._parse([*arguments, "--pace", "0.1"]) == BallSettings(data, tmp_path / "out", pace=0.1)
+    assert cli.main([*arguments, "--steps", "1", "--backend", "cpu"]) == 0
+    text = capsys.readouterr().out
+    assert re.search(r"^1 steps in \d+ s on cpu$", text, re.MULTILINE)
+    assert "ball:            " in text
+    with pytest.raises(SystemExit):
+        cli.main(["reconstruct", "--as", "ball", "--help"])
+    text = capsys.readouterr().out
+    assert text.startswith("A grey ball.")
+    assert "--pace" in text
+    assert "--faces" not in text
 
 
 @pytest.mark.parametrize("name", kinds.KINDS)
