@@ -27,9 +27,9 @@ def rooms():
 def resolves(name, room="taichi_dr"):
     """Whether a dotted name is a module of ``room``, or something in one: a function, a class, a member of a class.
 
-    With ``room`` None the name begins with ``taichi_dr`` itself.
+    A name that begins with ``taichi_dr`` is taken as it is.
     """
-    parts = (f"{room}.{name}" if room else name).split(".")
+    parts = (name if name.startswith("taichi_dr") else f"{room}.{name}").split(".")
     for length in range(len(parts), 0, -1):
         try:
             found = importlib.import_module(".".join(parts[:length]))

@@ -1,4 +1,5 @@
 """``taichi-dr reconstruct``: posed images to something that looks like them.
 
-Door: ``run.reconstruct``, the same for every kind of reconstruction; ``mesh.MeshReconstruction`` is the kind ``mesh``.
+Doors: ``run.reconstruct``, the same whatever is reconstructed; ``kind.Kind``, what can be, and ``kinds.KINDS``, what
+there is: ``mesh.MeshReconstruction``.
 """

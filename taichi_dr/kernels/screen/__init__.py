@@ -1,5 +1,6 @@
 """The screen, whichever rasterizer draws on it: pixels, barycentrics, tiles.
 
-Doors: ``barycentric.edge_values`` (perspective-correct barycentrics without clipping), ``tile_bins.TileBins`` (which
-faces may touch which square of pixels), ``coverage.cover``.
+Doors: ``pixels.pixel_center``, ``projected_mesh.ProjectedMesh`` (what is drawn), ``barycentric.edge_values``
+(perspective-correct barycentrics without clipping), ``tile_bins.TileBins`` (which faces may touch which square of
+pixels), ``coverage.cover``.
 """

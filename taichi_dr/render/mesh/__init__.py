@@ -1,5 +1,6 @@
 """The renderers of meshes.
 
-Doors: ``rasterizer.Rasterizer``, ``soft_rasterizer.SoftRasterizer``.  Their stages: ``geometry`` (vertices to clip
-coordinates), ``surface`` (what is interpolated over the faces), ``pixels`` (from visible faces to colours).
+Doors: ``rasterizer.Rasterizer``, ``soft_rasterizer.SoftRasterizer``, and what both are: ``renderer.MeshRenderer``.
+Their stages: ``geometry`` (vertices to clip coordinates), ``surface`` (what is interpolated over the faces), ``pixels``
+(from visible faces to colours).
 """
