@@ -1,0 +1,37 @@
+"""Pages for those who carry this on: what they name in code font exists."""
+
+import re
+
+import pytest
+from names import ROOT, code_spans, exists
+
+PAGES = ("CONTRIBUTING.md", "docs/ARCHITECTURE.md")
+WORDS = {
+    *("foo", "foo_adjoint", "_adjoint", "x_adjoint", "transmittance_slope"),  # of examples
+    *("sum_k", "a.b", "make", "vulkan", "cpu32", "cpu64"),
+    *("frame.color", "frame.color.grad"),  # by OUTPUTS
+}
+"""Code spans that are no names of this repository."""
+
+
+def names_of(page):
+    """Code spans of a page that look like a path or an identifier."""
+    spans = code_spans((ROOT / page).read_text(encoding="utf-8"))
+    called = (re.sub(r"\(.*\)$", "", span) for span in spans)
+    return sorted({span for span in called if re.fullmatch(r"[A-Za-z_][\w./]*", span) and not span.isupper()} - WORDS)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_what_is_named_exists(page):
+    missing = [name for name in names_of(page) if not name.startswith(("ti.", "dr.")) and not exists(name)]
+    assert not missing, f"{page} names what is not there: {', '.join(missing)}"
+
+
+@pytest.mark.parametrize("page", [*PAGES, "docs/FORMULAS.md", "README.md"])
+def test_links_lead_somewhere(page):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    targets = re.findall(r"\]\(([^)#\s]+)[^)]*\)", text)
+    missing = [
+        target for target in targets if "://" not in target and not (ROOT / page).parent.joinpath(target).exists()
+    ]
+    assert not missing, f"{page} links to what is not there: {', '.join(missing)}"
