@@ -78,7 +78,7 @@ def _soft_picture(renderer, mesh, camera, lights):
     """(H, W, 4): the faces' colours without the background, and alpha, of one view.
 
     The soft rasterizer blends the background into the colours with a weight of its own, ``b``, which has little to do
-    with alpha.  Over black a pixel is ``(1 − b) c``, over white ``(1 − b) c + b``.
+    with alpha.  Over black a pixel is ``(1 - b) c``, over white ``(1 - b) c + b``.
     """
     renderer.background = (0.0, 0.0, 0.0)
     black = renderer.render(mesh, camera, lights)

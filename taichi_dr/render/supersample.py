@@ -14,7 +14,7 @@ def rgba(frame, camera):
 
 
 def supersampled(mesh, camera, size, lights=None, samples=4, progress=None):
-    """Pictures (V, H, W, 4) of a mesh, linear RGB with straight alpha; every pixel is the mean of ``samples``² samples.
+    """Pictures (V, H, W, 4) of a mesh, linear RGB with straight alpha; every pixel the mean of ``samples^2``.
 
     Colours are averaged premultiplied by alpha, in linear light.  ``size`` is (H, W); ``progress(done, total)`` is
     called as views are finished.  These are pictures to look at or to compare with: no gradient goes through them.

@@ -60,7 +60,7 @@ WEIGHTS = {"laplacian": 0.03, "normals": 0.02, "edges": 0.02}
 class MeshReconstruction(Kind):
     """A mesh on its way from its start to the pictures ``train``; coordinates are those of the unit scene.
 
-    The vertices are optimised through ``LargeSteps``; silhouettes by ``1 − IoU``, colours by their absolute
+    The vertices are optimised through ``LargeSteps``; silhouettes by ``1 - IoU``, colours by their absolute
     difference over random backgrounds, and the surface is kept smooth and even by the Laplacian, normal-consistency
     and edge-length losses.  The groups of views stay while size and mesh do.
     """

@@ -116,7 +116,7 @@ def _rough_sphere(posed):
 
 
 def _carve(posed, center, reach, cells):
-    """Origin, spacing and occupancy of a grid of ``cells``³ points over the cube ``center`` ± ``reach``."""
+    """Origin, spacing and occupancy of a grid of ``cells^3`` points over the cube ``center +- reach``."""
     spacing = 2 * reach / (cells - 1)
     origin = center - reach
     occupancy = np.ones(cells**3, np.float32)

@@ -64,6 +64,6 @@ class Animation:
         self._schedule(fraction)
 
     def _schedule(self, fraction):
-        # Early on more happens: the k-th picture is due at (k / FRAMES)².
+        # Early on more happens: the k-th picture is due at (k / FRAMES)^2.
         k = int(np.sqrt(fraction) * FRAMES + 1e-9) + 1
         self._next = (k / FRAMES) ** 2

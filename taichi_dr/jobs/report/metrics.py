@@ -52,7 +52,7 @@ def _compare_view(prediction, target):
 
 
 def soft_iou(prediction, target):
-    """``Σ ab / Σ (a + b − ab)`` of two silhouettes with values in [0, 1]; 1 if both are empty.
+    """``sum a b / sum (a + b - a b)`` of two silhouettes with values in [0, 1]; 1 if both are empty.
 
     >>> soft_iou(np.array([[1.0, 1.0]]), np.array([[1.0, 0.0]]))
     0.5
@@ -63,7 +63,7 @@ def soft_iou(prediction, target):
 
 
 def psnr(prediction, target):
-    """``−10 log10`` of the mean squared difference, in dB, for values in [0, 1]; at most 100.
+    """``-10 log10`` of the mean squared difference, in dB, for values in [0, 1]; at most 100.
 
     >>> round(psnr(np.zeros(4), np.full(4, 0.1)), 6)
     20.0
@@ -73,7 +73,7 @@ def psnr(prediction, target):
 
 
 def ssim(prediction, target):
-    """Structural similarity of two pictures (H, W, 3) in [0, 1] (Wang et al. 2004: Gaussian window, σ = 1.5, 11 × 11).
+    """Structural similarity of two pictures (H, W, 3) in [0, 1] (Wang et al. 2004, Gaussian window: 11 x 11, sigma 1.5).
 
     Pictures with a side under 11 pixels are compared in the largest window that fits.
     """

@@ -50,7 +50,7 @@ class Overview:
 
 
 def best_view(posed):
-    """The index of the view from nearest to 25° above the horizon; up is where the cameras' upper sides point."""
+    """The index of the view from nearest to 25 degrees above the horizon; up is where upper sides of cameras point."""
     up = posed.camera_to_world[:, :3, 1].mean(axis=0)
     heights = posed.camera_to_world[:, :3, 2] @ up / max(np.linalg.norm(up), 1e-9)
     return int(np.abs(heights - math.sin(math.radians(ELEVATION_DEG))).argmin())

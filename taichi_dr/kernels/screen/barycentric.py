@@ -1,8 +1,8 @@
 """Perspective-correct barycentrics of a pixel centre, straight from clip coordinates.
 
-For corners ``P_k = (X_k, Y_k, W_k)`` and a point (x, y) of the screen let ``P'_k = (X_k − x W_k, Y_k − y W_k)`` and
-``e_0 = P'_1 × P'_2`` (cyclic).  Then ``e_k = w_k / W_k`` times a common factor, where w are the screen barycentrics, so
-``p_k = e_k / Σ e_j`` is perspective-correct without a division by any ``W_k``: the formula holds for faces that cross
+For corners ``P_k = (X_k, Y_k, W_k)`` and a point (x, y) of the screen let ``P'_k = (X_k - x W_k, Y_k - y W_k)`` and
+``e_0 = P'_1 x P'_2`` (cyclic).  Then ``e_k = w_k / W_k`` times a common factor, where w are the screen barycentrics, so
+``p_k = e_k / sum e_j`` is perspective-correct without a division by any ``W_k``: the formula holds for faces that cross
 the camera's plane as well (Olano and Greer, Triangle Scan Conversion Using 2D Homogeneous Coordinates, 1997).
 Subtracting the pixel first keeps small faces accurate in single precision.
 """
@@ -21,7 +21,7 @@ def edge_values(clip: ti.template(), row0, row1, row2, x, y):
 
 @ti.func
 def normalize_edges(e):
-    """Barycentrics p ≥ 0 with sum 1, and the factor ``q`` with ``p = max(q e, 0)`` (0 for a face without area).
+    """Barycentrics p >= 0 with sum 1, and the factor ``q`` with ``p = max(q e, 0)`` (0 for a face without area).
 
     A pixel that coverage (which snaps to a sub-pixel grid) gives to a face may lie up to 1/512 pixel outside of it:
     negative values are set to zero there, so depth and attributes never leave the range of the face's corners.

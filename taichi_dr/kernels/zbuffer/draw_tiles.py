@@ -1,11 +1,11 @@
 """The z-test on CPUs: one thread takes a row of tiles at a time and draws their faces one after the other.
 
-Faces are drawn in packets of 8 × 1 pixels, which become SIMD code.  Depths and faces of the tile being drawn stay in
+Faces are drawn in packets of 8 x 1 pixels, which become SIMD code.  Depths and faces of the tile being drawn stay in
 the first-level cache, in a block of scratch per worker.  The outputs are written when a whole row of tiles is drawn,
 in the order of memory: written tile by tile, every line of the image would start a cache miss of its own (measured: a
-picture of 1024² took 7 ms to write instead of 1.5).
+picture of 1024 x 1024 took 7 ms to write instead of 1.5).
 
-Faces that face the camera come first.  Then the farthest pixel of every 8 × 8 block is found, and faces seen from
+Faces that face the camera come first.  Then the farthest pixel of every 8 x 8 block is found, and faces seen from
 behind that lie beyond it (of a closed surface most of them) are left out.
 
 Edge values are integers.  Those of simple faces are exact in single precision; for edges too long for that a packet
@@ -44,7 +44,7 @@ TILE = 32
 PACKET = 8
 PACKET_SHIFT = 3
 PACKETS = TILE // PACKET
-BLOCKS = PACKETS * PACKETS  # of 8 × 8 pixels in a tile
+BLOCKS = PACKETS * PACKETS  # of 8 x 8 pixels in a tile
 SHORT_EDGE = 1 << 17  # |A| + |B| of edges whose values within a tile are exact in single precision
 EDGE_LIMIT = 1 << 30  # an edge value beyond this keeps its sign in the whole tile
 SHORT_LIMIT = 1 << 23  # the same for short edges

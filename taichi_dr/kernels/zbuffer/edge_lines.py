@@ -1,9 +1,9 @@
 """Edge lines in integers: which pixel centres lie on the face's side of an edge, exactly.
 
 Corners are snapped to a grid of 1/256 pixel, and an edge becomes the integers of ``E(col, row) = A col + B row + C``,
-with the face on the side E ≥ 0.  The two faces at an edge get lines that are negatives of each other bit for bit, less
-one on the side that does not own pixels on the line (top-left rule), so a pixel beside a shared edge belongs to exactly
-one of them.
+with the face on the side ``E >= 0``.  The two faces at an edge get lines that are negatives of each other bit for bit,
+less one on the side that does not own pixels on the line (top-left rule), so a pixel beside a shared edge belongs to
+exactly one of them.
 
 A corner behind the camera or far outside the image cannot be snapped.  Its edges are taken as homogeneous lines, the
 cross product of both ends' (X, Y, W), quantised once per edge; if one end can be snapped the line passes exactly
@@ -62,7 +62,7 @@ def top_left_rule(a, b):
 @ti.func
 def _owned_constant(a, b, c, screen: ti.template()):
     """Moves the origin of A x + B y + C (sub-pixels from the image's centre) to pixel (0, 0), applies the top-left rule
-    and divides by 256: for whole columns and rows E ≥ 0 is the same as floor(C / 256) + A col + B row ≥ 0."""
+    and divides by 256: for whole columns and rows ``E >= 0`` is the same as ``floor(C / 256) + A col + B row >= 0``."""
     half = SUBPIXELS // 2
     c0 = c + ti.cast(a, ti.i64) * (half - half * screen.width) + ti.cast(b, ti.i64) * (half - half * screen.height)
     if not top_left_rule(a, b):
@@ -84,7 +84,7 @@ def _store_line(lines: ti.template(), item, k, a, b, c0):
 @ti.func
 def snapped_line(snapped: ti.template(), start, end, sign, screen: ti.template()):
     """A, B, C of an edge from row ``start`` to row ``end`` of ``snapped`` (V*N, 3): inside where
-    A col + B row + C ≥ 0."""
+    ``A col + B row + C >= 0``."""
     xa, ya, xb, yb = snapped[start, 0], snapped[start, 1], snapped[end, 0], snapped[end, 1]
     c = (ti.cast(xa, ti.i64) * yb - ti.cast(ya, ti.i64) * xb) * sign
     a, b = (ya - yb) * sign, (xb - xa) * sign

@@ -1,7 +1,7 @@
 """Per-face records for rasterization: edges, nearness and boxes of pixels, computed once per face.
 
 The z-test compares *nearness*, a number that is linear over the screen and greater for what is nearer: 1/depth in a
-perspective view (Blinn, W Pixels, Dirty Pixels, 1991), −depth in an orthographic one.  So it needs no division.
+perspective view (Blinn, W Pixels, Dirty Pixels, 1991), -depth in an orthographic one.  So it needs no division.
 
 Nothing is clipped.  Most faces are *simple*: small, with all corners in front of the camera and between near and far.
 Single precision holds their edges' values exactly, and their whole record is 16 numbers, a line of cache.  The others'
@@ -179,7 +179,7 @@ def _write_edge(planes: ti.template(), edge: ti.template(), snapped: ti.template
 
 @ti.func
 def _area(snapped: ti.template(), a, b, c):
-    """Twice the area in sub-pixels²; positive where the corners run clockwise on the screen."""
+    """Twice the area in square sub-pixels; positive where the corners run clockwise on the screen."""
     return ti.cast(snapped[b, 0] - snapped[a, 0], ti.i64) * (snapped[c, 1] - snapped[a, 1]) - ti.cast(
         snapped[b, 1] - snapped[a, 1], ti.i64
     ) * (snapped[c, 0] - snapped[a, 0])
@@ -200,7 +200,7 @@ def _snapped_box(snapped: ti.template(), a, b, c, screen: ti.template()):
 
 @ti.func
 def _wild_box(mesh: ti.template(), face, first, near, screen: ti.template()):
-    """Pixels around the part of the face with depth ≥ near, one pixel wider than needed."""
+    """Pixels around the part of the face with depth >= near, one pixel wider than needed."""
     clip, faces = ti.static(mesh.clip, mesh.faces)
     low = ti.Vector([UNBOUNDED, UNBOUNDED])
     high = -low
@@ -237,7 +237,7 @@ def _pixel(x, y, w, screen: ti.template()):
 
 @ti.func
 def _shifted_corners(clip: ti.template(), corners: ti.template(), row, col, screen: ti.template()):
-    """X − x W, Y − y W and W of the three corners, (x, y) a pixel's centre: three 3-vectors."""
+    """X - x W, Y - y W and W of the three corners, (x, y) a pixel's centre: three 3-vectors."""
     a, b, c = corners[0], corners[1], corners[2]
     x, y = pixel_center(row, col, screen)
     w = ti.Vector([clip[a, 2], clip[b, 2], clip[c, 2]])
@@ -264,8 +264,8 @@ def _write_nearness(
     screen: ti.template(),
     orthographic,
 ):
-    """Nearness over the screen: Σ e_k n_k / det is linear in x and y, with n_k = 1 in a perspective view (which gives
-    1 / W) and n_k = −depth_k in an orthographic one.
+    """Nearness over the screen: sum e_k n_k / det is linear in x and y, with n_k = 1 in a perspective view (which gives
+    1 / W) and n_k = -depth_k in an orthographic one.
 
     e as in screen/barycentric.py.  Returns false, and writes nothing, for a face without area.  The corners are taken
     in the order of their rows, so that faces with the same corners have the same nearness bit for bit.

@@ -1,15 +1,21 @@
 """Attributes of the visible faces at every pixel, and the adjoint of everything a z-buffer image depends on.
 
-With the barycentrics p of ``screen/barycentric.py``, a pixel that shows face f has ``image = Σ p_k a_k``,
-``depth = Σ p_k depth_k`` and p itself.  Which face a pixel shows is constant.
+With the barycentrics p of ``screen/barycentric.py``, a pixel that shows face f has ``image = sum p_k a_k``,
+``depth = sum p_k depth_k`` and p itself.  Which face a pixel shows is constant.
 
 The adjoint walks over faces, not pixels: every face that is seen adds up the pixels of its own box that show it, so
-nothing is added from two threads to one place.  With ``g_k = ∂L/∂p_k`` (all three outputs together),
-``p = max(q e, 0)`` and ``e = X' × Y'`` for ``X'_k = X_k − x W_k``, ``Y'_k = Y_k − y W_k``:
-``h_k = ∂L/∂e_k = q (g_k − Σ g_j p_j)`` where p_k > 0, ``∂L/∂X' = Y' × h``, ``∂L/∂Y' = h × X'``,
-``∂L/∂W = −x ∂L/∂X' − y ∂L/∂Y'``.  With x and y counted from a pixel of the face (and X', Y' those of that pixel) all of
-it is linear in them, so that a face needs ``Σ h``, ``Σ x h`` and ``Σ y h`` of its pixels:
-``Σ ∂L/∂X' = Y' × Σ h − W × Σ y h``, ``Σ ∂L/∂Y' = Σ h × X' − Σ x h × W``, ``Σ ∂L/∂W = −Y' × Σ x h − Σ y h × X'``.
+nothing is added from two threads to one place.  With ``g_k = dL/dp_k`` (all three outputs together),
+``p = max(q e, 0)`` and ``e = cross(X', Y')`` for ``X'_k = X_k - x W_k``, ``Y'_k = Y_k - y W_k``::
+
+    h_k = dL/de_k = q (g_k - sum g_j p_j)  where p_k > 0
+    dL/dX' = cross(Y', h)      dL/dY' = cross(h, X')      dL/dW = -x dL/dX' - y dL/dY'
+
+With x and y counted from a pixel of the face (and X', Y' those of that pixel) all of it is linear in them, so that a
+face needs ``H = sum h``, ``Hx = sum x h`` and ``Hy = sum y h`` of its pixels::
+
+    sum dL/dX' = cross(Y', H) - cross(W, Hy)
+    sum dL/dY' = cross(H, X') - cross(Hx, W)
+    sum dL/dW  = -cross(Y', Hx) - cross(Hy, X')
 """
 
 from typing import Any, NamedTuple
@@ -67,7 +73,7 @@ class FaceSums(NamedTuple):
 
 
 def interpolate(attributes, visible, background, image, views, coverage=False):
-    """``image = Σ p_k a_k`` where a face is visible, the background elsewhere.
+    """``image = sum p_k a_k`` where a face is visible, the background elsewhere.
 
     Args:
         attributes: ``Attributes``; the kernel is compiled once for each C.

@@ -30,7 +30,7 @@ def mark_shown(flags: ti.template(), item):
 
 @ti.func
 def resolve_pixel(mesh: ti.template(), visible: ti.template(), screen: ti.template(), far, view, row, col, shown):
-    """Writes a pixel's ``Visible``, depth and barycentrics from the corners themselves; ``shown``: the face or −1."""
+    """Writes a pixel's ``Visible``, depth and barycentrics from the corners themselves; ``shown``: the face or -1."""
     pixel = (view * screen.height + row) * screen.width + col
     visible.face_id[pixel] = shown
     if shown >= 0:
