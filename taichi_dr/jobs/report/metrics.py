@@ -73,7 +73,7 @@ def psnr(prediction, target):
 
 
 def ssim(prediction, target):
-    """Structural similarity of two pictures (H, W, 3) in [0, 1] (Wang et al. 2004, Gaussian window: 11 x 11, sigma 1.5).
+    """Structural similarity of pictures (H, W, 3) in [0, 1] (Wang et al. 2004, Gaussian window: 11 x 11, sigma 1.5).
 
     Pictures with a side under 11 pixels are compared in the largest window that fits.
     """
