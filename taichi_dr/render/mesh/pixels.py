@@ -3,8 +3,6 @@
 from taichi_dr.kernels.base.gather import gather_clip_and_attributes, sum_bands
 from taichi_dr.kernels.base.spread import fill_rows
 from taichi_dr.kernels.screen.coverage import cover_channel
-from taichi_dr.kernels.screen.pixels import Screen
-from taichi_dr.kernels.screen.projected_mesh import ProjectedMesh
 from taichi_dr.kernels.shading.at_points import shade_pixels, shade_pixels_adjoint
 from taichi_dr.kernels.shading.light import partials_shape
 from taichi_dr.kernels.shading.texture import texture_lods
@@ -15,7 +13,6 @@ from taichi_dr.kernels.zbuffer.interpolate import (
     interpolate,
     interpolate_adjoint,
 )
-from taichi_dr.kernels.zbuffer.resolve import Visible
 from taichi_dr.render.mesh.point_shading import Shading
 
 
@@ -42,12 +39,11 @@ class PixelStage:
             self._find_lods(shot)
         shade_pixels(*self._shading_arguments(shot, surface), color)
 
-    def adjoint(self, shot, surface, zbuffer, outputs, clip_adjoint, add_corners=None):
-        """Adds to ``clip_adjoint`` and to the adjoints of the surface's fields.
+    def adjoint_to_corners(self, shot, surface, zbuffer, outputs):
+        """The adjoint of every face's corners in every view: X, Y, W, depth, attributes in the first V*F*3 rows.
 
         ``outputs``: adjoints of colour (V*H*W, >= 3), depth and barycentrics, the latter two None where both are zero.
-        ``add_corners(corner_adjoint)`` may add to the adjoints of X, Y, W (columns 0 to 2) of every corner before they
-        are summed.
+        Adds to the adjoints of lights, cameras and texture; ``gather_corners`` takes the corners' on.
         """
         color_adjoint, depth_adjoint, barycentric_adjoint = outputs
         image_only = depth_adjoint is None
@@ -61,31 +57,38 @@ class PixelStage:
         bands = band_count(views, shot.mesh.face_count)
         corners = views * shot.mesh.face_count * 3
         corner_adjoint = self._buffers.get(f"corner_adjoint_{channels}", (bands * corners, 4 + channels))
-        attributes_adjoint = surface.new_adjoint(shot, "color")
         interpolate_adjoint(
-            ProjectedMesh(shot.clip, shot.mesh.topology.array("faces"), views),
+            shot.projected,
             Attributes(surface.attributes, surface.index),
             shot.frame.array("face_id"),
             zbuffer.records,
             PixelAdjoints(image_adjoint, depth_adjoint, barycentric_adjoint),
             corner_adjoint,
-            Screen(shot.width, shot.height),
+            shot.screen,
             image_only,
         )
         if bands > 1:
             sum_bands(corner_adjoint, corners, bands)
-        if add_corners is not None:
-            add_corners(corner_adjoint)
-        topology, sizes = shot.mesh.topology, (views, shot.mesh.face_count)
-        adjoints = (clip_adjoint, attributes_adjoint)
-        gather_clip_and_attributes(corner_adjoint, channels, topology.corners(), surface.corners, *adjoints, *sizes)
+        return corner_adjoint
+
+    def gather_corners(self, shot, surface, corner_adjoint, clip_adjoint):
+        """Adds the corners' adjoints to ``clip_adjoint`` and, through the surface, to those of the inputs."""
+        attributes_adjoint = surface.new_adjoint(shot, "color")
+        gather_clip_and_attributes(
+            corner_adjoint,
+            surface.channels,
+            shot.mesh.topology.corners(),
+            surface.corners,
+            clip_adjoint,
+            attributes_adjoint,
+            shot.views.views,
+            shot.mesh.face_count,
+        )
         surface.adjoint(shot, attributes_adjoint)
 
     def _interpolate(self, shot, surface, background, image, coverage):
-        frame = shot.frame
-        visible = Visible(frame.array("face_id"), frame.array("depth"), frame.array("barycentric"))
         attributes = Attributes(surface.attributes, surface.index)
-        interpolate(attributes, visible, background, image, shot.views.views, coverage)
+        interpolate(attributes, shot.visible, background, image, shot.views.views, coverage)
 
     def _find_lods(self, shot):
         mesh = shot.mesh

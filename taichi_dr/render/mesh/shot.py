@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
+from taichi_dr.kernels.screen.pixels import Screen
+from taichi_dr.kernels.screen.projected_mesh import ProjectedMesh
+from taichi_dr.kernels.zbuffer.resolve import Visible
 from taichi_dr.render.camera_input import CameraInput
 from taichi_dr.render.mesh.surface.base import Surface
 from taichi_dr.render.shot import Shot
@@ -25,5 +28,8 @@ class MeshShot(Shot):
     surface: Surface | None = None  # what is interpolated over the faces
     normals: Surface | None = None  # ... once the output ``normal`` is asked for
 
+    projected = property(lambda self: ProjectedMesh(self.clip, self.mesh.topology.array("faces"), self.views.views))
+    screen = property(lambda self: Screen(self.width, self.height))
+    visible = property(lambda self: Visible(*map(self.frame.array, Visible._fields)))
     camera_array = property(lambda self: self.packed.arrays["camera"], doc="(V, 16) of kernels.camera.")
     camera_adjoint = property(lambda self: self.packed.adjoints["camera"], doc="(V, 16); cameras' adjoints add to it.")
