@@ -1,7 +1,7 @@
 """Slow reference of the soft rasterizer: every face against every pixel, in float64, from the paper's formulas.
 
 Liu et al., Soft Rasterizer, ICCV 2019, sections 3.2 and 3.3; the modes are those of
-``taichi_dr.kernels.soft.soft_pass``.
+``taichi_dr.kernels.soft.modes``.
 """
 
 import numpy as np

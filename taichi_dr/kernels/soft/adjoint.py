@@ -1,66 +1,77 @@
 """Adjoint of the soft rasterizer: face by face, each gathering what its pixels pass back.
 
-With ``w_j`` the weight of face j in a pixel, ``v_j = sum_c dL/dI_c C_jc + dL/dZ z_j``, ``v`` the same of the blended
-pixel, ``x_j = +-d^2/sigma`` and ``e_j = -k z_j`` the two exponents::
-
-    dL/de_j = w_j (v_j - v)          dL/dx_j = (1 - D_j) dL/de_j + dL/dA T D_j          dL/dC_jc = w_j dL/dI_c
-
-from there through the interpolation and the distance to the corners.  The derivative of a squared distance is that of
-the distance to the nearest point held fixed in the segment, ``d(d^2)/dp_k = -2 b_k (x - nearest point)``, ``b_k`` its
-barycentrics; that of the barycentrics ``w`` is ``dw_m/dp_k = -w_k grad w_m``.  Everything sums in registers over the
-packets of a face and is written once, so that no sum depends on the order of threads.
+The derivatives of a pixel's blend with respect to the exponents are those of ``weights``; from there it goes through
+the interpolation and the distance to the corners (``whole_face``, ``cut_face``), and through the colours
+(``coloring``).  Everything sums up over the packets of a face and is written once, so that no sum depends on the order
+of threads.
 """
+
+from typing import Any, NamedTuple
 
 import taichi as ti
 
-from taichi_dr.kernels.base.lanes import higher, lower
-from taichi_dr.kernels.base.views import rows_per_view, view_of
-from taichi_dr.kernels.soft.pair import (
-    ABSENT,
-    ALPHA_HARD,
-    ALPHA_SUM,
-    ATTRIBUTE,
-    COLOR_HARD,
-    DEPTH,
-    DISTANCE_BARYCENTRIC,
-    DISTANCE_HARD,
-    INVERSE_AREA,
-    INVERSE_W,
-    WHOLE,
-    XY,
-    coverage,
-    exp_negative,
-    fill_lanes,
-    load_lanes,
-    load_row,
-    mix,
-    out_of_reach,
-    packet_at,
-    packet_centers,
-    packet_middle,
-    store_row,
-    whole_face,
-    whole_interpolation,
-    whole_squared_distance,
+from taichi_dr.kernels.base.views import view_of
+from taichi_dr.kernels.shading.at_points import PointShading
+from taichi_dr.kernels.shading.light import Finish, Lights
+from taichi_dr.kernels.soft.coloring import Place, Points, Setting, attribute_coloring, point_coloring, with_zero
+from taichi_dr.kernels.soft.cut_face import CUT_ROWS, CutCorners, add_cut_adjoint, cut_pair, write_cut_adjoint
+from taichi_dr.kernels.soft.face_records import ABSENT, ATTRIBUTE, CUT_TO_ONE, DEPTH, WHOLE, corner_numbers
+from taichi_dr.kernels.soft.modes import Softness
+from taichi_dr.kernels.soft.packets import Packets, packet_at, packet_centers, packet_middle, zero_bits
+from taichi_dr.kernels.soft.pixel_adjoints import (
+    PIXEL_ALPHA,
+    PIXEL_DEPTH,
+    PIXEL_MEAN,
+    PIXEL_REFERENCE,
+    PassedBack,
+    passed_back,
 )
-from taichi_dr.kernels.soft.pixel_adjoints import PACKED, PIXEL_ALPHA, PIXEL_DEPTH, PIXEL_MEAN, PIXEL_REFERENCE
+from taichi_dr.kernels.soft.sums import SUM_ATTRIBUTE, SUM_DEPTH, Sums, add_row, row_total
+from taichi_dr.kernels.soft.weights import alpha_slope, coverage, exponent_adjoint, pair_weight
+from taichi_dr.kernels.soft.whole_face import (
+    WHOLE_ROWS,
+    add_whole_adjoint,
+    load_whole,
+    out_of_reach,
+    whole_distance,
+    whole_pair,
+    write_whole_adjoint,
+)
 
-SUM_POSITION, SUM_W, SUM_DEPTH, SUM_ATTRIBUTE = 0, 6, 9, 12  # rows of a face's sums, negated for position and W
+
+class Faces(NamedTuple):
+    """The faces of all views: clip positions (V*N, 4), corners (F, 3), and what ``soft_setup`` made of them."""
+
+    clip: Any
+    corners: Any
+    records: Any
+    kinds: Any
+    boxes: Any
 
 
-@ti.func
-def add_row(sums: ti.template(), row: ti.template(), value, lanes: ti.template()):
-    """Adds to packet number ``row`` of a vector of packets; see ``store_row``."""
-    store_row(sums, row, load_row(sums, row, lanes) + value, lanes)
+class Tasks(NamedTuple):
+    """How faces are dealt out: ``groups`` of the faces of each of ``views``, and ``bands`` of the rows of a face.
+
+    Task ``(view * bands + band) * groups + group`` takes the ``groups``-th faces from ``group`` on, and of each of them
+    the ``bands``-th rows of packets from ``band`` on.
+    """
+
+    views: Any
+    bands: Any
+    groups: Any
 
 
-@ti.func
-def _total(sums: ti.template(), row: ti.template(), lanes: ti.template()):
-    return load_row(sums, row, lanes).sum()
+class PixelAdjoints(NamedTuple):
+    """``packed`` (packets, rows, lanes) of ``pack_pixel_adjoints``, flat."""
+
+    packed: Any
+    rows: Any
 
 
 @ti.kernel
 def soft_adjoint(
+    clip: ti.types.ndarray(ndim=2),
+    faces: ti.types.ndarray(dtype=ti.i32, ndim=2),
     records: ti.types.ndarray(ndim=2),
     kinds: ti.types.ndarray(dtype=ti.i32, ndim=1),
     boxes: ti.types.ndarray(dtype=ti.i32, ndim=2),
@@ -69,10 +80,11 @@ def soft_adjoint(
     offsets: ti.types.ndarray(ndim=1),
     views: ti.i32,
     bands: ti.i32,
+    groups: ti.i32,
     near: float,
     far: float,
-    sigma: float,
-    gamma: float,
+    k: float,
+    sharpness: float,
     tau: float,
     width: ti.i32,
     height: ti.i32,
@@ -81,279 +93,215 @@ def soft_adjoint(
     packed_rows: ti.template(),
     shape: ti.template(),
     double: ti.template(),
+    cut: ti.template(),
 ):
     """Writes ``corner_adjoint (bands*V*F*3, 4 + C)``: adjoints of X, Y, W, depth and the attributes of every corner of
-    every face but the cut ones.  Band b takes every ``bands``-th row of packets of a face, starting at its b-th.
+    every face but the cut ones, or with ``cut`` of those.
     """
-    lanes = ti.static(shape[0] * shape[1])
-    for index in range(bands * kinds.shape[0]):
-        band = view_of(index, kinds.shape[0])
-        item = index - band * kinds.shape[0]
-        faces = rows_per_view(kinds, views)
-        view = view_of(item, faces)
-        face = item - view * faces
-        kind = kinds[item]
-        if kind == ABSENT:
-            for corner, column in ti.static(ti.ndrange(3, 4 + count)):
-                corner_adjoint[3 * index + corner, column] = 0.0
-        elif kind == WHOLE:
-            k = 1.0 / (gamma * (far - near))
-            sums = ti.Vector([0.0 for _ in ti.static(range((SUM_ATTRIBUTE + 3 * count) * lanes))])
-            col0, col1 = boxes[item, 0] // shape[0], boxes[item, 2] // shape[0] + 1
-            row0, row1 = boxes[item, 1] // shape[1] + band, boxes[item, 3] // shape[1] + 1
-            for step in range((row1 - row0 + bands - 1) // bands):
-                row = (row0 + step * bands) * shape[1]
-                for packet_col in range(col0, col1):
-                    col = packet_col * shape[0]
-                    middle_x, middle_y = packet_middle(row, col, width, height, shape)
-                    if not out_of_reach(records, item, middle_x, middle_y):
-                        x, y = packet_centers(row, col, width, height, offsets, lanes)
-                        at = packet_at(view, row, col, width, height, shape) * (packed_rows * lanes)
-                        if ti.static(lanes > 1):
-                            if bands < 0:  # never: see store_row
-                                sums[row] = 0.0
-                        w0, w1, w2, dx, dy, b0, b1, b2 = whole_face(records, item, x, y)
-                        squared, inside = whole_squared_distance(dx, dy, w0, w1, w2, modes[2])
-                        p0, p1, p2, r = whole_interpolation(records, item, w0, w1, w2)
-                        z = mix(records, item, DEPTH, p0, p1, p2)
-                        seen = lower(higher(inside, tau - squared), lower(z - near, far - z))
-
-                        weight, x_adjoint, z_adjoint, h0, h1, h2 = pair_adjoint(
-                            records,
-                            packed,
-                            item,
-                            face,
-                            at,
-                            squared,
-                            inside,
-                            seen,
-                            p0,
-                            p1,
-                            p2,
-                            z,
-                            1.0 + 0.0 * z,
-                            k,
-                            sigma,
-                            count,
-                            modes,
-                            lanes,
-                            lanes,
-                            double,
-                        )
-                        for c in ti.static(range(count)):
-                            share = weight * load_lanes(packed, at + (PACKED + c) * lanes, lanes)
-                            add_row(sums, SUM_ATTRIBUTE + 3 * c, p0 * share, lanes)
-                            add_row(sums, SUM_ATTRIBUTE + 3 * c + 1, p1 * share, lanes)
-                            add_row(sums, SUM_ATTRIBUTE + 3 * c + 2, p2 * share, lanes)
-                        add_whole_face(
-                            sums,
-                            records,
-                            item,
-                            [w0, w1, w2],
-                            [dx, dy],
-                            [b0, b1, b2],
-                            [p0, p1, p2],
-                            r,
-                            inside,
-                            x_adjoint,
-                            z_adjoint,
-                            [h0, h1, h2],
-                            sigma,
-                            modes,
-                            lanes,
-                        )
-            write_whole_face(sums, records, item, corner_adjoint, 3 * index, count, lanes)
+    all_faces = ti.static(Faces(clip, faces, records, kinds, boxes))
+    tasks = ti.static(Tasks(views, bands, groups))
+    pixels = ti.static(PixelAdjoints(packed, packed_rows))
+    packets = ti.static(Packets(width, height, shape, double, offsets))
+    softness = ti.static(Softness(near, far, k, sharpness, tau))
+    coloring = ti.static(attribute_coloring(records, count))
+    setting = ti.static(Setting(packets, softness, modes, coloring))
+    _adjoint_of_faces(all_faces, tasks, pixels, corner_adjoint, setting, cut)
 
 
-@ti.func
-def add_whole_face(
-    sums: ti.template(),
-    records: ti.template(),
-    item,
-    w: ti.template(),
-    d: ti.template(),
-    b: ti.template(),
-    p: ti.template(),
-    r,
-    inside,
-    x_adjoint,
-    z_adjoint,
-    h: ti.template(),
-    sigma,
+@ti.kernel
+def soft_adjoint_shaded(
+    clip: ti.types.ndarray(ndim=2),
+    faces: ti.types.ndarray(dtype=ti.i32, ndim=2),
+    records: ti.types.ndarray(ndim=2),
+    kinds: ti.types.ndarray(dtype=ti.i32, ndim=1),
+    boxes: ti.types.ndarray(dtype=ti.i32, ndim=2),
+    packed: ti.types.ndarray(ndim=1),
+    corner_adjoint: ti.types.ndarray(ndim=2),
+    offsets: ti.types.ndarray(ndim=1),
+    views: ti.i32,
+    bands: ti.i32,
+    groups: ti.i32,
+    near: float,
+    far: float,
+    k: float,
+    sharpness: float,
+    tau: float,
+    width: ti.i32,
+    height: ti.i32,
     modes: ti.template(),
-    lanes: ti.template(),
+    packed_rows: ti.template(),
+    shape: ti.template(),
+    double: ti.template(),
+    cut: ti.template(),
+    camera: ti.types.ndarray(ndim=2),
+    orthographic: ti.template(),
+    light_kind: ti.types.ndarray(ndim=1),
+    light_color: ti.types.ndarray(ndim=2),
+    light_vector: ti.types.ndarray(ndim=2),
+    specular: float,
+    shininess: float,
+    two_sided: ti.template(),
+    pyramid: ti.types.ndarray(ndim=2),
+    levels: ti.types.ndarray(ndim=2),
+    layout: ti.template(),
+    pyramid_adjoint: ti.types.ndarray(ndim=2),
+    partials: ti.types.ndarray(ndim=2),
 ):
-    """Adds to the sums what a packet passes back through depth, interpolation and distance.
-
-    Lists of packets: ``w``, ``d``, ``b`` of ``whole_face``, ``p`` of ``whole_interpolation`` and its adjoint ``h``.
+    """``soft_adjoint`` of ``soft_forward_shaded``; each task adds the adjoints of lights and eye to its own column of
+    ``partials``.
     """
-    ia = records[item, INVERSE_AREA]
-    x0, y0 = records[item, XY], records[item, XY + 1]
-    x1, y1 = records[item, XY + 2], records[item, XY + 3]
-    x2, y2 = records[item, XY + 4], records[item, XY + 5]
-    add_row(sums, SUM_DEPTH + 0, p[0] * z_adjoint, lanes)
-    add_row(sums, SUM_DEPTH + 1, p[1] * z_adjoint, lanes)
-    add_row(sums, SUM_DEPTH + 2, p[2] * z_adjoint, lanes)
-
-    mean = p[0] * h[0] + p[1] * h[1] + p[2] * h[2]
-    f0, f1, f2 = h[0] - mean, h[1] - mean, h[2] - mean
-    add_row(sums, SUM_W + 0, p[0] * f0, lanes)
-    add_row(sums, SUM_W + 1, p[1] * f1, lanes)
-    add_row(sums, SUM_W + 2, p[2] * f2, lanes)
-    g0 = ti.select(lower(w[0], 1.0 - w[0]) > 0.0, f0 * r, 0.0) * records[item, INVERSE_W]
-    g1 = ti.select(lower(w[1], 1.0 - w[1]) > 0.0, f1 * r, 0.0) * records[item, INVERSE_W + 1]
-    g2 = ti.select(lower(w[2], 1.0 - w[2]) > 0.0, f2 * r, 0.0) * records[item, INVERSE_W + 2]
-    fx, fy = fill_lanes(0.0, lanes), fill_lanes(0.0, lanes)
-    slope = (2.0 / sigma) * ti.select(inside > 0.0, x_adjoint, -x_adjoint)
-    if ti.static(modes[2] == DISTANCE_BARYCENTRIC):
-        smallest = lower(w[0], lower(w[1], w[2]))
-        slope *= smallest
-        g0 += ti.select(w[0] == smallest, slope, 0.0)
-        g1 += ti.select(w[1] == smallest, slope, 0.0)
-        g2 += ti.select(w[2] == smallest, slope, 0.0)
-    else:
-        fx, fy = slope * d[0], slope * d[1]
-    g0, g1 = (g0 - g2) * ia, (g1 - g2) * ia
-    gx = -g0 * (y2 - y1) - g1 * (y0 - y2)
-    gy = g0 * (x2 - x1) + g1 * (x0 - x2)
-    add_row(sums, SUM_POSITION + 0, b[0] * fx + w[0] * gx, lanes)
-    add_row(sums, SUM_POSITION + 1, b[0] * fy + w[0] * gy, lanes)
-    add_row(sums, SUM_POSITION + 2, b[1] * fx + w[1] * gx, lanes)
-    add_row(sums, SUM_POSITION + 3, b[1] * fy + w[1] * gy, lanes)
-    add_row(sums, SUM_POSITION + 4, b[2] * fx + w[2] * gx, lanes)
-    add_row(sums, SUM_POSITION + 5, b[2] * fy + w[2] * gy, lanes)
+    lights, finish = ti.static(Lights(light_kind, light_color, light_vector), Finish(specular, shininess, two_sided))
+    shading = ti.static(PointShading(camera, orthographic, lights, finish, pyramid, levels, layout))
+    points = ti.static(Points(shading, clip, faces, width, height, pyramid_adjoint, partials))
+    all_faces = ti.static(Faces(clip, faces, records, kinds, boxes))
+    tasks = ti.static(Tasks(views, bands, groups))
+    pixels = ti.static(PixelAdjoints(packed, packed_rows))
+    packets = ti.static(Packets(width, height, shape, double, offsets))
+    softness = ti.static(Softness(near, far, k, sharpness, tau))
+    coloring = ti.static(point_coloring(records, points))
+    setting = ti.static(Setting(packets, softness, modes, coloring))
+    _adjoint_of_faces(all_faces, tasks, pixels, corner_adjoint, setting, cut)
 
 
 @ti.func
-def write_whole_face(
-    sums: ti.template(),
-    records: ti.template(),
-    item,
+def _adjoint_of_faces(
+    faces: ti.template(),
+    tasks: ti.template(),
+    pixels: ti.template(),
     corner_adjoint: ti.template(),
-    base,
-    count: ti.template(),
-    lanes: ti.template(),
+    launch: ti.template(),
+    cut: ti.template(),
 ):
-    """Writes the sums of a whole face as the adjoints of its corners, rows ``base`` to ``base + 2``."""
+    """The loop over all faces.  ``launch``: the ``Setting``, its packets without ``zero``."""
+    for task in range(tasks.views * tasks.bands * tasks.groups):
+        zero = zero_bits(launch.packets.offsets)
+        setting = ti.static(with_zero(launch, zero))
+        unit = view_of(task, tasks.groups)
+        group = task - unit * tasks.groups
+        view = view_of(unit, tasks.bands)
+        band = unit - view * tasks.bands
+        count = faces.corners.shape[0]
+        for step in range((count - group + tasks.groups - 1) // tasks.groups):
+            face = group + step * tasks.groups
+            item = view * count + face
+            kind = faces.kinds[item]
+            place = ti.static(Place(view, face, item, None, None, task))
+            if ti.static(cut):
+                if kind >= CUT_TO_ONE:
+                    _face_adjoint(place, band, faces, tasks, pixels, corner_adjoint, setting, cut)
+            elif kind == ABSENT:
+                for corner, column in ti.static(ti.ndrange(3, 4 + setting.coloring.attributes)):
+                    corner_adjoint[3 * (band * faces.kinds.shape[0] + item) + corner, column] = 0.0
+            elif kind == WHOLE:
+                _face_adjoint(place, band, faces, tasks, pixels, corner_adjoint, setting, cut)
+
+
+@ti.func
+def _face_adjoint(
+    place: ti.template(),
+    band,
+    faces: ti.template(),
+    tasks: ti.template(),
+    pixels: ti.template(),
+    corner_adjoint: ti.template(),
+    setting: ti.template(),
+    cut: ti.template(),
+):
+    """Sums up what a face's packets, of a cut face its pixels, pass back, and writes it to the rows of its corners."""
+    boxes, packets = ti.static(faces.boxes, setting.packets)
+    item = place.item
+    shape = ti.static((1, 1) if cut else packets.shape)
+    lanes = ti.static(shape[0] * shape[1])
+    geometry = ti.static(SUM_ATTRIBUTE + 3 * setting.coloring.attributes)
+    rows = ti.Vector([0.0 for _ in ti.static(range((geometry + (CUT_ROWS if cut else WHOLE_ROWS)) * lanes))])
+    sums = ti.static(Sums(rows, lanes, geometry))
+    whole = ti.static(_whole_of(faces.records, item, cut))
+    row0, row1 = boxes[item, 1] // shape[1] + band, boxes[item, 3] // shape[1] + 1
+    col0, col1 = boxes[item, 0] // shape[0], boxes[item, 2] // shape[0] + 1
+    for step in range((row1 - row0 + tasks.bands - 1) // tasks.bands):
+        for packet_col in range(col0, col1):
+            row, col = (row0 + step * tasks.bands) * shape[1], packet_col * shape[0]
+            if _may_touch(faces.records, item, row, col, packets, cut):
+                if ti.static(lanes > 1):
+                    if tasks.bands < 0:  # never: see sums
+                        rows[row] = 0.0
+                x, y = packet_centers(row, col, packets, lanes)
+                pair = ti.static(_pair_at(faces.records, item, whole, x, y, setting, cut))
+                at = packet_at(place.view, row, col, packets) * (pixels.rows * packets.lanes)
+                if ti.static(cut):
+                    at += row % packets.shape[1] * packets.shape[0] + col % packets.shape[0]
+                back = ti.static(PassedBack(pixels.packed, at, packets.lanes, lanes))
+                _packet_adjoint(sums, ti.static(place._replace(x=x, y=y)), pair, back, setting)
+    base = 3 * (band * faces.kinds.shape[0] + item)
     for corner in ti.static(range(3)):
-        to_clip = -records[item, INVERSE_W + corner]
-        gx = _total(sums, SUM_POSITION + 2 * corner, lanes)
-        gy = _total(sums, SUM_POSITION + 2 * corner + 1, lanes)
-        px, py = records[item, XY + 2 * corner], records[item, XY + 2 * corner + 1]
-        corner_adjoint[base + corner, 0] = gx * to_clip
-        corner_adjoint[base + corner, 1] = gy * to_clip
-        corner_adjoint[base + corner, 2] = (_total(sums, SUM_W + corner, lanes) - gx * px - gy * py) * to_clip
-        corner_adjoint[base + corner, 3] = _total(sums, SUM_DEPTH + corner, lanes)
-        for c in ti.static(range(count)):
-            corner_adjoint[base + corner, 4 + c] = _total(sums, SUM_ATTRIBUTE + 3 * c + corner, lanes)
-
-
-@ti.func
-def pair_adjoint(
-    records: ti.template(),
-    packed: ti.template(),
-    item,
-    face,
-    at,
-    squared,
-    inside,
-    seen,
-    p0,
-    p1,
-    p2,
-    z,
-    sloped,
-    k,
-    sigma,
-    count: ti.template(),
-    modes: ti.template(),
-    lanes: ti.template(),
-    stride: ti.template(),
-    double: ti.template(),
-):
-    """Of a packet and a face: weight / S, adjoints of x and z, and of the interpolation's ``p`` (3).
-
-    ``sloped``: where z is the interpolated depth, not the near plane's.
-    """
-    cover, uncover, weight = pair_weight(
-        packed, face, at, squared, inside, seen, z, k, sigma, modes, lanes, stride, double
-    )
-    value = 0.0 * z
-    if ti.static(modes[1] != COLOR_HARD):
-        for c in ti.static(range(count)):
-            factor = load_lanes(packed, at + (PACKED + c) * stride, lanes)
-            value += factor * mix(records, item, ATTRIBUTE + 3 * c, p0, p1, p2)
-    x_adjoint, z_adjoint = pair_exponents(packed, at, z, sloped, value, cover, uncover, weight, k, modes, lanes, stride)
-    h0, h1, h2 = (
-        z_adjoint * records[item, DEPTH],
-        z_adjoint * records[item, DEPTH + 1],
-        z_adjoint * records[item, DEPTH + 2],
-    )
-    for c in ti.static(range(count)):
-        share = weight * load_lanes(packed, at + (PACKED + c) * stride, lanes)
-        h0 += share * records[item, ATTRIBUTE + 3 * c]
-        h1 += share * records[item, ATTRIBUTE + 3 * c + 1]
-        h2 += share * records[item, ATTRIBUTE + 3 * c + 2]
-    return weight, x_adjoint, z_adjoint, h0, h1, h2
-
-
-@ti.func
-def pair_weight(
-    packed: ti.template(),
-    face,
-    at,
-    squared,
-    inside,
-    seen,
-    z,
-    k,
-    sigma,
-    modes: ti.template(),
-    lanes: ti.template(),
-    stride: ti.template(),
-    double: ti.template(),
-):
-    """Coverage, its complement, and the weight times S: the factors in ``packed`` are divided by S."""
-    cover = ti.select(inside > 0.0, 1.0 + 0.0 * squared, 0.0)
-    uncover = 1.0 - cover
-    if ti.static(modes[2] != DISTANCE_HARD):
-        cover, uncover = coverage(squared * (1.0 / sigma), inside, double)
-    cover = ti.select(seen > 0.0, cover, 0.0)
-    reference = load_lanes(packed, at + PIXEL_REFERENCE * stride, lanes)
-    weight = 0.0 * z
-    if ti.static(modes[1] == COLOR_HARD):
-        weight = ti.select(reference == ti.cast(face, float), 1.0 + 0.0 * z, 0.0)
+        corner_adjoint[base + corner, 3] = row_total(sums, SUM_DEPTH + corner)
+        for c in ti.static(range(setting.coloring.attributes)):
+            corner_adjoint[base + corner, 4 + c] = row_total(sums, SUM_ATTRIBUTE + 3 * c + corner)
+    if ti.static(cut):
+        corner = ti.Vector([faces.corners[place.face, k] for k in ti.static(range(3))])
+        corner += faces.clip.shape[0] // tasks.views * place.view
+        corners = ti.static(CutCorners(faces.clip, corner, setting.softness.near, corner_adjoint, base))
+        write_cut_adjoint(sums, corners, faces.kinds[item])
     else:
-        weight = cover * exp_negative(-ti.abs(reference - z) * k, double)
-    return cover, uncover, weight
+        write_whole_adjoint(sums, whole, faces.records, item, corner_adjoint, base)
 
 
 @ti.func
-def pair_exponents(
-    packed: ti.template(),
-    at,
-    z,
-    sloped,
-    value,
-    cover,
-    uncover,
-    weight,
-    k,
-    modes: ti.template(),
-    lanes: ti.template(),
-    stride: ti.template(),
+def _may_touch(records: ti.template(), item, row, col, packets: ti.template(), cut: ti.template()):
+    """Whether a packet of a face's box may be within its reach; of a cut face always."""
+    result = True
+    if ti.static(not cut):
+        x, y = packet_middle(row, col, packets)
+        result = not out_of_reach(records, item, x, y)
+    return result
+
+
+@ti.func
+def _whole_of(records: ti.template(), item, cut: ti.template()):
+    """What the packets of a whole face share; nothing of a cut one."""
+    if ti.static(cut):
+        return None
+    return ti.static(load_whole(records, item))
+
+
+@ti.func
+def _pair_at(records: ti.template(), item, whole: ti.template(), x, y, setting: ti.template(), cut: ti.template()):
+    """The ``Pair`` at a packet."""
+    if ti.static(cut):
+        return ti.static(cut_pair(records, item, x, y, setting.softness, setting.packets))
+    distance = ti.static(whole_distance(whole, x, y, setting.packets))
+    return ti.static(whole_pair(distance, setting.softness, setting.modes, setting.packets))
+
+
+@ti.func
+def _packet_adjoint(
+    sums: ti.template(), place: ti.template(), pair: ti.template(), back: ti.template(), setting: ti.template()
 ):
-    """Adjoints of x and z, where ``value`` is ``sum_c dL/dI_c C_jc / S`` of the face's colour."""
-    depth_factor = load_lanes(packed, at + PIXEL_DEPTH * stride, lanes)
-    x_adjoint, z_adjoint = 0.0 * z, weight * depth_factor
-    if ti.static(modes[1] != COLOR_HARD):
-        mean = load_lanes(packed, at + PIXEL_MEAN * stride, lanes)
-        exponent_adjoint = weight * (value + depth_factor * z - mean)
-        z_adjoint = weight * depth_factor - k * exponent_adjoint
-        x_adjoint = uncover * exponent_adjoint
-    if ti.static(modes[0] != ALPHA_HARD):
-        alpha_part = cover * load_lanes(packed, at + PIXEL_ALPHA * stride, lanes)
-        if ti.static(modes[0] == ALPHA_SUM):
-            alpha_part *= uncover
-        x_adjoint += alpha_part
-    return x_adjoint, ti.select(sloped > 0.0, z_adjoint, 0.0)
+    """Adds what a packet passes back to a face, through weight, colour, depth, interpolation and distance."""
+    softness, modes, coloring = ti.static(setting.softness, setting.modes, setting.coloring)
+    double = ti.static(setting.packets.double)
+    cover, uncover = coverage(pair.squared, pair.inside, pair.seen, softness.sharpness, modes, double)
+    reference = passed_back(back, PIXEL_REFERENCE)
+    weight = pair_weight(cover, pair.z, reference, place.face, softness.k, modes, double)
+    value, attribute_adjoints = coloring.adjoint(coloring, place, pair, weight, back)
+    to_depth = passed_back(back, PIXEL_DEPTH)
+    exponent = exponent_adjoint(weight, value + to_depth * pair.z, passed_back(back, PIXEL_MEAN), modes)
+    z_adjoint = weight * to_depth - softness.k * exponent
+    if ti.static(pair.distance.is_cut):
+        z_adjoint = ti.select(pair.distance.sloped > 0.0, z_adjoint, 0.0)
+    x_adjoint = uncover * exponent + passed_back(back, PIXEL_ALPHA) * alpha_slope(cover, uncover, modes)
+    squared_adjoint = ti.select(pair.inside > 0.0, x_adjoint, -x_adjoint) * softness.sharpness
+
+    depth = corner_numbers(coloring.records, place.item, DEPTH)
+    h = [z_adjoint * depth[k] for k in ti.static(range(3))]
+    for k in ti.static(range(3)):
+        add_row(sums, SUM_DEPTH + k, pair.p[k] * z_adjoint)
+    for c in ti.static(range(coloring.attributes)):
+        numbers = corner_numbers(coloring.records, place.item, ATTRIBUTE + 3 * c)
+        for k in ti.static(range(3)):
+            add_row(sums, SUM_ATTRIBUTE + 3 * c + k, pair.p[k] * attribute_adjoints[c])
+            h[k] += attribute_adjoints[c] * numbers[k]
+    if ti.static(pair.distance.is_cut):
+        add_cut_adjoint(sums, pair, place.x, place.y, h, squared_adjoint)
+    else:
+        add_whole_adjoint(sums, pair, h, squared_adjoint, modes)

@@ -2,25 +2,18 @@
 
 Everything is relative to the nearest depth so far (``REFERENCE``, first the background's), so that nothing overflows:
 ``S = sum D_j exp((reference - z_j) k)``, ``k = 1 / (gamma (far - near))``, and likewise the sums of colours and depths.
-
-The running numbers of a packet are rows of its lanes in ``blend``, the first of them at index ``first``: a local vector
-(``first`` is the number 0) or a place in an array (a multiple of a power of two at least as long as the rows).
 """
+
+from typing import Any, NamedTuple
 
 import taichi as ti
 
 from taichi_dr.kernels.base.lanes import higher, lower
-from taichi_dr.kernels.soft.pair import (
-    ALPHA_PRODUCT,
-    ALPHA_SUM,
-    BACKGROUND_EXPONENT,
-    COLOR_HARD,
-    DISTANCE_HARD,
-    coverage,
-    exp_negative,
-    fill_lanes,
-)
+from taichi_dr.kernels.soft.modes import ALPHA_PRODUCT, ALPHA_SUM, COLOR_HARD
+from taichi_dr.kernels.soft.packets import exp_negative, fill_lanes
+from taichi_dr.kernels.soft.weights import coverage
 
+BACKGROUND_EXPONENT = 1e-3  # the background's share of the softmax is exp(this / gamma)
 NEGLIGIBLE_EXPONENT = 60.0
 """exp(-60) D_j does not change a sum of at least 1e-4, the smallest D, in double precision either."""
 
@@ -29,223 +22,181 @@ STATE = 4
 REFERENCE, TOTAL, COMBINED, LARGEST, DEPTH_SUM, BEST, BEST0, BEST1, BEST2, COLOR_SUM = range(10)
 
 
+class Blend(NamedTuple):
+    """The running numbers of a packet: rows of its lanes in ``rows``, the first of them at index ``first``.
+
+    A local vector (``first`` is the number 0) or a place in an array (a multiple of a power of two at least as long as
+    the rows).
+    """
+
+    rows: Any
+    first: Any
+    lanes: Any
+    double: Any
+
+
+class Outputs(NamedTuple):
+    """Arrays of ``SoftPass``; ``state`` holds STATE numbers per pixel for the adjoint, packet by packet."""
+
+    image: Any
+    alpha: Any
+    depth: Any
+    face_id: Any
+    barycentrics: Any
+    state: Any
+
+
 @ti.func
-def load_sum(blend: ti.template(), first: ti.template(), row: ti.template(), lanes: ti.template()):
+def load_sum(blend: ti.template(), row: ti.template()):
     """Row ``row`` of a packet."""
-    return ti.Vector([blend[first | (row * lanes + lane)] for lane in ti.static(range(lanes))])
+    return ti.Vector([blend.rows[blend.first | (row * blend.lanes + lane)] for lane in ti.static(range(blend.lanes))])
 
 
 @ti.func
-def store_sum(blend: ti.template(), first: ti.template(), row: ti.template(), value, lanes: ti.template()):
-    """Writes row ``row`` of a packet; see ``soft_math.store_row``."""
-    for lane in ti.static(range(lanes)):
-        blend[first | (row * lanes + lane)] = value[lane]
+def store_sum(blend: ti.template(), row: ti.template(), value):
+    """Writes row ``row`` of a packet."""
+    for lane in ti.static(range(blend.lanes)):
+        blend.rows[blend.first | (row * blend.lanes + lane)] = value[lane]
 
 
 @ti.func
 def resume_pixel(
-    blend: ti.template(),
-    image: ti.template(),
-    depth: ti.template(),
-    face_id: ti.template(),
-    barycentrics: ti.template(),
-    state: ti.template(),
-    pixel,
-    at,
-    count: ti.template(),
-    stride: ti.template(),
+    sums: ti.template(), outputs: ti.template(), pixel, at, channels: ti.template(), stride: ti.template()
 ):
     """Restores what ``finish_pixel`` wrote; the pixel's state begins at ``at``, its numbers ``stride`` apart."""
     for kept in ti.static(range(STATE)):
-        blend[kept] = state[at + kept * stride]
-    blend[DEPTH_SUM] = depth[pixel] * blend[TOTAL]
-    blend[BEST] = ti.cast(face_id[pixel], float)
+        sums[kept] = outputs.state[at + kept * stride]
+    sums[DEPTH_SUM] = outputs.depth[pixel] * sums[TOTAL]
+    sums[BEST] = ti.cast(outputs.face_id[pixel], float)
     for corner in ti.static(range(3)):
-        blend[BEST0 + corner] = barycentrics[pixel, corner]
-    for c in ti.static(range(count)):
-        blend[COLOR_SUM + c] = image[pixel, c] * blend[TOTAL]
+        sums[BEST0 + corner] = outputs.barycentrics[pixel, corner]
+    for c in ti.static(range(channels)):
+        sums[COLOR_SUM + c] = outputs.image[pixel, c] * sums[TOTAL]
 
 
 @ti.func
 def finish_pixel(
-    blend: ti.template(),
-    image: ti.template(),
-    alpha: ti.template(),
-    depth: ti.template(),
-    face_id: ti.template(),
-    barycentrics: ti.template(),
-    state: ti.template(),
+    sums: ti.template(),
+    outputs: ti.template(),
     pixel,
     at,
-    count: ti.template(),
+    channels: ti.template(),
     modes: ti.template(),
     stride: ti.template(),
 ):
     """Writes the outputs of a pixel and the state that the adjoint needs."""
     for kept in ti.static(range(STATE)):
-        state[at + kept * stride] = blend[kept]
-    depth[pixel] = blend[DEPTH_SUM] / blend[TOTAL]
-    face_id[pixel] = ti.cast(blend[BEST], ti.i32)
+        outputs.state[at + kept * stride] = sums[kept]
+    outputs.depth[pixel] = sums[DEPTH_SUM] / sums[TOTAL]
+    outputs.face_id[pixel] = ti.cast(sums[BEST], ti.i32)
     for corner in ti.static(range(3)):
-        barycentrics[pixel, corner] = blend[BEST0 + corner]
-    for c in ti.static(range(count)):
-        image[pixel, c] = blend[COLOR_SUM + c] / blend[TOTAL]
-    alpha[pixel] = alpha_of(blend[COMBINED], modes)
+        outputs.barycentrics[pixel, corner] = sums[BEST0 + corner]
+    for c in ti.static(range(channels)):
+        outputs.image[pixel, c] = sums[COLOR_SUM + c] / sums[TOTAL]
+    outputs.alpha[pixel] = alpha_of(sums[COMBINED], modes)
+
+
+@ti.func
+def background_reference(near, far, modes: ti.template()):
+    """The depth whose exponent is the background's: ``far - 1e-3 (far - near)``; in ``hard`` simply far."""
+    reference = far
+    if ti.static(modes.color != COLOR_HARD):
+        reference -= BACKGROUND_EXPONENT * (far - near)
+    return reference
 
 
 @ti.func
 def start_blend(
     blend: ti.template(),
-    first: ti.template(),
     background: ti.template(),
-    near,
-    far,
-    count: ti.template(),
+    channels: ti.template(),
+    softness: ti.template(),
     modes: ti.template(),
-    lanes: ti.template(),
 ):
     """The background alone: weight 1 at its own depth."""
-    reference = far
-    if ti.static(modes[1] != COLOR_HARD):
-        reference -= BACKGROUND_EXPONENT * (far - near)
-    store_sum(blend, first, REFERENCE, fill_lanes(reference, lanes), lanes)
-    store_sum(blend, first, TOTAL, fill_lanes(1.0, lanes), lanes)
-    store_sum(blend, first, LARGEST, fill_lanes(1.0, lanes), lanes)
-    store_sum(blend, first, BEST, fill_lanes(-1.0, lanes), lanes)
+    lanes = ti.static(blend.lanes)
+    reference = background_reference(softness.near, softness.far, modes)
+    store_sum(blend, REFERENCE, fill_lanes(reference, lanes))
+    store_sum(blend, TOTAL, fill_lanes(1.0, lanes))
+    store_sum(blend, LARGEST, fill_lanes(1.0, lanes))
+    store_sum(blend, BEST, fill_lanes(-1.0, lanes))
     for corner in ti.static(range(3)):
-        store_sum(blend, first, BEST0 + corner, fill_lanes(0.0, lanes), lanes)
-    store_sum(blend, first, DEPTH_SUM, fill_lanes(far, lanes), lanes)
-    uncovered = ti.static(1.0 if modes[0] == ALPHA_PRODUCT else 0.0)
-    store_sum(blend, first, COMBINED, fill_lanes(uncovered, lanes), lanes)
-    for c in ti.static(range(count)):
-        store_sum(blend, first, COLOR_SUM + c, fill_lanes(background[c], lanes), lanes)
+        store_sum(blend, BEST0 + corner, fill_lanes(0.0, lanes))
+    store_sum(blend, DEPTH_SUM, fill_lanes(softness.far, lanes))
+    uncovered = ti.static(1.0 if modes.alpha == ALPHA_PRODUCT else 0.0)
+    store_sum(blend, COMBINED, fill_lanes(uncovered, lanes))
+    for c in ti.static(range(channels)):
+        store_sum(blend, COLOR_SUM + c, fill_lanes(background[c], lanes))
 
 
 @ti.func
 def alpha_of(combined, modes: ti.template()):
+    """Alpha from the running number of its mode."""
     result = ti.min(combined, 1.0)
-    if ti.static(modes[0] == ALPHA_PRODUCT):
+    if ti.static(modes.alpha == ALPHA_PRODUCT):
         result = 1.0 - combined
     return result
 
 
 @ti.func
-def blend_alpha(
-    blend: ti.template(),
-    first: ti.template(),
-    x,
-    inside,
-    seen,
-    modes: ti.template(),
-    lanes: ti.template(),
-    double: ti.template(),
-):
+def blend_alpha(blend: ti.template(), squared, inside, seen, sharpness, modes: ti.template()):
     """Blends one face into a packet's alpha; returns its coverage D."""
-    cover, uncover = ti.select(inside > 0.0, 1.0 + 0.0 * x, 0.0), ti.select(inside > 0.0, 0.0 * x, 1.0)
-    if ti.static(modes[2] != DISTANCE_HARD):
-        cover, uncover = coverage(x, inside, double)
-    cover = ti.select(seen > 0.0, cover, 0.0)
-    if ti.static(modes[0] == ALPHA_PRODUCT):
-        store_sum(
-            blend,
-            first,
-            COMBINED,
-            load_sum(blend, first, COMBINED, lanes) * (ti.select(seen > 0.0, uncover, 1.0)),
-            lanes,
-        )
-    elif ti.static(modes[0] == ALPHA_SUM):
-        store_sum(blend, first, COMBINED, load_sum(blend, first, COMBINED, lanes) + cover, lanes)
+    cover, uncover = coverage(squared, inside, seen, sharpness, modes, blend.double)
+    combined = load_sum(blend, COMBINED)
+    if ti.static(modes.alpha == ALPHA_PRODUCT):
+        store_sum(blend, COMBINED, combined * uncover)
+    elif ti.static(modes.alpha == ALPHA_SUM):
+        store_sum(blend, COMBINED, combined + cover)
     else:
-        store_sum(
-            blend,
-            first,
-            COMBINED,
-            ti.select(lower(seen, inside) > 0.0, 1.0, load_sum(blend, first, COMBINED, lanes)),
-            lanes,
-        )
+        store_sum(blend, COMBINED, ti.select(lower(seen, inside) > 0.0, 1.0, combined))
     return cover
 
 
 @ti.func
-def blend_face(
-    blend: ti.template(),
-    first: ti.template(),
-    face,
-    x,
-    inside,
-    seen,
-    p0,
-    p1,
-    p2,
-    z,
-    k,
-    modes: ti.template(),
-    lanes: ti.template(),
-    double: ti.template(),
-):
-    """Blends one face into everything of a packet but its colours; ``x`` is the coverage's exponent without its sign.
+def blend_face(blend: ti.template(), face, pair: ti.template(), softness: ti.template(), modes: ti.template()):
+    """Blends one face into everything of a packet but its colours.
 
     Returns the factor of the colours so far and the face's own share, for ``blend_color``.  Under COLOR_HARD the share
     says by its sign whether the face replaces what is there.
     """
-    cover = blend_alpha(blend, first, x, inside, seen, modes, lanes, double)
-    keep, share = 0.0 * x, 0.0 * x
-    if ti.static(modes[1] == COLOR_HARD):
-        share = lower(lower(seen, inside), load_sum(blend, first, REFERENCE, lanes) - z)
-        store_sum(blend, first, REFERENCE, ti.select(share > 0.0, z, load_sum(blend, first, REFERENCE, lanes)), lanes)
-        store_sum(blend, first, DEPTH_SUM, load_sum(blend, first, REFERENCE, lanes), lanes)
-        _remember(blend, first, share, face, p0, p1, p2, lanes)
+    z = pair.z
+    cover = blend_alpha(blend, pair.squared, pair.inside, pair.seen, softness.sharpness, modes)
+    keep, share = 0.0 * z, 0.0 * z
+    reference = load_sum(blend, REFERENCE)
+    if ti.static(modes.color == COLOR_HARD):
+        share = lower(lower(pair.seen, pair.inside), reference - z)
+        nearest = ti.select(share > 0.0, z, reference)
+        store_sum(blend, REFERENCE, nearest)
+        store_sum(blend, DEPTH_SUM, nearest)
+        _remember(blend, share, face, pair.p)
     else:
-        ahead = (load_sum(blend, first, REFERENCE, lanes) - z) * k
-        e = exp_negative(-ti.abs(ahead), double)
-        keep = ti.select(lower(seen, ahead) > 0.0, e, 1.0)
+        ahead = (reference - z) * softness.k
+        e = exp_negative(-ti.abs(ahead), blend.double)
+        keep = ti.select(lower(pair.seen, ahead) > 0.0, e, 1.0)
         share = ti.select(ahead > 0.0, cover, cover * e)
-        store_sum(
-            blend,
-            first,
-            REFERENCE,
-            ti.select(
-                seen > 0.0, lower(load_sum(blend, first, REFERENCE, lanes), z), load_sum(blend, first, REFERENCE, lanes)
-            ),
-            lanes,
-        )
-        store_sum(blend, first, TOTAL, load_sum(blend, first, TOTAL, lanes) * keep + share, lanes)
-        store_sum(blend, first, LARGEST, load_sum(blend, first, LARGEST, lanes) * keep, lanes)
-        _remember(blend, first, share - load_sum(blend, first, LARGEST, lanes), face, p0, p1, p2, lanes)
-        store_sum(blend, first, LARGEST, higher(share, load_sum(blend, first, LARGEST, lanes)), lanes)
-        store_sum(blend, first, DEPTH_SUM, load_sum(blend, first, DEPTH_SUM, lanes) * keep + share * z, lanes)
+        store_sum(blend, REFERENCE, ti.select(pair.seen > 0.0, lower(reference, z), reference))
+        store_sum(blend, TOTAL, load_sum(blend, TOTAL) * keep + share)
+        largest = load_sum(blend, LARGEST) * keep
+        _remember(blend, share - largest, face, pair.p)
+        store_sum(blend, LARGEST, higher(share, largest))
+        store_sum(blend, DEPTH_SUM, load_sum(blend, DEPTH_SUM) * keep + share * z)
     return keep, share
 
 
 @ti.func
-def blend_color(
-    blend: ti.template(),
-    first: ti.template(),
-    c: ti.template(),
-    value,
-    keep,
-    share,
-    modes: ti.template(),
-    lanes: ti.template(),
-):
+def blend_color(blend: ti.template(), c: ti.template(), value, keep, share, modes: ti.template()):
     """Blends a face's ``value`` into channel c; ``keep`` and ``share`` are those of ``blend_face``."""
-    before = load_sum(blend, first, COLOR_SUM + c, lanes)
-    if ti.static(modes[1] == COLOR_HARD):
-        store_sum(blend, first, COLOR_SUM + c, ti.select(share > 0.0, value, before), lanes)
+    before = load_sum(blend, COLOR_SUM + c)
+    if ti.static(modes.color == COLOR_HARD):
+        store_sum(blend, COLOR_SUM + c, ti.select(share > 0.0, value, before))
     else:
-        store_sum(blend, first, COLOR_SUM + c, before * keep + share * value, lanes)
+        store_sum(blend, COLOR_SUM + c, before * keep + share * value)
 
 
 @ti.func
-def _remember(blend: ti.template(), first: ti.template(), better, face, p0, p1, p2, lanes: ti.template()):
+def _remember(blend: ti.template(), better, face, p: ti.template()):
     """Takes down the face where ``better`` is positive; as a number, exact up to 2^24 faces."""
-    store_sum(
-        blend,
-        first,
-        BEST,
-        ti.select(better > 0.0, fill_lanes(ti.cast(face, float), lanes), load_sum(blend, first, BEST, lanes)),
-        lanes,
-    )
-    store_sum(blend, first, BEST0, ti.select(better > 0.0, p0, load_sum(blend, first, BEST0, lanes)), lanes)
-    store_sum(blend, first, BEST1, ti.select(better > 0.0, p1, load_sum(blend, first, BEST1, lanes)), lanes)
-    store_sum(blend, first, BEST2, ti.select(better > 0.0, p2, load_sum(blend, first, BEST2, lanes)), lanes)
+    index = fill_lanes(ti.cast(face, float), blend.lanes)
+    store_sum(blend, BEST, ti.select(better > 0.0, index, load_sum(blend, BEST)))
+    for corner in ti.static(range(3)):
+        store_sum(blend, BEST0 + corner, ti.select(better > 0.0, p[corner], load_sum(blend, BEST0 + corner)))

@@ -1,23 +1,45 @@
 """Set-up of the soft rasterizer: one compact record per view and face, computed once instead of once per pixel."""
 
+from typing import Any, NamedTuple
+
 import taichi as ti
 
 from taichi_dr.kernels.base.views import view_of
-from taichi_dr.kernels.soft.pair import (
-    ABSENT,
-    ATTRIBUTE,
-    CULL,
-    CUT_TO_ONE,
-    CUT_TO_TWO,
-    DEPTH,
-    DISTANCE_BARYCENTRIC,
-    INVERSE_AREA,
-    INVERSE_LENGTH2,
-    INVERSE_W,
-    PLANE,
-    WHOLE,
-    XY,
-)
+from taichi_dr.kernels.soft.modes import DISTANCE_BARYCENTRIC
+
+# A face's kind: absent, whole, or cut by the near plane.  A cut face has one corner before the plane (kind CUT_TO_ONE
+# + that corner) or one behind it (kind CUT_TO_TWO + that corner).
+ABSENT, WHOLE, CUT_TO_ONE, CUT_TO_TWO = 0, 1, 2, 5
+
+# Columns of a face's record.  XY is three corners, or four corners of a cut face's polygon (columns 0-7).
+XY = 0
+INVERSE_W = 8  # 1/W of the corners
+INVERSE_AREA = 11
+LINES = 12  # of a whole face: LINE numbers of each edge
+CULL = 30  # of a whole face: a packet centred at (x, y) with a x + b y < this, of some edge, is out of its reach
+INVERSE_LENGTH2 = 12  # of a cut face instead: 1/|side|^2 of its polygon's sides, 0 for one without length
+PLANE = 16  # of a cut face instead: three homogeneous edge functions
+DEPTH = 33
+ATTRIBUTE = 36
+
+# An edge of a whole face, from corner k to corner k + 1, in (x, y) relative to the face's first corner: the distance
+# from its line, inward, is a x + b y + c; the position along it from its middle b x - a y + middle; `half` is half its
+# length; w / W of the corner opposite is `slope` times the distance, w being that corner's screen barycentric.
+LINE = 6
+LINE_A, LINE_B, LINE_C, LINE_MIDDLE, LINE_HALF, LINE_SLOPE = range(LINE)
+
+
+class BinnedFaces(NamedTuple):
+    """The faces of all views, V*F ``records``, and those whose ``boxes`` touch a tile, view by view, tile by tile.
+
+    Tile t has the faces ``faces[start[t]]`` ... ``faces[start[t + 1] - 1]``.
+    """
+
+    records: Any
+    boxes: Any
+    start: Any
+    faces: Any
+    views: Any
 
 
 def record_length(attribute_count):
@@ -107,6 +129,12 @@ def _kind(clip: ti.template(), corner, near, far):
 
 
 @ti.func
+def corner_numbers(records: ti.template(), item, column: ti.template()):
+    """The numbers of the three corners of a face from ``column`` of its record on."""
+    return ti.Vector([records[item, column + k] for k in ti.static(range(3))])
+
+
+@ti.func
 def _setup_whole(clip: ti.template(), corner, records: ti.template(), item, reach, half, distance: ti.template()):
     """Writes the screen-space part of a whole face's record; False if the face has no area."""
     x = ti.Vector([clip[corner[k], 0] / clip[corner[k], 2] for k in ti.static(range(3))])
@@ -115,23 +143,29 @@ def _setup_whole(clip: ti.template(), corner, records: ti.template(), item, reac
     length2 = ti.Vector([(x[(k + 1) % 3] - x[k]) ** 2 + (y[(k + 1) % 3] - y[k]) ** 2 for k in ti.static(range(3))])
     solid = ti.abs(area) > 1e-6 * length2.max() and ti.abs(area) > 1e-20
     if solid:
-        sign = ti.select(area > 0.0, 1.0, -1.0)
         records[item, INVERSE_AREA] = 1.0 / area
         for k in ti.static(range(3)):
             records[item, XY + 2 * k] = x[k]
             records[item, XY + 2 * k + 1] = y[k]
             records[item, INVERSE_W + k] = 1.0 / clip[corner[k], 2]
-            records[item, INVERSE_LENGTH2 + k] = 1.0 / length2[k]
-            # outward normal of the edge from k, as long as the distance's unit demands
-            scale = sign / ti.sqrt(length2[k])
+        for k in ti.static(range(3)):
+            length = ti.sqrt(length2[k])
+            barycentric = length / ti.abs(area)  # of the opposite corner, per distance from the edge
+            inward = ti.select(area > 0.0, 1.0, -1.0) / length
+            a, b = (y[k] - y[(k + 1) % 3]) * inward, (x[(k + 1) % 3] - x[k]) * inward
+            middle_x, middle_y = 0.5 * (x[k] + x[(k + 1) % 3]) - x[0], 0.5 * (y[k] + y[(k + 1) % 3]) - y[0]
+            records[item, LINES + LINE * k + LINE_A] = a
+            records[item, LINES + LINE * k + LINE_B] = b
+            records[item, LINES + LINE * k + LINE_C] = a * (x[0] - x[k]) + b * (y[0] - y[k])
+            records[item, LINES + LINE * k + LINE_MIDDLE] = a * middle_y - b * middle_x
+            records[item, LINES + LINE * k + LINE_HALF] = 0.5 * length
+            records[item, LINES + LINE * k + LINE_SLOPE] = barycentric / clip[corner[(k + 2) % 3], 2]
+            beyond = reach
             if ti.static(distance == DISTANCE_BARYCENTRIC):
-                scale = 1.0 / area
-            a, b = (y[(k + 1) % 3] - y[k]) * scale, -(x[(k + 1) % 3] - x[k]) * scale
-            offset = a * x[k] + b * y[k]
-            margin = 1e-3 * reach + 1e-6 * (ti.abs(a * x[k]) + ti.abs(b * y[k]))
-            records[item, CULL + 3 * k] = a
-            records[item, CULL + 3 * k + 1] = b
-            records[item, CULL + 3 * k + 2] = -offset - half[0] * ti.abs(a) - half[1] * ti.abs(b) - reach - margin
+                beyond = reach / barycentric
+            beyond += 1e-3 * beyond + 1e-6 * (ti.abs(a * x[k]) + ti.abs(b * y[k]))
+            packet = half[0] * ti.abs(a) + half[1] * ti.abs(b)
+            records[item, CULL + k] = a * x[k] + b * y[k] - packet - beyond
     return solid
 
 
@@ -177,7 +211,7 @@ def _setup_cut(clip: ti.template(), corner, records: ti.template(), item, kind, 
     The polygon is: the corners before the plane, in order, then the two cuts (the last twice where that makes three).
     """
     one, odd, second, third = cut_corners(kind)
-    a, b, c = _pick(corner, odd), _pick(corner, second), _pick(corner, third)
+    a, b, c = pick(corner, odd), pick(corner, second), pick(corner, third)
     cut_ab, cut_ca = _between(clip, a, b, near), _between(clip, c, a, near)
     p0 = ti.Vector([clip[a, 0], clip[a, 1]]) / clip[a, 2]
     p1 = cut_ab
@@ -197,7 +231,8 @@ def _setup_cut(clip: ti.template(), corner, records: ti.template(), item, kind, 
 
 
 @ti.func
-def _pick(v, k):
+def pick(v, k):
+    """``v[k]`` of a vector of three, k in [0, 3)."""
     return ti.select(k == 0, v[0], ti.select(k == 1, v[1], v[2]))
 
 

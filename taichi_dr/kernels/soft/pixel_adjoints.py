@@ -8,22 +8,40 @@ in this order after the reference that the exponents are taken against (the near
 ``T = prod (1 - D_j)`` in the alpha mode ``product``; in ``sum`` it is 1 where the sum is below 1, else 0.
 """
 
+from typing import Any, NamedTuple
+
 import taichi as ti
 
 from taichi_dr.kernels.base.launch import grain
-from taichi_dr.kernels.soft.blend import COMBINED, REFERENCE, STATE, TOTAL
-from taichi_dr.kernels.soft.pair import (
-    ALPHA_PRODUCT,
-    ALPHA_SUM,
-    BACKGROUND_EXPONENT,
-    COLOR_HARD,
-    TILE,
-    exp_negative,
-    packet_pixel,
-)
+from taichi_dr.kernels.soft.blend import COMBINED, REFERENCE, STATE, TOTAL, Outputs, background_reference
+from taichi_dr.kernels.soft.modes import ALPHA_PRODUCT, ALPHA_SUM, COLOR_HARD
+from taichi_dr.kernels.soft.packets import Packets, exp_negative, load_lanes, packet_pixel, pixel_of_lane
 
 PACKED = 4  # what faces need to know of a pixel, before the adjoints of its colours
 PIXEL_REFERENCE, PIXEL_MEAN, PIXEL_DEPTH, PIXEL_ALPHA = range(PACKED)
+
+
+class PassedBack(NamedTuple):
+    """What the pixels of a packet pass back: rows ``stride`` apart in the array ``packed``, the first at ``at``."""
+
+    packed: Any
+    at: Any
+    stride: Any
+    lanes: Any
+
+
+@ti.func
+def passed_back(back: ti.template(), row: ti.template()):
+    """A row, ``PIXEL_REFERENCE`` or one that follows; those of the colours begin at ``PACKED``."""
+    return load_lanes(back.packed, back.at + row * back.stride, back.lanes)
+
+
+class OutputAdjoints(NamedTuple):
+    """What the outputs pass back: (V*H*W, C), (V*H*W,), (V*H*W,)."""
+
+    image: Any
+    alpha: Any
+    depth: Any
 
 
 @ti.kernel
@@ -40,7 +58,7 @@ def pack_pixel_adjoints(
     tiles: ti.i32,
     near: float,
     far: float,
-    gamma: float,
+    k: float,
     width: ti.i32,
     height: ti.i32,
     count: ti.template(),
@@ -56,50 +74,81 @@ def pack_pixel_adjoints(
 
     ``with_background``: also fills ``background_part (tiles, count)``, what each tile passes back to the background.
     """
-    lanes = ti.static(shape[0] * shape[1])
-    per_tile = ti.static(TILE * TILE // lanes)
     for task in range(tiles * ti.static(grain())):
-        if task % ti.static(grain()) != 0:
-            continue
-        tile = task // ti.static(grain())
-        part = ti.Vector([0.0 for _ in ti.static(range(count))])
-        for packet in range(tile * per_tile, (tile + 1) * per_tile):
-            view, row, col = packet_pixel(packet, width, height, shape)
-            for lane in range(lanes):
-                pixel_row, pixel_col = row + lane // shape[0], col + lane % shape[0]
-                source = packet * (STATE * lanes) + lane
-                reference, inverse = state[source + REFERENCE * lanes], 1.0 / state[source + TOTAL * lanes]
-                mean, alpha_factor, depth_factor = 0.0, 0.0, 0.0
-                color_factor = ti.Vector([0.0 for _ in ti.static(range(count))])
-                if pixel_row < height and pixel_col < width:
-                    pixel = (view * height + pixel_row) * width + pixel_col
-                    depth_factor = depth_adjoint[pixel] * inverse
-                    mean = depth_factor * depth[pixel]
-                    for c in ti.static(range(count)):
-                        color_factor[c] = image_adjoint[pixel, c] * inverse
-                        mean += color_factor[c] * image[pixel, c]
-                    combined = state[source + COMBINED * lanes]
-                    if ti.static(modes[0] == ALPHA_PRODUCT):
-                        alpha_factor = alpha_adjoint[pixel] * combined
-                    elif ti.static(modes[0] == ALPHA_SUM):
-                        alpha_factor = ti.select(combined < 1.0, alpha_adjoint[pixel], 0.0)
-                    if ti.static(modes[1] == COLOR_HARD):
-                        reference = ti.cast(face_id[pixel], float)
-                        if ti.static(with_background):
-                            part += ti.select(face_id[pixel] < 0, 1.0, 0.0) * color_factor
-                    elif ti.static(with_background):
-                        behind = reference - (far - BACKGROUND_EXPONENT * (far - near))
-                        part += exp_negative(behind / (gamma * (far - near)), double) * color_factor
-                target = packet * (packed_rows * lanes) + lane
-                packed[target + PIXEL_REFERENCE * lanes] = reference
-                packed[target + PIXEL_MEAN * lanes] = mean
-                packed[target + PIXEL_DEPTH * lanes] = depth_factor
-                packed[target + PIXEL_ALPHA * lanes] = alpha_factor
+        if task % ti.static(grain()) == 0:
+            packets = ti.static(Packets(width, height, shape, double))
+            outputs = ti.static(Outputs(image, None, depth, face_id, None, state))
+            adjoints = ti.static(OutputAdjoints(image_adjoint, alpha_adjoint, depth_adjoint))
+            lanes = ti.static(packets.lanes)
+            tile = task // ti.static(grain())
+            part = ti.Vector([0.0 for _ in ti.static(range(count))])
+            for packet in range(tile * ti.static(packets.per_tile), (tile + 1) * ti.static(packets.per_tile)):
+                view, row, col = packet_pixel(packet, packets)
+                for lane in range(lanes):
+                    pixel = pixel_of_lane(view, row, col, lane, packets)
+                    source, target = packet * (STATE * lanes) + lane, packet * (packed_rows * lanes) + lane
+                    color_factor = _pack_pixel(pixel, outputs, source, adjoints, packed, target, count, modes, lanes)
+                    if ti.static(with_background):
+                        part += color_factor * _background_share(outputs, pixel, source, near, far, k, modes, packets)
+            if ti.static(with_background):
                 for c in ti.static(range(count)):
-                    packed[target + (PACKED + c) * lanes] = color_factor[c]
-        if ti.static(with_background):
-            for c in ti.static(range(count)):
-                background_part[tile, c] = part[c]
+                    background_part[tile, c] = part[c]
+
+
+@ti.func
+def _pack_pixel(
+    pixel,
+    outputs: ti.template(),
+    source,
+    adjoints: ti.template(),
+    packed: ti.template(),
+    target,
+    count: ti.template(),
+    modes: ti.template(),
+    stride: ti.template(),
+):
+    """Writes the numbers of a pixel (-1: none) from ``target`` on; returns those of its colours.
+
+    The numbers of ``state`` begin at ``source``; both kinds are ``stride`` apart.
+    """
+    reference, inverse = outputs.state[source + REFERENCE * stride], 1.0 / outputs.state[source + TOTAL * stride]
+    mean, alpha_factor, depth_factor = 0.0, 0.0, 0.0
+    color_factor = ti.Vector([0.0 for _ in ti.static(range(count))])
+    if pixel >= 0:
+        depth_factor = adjoints.depth[pixel] * inverse
+        mean = depth_factor * outputs.depth[pixel]
+        for c in ti.static(range(count)):
+            color_factor[c] = adjoints.image[pixel, c] * inverse
+            mean += color_factor[c] * outputs.image[pixel, c]
+        combined = outputs.state[source + COMBINED * stride]
+        if ti.static(modes.alpha == ALPHA_PRODUCT):
+            alpha_factor = adjoints.alpha[pixel] * combined
+        elif ti.static(modes.alpha == ALPHA_SUM):
+            alpha_factor = ti.select(combined < 1.0, adjoints.alpha[pixel], 0.0)
+        if ti.static(modes.color == COLOR_HARD):
+            reference = ti.cast(outputs.face_id[pixel], float)
+    packed[target + PIXEL_REFERENCE * stride] = reference
+    packed[target + PIXEL_MEAN * stride] = mean
+    packed[target + PIXEL_DEPTH * stride] = depth_factor
+    packed[target + PIXEL_ALPHA * stride] = alpha_factor
+    for c in ti.static(range(count)):
+        packed[target + (PACKED + c) * stride] = color_factor[c]
+    return color_factor
+
+
+@ti.func
+def _background_share(
+    outputs: ti.template(), pixel, source, near, far, k, modes: ti.template(), packets: ti.template()
+):
+    """The background's weight in a pixel, times S; 0 where there is no pixel."""
+    share = 0.0
+    if pixel >= 0:
+        if ti.static(modes.color == COLOR_HARD):
+            share = ti.select(outputs.face_id[pixel] < 0, 1.0, 0.0)
+        else:
+            behind = outputs.state[source + REFERENCE * packets.lanes] - background_reference(near, far, modes)
+            share = exp_negative(behind * k, packets.double)
+    return share
 
 
 @ti.kernel

@@ -1,54 +1,37 @@
-"""The soft rasterizer on arrays (Liu et al., Soft Rasterizer, ICCV 2019, sections 3.2 and 3.3).
-
-What the modes mean, where ``D_j`` is face j's coverage ``sigmoid(x_j)``, computed for faces with depth in [near, far]:
-
-* distance ``euclidean``: ``x = +-d^2 / sigma`` with d the screen distance to the face's boundary, + inside;
-  ``barycentric``: ``x = sgn(m) m^2 / sigma``, m the smallest screen barycentric; ``hard``: D is 1 inside, else 0.
-* alpha ``product``: ``1 - prod (1 - D_j)``; ``sum``: ``min(1, sum D_j)``; ``hard``: 1 where some face covers the pixel
-  centre, else 0 (no gradient).
-* colour ``softmax``: blended by ``D_j exp(zhat_j / gamma)`` and the background's ``exp(1e-3 / gamma)``; ``hard``: the
-  nearest face that covers the pixel centre, or the background (gradients through interpolation and depth alone).
-
-A face that crosses the near plane is cut there: its boundary is that of the polygon in front of the plane, and its
-depth and attributes are those of the triangle's plane, with perspective-correct barycentrics clipped at zero and depth
-clipped at near; it has no screen barycentrics, so its distance is Euclidean in the mode ``barycentric`` too.
-"""
+"""The soft rasterizer on arrays (Liu et al., Soft Rasterizer, ICCV 2019, sections 3.2 and 3.3); see ``modes``."""
 
 import math
 
 import taichi as ti
 
-from taichi_dr.errors import InputError
-from taichi_dr.kernels.base.arrays import array_from, make_array
 from taichi_dr.kernels.base.buffers import Buffers
 from taichi_dr.kernels.base.gather import gather_clip_and_attributes, sum_bands
 from taichi_dr.kernels.base.launch import cpu_threads, on_cpu
 from taichi_dr.kernels.screen.tile_bins import TileBins
-from taichi_dr.kernels.soft import pair as soft_math
-from taichi_dr.kernels.soft.adjoint import soft_adjoint
-from taichi_dr.kernels.soft.blend import STATE
-from taichi_dr.kernels.soft.cut_adjoint import soft_adjoint_cut
+from taichi_dr.kernels.soft.adjoint import soft_adjoint, soft_adjoint_shaded
+from taichi_dr.kernels.soft.blend import STATE, Outputs
 from taichi_dr.kernels.soft.face_records import record_length, soft_setup
-from taichi_dr.kernels.soft.forward import soft_forward, soft_forward_cut
+from taichi_dr.kernels.soft.forward import soft_forward, soft_forward_shaded
 from taichi_dr.kernels.soft.forward_tiles import scratch_packets, scratch_shift, soft_forward_tiles
+from taichi_dr.kernels.soft.modes import choose_modes, measure_softness
+from taichi_dr.kernels.soft.packets import TILE, lane_offsets
 from taichi_dr.kernels.soft.pixel_adjoints import PACKED, pack_pixel_adjoints, sum_background
 from taichi_dr.runtime import float_dtype
 
-ALPHA_MODES = {"product": soft_math.ALPHA_PRODUCT, "sum": soft_math.ALPHA_SUM, "hard": soft_math.ALPHA_HARD}
-COLOR_MODES = {"softmax": soft_math.COLOR_SOFTMAX, "hard": soft_math.COLOR_HARD}
-DISTANCE_MODES = {
-    "euclidean": soft_math.DISTANCE_EUCLIDEAN,
-    "barycentric": soft_math.DISTANCE_BARYCENTRIC,
-    "hard": soft_math.DISTANCE_HARD,
-}
 TASKS = 2048  # with fewer faces than this, a face's rows of packets are shared out to several tasks
+COLUMNS = 1 << 15  # of partial sums of the adjoints of lights, at most (but at least one per view and band)
 
 
 class SoftPass:
     """Buffers and launches of the soft rasterizer for one size: ``forward`` and then ``adjoint``.
 
-    Attributes, with V views, F faces and C attributes per corner:
-        image (V*H*W, C): softmax-blended attributes.
+    What is blended are the attributes of the faces or, with a ``layout``, the colours that they are shaded to, pair by
+    pair.  Then set ``shading``, a ``PointShading`` of this layout, before ``forward``, and ``pyramid_adjoint`` before
+    ``adjoint``, which adds to it the adjoints of texels; those of lights and cameras are then in ``partials``, for
+    ``light.reduce_partials``.
+
+    Attributes, with V views, F faces and C attributes per corner (3 channels with a layout):
+        image (V*H*W, C): softmax-blended attributes or colours.
         alpha, depth (V*H*W,): depth is blended with the same weights, the background's being ``far``.
         face_id (V*H*W,) i32: the face of the largest weight, -1 for the background; not differentiable.
         barycentrics (V*H*W, 3): its perspective-correct barycentrics, zeros for the background; not differentiable.
@@ -66,41 +49,55 @@ class SoftPass:
         color="softmax",
         distance="euclidean",
         packet=None,
-        channels=None,
+        buffers=None,
+        name="soft",
     ):
-        """``packet``: columns and rows of a packet, powers of two; by default (4, 2) on a CPU and (1, 1) on a GPU.
+        """``attributes``: how many each corner has, or the ``at_points.Layout`` to shade them by.
 
-        ``channels``: attributes per corner, where these are not what the image shows (``soft_shaded``).
+        ``packet``: columns and rows of a packet, powers of two; by default (4, 2) on a CPU and (1, 1) on a GPU, and
+        always (1, 1) with a layout.  ``buffers``: whose arrays it uses, their names beginning with ``name``.
         """
-        self.views, self.faces, self.count, self.width, self.height = views, faces, attributes, width, height
-        self.channels = channels or attributes
-        self.modes = (
-            _mode(ALPHA_MODES, "alpha", alpha),
-            _mode(COLOR_MODES, "color", color),
-            _mode(DISTANCE_MODES, "distance", distance),
-        )
-        self.shape = packet or ((4, 2) if on_cpu() else (1, 1))
+        self.views, self.faces, self.width, self.height = views, faces, width, height
+        self.layout = None if isinstance(attributes, int) else attributes
+        self.attributes, self.channels = (attributes,) * 2 if self.layout is None else (attributes.channels, 3)
+        self.modes = choose_modes(alpha, color, distance)
+        self.shape = packet or ((4, 2) if on_cpu() and self.layout is None else (1, 1))
         self.double = float_dtype() == ti.f64
         self.bands = max(1, min(64, TASKS // (views * faces)))
-        items, pixels = views * faces, views * width * height
-        self._tiles = views * -(-width // soft_math.TILE) * -(-height // soft_math.TILE)
-        self._padded = self._tiles * soft_math.TILE**2
-        self.records = make_array((items, record_length(self.channels)))
-        self.kinds = make_array((items,), ti.i32)
-        self.boxes, self.cut_boxes = make_array((items, 4), ti.i32), make_array((items, 4), ti.i32)
-        self._any_cut = make_array((1,), ti.i32)
-        buffers = Buffers()
-        self._bins, self._cut_bins = TileBins(buffers, "bins"), TileBins(buffers, "cut_bins")
-        self.image = make_array((pixels, attributes))
-        self.alpha, self.depth = make_array((pixels,)), make_array((pixels,))
-        self.face_id = make_array((pixels,), ti.i32)
-        self.barycentrics = make_array((pixels, 3))
-        self._state = make_array((self._padded * STATE,))
-        self._offsets = array_from(soft_math.lane_offsets(self.shape))
-        self._allocate_scratch()
+        self.groups = faces if self.layout is None else max(1, min(faces, COLUMNS // (views * self.bands)))
+        self.shading = self.pyramid_adjoint = self.partials = None
+        self._buffers, self._name = buffers or Buffers(), name
+        self._bins = TileBins(self._buffers, f"{name}_bins")
+        self._cut_bins = TileBins(self._buffers, f"{name}_cut_bins")
+        self._allocate()
+
+    def _get(self, name, shape, dtype=None):
+        return self._buffers.get(f"{self._name}_{name}", shape, dtype)
+
+    def _allocate(self):
+        get, items, pixels = self._get, self.views * self.faces, self.views * self.width * self.height
+        self._tiles = self.views * -(-self.width // TILE) * -(-self.height // TILE)
+        self._padded = self._tiles * TILE**2
+        self.records = get("records", (items, record_length(self.attributes)))
+        self.kinds = get("kinds", (items,), ti.i32)
+        self.boxes, self.cut_boxes = get("boxes", (items, 4), ti.i32), get("cut_boxes", (items, 4), ti.i32)
+        self._any_cut = get("any_cut", (1,), ti.i32)
+        self.image = get("image", (pixels, self.channels))
+        self.alpha, self.depth = get("alpha", (pixels,)), get("depth", (pixels,))
+        self.face_id = get("face_id", (pixels,), ti.i32)
+        self.barycentrics = get("barycentrics", (pixels, 3))
+        state = get("state", (self._padded * STATE,))
+        self._outputs = Outputs(self.image, self.alpha, self.depth, self.face_id, self.barycentrics, state)
+        self._offsets = self._buffers.constant(f"{self._name}_offsets", lane_offsets(self.shape))
         # a power of two: LLVM must see that the lanes' addresses are consecutive
-        self._packed_rows = 1 << (PACKED + attributes - 1).bit_length()
-        self._packed = self._background_part = self._corner_adjoint = None
+        self._packed_rows = 1 << (PACKED + self.channels - 1).bit_length()
+        lanes = self.shape[0] * self.shape[1]
+        self._scratch = None
+        if lanes > 1:
+            packets = scratch_packets(lanes)
+            sums = get("scratch", (packets << scratch_shift(self.channels, lanes),))
+            order = self._buffers.counting(f"{self._name}_order", packets)
+            self._scratch = (sums, order, get("deepest", (packets,)), get("drawn", (1,), ti.i32))
 
     def forward(self, clip, faces, attributes, attribute_faces, background, near, far, sigma, gamma):
         """Renders into ``image``, ``alpha``, ``depth``, ``face_id`` and ``barycentrics``.
@@ -109,42 +106,36 @@ class SoftPass:
             clip: (V*N, 4) X, Y, W, depth.  The screen position is (X/W, Y/W).
             faces: (F, 3) i32.
             attributes: (V*M, C), attribute_faces: (F, 3) i32, the rows of every corner within a view.
-            background: (C,).
+            background: (C,), with a layout (3,).
             near, far: depths; sigma, gamma: sharpness of the coverage (screen units squared) and of the depth softmax.
         """
         self._inputs, self._background = (clip, faces), background
-        self._scalars = (float(near), float(far), float(sigma), float(gamma))
-        tau = sigma * soft_math.COVERAGE_CUTOFF
-        if self.modes[2] == soft_math.DISTANCE_HARD:
-            tau = 0.0
-        self._tau = tau
-        sizes = (self.width, self.height)
+        self._softness = measure_softness(near, far, sigma, gamma, self.modes.distance)
+        size = (self.width, self.height)
         self._any_cut[0] = 0
-        soft_setup(
-            clip,
-            faces,
-            attributes,
-            attribute_faces,
-            self.records,
-            self.kinds,
-            self.boxes,
-            self.cut_boxes,
-            self._any_cut,
-            self.views,
-            near,
-            far,
-            math.sqrt(tau),
-            *sizes,
-            *self.shape,
-            self.channels,
-            self.modes[2],
-        )
-        self._bins.build(self.boxes, self.views, self.faces, *sizes, soft_math.TILE)
-        self._forward_faces()
+        outputs = (self.records, self.kinds, self.boxes, self.cut_boxes, self._any_cut)
+        scalars = (self.views, near, far, math.sqrt(self._softness.tau), *size, *self.shape)
+        inputs = (clip, faces, attributes, attribute_faces)
+        soft_setup(*inputs, *outputs, *scalars, self.attributes, self.modes.distance)
+        self._bins.build(self.boxes, self.views, self.faces, *size, TILE)
+        self._blend(self.boxes, self._bins, cut=False)
         self._cut = bool(self._any_cut[0])
         if self._cut:
-            self._cut_bins.build(self.cut_boxes, self.views, self.faces, *sizes, soft_math.TILE)
-            self._forward_cut_faces()
+            self._cut_bins.build(self.cut_boxes, self.views, self.faces, *size, TILE)
+            self._blend(self.cut_boxes, self._cut_bins, cut=True)
+
+    def _blend(self, boxes, bins, cut):
+        arrays = (self.records, boxes, *bins.lists, self._background, *self._outputs)
+        scalars = (self.views, *self._softness, self.width, self.height)
+        statics = (self.modes, self.shape, self.double)
+        if self.layout is not None:
+            rest = (self._offsets, *scalars, *statics, cut, *self.shading.flat())
+            soft_forward_shaded(*self._inputs, *arrays, *rest)
+        elif cut or self._scratch is None:
+            soft_forward(*arrays, self._offsets, *scalars, self.channels, *statics, cut)
+        else:
+            scratch = (*self._scratch, cpu_threads())
+            soft_forward_tiles(*arrays, self._offsets, *scratch, *scalars, self.channels, *statics)
 
     def adjoint(
         self,
@@ -162,94 +153,39 @@ class SoftPass:
         Args:
             image_adjoint (V*H*W, C), alpha_adjoint (V*H*W,), depth_adjoint (V*H*W,): what the outputs pass back.
             clip_adjoint (V*N, 4), attributes_adjoint (V*M, C), background_adjoint (C,) or None: added to.
-            adjacency, attribute_adjacency: (corner_start, corner_list) of ``faces`` and of ``attribute_faces``, arrays
-                made from ``kernels.gather.build_adjacency``.
+            adjacency, attribute_adjacency: ``gather.Adjacency`` of ``faces`` and of ``attribute_faces``.
         """
-        self._allocate_adjoint()
+        get, (packed_size, corners) = self._get, (self._padded * self._packed_rows, self.views * self.faces * 3)
+        packed = get("packed", (packed_size,))
+        corner_adjoint = get("corner_adjoint", (self.bands * corners, 4 + self.attributes))
         with_background = background_adjoint is not None
-        if with_background and self._background_part.shape[0] < self._tiles:
-            self._background_part = make_array((self._tiles, self.count))
-        near, far, _, gamma = self._scalars
-        pack_pixel_adjoints(
-            self.image,
-            self.depth,
-            self.face_id,
-            self._state,
-            image_adjoint,
-            alpha_adjoint,
-            depth_adjoint,
-            self._packed,
-            self._background_part,
-            self._tiles,
-            near,
-            far,
-            gamma,
-            self.width,
-            self.height,
-            *self._adjoint_statics(),
-            with_background,
-        )
-        self._adjoint_faces()
+        background_part = get("background_part", (self._tiles if with_background else 1, self.channels))
+        self._pack(packed, background_part, with_background, (image_adjoint, alpha_adjoint, depth_adjoint))
+        if self.layout is not None:
+            lit = (6 * self.shading.lights.kind.shape[0] + 3, self.views * self.bands * self.groups)
+            self.partials = self._buffers.zeroed(f"{self._name}_partials", lit if self.layout.lit else (1, 1))
+        self._adjoint_of_faces(self.boxes, packed, corner_adjoint, cut=False)
         if self._cut:
-            self._adjoint_cut_faces()
+            self._adjoint_of_faces(self.cut_boxes, packed, corner_adjoint, cut=True)
         if self.bands > 1:
-            sum_bands(self._corner_adjoint, self.views * self.faces * 3, self.bands)
+            sum_bands(corner_adjoint, corners, self.bands)
         adjacencies, adjoints = (adjacency, attribute_adjacency), (clip_adjoint, attributes_adjoint)
-        gather_clip_and_attributes(self._corner_adjoint, self.channels, *adjacencies, *adjoints, self.views, self.faces)
+        gather_clip_and_attributes(corner_adjoint, self.attributes, *adjacencies, *adjoints, self.views, self.faces)
         if with_background:
-            sum_background(self._background_part, self._tiles, background_adjoint)
+            sum_background(background_part, self._tiles, background_adjoint)
 
-    def _forward_faces(self):
-        inputs = (self.records, self.boxes, *self._bins.lists, self._background)
-        if self._scratch is None:
-            soft_forward(*inputs, *self._outputs(), *self._forward_scalars())
+    def _pack(self, packed, background_part, with_background, adjoints):
+        inputs = (self.image, self.depth, self.face_id, self._outputs.state, *adjoints)
+        scalars = (self._tiles, *self._softness[:3], self.width, self.height)
+        statics = (self.channels, self.modes, self._packed_rows, self.shape, self.double, with_background)
+        pack_pixel_adjoints(*inputs, packed, background_part, *scalars, *statics)
+
+    def _adjoint_of_faces(self, boxes, packed, corner_adjoint, cut):
+        arrays = (*self._inputs, self.records, self.kinds, boxes, packed, corner_adjoint, self._offsets)
+        scalars = (self.views, self.bands, self.groups, *self._softness, self.width, self.height)
+        statics = (self.modes, self._packed_rows, self.shape, self.double, cut)
+        if self.layout is None:
+            soft_adjoint(*arrays, *scalars, self.attributes, *statics)
         else:
-            scratch = (self._scratch, self._order, self._deepest, self._drawn, cpu_threads())
-            soft_forward_tiles(*inputs, *self._outputs(), *scratch, *self._forward_scalars())
-
-    def _forward_cut_faces(self):
-        soft_forward_cut(
-            self.records, self.cut_boxes, *self._cut_bins.lists, *self._outputs(), *self._forward_scalars()
-        )
-
-    def _outputs(self):
-        return self.image, self.alpha, self.depth, self.face_id, self.barycentrics, self._state, self._offsets
-
-    def _forward_scalars(self):
-        sizes = (self.width, self.height)
-        return self.views, *self._scalars, self._tau, *sizes, self.count, self.modes, self.shape, self.double
-
-    def _adjoint_faces(self):
-        soft_adjoint(self.records, self.kinds, self.boxes, *self._adjoint_arguments())
-
-    def _adjoint_cut_faces(self):
-        soft_adjoint_cut(*self._inputs, self.records, self.kinds, self.cut_boxes, *self._adjoint_arguments())
-
-    def _adjoint_arguments(self):
-        arrays = (self._packed, self._corner_adjoint, self._offsets)
-        scalars = (self.views, self.bands, *self._scalars, self._tau, self.width, self.height)
-        return *arrays, *scalars, *self._adjoint_statics()
-
-    def _adjoint_statics(self):
-        return self.count, self.modes, self._packed_rows, self.shape, self.double
-
-    def _allocate_scratch(self):
-        lanes = self.shape[0] * self.shape[1]
-        self._scratch = None
-        if lanes > 1:
-            packets = scratch_packets(lanes)
-            self._scratch = make_array((packets << scratch_shift(self.count, lanes),))
-            self._order, self._deepest = array_from(range(packets), ti.i32), make_array((packets,))
-            self._drawn = make_array((1,), ti.i32)
-
-    def _allocate_adjoint(self):
-        if self._packed is None:
-            self._packed = make_array((self._padded * self._packed_rows,))
-            self._background_part = make_array((1, self.count))  # grows if it is asked for
-            self._corner_adjoint = make_array((self.bands * self.views * self.faces * 3, 4 + self.channels))
-
-
-def _mode(modes, name, value):
-    if value not in modes:
-        raise InputError(f"unknown {name} mode {value!r}: expected one of {', '.join(modes)}")
-    return modes[value]
+            shading = (*self.shading.flat(), self.pyramid_adjoint, self.partials)
+            soft_adjoint_shaded(*arrays, *scalars, *statics, *shading)

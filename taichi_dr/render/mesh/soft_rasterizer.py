@@ -4,8 +4,8 @@ import math
 from numbers import Real
 
 from taichi_dr.errors import InputError
-from taichi_dr.kernels.soft.shaded_pass import ShadedSoftPass
-from taichi_dr.kernels.soft.soft_pass import ALPHA_MODES, COLOR_MODES, DISTANCE_MODES, SoftPass
+from taichi_dr.kernels.soft.modes import ALPHA_MODES, COLOR_MODES, DISTANCE_MODES
+from taichi_dr.kernels.soft.soft_pass import SoftPass
 from taichi_dr.render.mesh.check import check_shot
 from taichi_dr.render.mesh.geometry import GeometryStage
 from taichi_dr.render.mesh.point_shading import Shading
@@ -23,7 +23,7 @@ class SoftRasterizer(MeshRenderer):
     texels, lights and cameras.
 
     Textures and Phong shading give every face a colour of its own at every pixel that it contributes to, and these
-    colours are averaged, never normals or texture coordinates (``taichi_dr.kernels.soft.shaded_forward``).
+    colours are averaged, never normals or texture coordinates (``taichi_dr.kernels.soft.coloring``).
 
     Arguments:
         size: (height, width) in pixels, or one number.
@@ -32,7 +32,7 @@ class SoftRasterizer(MeshRenderer):
         gamma: softness of the depth order, as a fraction of far − near.
         background: linear RGB.
         alpha: ``"product"``, ``"sum"`` or ``"hard"``; color: ``"softmax"`` or ``"hard"``; distance: ``"euclidean"``,
-            ``"barycentric"`` or ``"hard"`` (see ``taichi_dr.kernels.soft.soft_pass``).
+            ``"barycentric"`` or ``"hard"`` (see ``taichi_dr.kernels.soft.modes``).
 
     Silhouettes are in alpha, not in colour: past an edge a face keeps outweighing the background's small weight until D
     falls below 1e-4, where it is cut off, so that colour alone hardly tells where an edge is.  Put alpha into the loss
@@ -105,12 +105,12 @@ class SoftRasterizer(MeshRenderer):
 
     def _soft_pass(self, purpose, shot, surface):
         """The pass for this purpose, made anew when views, faces or channels change."""
-        shaded = surface.shades_pixels
-        make, channels = (ShadedSoftPass, surface.layout) if shaded else (SoftPass, surface.channels)
-        key = (shot.views.views, shot.mesh.face_count, channels)
+        attributes = surface.layout if surface.shades_pixels else surface.channels
+        key = (shot.views.views, shot.mesh.face_count, attributes)
         held = self._passes.get(purpose)
         if held is None or held[0] != key:
-            held = self._passes[purpose] = (key, make(*key, self.width, self.height, **self._modes))
+            size, owner = (self.width, self.height), {"buffers": self._buffers, "name": f"soft_{purpose}"}
+            held = self._passes[purpose] = (key, SoftPass(*key, *size, **self._modes, **owner))
         return held[1]
 
     def _run_pass(self, soft, shot, surface, background):

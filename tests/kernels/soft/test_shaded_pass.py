@@ -13,7 +13,6 @@ from taichi_dr.kernels.base.arrays import array_from, make_array
 from taichi_dr.kernels.shading import light as lighting
 from taichi_dr.kernels.shading import texture
 from taichi_dr.kernels.shading.at_points import Layout, PointShading
-from taichi_dr.kernels.soft.shaded_pass import ShadedSoftPass
 from taichi_dr.kernels.soft.soft_pass import SoftPass
 from taichi_dr.scene.topology import build_adjacency
 
@@ -58,7 +57,7 @@ class Scene:
 
     def forward(self, soft, x=None):
         x = self.x if x is None else x
-        if isinstance(soft, ShadedSoftPass):
+        if soft.layout is not None:
             pyramid = make_array((texture.pyramid_texels(2, 2), 3))
             texture.build_mipmaps(array_from(x["texture"].reshape(-1, 3)), pyramid, 2, 2)
             lights = array_from(np.array(KINDS), ti.i32), array_from(x["light_color"]), array_from(x["light_vector"])
@@ -81,7 +80,7 @@ class Scene:
         """Adjoints of everything in ``x`` for ``self.adjoints``, after ``forward``."""
         made = {name: make_array((int(np.prod(a.shape[:-1])), a.shape[-1])) for name, a in self.x.items()}
         corners = [array_from(a, ti.i32) for a in build_adjacency(self.faces, 3 * self.count)]
-        if isinstance(soft, ShadedSoftPass):
+        if soft.layout is not None:
             soft.pyramid_adjoint = make_array((texture.pyramid_texels(2, 2), 3))
         soft.adjoint(*map(array_from, self.adjoints), made["clip"], made["attributes"], corners, corners)
         if self.layout.lit:
@@ -111,7 +110,7 @@ class Scene:
 
 
 def shaded_pass(scene, **modes):
-    return ShadedSoftPass(scene.views, scene.count, scene.layout, scene.width, scene.height, **modes)
+    return SoftPass(scene.views, scene.count, scene.layout, scene.width, scene.height, **modes)
 
 
 def assert_forward(scene, tolerance):
@@ -146,7 +145,7 @@ def adjoints_of(scene):
 def test_tasks_of_several_faces_add_up(cpu64):
     scene = Scene()
     soft, many = adjoints_of(scene)
-    soft.partials, soft._groups = None, 3
+    soft.groups = 3
     few = scene.adjoint(soft)
     for name, gradient in many.items():
         np.testing.assert_allclose(few[name], gradient, rtol=1e-12, atol=1e-12, err_msg=name)

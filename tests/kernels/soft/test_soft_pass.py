@@ -9,7 +9,8 @@ import taichi as ti
 
 from taichi_dr.errors import InputError
 from taichi_dr.kernels.base.arrays import array_from, make_array
-from taichi_dr.kernels.soft.soft_pass import ALPHA_MODES, COLOR_MODES, DISTANCE_MODES, SoftPass
+from taichi_dr.kernels.soft.modes import ALPHA_MODES, COLOR_MODES, DISTANCE_MODES
+from taichi_dr.kernels.soft.soft_pass import SoftPass
 from taichi_dr.scene.topology import build_adjacency
 from tests.oracles import soft as oracle
 
