@@ -35,6 +35,9 @@ from taichi_dr.errors import ShapeError
 from taichi_dr.kernels.antialias.claims import (
     EDGES,
     NO_EDGE,
+    Edge,
+    Picture,
+    Silhouettes,
     best_claim,
     claim_pairs,
     claimed_edge,
@@ -43,96 +46,68 @@ from taichi_dr.kernels.antialias.claims import (
     pixel_index,
 )
 from taichi_dr.kernels.antialias.crossing import (
-    clip_point,
+    center_coordinate,
     crossed_pairs,
     crossing_position,
     lines_crossed,
     more_vertical,
     pair_fraction,
     pair_fraction_gradient,
-    pixel_center,
 )
 from taichi_dr.kernels.base.launch import is_small_image, on_cpu
-from taichi_dr.kernels.base.views import first_row, view_of
+from taichi_dr.kernels.base.views import view_of
+from taichi_dr.kernels.screen.pixels import Screen
+from taichi_dr.kernels.screen.projected_mesh import ProjectedMesh, clip_point, first_vertex
 
 CLAIMED_BLOCK = 8
 
 
-def antialias(
-    clip,
-    faces,
-    twins,
-    face_id,
-    depth,
-    image,
-    before,
-    claims,
-    claimed,
-    edge_mask,
-    views,
-    width,
-    height,
-    near,
-    channels,
-):
+def antialias(mesh, twins, picture, silhouettes, screen, near):
     """Blends the pixels on both sides of every visible silhouette edge.
 
-    ``clip`` (V*N, 4): X, Y, W, depth; ``faces`` (F, 3); ``twins`` (F, 3) from ``scene.topology``; ``face_id``
-    (V*H*W,) with -1 for the background; ``depth`` (V*H*W,), the far distance for the background; ``image``
-    (V*H*W, channels) is blended in place.  Scratch that the adjoints read, zeros before the first call, of
-    L = claimed_length(V*H*W) rows: ``before`` (L, channels), the claimed pixels as they were; ``claims`` (L, 4) int32,
-    which half-edges separate a pixel from its right (0, 1) and from its lower (2, 3) neighbour, first that whose
-    surface is on the pixel's own side, then that on the neighbour's; ``claimed`` (L,) int32, 1 for the pixels of a
-    claimed pair.  ``edge_mask`` (V*F,) int32: bit e is set where edge e of the face is a silhouette.
+    ``mesh``: ``ProjectedMesh``; ``twins`` (F, 3) from ``scene.topology``; ``picture``: a ``Picture``, whose image is
+    blended in place; ``silhouettes``: what ``make_silhouettes`` made, for the adjoints; ``screen``: ``Screen``.
 
     Raises:
-        ShapeError: scratch of another length.
+        ShapeError: silhouettes of another length.
     """
-    rows = claimed_length(face_id.shape[0])
-    if not before.shape[0] == claims.shape[0] == claimed.shape[0] == rows:
-        got = (before.shape[0], claims.shape[0], claimed.shape[0])
-        raise ShapeError(f"before, claims, claimed: expected {rows} rows for {face_id.shape[0]} pixels, got {got}")
-    arrays = (clip, faces, twins, face_id, depth, image, before, claims, claimed, edge_mask)
-    _antialias(*arrays, views, width, height, near, channels, _serial(claimed, edge_mask))
+    pixels = picture.face_id.shape[0]
+    rows, got = claimed_length(pixels), tuple(a.shape[0] for a in silhouettes[:3])
+    if set(got) != {rows}:
+        raise ShapeError(f"before, claims, claimed: expected {rows} rows for {pixels} pixels, got {got}")
+    _antialias(*mesh, twins, *picture, *silhouettes, *screen, near, _serial(silhouettes))
 
 
-def antialias_image_adjoint(
-    clip, faces, claims, claimed, edge_mask, adjoint, adjoint_before, views, width, height, channels
-):
+def antialias_image_adjoint(mesh, silhouettes, adjoint, adjoint_before, screen):
     """Adjoint of :func:`antialias` for the image: turns ``adjoint`` (V*H*W, channels) of the blended image into that of
     the image before, in place; ``adjoint_before`` keeps what it was at claimed pixels.
 
-    ``claims`` and ``claimed`` are what the forward left.
+    ``silhouettes`` are what the forward left.
     """
-    arrays = (clip, faces, claims, claimed, adjoint, adjoint_before)
-    _antialias_image_adjoint(*arrays, views, width, height, channels, _serial(claimed, edge_mask))
+    _antialias_image_adjoint(*mesh, *silhouettes, adjoint, adjoint_before, *screen, _serial(silhouettes))
 
 
-def antialias_edge_adjoint(
-    clip,
-    faces,
-    before,
-    claims,
-    claimed,
-    edge_mask,
-    adjoint_before,
-    corner_adjoint,
-    views,
-    width,
-    height,
-    near,
-    first_component,
-    channels,
-):
-    """Adjoint of :func:`antialias` for the edges; ``before``, ``claims`` and ``edge_mask`` are what the forward left,
-    ``adjoint_before`` what :func:`antialias_image_adjoint` did.
+def antialias_edge_adjoint(mesh, silhouettes, adjoint_before, corner_adjoint, screen, near):
+    """Adjoint of :func:`antialias` for the edges; ``silhouettes`` are what the forward left, ``adjoint_before`` what
+    :func:`antialias_image_adjoint` did.
 
-    Adds to ``corner_adjoint`` (V*F*3, K): in its components ``first_component`` + 0, 1, 2, the adjoints of X, Y, W of
-    corner k of face f in view v at row (v*F + f)*3 + k.  Depth gets none: the choice of edges is not differentiated.
+    Adds to ``corner_adjoint`` (V*F*3, >= 3) the adjoints of X, Y, W of corner k of face f in view v, in row
+    (v*F + f)*3 + k.  Depth gets none: the choice of edges is not differentiated.
     """
-    arrays = (clip, faces, before, claims, edge_mask, adjoint_before, corner_adjoint)
-    serial = _serial(claimed, edge_mask)
-    _antialias_edge_adjoint(*arrays, views, width, height, near, first_component, channels, serial)
+    arrays = (*mesh, *silhouettes, adjoint_before, corner_adjoint)
+    _antialias_edge_adjoint(*arrays, *screen, near, _serial(silhouettes))
+
+
+def make_silhouettes(buffers, pixels, faces, channels):
+    """``Silhouettes`` in ``buffers`` for so many pixels, and faces, of all views together."""
+    rows = claimed_length(pixels)
+    return Silhouettes(
+        before=buffers.get("before", (rows, channels)),
+        claims=buffers.get("claims", (rows, 4), ti.i32),
+        claimed=buffers.get("claimed", (rows,), ti.i32),
+        edge_mask=buffers.get("edge_mask", (faces,), ti.i32),
+        channels=channels,
+    )
 
 
 def claimed_length(pixels):
@@ -145,15 +120,16 @@ def block_size():
     return CLAIMED_BLOCK if on_cpu() else 1
 
 
-def _serial(claimed, edge_mask):
+def _serial(silhouettes):
     """On one thread: two light passes over the pixels, and the few edges that are silhouettes."""
-    return is_small_image(claimed.shape[0], edge_mask.shape[0])
+    return is_small_image(silhouettes.claimed.shape[0], silhouettes.edge_mask.shape[0])
 
 
 @ti.kernel
 def _antialias(
     clip: ti.types.ndarray(ndim=2),
     faces: ti.types.ndarray(ndim=2),
+    views: int,
     twins: ti.types.ndarray(ndim=2),
     face_id: ti.types.ndarray(ndim=1),
     depth: ti.types.ndarray(ndim=1),
@@ -162,13 +138,15 @@ def _antialias(
     claims: ti.types.ndarray(ndim=2),
     claimed: ti.types.ndarray(ndim=1),
     edge_mask: ti.types.ndarray(ndim=1),
-    views: int,
+    channels: ti.template(),
     width: int,
     height: int,
     near: float,
-    channels: ti.template(),
     serial: ti.template(),
 ):
+    mesh, screen = ti.static(ProjectedMesh(clip, faces, views), Screen(width, height))
+    silhouettes = ti.static(Silhouettes(before, claims, claimed, edge_mask, channels))
+    picture = ti.static(Picture(face_id, depth, image))
     ti.loop_config(serialize=serial)
     for block in range(claimed.shape[0] // ti.static(block_size())):
         begin, end = _claimed_range(claimed, block)
@@ -181,26 +159,22 @@ def _antialias(
     ti.loop_config(serialize=serial)
     for i in range(edge_mask.shape[0]):
         view = view_of(i, faces.shape[0])
-        edge_mask[i] = faces_camera(i - view * faces.shape[0], first_row(clip, view, views), clip, faces)
+        edge_mask[i] = faces_camera(mesh, first_vertex(mesh, view), i - view * faces.shape[0])
     ti.loop_config(serialize=serial)
     for i in range(views * faces.shape[0]):
         view = view_of(i, faces.shape[0])
         face = i - view * faces.shape[0]
-        base = first_row(clip, view, views)
-        size = ti.Vector([width, height])
+        first = first_vertex(mesh, view)
         mask = edge_mask[i]
         for e in range(3):
             if is_silhouette(face, e, i - face, faces, twins, edge_mask):
                 mask |= 1 << e
-                a = clip_point(clip, base + faces[face, e])
-                b = clip_point(clip, base + faces[face, (e + 1) % 3])
-                inner = clip_point(clip, base + faces[face, (e + 2) % 3])
-                edge = ti.static([face, e, a, b, inner, view, base, size, near])
-                arrays = ti.static([clip, faces, twins, face_id, depth, image, before, claims, claimed])
+                a, b = clip_point(mesh, first, face, e), clip_point(mesh, first, face, (e + 1) % 3)
+                edge = ti.static(Edge(face, e, a, b, view, first))
                 if more_vertical(a, b):
-                    claim_pairs(*edge, *arrays, channels, 0)
+                    claim_pairs(edge, mesh, twins, picture, silhouettes, screen, near, 0)
                 else:
-                    claim_pairs(*edge, *arrays, channels, 1)
+                    claim_pairs(edge, mesh, twins, picture, silhouettes, screen, near, 1)
         edge_mask[i] = mask
     ti.loop_config(serialize=serial)
     for block in range(claimed.shape[0] // ti.static(block_size())):
@@ -208,18 +182,14 @@ def _antialias(
         for i in range(begin, end):
             if claimed[i] == 0:
                 continue
-            view, row, col = _place(i, width, height)
-            base = first_row(clip, view, views)
-            size = ti.Vector([width, height])
+            place = _place(i, screen)
             color = ti.Vector([before[i, c] for c in ti.static(range(channels))])
             for k in ti.static(range(4)):
-                first, other, exists = _pair(k, i, row, col, size)
-                edge = best_claim(claims, first, k % 2)
-                if exists and edge != NO_EDGE:
-                    t = _crossing_fraction(edge, first - view * width * height, base, size, clip, faces, k % 2)
-                    weight = _weight(t, k)
+                other, t, is_blended = _pair(mesh, claims, screen, i, place, k)
+                if is_blended:
+                    received = blend_factor(t, k)
                     for c in ti.static(range(channels)):
-                        color[c] += weight * (before[other, c] - before[i, c])
+                        color[c] += received * (before[other, c] - before[i, c])
             for c in ti.static(range(channels)):
                 image[i, c] = color[c]
 
@@ -228,16 +198,19 @@ def _antialias(
 def _antialias_image_adjoint(
     clip: ti.types.ndarray(ndim=2),
     faces: ti.types.ndarray(ndim=2),
+    views: int,
+    before: ti.types.ndarray(ndim=2),
     claims: ti.types.ndarray(ndim=2),
     claimed: ti.types.ndarray(ndim=1),
+    edge_mask: ti.types.ndarray(ndim=1),
+    channels: ti.template(),
     adjoint: ti.types.ndarray(ndim=2),
     adjoint_before: ti.types.ndarray(ndim=2),
-    views: int,
     width: int,
     height: int,
-    channels: ti.template(),
     serial: ti.template(),
 ):
+    mesh, screen = ti.static(ProjectedMesh(clip, faces, views), Screen(width, height))
     ti.loop_config(serialize=serial)
     for block in range(claimed.shape[0] // ti.static(block_size())):
         begin, end = _claimed_range(claimed, block)
@@ -252,17 +225,12 @@ def _antialias_image_adjoint(
         for i in range(begin, end):
             if claimed[i] == 0:
                 continue
-            view, row, col = _place(i, width, height)
-            base = first_row(clip, view, views)
-            size = ti.Vector([width, height])
+            place = _place(i, screen)
             total = ti.Vector([adjoint_before[i, c] for c in ti.static(range(channels))])
             for k in ti.static(range(4)):
-                first, other, exists = _pair(k, i, row, col, size)
-                edge = best_claim(claims, first, k % 2)
-                if exists and edge != NO_EDGE:
-                    t = _crossing_fraction(edge, first - view * width * height, base, size, clip, faces, k % 2)
-                    received = _weight(t, k)
-                    given = _weight(t, (k + 2) % 4)
+                other, t, is_blended = _pair(mesh, claims, screen, i, place, k)
+                if is_blended:
+                    received, given = blend_factor(t, k), blend_factor(t, (k + 2) % 4)
                     for c in ti.static(range(channels)):
                         total[c] += given * adjoint_before[other, c] - received * adjoint_before[i, c]
             for c in ti.static(range(channels)):
@@ -273,44 +241,41 @@ def _antialias_image_adjoint(
 def _antialias_edge_adjoint(
     clip: ti.types.ndarray(ndim=2),
     faces: ti.types.ndarray(ndim=2),
+    views: int,
     before: ti.types.ndarray(ndim=2),
     claims: ti.types.ndarray(ndim=2),
+    claimed: ti.types.ndarray(ndim=1),
     edge_mask: ti.types.ndarray(ndim=1),
+    channels: ti.template(),
     adjoint_before: ti.types.ndarray(ndim=2),
     corner_adjoint: ti.types.ndarray(ndim=2),
-    views: int,
     width: int,
     height: int,
     near: float,
-    first_component: int,
-    channels: ti.template(),
     serial: ti.template(),
 ):
+    mesh, screen = ti.static(ProjectedMesh(clip, faces, views), Screen(width, height))
+    silhouettes = ti.static(Silhouettes(before, claims, claimed, edge_mask, channels))
     ti.loop_config(serialize=serial)
     for i in range(views * faces.shape[0]):
         mask = edge_mask[i] & EDGES
         if mask != 0:
             view = view_of(i, faces.shape[0])
             face = i - view * faces.shape[0]
-            base = first_row(clip, view, views)
-            size = ti.Vector([width, height])
+            first = first_vertex(mesh, view)
             for e in range(3):
                 if mask & (1 << e):
-                    a = clip_point(clip, base + faces[face, e])
-                    b = clip_point(clip, base + faces[face, (e + 1) % 3])
+                    a, b = clip_point(mesh, first, face, e), clip_point(mesh, first, face, (e + 1) % 3)
+                    edge = ti.static(Edge(face, e, a, b, view, first))
                     gradient = ti.Matrix([[0.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
                     if more_vertical(a, b):
-                        gradient = _edge_gradient(
-                            3 * face + e, a, b, view, size, near, before, claims, adjoint_before, channels, 0
-                        )
+                        gradient = _edge_gradient(edge, silhouettes, adjoint_before, screen, near, 0)
                     else:
-                        gradient = _edge_gradient(
-                            3 * face + e, a, b, view, size, near, before, claims, adjoint_before, channels, 1
-                        )
+                        gradient = _edge_gradient(edge, silhouettes, adjoint_before, screen, near, 1)
                     for k in ti.static(range(3)):
-                        start, end, column = 3 * i + e, 3 * i + (e + 1) % 3, first_component + k
-                        corner_adjoint[start, column] = corner_adjoint[start, column] + gradient[0, k]
-                        corner_adjoint[end, column] = corner_adjoint[end, column] + gradient[1, k]
+                        start, end = 3 * i + e, 3 * i + (e + 1) % 3
+                        corner_adjoint[start, k] = corner_adjoint[start, k] + gradient[0, k]
+                        corner_adjoint[end, k] = corner_adjoint[end, k] + gradient[1, k]
 
 
 @ti.func
@@ -324,84 +289,100 @@ def _claimed_range(claimed: ti.template(), block):
 
 
 @ti.func
-def _pair(k: ti.template(), i, row, col, size):
-    """Pair k of pixel i (right, below, left, above): its first pixel, the other pixel, whether it exists."""
-    exists = col + 1 < size[0]
+def _place(i, screen: ti.template()):
+    """View, row and column of a pixel."""
+    line = i // screen.width
+    view = line // screen.height
+    return ti.Vector([view, line - view * screen.height, i - line * screen.width])
+
+
+@ti.func
+def _pair(mesh: ti.template(), claims: ti.template(), screen: ti.template(), i, place, k: ti.template()):
+    """Pair k of pixel i (right, below, left, above): the other pixel, t of its claim, and whether it is claimed."""
+    view, row, col = place[0], place[1], place[2]
+    exists = col + 1 < screen.width
     other = i + 1
     if ti.static(k == 1):
-        exists = row + 1 < size[1]
-        other = i + size[0]
+        exists = row + 1 < screen.height
+        other = i + screen.width
     elif ti.static(k == 2):
         exists = col > 0
         other = i - 1
     elif ti.static(k == 3):
         exists = row > 0
-        other = i - size[0]
+        other = i - screen.width
     if not exists:
         other = i
-    return min(i, other), other, exists
+    first = min(i, other)
+    claim = best_claim(claims, first, k % 2)
+    t = 0.0
+    is_claimed = exists and claim != NO_EDGE
+    if is_claimed:
+        t = _claimed_fraction(mesh, claim, view, first - view * screen.width * screen.height, screen, k % 2)
+    return other, t, is_claimed
 
 
 @ti.func
-def _place(i, width, height):
-    """View, row and column of a pixel."""
-    line = i // width
-    view = line // height
-    return view, line - view * height, i - line * width
+def _claimed_fraction(mesh: ti.template(), claim, view, pixel, screen: ti.template(), axis: ti.template()):
+    """``pair_fraction`` of the edge that claims the pair that begins with a view's ``pixel``."""
+    half_edge = claimed_edge(claim)
+    face, e, first = half_edge // 3, half_edge % 3, first_vertex(mesh, view)
+    a, b = clip_point(mesh, first, face, e), clip_point(mesh, first, face, (e + 1) % 3)
+    row = pixel // screen.width
+    center = ti.Vector([center_coordinate(pixel - row * screen.width, 0, screen), center_coordinate(row, 1, screen)])
+    return pair_fraction(a, b, center[axis], center[1 - axis], screen, axis)
 
 
 @ti.func
-def _weight(t, k: ti.template()):
-    """What a pixel receives from the other one in its pair k: it is first in pairs 0 and 1, second in 2 and 3."""
-    weight = t - 0.5
+def blend_factor(t, k: ti.template()):
+    """What a pixel receives from the other one in its pair k: ``max(1/2 - t, 0)`` where it is the pair's first pixel
+    (k = 0, 1), ``max(t - 1/2, 0)`` where it is the second (k = 2, 3).
+    """
+    factor = t - 0.5
     if ti.static(k < 2):
-        weight = 0.5 - t
-    return max(weight, 0.0)
+        factor = 0.5 - t
+    return max(factor, 0.0)
 
 
 @ti.func
-def _crossing_fraction(edge, pixel, base, size, clip: ti.template(), faces: ti.template(), axis: ti.template()):
-    half_edge = claimed_edge(edge)
-    face, e = half_edge // 3, half_edge % 3
-    a = clip_point(clip, base + faces[face, e])
-    b = clip_point(clip, base + faces[face, (e + 1) % 3])
-    row = pixel // size[0]
-    center = ti.Vector([pixel_center(pixel - row * size[0], 0, size), pixel_center(row, 1, size)])
-    return pair_fraction(a, b, center[axis], center[1 - axis], size, axis)
+def blend_factor_adjoint(t, first, step, silhouettes: ti.template(), adjoint_before: ti.template()):
+    """Adjoint of t of the pair (first, first + step): ``g . (image_first - image_second)``, g that of the pixel which
+    receives: both factors change it by the same, ``d output = -dt (image_second - image_first)``.
+    """
+    receiver = first
+    if t > 0.5:
+        receiver = first + step
+    t_adjoint = 0.0
+    for c in ti.static(range(silhouettes.channels)):
+        difference = silhouettes.before[first, c] - silhouettes.before[first + step, c]
+        t_adjoint += adjoint_before[receiver, c] * difference
+    return t_adjoint
 
 
 @ti.func
 def _edge_gradient(
-    half_edge,
-    a,
-    b,
-    view,
-    size,
-    near,
-    before: ti.template(),
-    claims: ti.template(),
+    edge: ti.template(),
+    silhouettes: ti.template(),
     adjoint_before: ti.template(),
-    channels: ti.template(),
+    screen: ti.template(),
+    near,
     axis: ti.template(),
 ):
     """Adjoints of (X, Y, W) of both end points, summed over the pairs that the edge separates, in the lines' order."""
+    half_edge = 3 * edge.face + edge.corner
     gradient = ti.Matrix([[0.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
-    first_line, last_line = lines_crossed(a, b, near, size, axis)
+    first_line, last_line = lines_crossed(edge.a, edge.b, near, screen, axis)
     for index in range(first_line, last_line + 1):
-        position, _ = crossing_position(a, b, index, near, size, axis)
+        position, _ = crossing_position(edge.a, edge.b, index, near, screen, axis)
         if position >= 0.0:
-            along, other = crossed_pairs(position, size, axis)
-            step = pixel_index(0, 1, 0, size, axis)
-            p = pixel_index(view, along, index, size, axis)
-            if claimed_edge(best_claim(claims, p, axis)) != half_edge:
+            along, other = crossed_pairs(position, screen, axis)
+            step = pixel_index(0, 1, 0, screen, axis)
+            p = pixel_index(edge.view, along, index, screen, axis)
+            if claimed_edge(best_claim(silhouettes.claims, p, axis)) != half_edge:
                 along, p = other, p + (other - along) * step
-            if claimed_edge(best_claim(claims, p, axis)) == half_edge:
-                x, y = pixel_center(along, axis, size), pixel_center(index, 1 - axis, size)
-                receiver = p
-                if pair_fraction(a, b, x, y, size, axis) > 0.5:
-                    receiver = p + step
-                t_adjoint = 0.0
-                for c in ti.static(range(channels)):
-                    t_adjoint += adjoint_before[receiver, c] * (before[p, c] - before[p + step, c])
-                gradient += t_adjoint * pair_fraction_gradient(a, b, x, y, size, axis)
+            if claimed_edge(best_claim(silhouettes.claims, p, axis)) == half_edge:
+                x, y = center_coordinate(along, axis, screen), center_coordinate(index, 1 - axis, screen)
+                t = pair_fraction(edge.a, edge.b, x, y, screen, axis)
+                t_adjoint = blend_factor_adjoint(t, p, step, silhouettes, adjoint_before)
+                gradient += t_adjoint * pair_fraction_gradient(edge.a, edge.b, x, y, screen, axis)
     return gradient

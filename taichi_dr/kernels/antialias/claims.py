@@ -1,20 +1,22 @@
 """Which pairs of neighbouring pixels a silhouette edge separates: the claims of antialiasing.
 
-Axes, lines and pairs are those of ``edge_crossing``; what a claim is for, and why the walk, is in ``antialias``.
+Axes, lines and pairs are those of ``crossing``; what a claim is for, and why the walk, is in ``blend``.
 """
+
+from typing import Any, NamedTuple
 
 import taichi as ti
 
 from taichi_dr.kernels.antialias.crossing import (
-    clip_point,
+    center_coordinate,
     crossed_pairs,
     crossing_position,
     edge_crossing,
     edge_line,
     lines_crossed,
-    pixel_center,
     side_of_line,
 )
+from taichi_dr.kernels.screen.projected_mesh import clip_point
 
 NO_EDGE = 0
 STRONGEST = 2**31 - 1  # a claim of half-edge h is STRONGEST - h: of two the greater one holds, and 0 is none
@@ -24,11 +26,43 @@ EDGES = 7
 WALK_STEPS = 32  # faces between an edge and the centre of the pixel beside it
 
 
+class Silhouettes(NamedTuple):
+    """What the blend leaves for its adjoints: scratch, zeros before the first call, of L = ``claimed_length(V*H*W)``
+    rows.
+    """
+
+    before: Any  # (L, channels): the claimed pixels as they were
+    claims: Any  # (L, 4) i32: which half-edges separate a pixel from its right (0, 1) and from its lower (2, 3)
+    # neighbour, first that whose surface is on the pixel's own side, then that on the neighbour's
+    claimed: Any  # (L,) i32: 1 for the pixels of a claimed pair
+    edge_mask: Any  # (V*F,) i32: bit e is set where edge e of the face is a silhouette
+    channels: Any  # static
+
+
+class Edge(NamedTuple):
+    """An edge of a face in a view."""
+
+    face: Any
+    corner: Any  # from which it goes to the next one
+    a: Any  # its ends as clip coordinates
+    b: Any
+    view: Any
+    first: Any  # the view's first row of ``clip``
+
+
+class Picture(NamedTuple):
+    """What is blended, and what decides where."""
+
+    face_id: Any  # (V*H*W,), -1 for the background
+    depth: Any  # (V*H*W,), the far distance for the background
+    image: Any  # (V*H*W, channels)
+
+
 @ti.func
-def faces_camera(face, base, clip: ti.template(), faces: ti.template()):
+def faces_camera(mesh: ti.template(), first, face):
     """FACING or 0: the sign of det [P_0 P_1 P_2], P = (X, Y, W)."""
-    a, b = clip_point(clip, base + faces[face, 0]), clip_point(clip, base + faces[face, 1])
-    return ti.select(side_of_line(edge_line(a, b), clip_point(clip, base + faces[face, 2])) > 0.0, FACING, 0)
+    a, b = clip_point(mesh, first, face, 0), clip_point(mesh, first, face, 1)
+    return ti.select(side_of_line(edge_line(a, b), clip_point(mesh, first, face, 2)) > 0.0, FACING, 0)
 
 
 @ti.func
@@ -61,90 +95,72 @@ def claimed_edge(claim):
 
 @ti.func
 def claim_pairs(
-    face,
-    e,
-    a,
-    b,
-    inner,
-    view,
-    base,
-    size,
-    near,
-    clip: ti.template(),
-    faces: ti.template(),
+    edge: ti.template(),
+    mesh: ti.template(),
     twins: ti.template(),
-    face_id: ti.template(),
-    depth: ti.template(),
-    image: ti.template(),
-    before: ti.template(),
-    claims: ti.template(),
-    claimed: ti.template(),
-    channels: ti.template(),
+    picture: ti.template(),
+    silhouettes: ti.template(),
+    screen: ti.template(),
+    near,
     axis: ti.template(),
 ):
-    """Enters edge e in every pair that it separates and in which its surface is what the inner pixel shows; copies the
-    pixels of these pairs to ``before``."""
-    line = edge_line(a, b)
-    inner_side = side_of_line(line, inner)
+    """Enters an edge in every pair that it separates and in which its surface is what the inner pixel shows."""
+    line = edge_line(edge.a, edge.b)
+    inner = clip_point(mesh, edge.first, edge.face, (edge.corner + 2) % 3)
     # Inside is towards larger columns or rows if the line's value grows that way.
-    inner_is_second = (line[axis] > 0.0) == (inner_side > 0.0)
+    inner_is_second = (line[axis] > 0.0) == (side_of_line(line, inner) > 0.0)
     if ti.static(axis == 1):
         inner_is_second = not inner_is_second
-    first_line, last_line = lines_crossed(a, b, near, size, axis)
+    first_line, last_line = lines_crossed(edge.a, edge.b, near, screen, axis)
     for index in range(first_line, last_line + 1):
-        position, crossing_depth = crossing_position(a, b, index, near, size, axis)
+        position, crossing_depth = crossing_position(edge.a, edge.b, index, near, screen, axis)
         if position >= 0.0:
-            along, other = crossed_pairs(position, size, axis)
-            step = pixel_index(0, 1, 0, size, axis)
-            pixel = pixel_index(view, along, index, size, axis)
-            if face_id[pixel] == face_id[pixel + step]:
+            along, other = crossed_pairs(position, screen, axis)
+            step = pixel_index(0, 1, 0, screen, axis)
+            pixel = pixel_index(edge.view, along, index, screen, axis)
+            if picture.face_id[pixel] == picture.face_id[pixel + step]:
                 along, pixel = other, pixel + (other - along) * step
             inside, outside = pixel, pixel + step
             second = 0
             if inner_is_second:
                 inside, outside, second = outside, inside, 1
-            shown = face_id[inside]
-            if shown >= 0 and shown != face_id[outside]:
-                across = pixel_center(index, 1 - axis, size)
-                if _reaches(
-                    face, e, shown, pixel_center(along + second, axis, size), across, base, clip, faces, twins, axis
-                ):
-                    claim = STRONGEST - (3 * face + e)
-                    if depth[outside] < crossing_depth:
+            shown = picture.face_id[inside]
+            if shown >= 0 and shown != picture.face_id[outside]:
+                x = center_coordinate(along + second, axis, screen)
+                y = center_coordinate(index, 1 - axis, screen)
+                if _reaches(edge, mesh, twins, shown, x, y, axis):
+                    claim = STRONGEST - (3 * edge.face + edge.corner)
+                    if picture.depth[outside] < crossing_depth:
                         claim -= BEHIND
-                    claims[pixel, 2 * axis + second] = claim
-                    for pixel_of_pair in ti.static((inside, outside)):
-                        claimed[pixel_of_pair] = 1
-                        for c in ti.static(range(channels)):
-                            before[pixel_of_pair, c] = image[pixel_of_pair, c]
+                    silhouettes.claims[pixel, 2 * axis + second] = claim
+                    _keep_pixel(picture, silhouettes, inside)
+                    _keep_pixel(picture, silhouettes, outside)
+
+
+@ti.func
+def _keep_pixel(picture: ti.template(), silhouettes: ti.template(), pixel):
+    """Marks a pixel as claimed, and copies it to ``before``."""
+    silhouettes.claimed[pixel] = 1
+    for c in ti.static(range(silhouettes.channels)):
+        silhouettes.before[pixel, c] = picture.image[pixel, c]
 
 
 @ti.func
 def _reaches(
-    face,
-    e,
-    target,
-    along,
-    across,
-    base,
-    clip: ti.template(),
-    faces: ti.template(),
-    twins: ti.template(),
-    axis: ti.template(),
+    edge: ti.template(), mesh: ti.template(), twins: ti.template(), target, along, across, axis: ti.template()
 ):
-    """Whether the surface leads from edge e of a face to the point (along, across) on the face `target`.
+    """Whether the surface leads from an edge of its face to the point (along, across) on the face `target`.
 
     Follows the pixel line from face to face, and stops where the surface ends or folds back.
     """
-    current, corner = face, e
-    a = clip_point(clip, base + faces[current, corner])
-    b = clip_point(clip, base + faces[current, (corner + 1) % 3])
+    current, corner = edge.face, edge.corner
+    a, b = edge.a, edge.b
     crossing = edge_crossing(a, b, along, across, axis)
     distance = crossing[0] / crossing[1]
     walking = 1
     for _ in range(WALK_STEPS):
         if walking == 1 and current != target:
-            c = clip_point(clip, base + faces[current, (corner + 2) % 3])
+            c = clip_point(mesh, edge.first, current, (corner + 2) % 3)
             fa = a[1 - axis] - across * a[2]
             fc = c[1 - axis] - across * c[2]
             if (fa < 0.0) == (fc < 0.0):
@@ -160,15 +176,15 @@ def _reaches(
             else:
                 distance = new
                 current, corner = twin // 3, twin % 3
-                a = clip_point(clip, base + faces[current, corner])
-                b = clip_point(clip, base + faces[current, (corner + 1) % 3])
+                a = clip_point(mesh, edge.first, current, corner)
+                b = clip_point(mesh, edge.first, current, (corner + 1) % 3)
     return current == target
 
 
 @ti.func
-def pixel_index(view, along, line, size, axis: ti.template()):
+def pixel_index(view, along, line, screen: ti.template(), axis: ti.template()):
     """Index of a view's pixel number ``along`` on pixel line ``line``."""
-    index = line * size[0] + along
+    index = line * screen.width + along
     if ti.static(axis == 1):
-        index = along * size[0] + line
-    return view * size[0] * size[1] + index
+        index = along * screen.width + line
+    return view * screen.width * screen.height + index

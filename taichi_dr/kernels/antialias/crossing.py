@@ -11,27 +11,21 @@ SNAP = 1 / 200  # pixels: the rasterizer rounds corners to 1/256, so it may see 
 
 
 @ti.func
-def clip_point(clip: ti.template(), row):
-    """Row of ``clip`` (V*N, 4) as a 4-vector: X, Y, W, depth."""
-    return ti.Vector([clip[row, 0], clip[row, 1], clip[row, 2], clip[row, 3]])
-
-
-@ti.func
-def pixel_center(index, axis: ti.template(), size):
+def center_coordinate(index, axis: ti.template(), screen: ti.template()):
     """Screen coordinate (x on axis 0, y on axis 1) of the centre of a column or row."""
-    offset = (2 * index + 1 - size[axis]) / ti.cast(min(size[0], size[1]), float)
+    offset = (2 * index + 1 - screen[axis]) / ti.cast(min(screen.width, screen.height), float)
     if ti.static(axis == 1):
         offset = -offset
     return offset
 
 
 @ti.func
-def pixel_position(coordinate, axis: ti.template(), size):
-    """The inverse of `pixel_center`: columns or rows from a screen coordinate; whole numbers are centres."""
-    offset = coordinate * min(size[0], size[1])
+def pixel_position(coordinate, axis: ti.template(), screen: ti.template()):
+    """The inverse of `center_coordinate`: columns or rows from a screen coordinate; whole numbers are centres."""
+    offset = coordinate * min(screen.width, screen.height)
     if ti.static(axis == 1):
         offset = -offset
-    return 0.5 * (offset + size[axis] - 1)
+    return 0.5 * (offset + screen[axis] - 1)
 
 
 @ti.func
@@ -63,17 +57,17 @@ def edge_crossing(a, b, along, across, axis: ti.template()):
 
 
 @ti.func
-def pair_fraction(a, b, along, across, size, axis: ti.template()):
+def pair_fraction(a, b, along, across, screen: ti.template(), axis: ti.template()):
     """t: the crossing's distance from the pair's first pixel, in pixels."""
     crossing = edge_crossing(a, b, along, across, axis)
-    t = 0.5 * min(size[0], size[1]) * crossing[0] / crossing[1]
+    t = 0.5 * min(screen.width, screen.height) * crossing[0] / crossing[1]
     if ti.static(axis == 1):
         t = -t
     return t
 
 
 @ti.func
-def lines_crossed(a, b, near, size, axis: ti.template()):
+def lines_crossed(a, b, near, screen: ti.template(), axis: ti.template()):
     """First and last pixel line that the part of edge ab beyond the near plane may cross; an empty range if none."""
     first, last = 0, -1
     if max(a[3], b[3]) >= near:
@@ -82,49 +76,49 @@ def lines_crossed(a, b, near, size, axis: ti.template()):
             p = a + (near - a[3]) / (b[3] - a[3]) * (b - a)
         if b[3] < near:
             q = b + (near - b[3]) / (a[3] - b[3]) * (a - b)
-        u = pixel_position(p[1 - axis] / p[2], 1 - axis, size)
-        v = pixel_position(q[1 - axis] / q[2], 1 - axis, size)
+        u = pixel_position(p[1 - axis] / p[2], 1 - axis, screen)
+        v = pixel_position(q[1 - axis] / q[2], 1 - axis, screen)
         slack = 0.01  # rounding; whether a line is crossed is decided exactly afterwards
         first = ti.cast(ti.ceil(max(min(u, v) - slack, 0.0)), ti.i32)
-        last = ti.cast(ti.floor(min(max(u, v) + slack, size[1 - axis] - 1.0)), ti.i32)
+        last = ti.cast(ti.floor(min(max(u, v) + slack, screen[1 - axis] - 1.0)), ti.i32)
     return first, last
 
 
 @ti.func
-def crossing_position(a, b, index, near, size, axis: ti.template()):
+def crossing_position(a, b, index, near, screen: ti.template(), axis: ti.template()):
     """Where along line `index` edge ab crosses it, in pixels, or -1; and the crossing's depth."""
     position, depth = -1.0, 0.0
-    crossing = edge_crossing(a, b, 0.0, pixel_center(index, 1 - axis, size), axis)
+    crossing = edge_crossing(a, b, 0.0, center_coordinate(index, 1 - axis, screen), axis)
     fa, fb = crossing[3], crossing[2] + crossing[3]
     if (fa < 0.0) != (fb < 0.0):
         depth = (a[3] * fb - b[3] * fa) / crossing[2]
         if depth >= near:
-            position = pixel_position(crossing[0] / crossing[1], axis, size)
-            if position >= size[axis] - 1:
+            position = pixel_position(crossing[0] / crossing[1], axis, screen)
+            if position >= screen[axis] - 1:
                 position = -1.0
     return position, depth
 
 
 @ti.func
-def crossed_pairs(position, size, axis: ti.template()):
+def crossed_pairs(position, screen: ti.template(), axis: ti.template()):
     """First pixel of the pair around a position, and of the next pair if the position is that of a centre."""
     pair = ti.cast(position, ti.i32)
     nearest = ti.cast(position + 0.5, ti.i32)
     other = pair
     if ti.abs(position - nearest) < SNAP:
         other = 2 * nearest - 1 - pair
-        if other < 0 or other >= size[axis] - 1:
+        if other < 0 or other >= screen[axis] - 1:
             other = pair
     return pair, other
 
 
 @ti.func
-def pair_fraction_gradient(a, b, along, across, size, axis: ti.template()):
+def pair_fraction_gradient(a, b, along, across, screen: ti.template(), axis: ti.template()):
     """dt/d(X, Y, W) of a and of b, for the t of `pair_fraction`."""
     crossing = edge_crossing(a, b, along, across, axis)
     fa, fb = crossing[3], crossing[2] + crossing[3]
     distance = crossing[0] / crossing[1]
-    scale = 0.5 * min(size[0], size[1]) / crossing[1]
+    scale = 0.5 * min(screen.width, screen.height) / crossing[1]
     if ti.static(axis == 1):
         scale = -scale
     # With P = A - along W and f = F - across W: distance = (Pa fb - Pb fa) / (Wa fb - Wb fa).

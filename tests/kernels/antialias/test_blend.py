@@ -11,10 +11,14 @@ from taichi_dr.kernels.antialias.blend import (
     antialias,
     antialias_edge_adjoint,
     antialias_image_adjoint,
-    claimed_length,
+    make_silhouettes,
 )
 from taichi_dr.kernels.antialias.claims import NO_EDGE
+from taichi_dr.kernels.antialias.claims import Picture as BlendedPicture
 from taichi_dr.kernels.base.arrays import array_from, make_array
+from taichi_dr.kernels.base.buffers import Buffers
+from taichi_dr.kernels.screen.pixels import Screen
+from taichi_dr.kernels.screen.projected_mesh import ProjectedMesh
 from taichi_dr.scene.topology import build_twins
 
 NEAR, FAR = 1.0, 100.0
@@ -45,32 +49,25 @@ class Picture:
 
     def run(self, clip=None, image=None):
         image = self.image if image is None else image
-        self.clip_array, image_array = array_from(self.clip if clip is None else clip), array_from(image)
-        self.face_array = array_from(self.faces, ti.i32)
-        rows = claimed_length(len(image))
-        self.before = make_array((rows, image.shape[1]))
-        self.claims, self.claimed = make_array((rows, 4), ti.i32), make_array((rows,), ti.i32)
-        self.edge_mask = make_array((self.views * len(self.faces),), ti.i32)
+        clip = array_from(self.clip if clip is None else clip)
+        self.mesh = ProjectedMesh(clip, array_from(self.faces, ti.i32), self.views)
+        self.screen = Screen(self.width, self.height)
+        self.silhouettes = make_silhouettes(Buffers(), len(image), self.views * len(self.faces), image.shape[1])
         twins = array_from(build_twins(self.faces), ti.i32)
-        ids, depth = array_from(self.face_id, ti.i32), array_from(self.depth)
-        inputs = (self.clip_array, self.face_array, twins, ids, depth, image_array)
-        scratch, sizes = (self.before, self.claims, self.claimed, self.edge_mask), (self.views, self.width, self.height)
-        antialias(*inputs, *scratch, *sizes, NEAR, image.shape[1])
-        return image_array.to_numpy()
+        blended = BlendedPicture(array_from(self.face_id, ti.i32), array_from(self.depth), array_from(image))
+        antialias(self.mesh, twins, blended, self.silhouettes, self.screen, NEAR)
+        return blended.image.to_numpy()
 
     def adjoints(self, output_adjoint):
         """Of the last run: image (H*W, C) and clip (N, 4)."""
         adjoint, before = array_from(output_adjoint), make_array(self.image.shape)
         corners = make_array((self.views * len(self.faces) * 3, 4))
-        geometry, sizes = (self.clip_array, self.face_array), (self.views, self.width, self.height)
-        channels = self.image.shape[1]
-        edges = (self.claims, self.claimed, self.edge_mask)
-        antialias_image_adjoint(*geometry, *edges, adjoint, before, *sizes, channels)
-        antialias_edge_adjoint(*geometry, self.before, *edges, before, corners, *sizes, NEAR, 1, channels)
+        antialias_image_adjoint(self.mesh, self.silhouettes, adjoint, before, self.screen)
+        antialias_edge_adjoint(self.mesh, self.silhouettes, before, corners, self.screen, NEAR)
         clip_adjoint = np.zeros_like(self.clip)
         vertices = len(self.clip) // self.views
         rows = np.arange(self.views)[:, None] * vertices + self.faces.reshape(1, -1)
-        np.add.at(clip_adjoint[:, :3], rows.ravel(), corners.to_numpy()[:, 1:])
+        np.add.at(clip_adjoint[:, :3], rows.ravel(), corners.to_numpy()[:, :3])
         return adjoint.to_numpy(), clip_adjoint
 
 
@@ -204,7 +201,7 @@ def test_edges_inside_a_surface_stay_hard(cpu64):
     square = np.array([[-3.0, -3.0, -2.0], [3.0, -3.0, -2.0], [3.0, 3.0, -2.0], [-3.0, 3.0, -2.0]])
     picture = Picture(project(square), [[0, 1, 2], [0, 2, 3]], 8, 8)
     np.testing.assert_array_equal(picture.run(), picture.image)
-    assert (picture.claims.to_numpy() == NO_EDGE).all()
+    assert (picture.silhouettes.claims.to_numpy() == NO_EDGE).all()
 
 
 @pytest.mark.parametrize("name", ["box", "sphere, faces smaller than pixels", "two boxes, one before the other"])
