@@ -149,47 +149,47 @@ def _downsample_adjoint(
 
 
 @ti.func
-def texture_footprint(corners: ti.template(), uvs: ti.template(), at: ti.template(), pixel_size, size: ti.template()):
-    """Derivatives of (u, v) at screen position ``at`` on a face, in texels per pixel: (du/dx, du/dy), (dv/dx, dv/dy).
+def mip_level(corners: ti.template(), uvs: ti.template(), at: ti.template(), pixel_size, size: ti.template()):
+    """Level of detail at screen position ``at`` on a face: ``log2`` of its texels per pixel, at least 0.
 
     ``corners`` are the three corners' (X, Y, W) in clip coordinates, ``uvs`` their (u, v), ``size`` the texture's width
     and height, ``pixel_size`` = 2 / min(image width, image height).  With the homogeneous edge functions e_k (Olano and
-    Greer 1997), ``u = U/Q`` where ``U = sum e_k u_k`` and ``Q = sum e_k`` are linear on the screen, so
-    ``du/dx = (U_x - u Q_x)/Q`` exactly.  Right for faces that cross the near plane as well; 0 where Q is.
+    Greer 1997), u = U/Q where U = sum e_k u_k and Q = sum e_k are linear on the screen (``footprint``);
+    lod = log2 max(|d(u,v)/dx|, |d(u,v)/dy|) in texels per pixel.  Right for faces that cross the near plane as well.
+
+    Its derivative is held at zero: ``sample_trilinear_adjoint`` takes the level as a constant.
     """
-    q0, q1, q2 = _from_point(corners[0], at), _from_point(corners[1], at), _from_point(corners[2], at)
+    p0, p1, p2 = corners[0], corners[1], corners[2]
+    uv0, uv1, uv2 = uvs[0], uvs[1], uvs[2]
+    origin = ti.Vector([at[0], at[1]])  # seen from there, small faces do not cancel in single precision
+    q0, q1, q2 = _from_point(p0, origin), _from_point(p1, origin), _from_point(p2, origin)
     e0 = q1.cross(q2)
     e1 = q2.cross(q0)
     e2 = q0.cross(q1)
     Q = e0 + e1 + e2
-    du, dv = ti.Vector([0.0, 0.0]), ti.Vector([0.0, 0.0])
-    if ti.abs(Q[2]) > TINY:
-        U = (e0 * uvs[0][0] + e1 * uvs[1][0] + e2 * uvs[2][0]) * size[0]
-        V = (e0 * uvs[0][1] + e1 * uvs[1][1] + e2 * uvs[2][1]) * size[1]
-        u_slope = (U - Q * (U[2] / Q[2])) * (pixel_size / Q[2])
-        v_slope = (V - Q * (V[2] / Q[2])) * (pixel_size / Q[2])
-        du, dv = u_slope.xy, v_slope.xy
-    return du, dv
-
-
-@ti.func
-def _from_point(corner, at: ti.template()):
-    """(X - x W, Y - y W, W): seen from the point itself, small faces do not cancel in single precision."""
-    return ti.Vector([corner[0] - at[0] * corner[2], corner[1] - at[1] * corner[2], corner[2]])
-
-
-@ti.func
-def mip_level(corners: ti.template(), uvs: ti.template(), at: ti.template(), pixel_size, size: ti.template()):
-    """Level of detail at a point of a face: ``max(0, log2 max(|d(u,v)/dx|, |d(u,v)/dy|))`` of ``texture_footprint``.
-
-    Its derivative is held at zero: ``sample_trilinear_adjoint`` takes the level as a constant.
-    """
-    du, dv = texture_footprint(corners, uvs, at, pixel_size, size)
     lod = 0.0
-    squared = ti.max(du[0] * du[0] + dv[0] * dv[0], du[1] * du[1] + dv[1] * dv[1])
-    if squared > 1.0:
-        lod = ti.min(0.5 * ti.log(squared) / ti.log(2.0), LARGEST_LOD)
+    if ti.abs(Q[2]) > TINY:
+        du = footprint((e0 * uv0[0] + e1 * uv1[0] + e2 * uv2[0]) * size[0], Q, pixel_size)
+        dv = footprint((e0 * uv0[1] + e1 * uv1[1] + e2 * uv2[1]) * size[1], Q, pixel_size)
+        squared = ti.max(du[0] * du[0] + dv[0] * dv[0], du[1] * du[1] + dv[1] * dv[1])
+        if squared > 1.0:
+            lod = ti.min(0.5 * ti.log(squared) / ti.log(2.0), LARGEST_LOD)
     return lod
+
+
+@ti.func
+def footprint(U, Q, pixel_size):
+    """Derivatives (d/dx, d/dy) of the texture coordinate ``U/Q`` at the origin, per pixel: ``(U_x - U/Q Q_x)/Q``.
+
+    U and Q are linear on the screen, given as (their change along x, along y, their value at the origin).
+    """
+    return (U - Q * (U[2] / Q[2])) * (pixel_size / Q[2])
+
+
+@ti.func
+def _from_point(corner, origin):
+    """(X - x W, Y - y W, W)."""
+    return ti.Vector([corner[0] - origin[0] * corner[2], corner[1] - origin[1] * corner[2], corner[2]])
 
 
 @ti.func

@@ -179,9 +179,8 @@ def _interpolate_adjoint(
         view = view_of(item, faces.shape[0])
         face = item - view * faces.shape[0]
         by_x, by_y, by_w = _zero3(), _zero3(), _zero3()
-        sum_h, sum_xh, sum_yh, sum_depth = _zero3(), _zero3(), _zero3(), _zero3()
+        sum_depth = _zero3()
         sum_values = ti.Matrix([[0.0 for _ in ti.static(range(components))] for _ in ti.static(range(3))])
-        sums = ti.static(FaceSums(sum_h, sum_xh, sum_yh, sum_depth, sum_values))
         if flags[item] & SHOWN:
             top, bottom = boxes[item, 1], boxes[item, 3] + 1
             if bands > 1:
@@ -196,6 +195,8 @@ def _interpolate_adjoint(
             _load_corners(corners, mesh, attribute_rows, view, face, x0, y0)
             e0, e_x, e_y = px.cross(py), py.cross(w), w.cross(px)
             size = pixel_size(screen)
+            sum_h, sum_xh, sum_yh = _zero3(), _zero3(), _zero3()
+            sums = ti.static(FaceSums(sum_h, sum_xh, sum_yh, sum_depth, sum_values))
             for row in range(top, bottom):
                 start = (view * height + row) * width
                 y = ti.cast(top - row, float) * size
