@@ -30,7 +30,7 @@ def pixel_position(coordinate, axis: ti.template(), screen: ti.template()):
 
 @ti.func
 def edge_line(a, b):
-    """L with L·(X, Y, W) = 0 on the plane through the camera, a and b."""
+    """L with ``L.(X, Y, W) = 0`` on the plane through the camera, a and b."""
     return ti.Vector([a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]])
 
 

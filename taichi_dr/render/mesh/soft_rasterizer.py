@@ -17,9 +17,9 @@ from taichi_dr.render.mesh.surface.normals import VertexNormals
 class SoftRasterizer(MeshRenderer):
     """Soft rasterization of triangles (Liu et al., Soft Rasterizer, ICCV 2019).
 
-    A face covers a pixel at the signed squared distance d² (positive inside) by ``D = sigmoid(±d²/sigma)``.  Colours
-    are averaged with the weights ``D exp(ẑ/gamma)``, ``ẑ = (far − z)/(far − near)``, against the background's
-    ``exp(1e-3/gamma)``; alpha is ``1 − Π (1 − D)``.  Gradients are complete: to x, y and z of every vertex, colours,
+    A face covers a pixel at the signed squared distance d^2 (positive inside) by ``D = sigmoid(+-d^2/sigma)``.  Colours
+    are averaged with the weights ``D exp(zhat/gamma)``, ``zhat = (far - z)/(far - near)``, against the background's
+    ``exp(1e-3/gamma)``; alpha is ``1 - prod (1 - D)``.  Gradients are complete: to x, y and z of every vertex, colours,
     texels, lights and cameras.
 
     Textures and Phong shading give every face a colour of its own at every pixel that it contributes to, and these
@@ -29,7 +29,7 @@ class SoftRasterizer(MeshRenderer):
         size: (height, width) in pixels, or one number.
         sigma: softness of the edges in squared screen units (the shorter image side is 2 long): edges blur over about
             ``sqrt(9.2 sigma)`` on either side.
-        gamma: softness of the depth order, as a fraction of far − near.
+        gamma: softness of the depth order, as a fraction of far - near.
         background: linear RGB.
         alpha: ``"product"``, ``"sum"`` or ``"hard"``; color: ``"softmax"`` or ``"hard"``; distance: ``"euclidean"``,
             ``"barycentric"`` or ``"hard"`` (see ``taichi_dr.kernels.soft.modes``).
