@@ -1,7 +1,7 @@
 """Everything that is compiled: Taichi functions and kernel pairs, a room per stage of a renderer.
 
-Public: whoever writes a simulation or a method of their own imports from here.  A room imports from rooms above it in
-this table, ``taichi_dr.runtime``, ``taichi_dr.tape`` and ``taichi_dr.errors``, and nothing else of the package.
+Public: whoever writes a simulation or a method of their own imports from here.  Of the package, kernels import other
+rooms, ``taichi_dr.runtime``, ``taichi_dr.tape`` and ``taichi_dr.errors``, and nothing else.
 
 =============  ==================================================================  ===================================
 room           what is in it                                                       door
