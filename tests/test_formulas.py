@@ -1,12 +1,9 @@
 """docs/FORMULAS.md names functions, oracles and tests that exist, and leaves out no adjoint and no loss."""
 
-import ast
-import io
 import re
-import tokenize
 
 import pytest
-from names import PACKAGE, ROOT, code_spans, functions_of, module_files, resolves
+from names import PACKAGE, ROOT, code_spans, functions_of, resolves
 
 import taichi_dr as dr
 
@@ -86,25 +83,3 @@ def test_every_adjoint_of_the_kernels_has_a_row():
 def test_every_loss_has_a_row():
     mentioned = {name.rpartition(".")[2] for section, name in named(1) if section == "losses"}
     assert not set(dr.losses.__all__) - mentioned
-
-
-def docstrings_and_comments(path):
-    """(line, text) of every line of a docstring, and every comment, of a file."""
-    text = path.read_text(encoding="utf-8")
-    for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
-            yield from enumerate(ast.get_source_segment(text, node).splitlines(), node.lineno)
-    for token in tokenize.generate_tokens(io.StringIO(text).readline):
-        if token.type == tokenize.COMMENT:
-            yield token.start[0], token.string
-
-
-def test_formulas_have_one_typography():
-    """ASCII, so that one search finds the formula and the code (CONTRIBUTING.md, Style)."""
-    others = [
-        f"{path.relative_to(ROOT)}:{line}: {text.strip()}"
-        for path in module_files().values()
-        for line, text in docstrings_and_comments(path)
-        if not text.isascii()
-    ]
-    assert not others, "\n".join(others)

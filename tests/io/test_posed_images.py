@@ -373,7 +373,7 @@ def test_lego():
     posed = load_posed_images(LEGO, "test", size=100, require_alpha=True)
     assert posed.images.shape[1:] == (100, 100, 3)
     assert posed.fov_x[0] == pytest.approx(0.6911112070083618)
-    # the focal length of the full picture is 0.5 · 400 / tan(0.6911 / 2) = 555.56 pixels
+    # the focal length of the full picture is 0.5 * 400 / tan(0.6911 / 2) = 555.56 pixels
     np.testing.assert_allclose(posed.focal, 555.5555 / 4, rtol=1e-6)
     # cameras sit on a sphere of radius 4.03 and look at the origin
     position, backward = posed.camera_to_world[:, :3, 3], posed.camera_to_world[:, :3, 2]

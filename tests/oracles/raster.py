@@ -14,7 +14,7 @@ def pixel_centers(width, height):
 
 
 def barycentrics(corners, width, height):
-    """Solves Σ b_k (X_k, Y_k, W_k) = (x, y, 1) per pixel: b / Σ b are the perspective-correct barycentrics.
+    """Solves sum b_k (X_k, Y_k, W_k) = (x, y, 1) per pixel: b / sum b are the perspective-correct barycentrics.
 
     Returns b (H, W, 3): all positive exactly inside the face and in front of the camera; None without area.
     """
@@ -26,7 +26,7 @@ def barycentrics(corners, width, height):
 
 
 def clamped(b):
-    """Barycentrics ≥ 0 with sum 1."""
+    """Barycentrics >= 0 with sum 1."""
     b = b * np.where(b.sum(-1, keepdims=True) < 0, -1, 1)
     b = np.maximum(b, 0)
     return b / b.sum(-1, keepdims=True)

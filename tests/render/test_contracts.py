@@ -22,7 +22,7 @@ RADIUS, SOFTNESS, SIZE = 3.0, 4.0, (8, 9)
 
 
 class Disc(Renderer):
-    """``alpha = 1 / (1 + exp((d² - r²) / s))`` at the squared distance d² of a pixel from the disc's centre."""
+    """``alpha = 1 / (1 + exp((d^2 - r^2) / s))`` at the squared distance d^2 of a pixel from the disc's centre."""
 
     OUTPUTS: ClassVar = {"alpha": 0, "inside": INDEX, "offset": 2}
     ON_DEMAND = ("offset",)

@@ -33,7 +33,7 @@ def test_icosphere_is_a_sphere(cpu32):
     mesh = shapes.icosphere(4, radius=2)
     np.testing.assert_allclose(np.linalg.norm(mesh.numpy("vertices")[0], axis=1), 2, rtol=1e-6)
     assert signed_volume(mesh) == pytest.approx(32 / 3 * np.pi, rel=3e-3)
-    # 5/12 (3 + √5) a³ with the edge a = 1/sin(2π/5)
+    # 5/12 (3 + sqrt(5)) a^3 with the edge a = 1/sin(2 pi / 5)
     icosahedron = 5 / 12 * (3 + 5**0.5) / np.sin(2 * np.pi / 5) ** 3
     assert signed_volume(shapes.icosphere(0)) == pytest.approx(icosahedron, rel=1e-6)
 

@@ -55,7 +55,7 @@ def soup(seed, count, depths=(1.0, 6.0), spread=2.0, size=1.0):
 
 
 def plane_grid(seed, n=4):
-    """A flat grid of 2 n² triangles under a camera inside its extent, so that it crosses the camera's plane."""
+    """A flat grid of 2 n^2 triangles under a camera inside its extent, so that it crosses the camera's plane."""
     generator = np.random.default_rng(seed)
     u, v = np.meshgrid(np.linspace(-1, 1, n + 1), np.linspace(-1, 1, n + 1), indexing="ij")
     inner = np.zeros_like(u, bool)
