@@ -55,6 +55,7 @@ from taichi_dr.kernels.antialias.crossing import (
     pair_fraction_gradient,
 )
 from taichi_dr.kernels.base.launch import is_small_image, on_cpu
+from taichi_dr.kernels.base.types import Numbers, Rows
 from taichi_dr.kernels.base.views import view_of
 from taichi_dr.kernels.screen.pixels import Screen
 from taichi_dr.kernels.screen.projected_mesh import ProjectedMesh, clip_point, first_vertex
@@ -127,17 +128,17 @@ def _serial(silhouettes):
 
 @ti.kernel
 def _antialias(
-    clip: ti.types.ndarray(ndim=2),
-    faces: ti.types.ndarray(ndim=2),
+    clip: Rows,
+    faces: Rows,
     views: int,
-    twins: ti.types.ndarray(ndim=2),
-    face_id: ti.types.ndarray(ndim=1),
-    depth: ti.types.ndarray(ndim=1),
-    image: ti.types.ndarray(ndim=2),
-    before: ti.types.ndarray(ndim=2),
-    claims: ti.types.ndarray(ndim=2),
-    claimed: ti.types.ndarray(ndim=1),
-    edge_mask: ti.types.ndarray(ndim=1),
+    twins: Rows,
+    face_id: Numbers,
+    depth: Numbers,
+    image: Rows,
+    before: Rows,
+    claims: Rows,
+    claimed: Numbers,
+    edge_mask: Numbers,
     channels: ti.template(),
     width: int,
     height: int,
@@ -196,16 +197,16 @@ def _antialias(
 
 @ti.kernel
 def _antialias_image_adjoint(
-    clip: ti.types.ndarray(ndim=2),
-    faces: ti.types.ndarray(ndim=2),
+    clip: Rows,
+    faces: Rows,
     views: int,
-    before: ti.types.ndarray(ndim=2),
-    claims: ti.types.ndarray(ndim=2),
-    claimed: ti.types.ndarray(ndim=1),
-    edge_mask: ti.types.ndarray(ndim=1),
+    before: Rows,
+    claims: Rows,
+    claimed: Numbers,
+    edge_mask: Numbers,
     channels: ti.template(),
-    adjoint: ti.types.ndarray(ndim=2),
-    adjoint_before: ti.types.ndarray(ndim=2),
+    adjoint: Rows,
+    adjoint_before: Rows,
     width: int,
     height: int,
     serial: ti.template(),
@@ -239,16 +240,16 @@ def _antialias_image_adjoint(
 
 @ti.kernel
 def _antialias_edge_adjoint(
-    clip: ti.types.ndarray(ndim=2),
-    faces: ti.types.ndarray(ndim=2),
+    clip: Rows,
+    faces: Rows,
     views: int,
-    before: ti.types.ndarray(ndim=2),
-    claims: ti.types.ndarray(ndim=2),
-    claimed: ti.types.ndarray(ndim=1),
-    edge_mask: ti.types.ndarray(ndim=1),
+    before: Rows,
+    claims: Rows,
+    claimed: Numbers,
+    edge_mask: Numbers,
     channels: ti.template(),
-    adjoint_before: ti.types.ndarray(ndim=2),
-    corner_adjoint: ti.types.ndarray(ndim=2),
+    adjoint_before: Rows,
+    corner_adjoint: Rows,
     width: int,
     height: int,
     near: float,

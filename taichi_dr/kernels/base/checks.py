@@ -3,6 +3,7 @@
 import taichi as ti
 
 from taichi_dr.kernels.base.launch import is_serial
+from taichi_dr.kernels.base.types import Rows
 
 SERIAL_ROWS = 1 << 14
 LARGEST = 1e30  # far above any coordinate, and its square still far from the surroundings of inf in float64
@@ -16,8 +17,8 @@ def all_usable(one, other, first=0):
 
 @ti.kernel
 def _count_unusable(
-    one: ti.types.ndarray(ndim=2),
-    other: ti.types.ndarray(ndim=2),
+    one: Rows,
+    other: Rows,
     first: ti.i32,
     rows: ti.i32,
     serial: ti.template(),

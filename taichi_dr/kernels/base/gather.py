@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import taichi as ti
 
 from taichi_dr.kernels.base.launch import is_serial
+from taichi_dr.kernels.base.types import Numbers, Rows
 from taichi_dr.kernels.base.views import view_of
 
 SERIAL_ROWS = 1 << 12
@@ -55,13 +56,13 @@ def _gather(corner_adjoint, first, counts, adjacency, outs, views, faces):
 
 @ti.kernel
 def _gather_corners(
-    corner_adjoint: ti.types.ndarray(ndim=2),
+    corner_adjoint: Rows,
     first: ti.i32,
     counts: ti.template(),
-    corner_start: ti.types.ndarray(ndim=1),
-    corner_list: ti.types.ndarray(ndim=1),
-    out: ti.types.ndarray(ndim=2),
-    rest: ti.types.ndarray(ndim=2),
+    corner_start: Numbers,
+    corner_list: Numbers,
+    out: Rows,
+    rest: Rows,
     views: ti.i32,
     faces: ti.i32,
     serial: ti.template(),
@@ -84,7 +85,7 @@ def _gather_corners(
 
 
 @ti.kernel
-def sum_bands(corner_adjoint: ti.types.ndarray(ndim=2), rows: ti.i32, bands: ti.i32):
+def sum_bands(corner_adjoint: Rows, rows: ti.i32, bands: ti.i32):
     """``corner_adjoint[r] = sum_b corner_adjoint[b rows + r]``, r < rows."""
     for row in range(rows):
         for column in range(corner_adjoint.shape[1]):
@@ -96,10 +97,10 @@ def sum_bands(corner_adjoint: ti.types.ndarray(ndim=2), rows: ti.i32, bands: ti.
 
 @ti.kernel
 def sum_views(
-    values: ti.types.ndarray(ndim=2),
-    mesh_view_start: ti.types.ndarray(ndim=1),
-    mesh_view_list: ti.types.ndarray(ndim=1),
-    out: ti.types.ndarray(ndim=2),
+    values: Rows,
+    mesh_view_start: Numbers,
+    mesh_view_list: Numbers,
+    out: Rows,
     rows: ti.i32,
 ):
     """``out[b rows + r, c] += sum of values[v rows + r, c]`` over the views v that show mesh b.

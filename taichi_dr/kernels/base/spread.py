@@ -2,12 +2,14 @@
 
 import taichi as ti
 
+from taichi_dr.kernels.base.types import Numbers, Rows
+
 
 @ti.kernel
 def repeat_views(
-    values: ti.types.ndarray(ndim=2),
-    view_mesh: ti.types.ndarray(ndim=1),
-    out: ti.types.ndarray(ndim=2),
+    values: Rows,
+    view_mesh: Numbers,
+    out: Rows,
     rows: ti.i32,
 ):
     """``out[v rows + r, c] = values[view_mesh[v] rows + r, c]``: (B*rows, C) to (V*rows, C); adjoint: ``sum_views``."""
@@ -23,12 +25,12 @@ PER_MESH, PER_VIEW, SHARED = range(3)
 
 @ti.kernel
 def spread_to_corners(
-    values: ti.types.ndarray(ndim=2),
-    index: ti.types.ndarray(ndim=2),
-    view_mesh: ti.types.ndarray(ndim=1),
+    values: Rows,
+    index: Rows,
+    view_mesh: Numbers,
     rows: ti.i32,
     owner: ti.template(),
-    out: ti.types.ndarray(ndim=2),
+    out: Rows,
     first: ti.i32,
 ):
     """``out[3 (v F + f) + k, first + c] = values[base + index[f, k], c]``, base being v's first row by ``owner``.
@@ -50,7 +52,7 @@ def spread_to_corners(
 
 
 @ti.kernel
-def fill_rows(row: ti.types.ndarray(ndim=2), out: ti.types.ndarray(ndim=2)):
+def fill_rows(row: Rows, out: Rows):
     """``out[i, c] = row[0, c]`` for the row's columns."""
     for i in range(out.shape[0]):
         for c in range(row.shape[1]):

@@ -4,7 +4,16 @@ Without dividing where there is but one, the most common case: an integer divisi
 and compilers do not move it out of a loop that writes to arrays.
 """
 
+from typing import Any, NamedTuple
+
 import taichi as ti
+
+
+class ShownMeshes(NamedTuple):
+    """Which mesh each view shows, and which views show each mesh."""
+
+    view_mesh: Any  # (V,) i32
+    of_mesh: Any  # ``gather.Adjacency`` of meshes and views
 
 
 @ti.func

@@ -23,6 +23,7 @@ import math
 import taichi as ti
 
 from taichi_dr.kernels.base.launch import on_cpu
+from taichi_dr.kernels.base.types import Rows
 from taichi_dr.kernels.base.vectors import add_row3, get3
 
 PERSPECTIVE, PINHOLE, ORTHOGRAPHIC = range(3)
@@ -41,11 +42,9 @@ _B = tuple((-1) ** k / math.factorial(2 * k + 2) for k in range(9, -1, -1))
 _DA = tuple(k * (-1) ** k / math.factorial(2 * k + 1) for k in range(9, 0, -1))
 _DB = tuple(k * (-1) ** k / math.factorial(2 * k + 2) for k in range(9, 0, -1))
 
-_rows = ti.types.ndarray(ndim=2)
-
 
 @ti.kernel
-def _pack_camera(parameters: _rows, camera: _rows, aspect: float, kind: ti.template(), serial: ti.template()):
+def _pack_camera(parameters: Rows, camera: Rows, aspect: float, kind: ti.template(), serial: ti.template()):
     ti.loop_config(serialize=serial)
     for i in range(camera.shape[0]):
         eye = get3(parameters, i, EYE)
@@ -76,9 +75,9 @@ def _pack_camera(parameters: _rows, camera: _rows, aspect: float, kind: ti.templ
 
 @ti.kernel
 def _pack_camera_adjoint(
-    parameters: _rows,
-    camera_adjoint: _rows,
-    parameters_adjoint: _rows,
+    parameters: Rows,
+    camera_adjoint: Rows,
+    parameters_adjoint: Rows,
     aspect: float,
     kind: ti.template(),
     serial: ti.template(),

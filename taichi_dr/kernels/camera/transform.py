@@ -1,6 +1,6 @@
 """World to clip coordinates: the first stage of every rasterizer.
 
-With the packed camera ``u v w e fx fy px py`` of ``kernels.camera`` and q = p - e,
+With the packed camera ``u v w e fx fy px py`` of ``camera.pack`` and q = p - e,
 
     xc = q.u,  yc = q.v,  depth = -q.w
     perspective:   clip = (fx xc + px depth,  fy yc + py depth,  depth,  depth)
@@ -12,15 +12,13 @@ so that the screen position is (X/W, Y/W) in screen units, and depth the distanc
 import taichi as ti
 
 from taichi_dr.kernels.base.launch import is_serial
+from taichi_dr.kernels.base.types import Ints, Rows
 from taichi_dr.kernels.base.vectors import get3
 from taichi_dr.kernels.base.views import rows_per_view, view_of
 from taichi_dr.kernels.camera.pack import PACKED, E, F, P, U, V, W
 
 CHUNK = 256  # vertices whose camera adjoints one thread sums
 SERIAL_VERTICES = 1 << 14
-
-_rows = ti.types.ndarray(ndim=2)
-_indices = ti.types.ndarray(dtype=ti.i32, ndim=1)
 
 
 def transform(vertices, view_mesh, camera, clip, orthographic):
@@ -34,25 +32,13 @@ def transform(vertices, view_mesh, camera, clip, orthographic):
     _transform(vertices, view_mesh, camera, clip, int(orthographic), _serial(clip))
 
 
-def transform_adjoint(
-    vertices,
-    view_mesh,
-    mesh_view_start,
-    mesh_view_list,
-    camera,
-    clip_adjoint,
-    vertices_adjoint,
-    camera_adjoint,
-    partial,
-    orthographic,
-):
+def transform_adjoint(vertices, shown, camera, clip_adjoint, vertices_adjoint, camera_adjoint, partial, orthographic):
     """Adds to ``vertices_adjoint`` (B*N, 3) and ``camera_adjoint`` (V, 16) what ``clip_adjoint`` (V*N, 4) implies.
 
-    ``mesh_view_start`` (B+1,) and ``mesh_view_list`` (V,) list the views of each mesh (``render.views``);
-    ``partial`` is scratch of shape ``partial_shape(V, N)``.  Sums run in a fixed order: the result is the same at
-    every run.
+    ``shown``: ``ShownMeshes``; ``partial`` is scratch of shape ``partial_shape(V, N)``.  Sums run in a fixed order: the
+    result is the same at every run.
     """
-    arrays = (vertices, view_mesh, mesh_view_start, mesh_view_list, camera, clip_adjoint)
+    arrays = (vertices, shown.view_mesh, *shown.of_mesh, camera, clip_adjoint)
     _transform_adjoint(*arrays, vertices_adjoint, camera_adjoint, partial, int(orthographic), _serial(clip_adjoint))
 
 
@@ -66,9 +52,7 @@ def _serial(rows):
 
 
 @ti.kernel
-def _transform(
-    vertices: _rows, view_mesh: _indices, camera: _rows, clip: _rows, orthographic: ti.i32, serial: ti.template()
-):
+def _transform(vertices: Rows, view_mesh: Ints, camera: Rows, clip: Rows, orthographic: ti.i32, serial: ti.template()):
     ti.loop_config(serialize=serial)
     for i in range(clip.shape[0]):
         n = rows_per_view(clip, view_mesh.shape[0])
@@ -84,15 +68,15 @@ def _transform(
 
 @ti.kernel
 def _transform_adjoint(
-    vertices: _rows,
-    view_mesh: _indices,
-    mesh_view_start: _indices,
-    mesh_view_list: _indices,
-    camera: _rows,
-    clip_adjoint: _rows,
-    vertices_adjoint: _rows,
-    camera_adjoint: _rows,
-    partial: _rows,
+    vertices: Rows,
+    view_mesh: Ints,
+    mesh_view_start: Ints,
+    mesh_view_list: Ints,
+    camera: Rows,
+    clip_adjoint: Rows,
+    vertices_adjoint: Rows,
+    camera_adjoint: Rows,
+    partial: Rows,
     orthographic: ti.i32,
     serial: ti.template(),
 ):

@@ -7,6 +7,7 @@ Every kernel takes the field by template (it is the user's), clips each componen
 import taichi as ti
 
 from taichi_dr.kernels.base.elements import get_component, set_component, unflatten
+from taichi_dr.kernels.base.types import Numbers, Rows
 
 UNCLIPPED = 1e30  # as ``clip``: larger than any gradient whose square float32 holds
 
@@ -16,7 +17,7 @@ def gradient_sums(
     grad: ti.template(),
     n: ti.template(),
     bits: ti.template(),
-    sums: ti.types.ndarray(ndim=2),
+    sums: Rows,
     first: int,
     chunks: int,
     count: int,
@@ -48,7 +49,7 @@ def sgd(
     field: ti.template(),
     grad: ti.template(),
     n: ti.template(),
-    velocity: ti.types.ndarray(ndim=2),
+    velocity: Rows,
     count: int,
     lr: float,
     momentum: float,
@@ -73,8 +74,8 @@ def adam(
     field: ti.template(),
     grad: ti.template(),
     n: ti.template(),
-    first: ti.types.ndarray(ndim=2),
-    second: ti.types.ndarray(ndim=2),
+    first: Rows,
+    second: Rows,
     count: int,
     lr: float,
     beta1: float,
@@ -104,9 +105,9 @@ def uniform_adam(
     field: ti.template(),
     grad: ti.template(),
     n: ti.template(),
-    first: ti.types.ndarray(ndim=2),
-    second: ti.types.ndarray(ndim=2),
-    largest: ti.types.ndarray(ndim=1),
+    first: Rows,
+    second: Rows,
+    largest: Numbers,
     count: int,
     lr: float,
     beta1: float,

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import taichi as ti
 
 from taichi_dr.kernels.base.launch import grain, is_serial, on_cpu
+from taichi_dr.kernels.base.types import IntRows, Ints
 
 SERIAL_FACES = 1 << 14
 CPU_CHUNKS = 4  # per view: enough for the threads, few enough to keep the table of counts in cache
@@ -99,11 +100,11 @@ def _tile_range(boxes: ti.template(), item, tiles_x, tiles_y, shift):
 
 @ti.kernel
 def _sort_faces(
-    boxes: ti.types.ndarray(dtype=ti.i32, ndim=2),
-    count: ti.types.ndarray(dtype=ti.i32, ndim=1),
-    block: ti.types.ndarray(dtype=ti.i32, ndim=1),
-    tile_start: ti.types.ndarray(dtype=ti.i32, ndim=1),
-    tile_faces: ti.types.ndarray(dtype=ti.i32, ndim=1),
+    boxes: IntRows,
+    count: Ints,
+    block: Ints,
+    tile_start: Ints,
+    tile_faces: Ints,
     views: ti.i32,
     faces: ti.i32,
     chunks: ti.i32,

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import taichi as ti
 
 from taichi_dr.kernels.base.partial_sums import CHUNK, clear_column
+from taichi_dr.kernels.base.types import Numbers, Rows
 from taichi_dr.kernels.base.vectors import get3
 from taichi_dr.kernels.shading.light import (
     Finish,
@@ -25,9 +26,6 @@ from taichi_dr.kernels.shading.light import (
     towards_eye_adjoint,
 )
 from taichi_dr.kernels.shading.texture import sample_trilinear, sample_trilinear_adjoint
-
-_rows = ti.types.ndarray(ndim=2)
-_list = ti.types.ndarray(ndim=1)
 
 
 @dataclass(frozen=True)
@@ -74,21 +72,21 @@ class PointSums(NamedTuple):
 
 @ti.kernel
 def shade_pixels(
-    attributes: _rows,
-    face_id: _list,
-    lod: _list,
-    camera: _rows,
+    attributes: Rows,
+    face_id: Numbers,
+    lod: Numbers,
+    camera: Rows,
     orthographic: ti.template(),
-    light_kind: _list,
-    light_color: _rows,
-    light_vector: _rows,
+    light_kind: Numbers,
+    light_color: Rows,
+    light_vector: Rows,
     specular: float,
     shininess: float,
     two_sided: ti.template(),
-    pyramid: _rows,
-    levels: _rows,
+    pyramid: Rows,
+    levels: Rows,
     layout: ti.template(),
-    color: _rows,
+    color: Rows,
 ):
     """``color[p] = albedo * texture * irradiance + highlight`` for pixels with ``face_id[p] >= 0``; others stay.
 
@@ -107,24 +105,24 @@ def shade_pixels(
 
 @ti.kernel
 def shade_pixels_adjoint(
-    attributes: _rows,
-    face_id: _list,
-    lod: _list,
-    camera: _rows,
+    attributes: Rows,
+    face_id: Numbers,
+    lod: Numbers,
+    camera: Rows,
     orthographic: ti.template(),
-    light_kind: _list,
-    light_color: _rows,
-    light_vector: _rows,
+    light_kind: Numbers,
+    light_color: Rows,
+    light_vector: Rows,
     specular: float,
     shininess: float,
     two_sided: ti.template(),
-    pyramid: _rows,
-    levels: _rows,
+    pyramid: Rows,
+    levels: Rows,
     layout: ti.template(),
-    color_adjoint: _rows,
-    attributes_adjoint: _rows,
-    pyramid_adjoint: _rows,
-    partials: _rows,
+    color_adjoint: Rows,
+    attributes_adjoint: Rows,
+    pyramid_adjoint: Rows,
+    partials: Rows,
 ):
     """Adds to the adjoints of the attributes and of the pyramid; ``light.reduce_partials`` adds lights and cameras.
 

@@ -9,6 +9,7 @@ The light model, the light arrays and the partial sums are those of ``light``; p
 import taichi as ti
 
 from taichi_dr.kernels.base.partial_sums import CHUNK, clear_column
+from taichi_dr.kernels.base.types import Numbers, Rows
 from taichi_dr.kernels.base.vectors import add_row3, get3, row3
 from taichi_dr.kernels.shading.light import (
     Finish,
@@ -23,25 +24,22 @@ from taichi_dr.kernels.shading.light import (
 VERTEX_SCRATCH = 9  # per view and vertex: adjoints of albedo, normal, position
 CORNER_SCRATCH = 15  # per view and face: adjoints of normal, position, three albedos
 
-_rows = ti.types.ndarray(ndim=2)
-_list = ti.types.ndarray(ndim=1)
-
 
 @ti.kernel
 def shade_vertices(
-    albedo: _rows,
-    vertices: _rows,
-    normals: _rows,
-    view_mesh: _list,
-    camera: _rows,
+    albedo: Rows,
+    vertices: Rows,
+    normals: Rows,
+    view_mesh: Numbers,
+    camera: Rows,
     orthographic: ti.template(),
-    light_kind: _list,
-    light_color: _rows,
-    light_vector: _rows,
+    light_kind: Numbers,
+    light_color: Rows,
+    light_vector: Rows,
     specular: float,
     shininess: float,
     two_sided: ti.template(),
-    color: _rows,
+    color: Rows,
 ):
     """``color[v N + n] = albedo * irradiance + highlight`` at vertex n.
 
@@ -64,26 +62,26 @@ def shade_vertices(
 
 @ti.kernel
 def shade_vertices_adjoint(
-    albedo: _rows,
-    vertices: _rows,
-    normals: _rows,
-    view_mesh: _list,
-    mesh_view_start: _list,
-    mesh_view_list: _list,
-    camera: _rows,
+    albedo: Rows,
+    vertices: Rows,
+    normals: Rows,
+    view_mesh: Numbers,
+    mesh_view_start: Numbers,
+    mesh_view_list: Numbers,
+    camera: Rows,
     orthographic: ti.template(),
-    light_kind: _list,
-    light_color: _rows,
-    light_vector: _rows,
+    light_kind: Numbers,
+    light_color: Rows,
+    light_vector: Rows,
     specular: float,
     shininess: float,
     two_sided: ti.template(),
-    color_adjoint: _rows,
-    albedo_adjoint: _rows,
-    vertices_adjoint: _rows,
-    normals_adjoint: _rows,
-    partials: _rows,
-    scratch: _rows,
+    color_adjoint: Rows,
+    albedo_adjoint: Rows,
+    vertices_adjoint: Rows,
+    normals_adjoint: Rows,
+    partials: Rows,
+    scratch: Rows,
 ):
     """Adds to the adjoints of albedo, vertices and normals; ``reduce_partials`` then adds those of lights and cameras.
 
@@ -139,22 +137,22 @@ def face_centre(vertices: ti.template(), faces: ti.template(), base, f):
 
 @ti.kernel
 def shade_corners(
-    albedo: _rows,
-    albedo_index: _rows,
-    vertices: _rows,
-    faces: _rows,
-    face_normals: _rows,
-    view_mesh: _list,
-    camera: _rows,
+    albedo: Rows,
+    albedo_index: Rows,
+    vertices: Rows,
+    faces: Rows,
+    face_normals: Rows,
+    view_mesh: Numbers,
+    camera: Rows,
     orthographic: ti.template(),
-    light_kind: _list,
-    light_color: _rows,
-    light_vector: _rows,
+    light_kind: Numbers,
+    light_color: Rows,
+    light_vector: Rows,
     specular: float,
     shininess: float,
     two_sided: ti.template(),
     meshes: ti.i32,
-    color: _rows,
+    color: Rows,
 ):
     """``color[v 3F + 3f + k] = albedo of corner k * irradiance + highlight`` at the centre of face f.
 
@@ -180,37 +178,37 @@ def shade_corners(
 
 @ti.kernel
 def shade_corners_adjoint(
-    albedo: _rows,
-    albedo_index: _rows,
-    albedo_start: _list,
-    albedo_list: _list,
-    vertices: _rows,
-    faces: _rows,
-    corner_start: _list,
-    corner_list: _list,
-    face_normals: _rows,
-    view_mesh: _list,
-    mesh_view_start: _list,
-    mesh_view_list: _list,
-    camera: _rows,
+    albedo: Rows,
+    albedo_index: Rows,
+    albedo_start: Numbers,
+    albedo_list: Numbers,
+    vertices: Rows,
+    faces: Rows,
+    corner_start: Numbers,
+    corner_list: Numbers,
+    face_normals: Rows,
+    view_mesh: Numbers,
+    mesh_view_start: Numbers,
+    mesh_view_list: Numbers,
+    camera: Rows,
     orthographic: ti.template(),
-    light_kind: _list,
-    light_color: _rows,
-    light_vector: _rows,
+    light_kind: Numbers,
+    light_color: Rows,
+    light_vector: Rows,
     specular: float,
     shininess: float,
     two_sided: ti.template(),
-    color_adjoint: _rows,
-    albedo_adjoint: _rows,
-    vertices_adjoint: _rows,
-    face_normals_adjoint: _rows,
-    partials: _rows,
-    scratch: _rows,
+    color_adjoint: Rows,
+    albedo_adjoint: Rows,
+    vertices_adjoint: Rows,
+    face_normals_adjoint: Rows,
+    partials: Rows,
+    scratch: Rows,
 ):
     """Adds to the adjoints of albedo, vertices and face normals; ``reduce_partials`` adds those of lights and cameras.
 
-    ``albedo_start, albedo_list = build_adjacency(albedo_index, M)``, ``corner_start, corner_list =
-    build_adjacency(faces, N)``.  ``partials`` has ``partials_shape(L, V, F)``, ``scratch`` (V*F, CORNER_SCRATCH);
+    ``albedo_start, albedo_list`` are the ``Adjacency`` of ``albedo_index``, ``corner_start, corner_list`` that of
+    ``faces``.  ``partials`` has ``partials_shape(L, V, F)``, ``scratch`` (V*F, CORNER_SCRATCH);
     both are overwritten.
     """
     lights = ti.static(Lights(light_kind, light_color, light_vector))

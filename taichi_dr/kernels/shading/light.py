@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import taichi as ti
 
 from taichi_dr.kernels.base.partial_sums import add_column3, chunks_of, groups_of, sum_group, sum_groups
+from taichi_dr.kernels.base.types import Rows
 from taichi_dr.kernels.base.vectors import get3, row3, unit, unit_adjoint
 from taichi_dr.kernels.camera.pack import E, W
 
@@ -174,10 +175,10 @@ def towards_eye_adjoint(sums: ti.template(), position_adjoint, to_eye_adjoint, o
 
 @ti.kernel
 def reduce_partials(
-    partials: ti.types.ndarray(ndim=2),
-    light_color_adjoint: ti.types.ndarray(ndim=2),
-    light_vector_adjoint: ti.types.ndarray(ndim=2),
-    camera_adjoint: ti.types.ndarray(ndim=2),
+    partials: Rows,
+    light_color_adjoint: Rows,
+    light_vector_adjoint: Rows,
+    camera_adjoint: Rows,
     orthographic: ti.template(),
 ):
     """Adds the columns of ``partials`` to the adjoints of the lights (L, 3) and of the cameras (V, 16).

@@ -1,12 +1,14 @@
 """Unit normals of faces and of vertices, with their adjoints to the vertices.
 
-Every loop runs over the rows it writes and gathers from the incident faces through the adjacency of
-``topology.build_adjacency(faces, N)``, so sums have a fixed order.  A face without area and a vertex without faces have
-the normal (0, 0, 0) and pass no gradient on.
+Every loop runs over the rows it writes and gathers from the incident faces through the ``Adjacency`` of the faces, so
+sums have a fixed order.  A face without area and a vertex without faces have the normal (0, 0, 0) and pass no gradient
+on.
 """
 
 import taichi as ti
 
+from taichi_dr.kernels.base.gather import Adjacency
+from taichi_dr.kernels.base.types import Numbers, Rows
 from taichi_dr.kernels.base.vectors import add_row3, row3, unit, unit_adjoint
 
 
@@ -28,12 +30,7 @@ def opposite_edge(vertices: ti.template(), faces: ti.template(), base, corner):
 
 
 @ti.kernel
-def face_normals(
-    vertices: ti.types.ndarray(ndim=2),
-    faces: ti.types.ndarray(ndim=2),
-    normals: ti.types.ndarray(ndim=2),
-    meshes: ti.i32,
-):
+def face_normals(vertices: Rows, faces: Rows, normals: Rows, meshes: ti.i32):
     """``normals[b F + f] = unit((p1 - p0) x (p2 - p0))``: vertices (B*N, 3), faces (F, 3) i32, normals (B*F, 3)."""
     count = faces.shape[0]
     for i in range(meshes * count):
@@ -45,12 +42,12 @@ def face_normals(
 
 @ti.kernel
 def face_normals_adjoint(
-    vertices: ti.types.ndarray(ndim=2),
-    faces: ti.types.ndarray(ndim=2),
-    corner_start: ti.types.ndarray(ndim=1),
-    corner_list: ti.types.ndarray(ndim=1),
-    normals_adjoint: ti.types.ndarray(ndim=2),
-    vertices_adjoint: ti.types.ndarray(ndim=2),
+    vertices: Rows,
+    faces: Rows,
+    corner_start: Numbers,
+    corner_list: Numbers,
+    normals_adjoint: Rows,
+    vertices_adjoint: Rows,
     meshes: ti.i32,
 ):
     """Adds the adjoint of ``face_normals`` to ``vertices_adjoint`` (B*N, 3)."""
@@ -68,50 +65,43 @@ def face_normals_adjoint(
 
 
 @ti.func
-def crosses_around(
-    vertices: ti.template(), faces: ti.template(), start: ti.template(), corners: ti.template(), base, n
-):
+def crosses_around(vertices: ti.template(), faces: ti.template(), corners: ti.template(), base, n):
     """Sum of the cross products of the faces around vertex n of the mesh whose first row is ``base``."""
     total = ti.Vector([0.0, 0.0, 0.0])
-    for j in range(start[n], start[n + 1]):
-        total += face_cross(vertices, faces, base, corners[j] // 3)
+    for j in range(corners.start[n], corners.start[n + 1]):
+        total += face_cross(vertices, faces, base, corners.list[j] // 3)
     return total
 
 
 @ti.kernel
 def vertex_normals(
-    vertices: ti.types.ndarray(ndim=2),
-    faces: ti.types.ndarray(ndim=2),
-    corner_start: ti.types.ndarray(ndim=1),
-    corner_list: ti.types.ndarray(ndim=1),
-    normals: ti.types.ndarray(ndim=2),
-    meshes: ti.i32,
+    vertices: Rows, faces: Rows, corner_start: Numbers, corner_list: Numbers, normals: Rows, meshes: ti.i32
 ):
     """``normals[b N + n] = unit(sum of (p1 - p0) x (p2 - p0) over the faces around n)``: area-weighted, (B*N, 3)."""
     per_mesh = vertices.shape[0] // meshes
     for i in range(meshes * per_mesh):
         base = i // per_mesh * per_mesh
-        normal = unit(crosses_around(vertices, faces, corner_start, corner_list, base, i - base))
+        normal = unit(crosses_around(vertices, faces, ti.static(Adjacency(corner_start, corner_list)), base, i - base))
         for c in ti.static(range(3)):
             normals[i, c] = normal[c]
 
 
 @ti.kernel
 def vertex_normals_adjoint(
-    vertices: ti.types.ndarray(ndim=2),
-    faces: ti.types.ndarray(ndim=2),
-    corner_start: ti.types.ndarray(ndim=1),
-    corner_list: ti.types.ndarray(ndim=1),
-    normals_adjoint: ti.types.ndarray(ndim=2),
-    sum_adjoint: ti.types.ndarray(ndim=2),
-    vertices_adjoint: ti.types.ndarray(ndim=2),
+    vertices: Rows,
+    faces: Rows,
+    corner_start: Numbers,
+    corner_list: Numbers,
+    normals_adjoint: Rows,
+    sum_adjoint: Rows,
+    vertices_adjoint: Rows,
     meshes: ti.i32,
 ):
     """Adds the adjoint of ``vertex_normals`` to ``vertices_adjoint`` (B*N, 3); ``sum_adjoint`` (B*N, 3) is scratch."""
     per_mesh = vertices.shape[0] // meshes
     for i in range(meshes * per_mesh):
         base = i // per_mesh * per_mesh
-        total = crosses_around(vertices, faces, corner_start, corner_list, base, i - base)
+        total = crosses_around(vertices, faces, ti.static(Adjacency(corner_start, corner_list)), base, i - base)
         g = unit_adjoint(total, row3(normals_adjoint, i))
         for c in ti.static(range(3)):
             sum_adjoint[i, c] = g[c]

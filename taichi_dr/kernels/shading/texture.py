@@ -17,12 +17,11 @@ import numpy as np
 import taichi as ti
 
 from taichi_dr.kernels.base.launch import is_serial
+from taichi_dr.kernels.base.types import Numbers, Rows
 from taichi_dr.kernels.base.vectors import TINY, row2, row3
 
 SERIAL_TEXELS = 1 << 12
 LARGEST_LOD = 32.0  # beyond any pyramid: `sample_trilinear` takes its last level
-
-_rows = ti.types.ndarray(ndim=2)
 
 
 def level_table(width, height):
@@ -69,7 +68,7 @@ def _serial(texels):
 
 
 @ti.kernel
-def _copy(source: _rows, target: _rows, count: ti.i32, serial: ti.template()):
+def _copy(source: Rows, target: Rows, count: ti.i32, serial: ti.template()):
     ti.loop_config(serialize=serial)
     for i in range(count):
         for c in ti.static(range(3)):
@@ -77,7 +76,7 @@ def _copy(source: _rows, target: _rows, count: ti.i32, serial: ti.template()):
 
 
 @ti.kernel
-def _add(source: _rows, target: _rows, count: ti.i32, serial: ti.template()):
+def _add(source: Rows, target: Rows, count: ti.i32, serial: ti.template()):
     ti.loop_config(serialize=serial)
     for i in range(count):
         for c in ti.static(range(3)):
@@ -93,7 +92,7 @@ def box_weight(fine: ti.i32, coarse: ti.i32, i: ti.i32, j: ti.i32) -> float:
 
 @ti.kernel
 def _downsample(
-    pyramid: _rows,
+    pyramid: Rows,
     fine_offset: ti.i32,
     fine_width: ti.i32,
     fine_height: ti.i32,
@@ -122,7 +121,7 @@ def _downsample(
 
 @ti.kernel
 def _downsample_adjoint(
-    pyramid_adjoint: _rows,
+    pyramid_adjoint: Rows,
     fine_offset: ti.i32,
     fine_width: ti.i32,
     fine_height: ti.i32,
@@ -279,17 +278,17 @@ def sample_trilinear_adjoint(
 
 @ti.kernel
 def texture_lods(
-    face_id: ti.types.ndarray(ndim=1),
-    clip: _rows,
-    faces: _rows,
-    uv: _rows,
-    uv_faces: _rows,
+    face_id: Numbers,
+    clip: Rows,
+    faces: Rows,
+    uv: Rows,
+    uv_faces: Rows,
     views: ti.i32,
     image_width: ti.i32,
     image_height: ti.i32,
     texture_width: ti.i32,
     texture_height: ti.i32,
-    lod: ti.types.ndarray(ndim=1),
+    lod: Numbers,
 ):
     """``lod[pixel] = mip_level`` of the face seen there, 0 where ``face_id`` is -1; not differentiated.
 

@@ -19,6 +19,7 @@ import taichi as ti
 
 from taichi_dr.kernels.base.lanes import higher, lower
 from taichi_dr.kernels.base.launch import GRAIN
+from taichi_dr.kernels.base.types import IntRows, Ints, Numbers, Rows
 from taichi_dr.kernels.screen.barycentric import positive_parts
 from taichi_dr.kernels.screen.pixels import Screen, pixel_center, pixel_size
 from taichi_dr.kernels.screen.projected_mesh import ProjectedMesh, first_vertex
@@ -34,11 +35,9 @@ from taichi_dr.kernels.zbuffer.face_records import (
     UNBOUNDED,
     DepthTest,
     FaceRecords,
-    Float2,
-    Int2,
     nearness_range,
 )
-from taichi_dr.kernels.zbuffer.resolve import Float1, Int1, Visible, clear_pixel, mark_shown
+from taichi_dr.kernels.zbuffer.resolve import Visible, clear_pixel, mark_shown
 
 TILE = 32
 PACKET = 8
@@ -259,6 +258,13 @@ def _resolve_span(
 
 
 @ti.func
+def _clear_span(visible: ti.template(), start, count, far):
+    """Outputs of pixels of a tile without faces."""
+    for pixel in range(start, start + count):
+        clear_pixel(visible, pixel, far)
+
+
+@ti.func
 def _draw_tile(
     records: ti.template(),
     lists: ti.template(),
@@ -301,25 +307,25 @@ def _draw_tile(
 
 @ti.kernel
 def draw_tiles(
-    clip: Float2,
-    faces: Int2,
+    clip: Rows,
+    faces: IntRows,
     views: ti.i32,
-    boxes: Int2,
-    lines: Int1,
-    planes: Float1,
-    flags: Int1,
-    back_nearness: Float1,
-    tile_start: Int1,
-    tile_faces: Int1,
-    face_id: Int1,
-    depth: Float1,
-    barycentric: Float2,
-    tile_nearness: Float1,
-    tile_face: Int1,
-    block_nearness: Float1,
-    lanes: Float1,
-    order: Int1,
-    drawn: Int1,
+    boxes: IntRows,
+    lines: Ints,
+    planes: Numbers,
+    flags: Ints,
+    back_nearness: Numbers,
+    tile_start: Ints,
+    tile_faces: Ints,
+    face_id: Ints,
+    depth: Numbers,
+    barycentric: Rows,
+    tile_nearness: Numbers,
+    tile_face: Ints,
+    block_nearness: Numbers,
+    lanes: Numbers,
+    order: Ints,
+    drawn: Ints,
     workers: ti.i32,
     width: ti.i32,
     height: ti.i32,
@@ -363,6 +369,5 @@ def draw_tiles(
                         _resolve_span(mesh, flags, tile_face, visible, span, screen, far)
                     else:
                         start = (view * height + row) * width + left
-                        for pixel in range(start, start + ti.min(TILE, width - left)):
-                            clear_pixel(visible, pixel, far)
+                        _clear_span(visible, start, ti.min(TILE, width - left), far)
             strip = ti.atomic_add(drawn[0], 1)

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import taichi as ti
 
+from taichi_dr.kernels.base.types import IntRows, Ints, Numbers, Rows
 from taichi_dr.kernels.base.views import view_of
 from taichi_dr.kernels.screen.pixels import Screen, pixel_center
 from taichi_dr.kernels.screen.projected_mesh import ProjectedMesh, first_vertex
@@ -38,9 +39,6 @@ BACK, SHOWN = 1, 2
 UNBOUNDED = 1e30
 IN_FRONT = 2e30  # above UNBOUNDED
 PIXEL_LIMIT = 1e8
-
-Int2 = ti.types.ndarray(dtype=ti.i32, ndim=2)
-Float2 = ti.types.ndarray(ndim=2)
 
 
 class DepthTest(NamedTuple):
@@ -73,15 +71,15 @@ def nearness_range(test: ti.template()):
 
 @ti.kernel
 def setup_faces(
-    clip: Float2,
-    faces: Int2,
+    clip: Rows,
+    faces: IntRows,
     views: ti.i32,
-    snapped: Int2,
-    boxes: Int2,
-    lines: ti.types.ndarray(dtype=ti.i32, ndim=1),
-    planes: ti.types.ndarray(ndim=1),
-    flags: ti.types.ndarray(dtype=ti.i32, ndim=1),
-    back_nearness: ti.types.ndarray(ndim=1),
+    snapped: IntRows,
+    boxes: IntRows,
+    lines: Ints,
+    planes: Numbers,
+    flags: Ints,
+    back_nearness: Numbers,
     width: ti.i32,
     height: ti.i32,
     near: float,

@@ -23,14 +23,12 @@ from typing import Any, NamedTuple
 import taichi as ti
 
 from taichi_dr.kernels.base.launch import is_small_image, on_cpu
+from taichi_dr.kernels.base.types import IntRows, Ints, Numbers, Rows
 from taichi_dr.kernels.base.views import first_row, view_of
 from taichi_dr.kernels.screen.barycentric import normalize_edges, normalize_edges_adjoint
 from taichi_dr.kernels.screen.pixels import Screen, pixel_center, pixel_size
 from taichi_dr.kernels.screen.projected_mesh import ProjectedMesh, first_vertex
-from taichi_dr.kernels.zbuffer.face_records import SHOWN, Float2, Int2
-
-Int1 = ti.types.ndarray(dtype=ti.i32, ndim=1)
-Float1 = ti.types.ndarray(ndim=1)
+from taichi_dr.kernels.zbuffer.face_records import SHOWN
 
 CLIP = 4  # corner adjoints start with X, Y, W, depth
 WORK_ITEMS = 256  # of fewer (view, face) pairs than this a GPU gets bands of boxes, so that its threads have work
@@ -89,12 +87,12 @@ def interpolate(attributes, visible, background, image, views, coverage=False):
 
 @ti.kernel
 def _interpolate(
-    attributes: Float2,
-    attribute_faces: Int2,
-    face_id: Int1,
-    barycentric: Float2,
-    background: Float2,
-    image: Float2,
+    attributes: Rows,
+    attribute_faces: IntRows,
+    face_id: Ints,
+    barycentric: Rows,
+    background: Rows,
+    image: Rows,
     pixels: ti.i32,
     rows: ti.i32,
     components: ti.template(),
@@ -149,18 +147,18 @@ def interpolate_adjoint(mesh, attributes, face_id, records, adjoints, corner_adj
 
 @ti.kernel
 def _interpolate_adjoint(
-    clip: Float2,
-    faces: Int2,
+    clip: Rows,
+    faces: IntRows,
     views: ti.i32,
-    attributes: Float2,
-    attribute_faces: Int2,
-    face_id: Int1,
-    boxes: Int2,
-    flags: Int1,
-    image_adjoint: Float2,
-    depth_adjoint: Float1,
-    barycentric_adjoint: Float2,
-    corner_adjoint: Float2,
+    attributes: Rows,
+    attribute_faces: IntRows,
+    face_id: Ints,
+    boxes: IntRows,
+    flags: Ints,
+    image_adjoint: Rows,
+    depth_adjoint: Numbers,
+    barycentric_adjoint: Rows,
+    corner_adjoint: Rows,
     width: ti.i32,
     height: ti.i32,
     bands: ti.i32,

@@ -9,9 +9,6 @@ from taichi_dr.kernels.screen.pixels import pixel_center
 from taichi_dr.kernels.screen.projected_mesh import first_vertex
 from taichi_dr.kernels.zbuffer.face_records import SHOWN
 
-Int1 = ti.types.ndarray(dtype=ti.i32, ndim=1)
-Float1 = ti.types.ndarray(ndim=1)
-
 
 class Visible(NamedTuple):
     """What every pixel of V views shows."""

@@ -7,6 +7,7 @@ its tile that covers it.  Visibility is chosen, not differentiated; what is diff
 import taichi as ti
 
 from taichi_dr.kernels.base.launch import cpu_threads, is_serial, is_small_image, on_cpu
+from taichi_dr.kernels.base.types import IntRows, Ints, Numbers, Rows
 from taichi_dr.kernels.screen.pixels import Screen
 from taichi_dr.kernels.screen.projected_mesh import ProjectedMesh
 from taichi_dr.kernels.screen.tile_bins import TileBins
@@ -23,12 +24,10 @@ from taichi_dr.kernels.zbuffer.face_records import (
     UNBOUNDED,
     DepthTest,
     FaceRecords,
-    Float2,
-    Int2,
     nearness_range,
     setup_faces,
 )
-from taichi_dr.kernels.zbuffer.resolve import Float1, Int1, Visible, mark_shown, resolve_pixel
+from taichi_dr.kernels.zbuffer.resolve import Visible, mark_shown, resolve_pixel
 
 TILE = 16
 SERIAL_FACES = 1 << 13
@@ -125,19 +124,19 @@ def _nearness_at(planes: ti.template(), item, i, j):
 
 @ti.kernel
 def _draw_pixels(
-    clip: Float2,
-    faces: Int2,
+    clip: Rows,
+    faces: IntRows,
     views: ti.i32,
-    boxes: Int2,
-    lines: Int1,
-    planes: Float1,
-    flags: Int1,
-    back_nearness: Float1,
-    tile_start: Int1,
-    tile_faces: Int1,
-    face_id: Int1,
-    depth: Float1,
-    barycentric: Float2,
+    boxes: IntRows,
+    lines: Ints,
+    planes: Numbers,
+    flags: Ints,
+    back_nearness: Numbers,
+    tile_start: Ints,
+    tile_faces: Ints,
+    face_id: Ints,
+    depth: Numbers,
+    barycentric: Rows,
     width: ti.i32,
     height: ti.i32,
     near: float,

@@ -1,5 +1,6 @@
 """The first stage of the rasterizers: a mesh's vertices as each camera sees them."""
 
+from taichi_dr.kernels.base.views import ShownMeshes
 from taichi_dr.kernels.camera.transform import partial_shape, transform, transform_adjoint
 from taichi_dr.scene.camera_check import check_range
 
@@ -26,8 +27,7 @@ class GeometryStage:
         views = shot.views
         transform_adjoint(
             shot.mesh.fields.arrays["vertices"],
-            views.view_mesh,
-            *views.of_mesh,
+            ShownMeshes(views.view_mesh, views.of_mesh),
             shot.camera_array,
             clip_adjoint,
             shot.mesh.fields.adjoints["vertices"],

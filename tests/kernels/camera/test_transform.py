@@ -6,6 +6,8 @@ import taichi as ti
 from oracles import camera as oracle
 
 from taichi_dr.kernels.base.arrays import array_from, make_array
+from taichi_dr.kernels.base.gather import Adjacency
+from taichi_dr.kernels.base.views import ShownMeshes
 from taichi_dr.kernels.camera import transform as module
 from taichi_dr.kernels.camera.transform import CHUNK, partial_shape, transform, transform_adjoint
 from taichi_dr.scene.topology import group_by_owner
@@ -34,10 +36,11 @@ class Scene:
     def adjoint(self, orthographic):
         meshes, count = self.vertices.shape[:2]
         start, views = group_by_owner(self.view_mesh, meshes)
-        integers = [array_from(part, ti.i32) for part in (self.view_mesh, start, views)]
+        view_mesh, start, views = (array_from(part, ti.i32) for part in (self.view_mesh, start, views))
+        shown = ShownMeshes(view_mesh, Adjacency(start, views))
         outputs = make_array((meshes * count, 3)), make_array(self.camera.shape)
         partial = make_array(partial_shape(len(self.view_mesh), count))
-        inputs = (array_from(self.vertices.reshape(-1, 3)), *integers, array_from(self.camera))
+        inputs = (array_from(self.vertices.reshape(-1, 3)), shown, array_from(self.camera))
         transform_adjoint(*inputs, array_from(self.weights), *outputs, partial, orthographic)
         return outputs[0].to_numpy().reshape(self.vertices.shape), outputs[1].to_numpy()
 
