@@ -1,6 +1,6 @@
 """One call of ``render``, from its arguments to its frame and back."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from taichi_dr.render.frame import Frame
@@ -16,6 +16,8 @@ class Shot:
     frame: Frame
     inputs: tuple  # of Inputs: every array that has an adjoint
     tape: Any = None  # weak reference to the tape that was open; the renderer's base sets it
+    width: int = field(init=False)
+    height: int = field(init=False)
 
-    width = property(lambda self: self.frame.shape[2], doc="Pixels in a row.")
-    height = property(lambda self: self.frame.shape[1], doc="Rows.")
+    def __post_init__(self):
+        _, self.height, self.width = self.frame.shape

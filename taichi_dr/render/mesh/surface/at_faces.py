@@ -2,17 +2,15 @@
 
 from taichi_dr.kernels.shading.at_vertices import CORNER_SCRATCH, shade_corners, shade_corners_adjoint
 from taichi_dr.kernels.shading.light import partials_shape
-from taichi_dr.render.mesh.surface.base import Surface
-from taichi_dr.render.mesh.surface.lights import TWO_SIDED_FACES, add_light_adjoints, light_arguments
+from taichi_dr.render.mesh.surface.lights import TWO_SIDED_FACES, LitColors, add_light_adjoints, light_arguments
 from taichi_dr.render.mesh.surface.normals import add_face_normals_adjoint, compute_face_normals
 
 
-class FaceLitColors(Surface):
+class FaceLitColors(LitColors):
     """Colours times the light at the centre of each face (flat)."""
 
-    def __init__(self, buffers, mesh, albedo=None, albedo_adjoint=None):
-        super().__init__(buffers, mesh.corner_topology)
-        self._albedo, self._albedo_adjoint = albedo, albedo_adjoint
+    def __init__(self, buffers, mesh, *albedo):
+        super().__init__(buffers, mesh.corner_topology, *albedo)
 
     def forward(self, shot):
         self._allocate(shot)
@@ -20,7 +18,7 @@ class FaceLitColors(Surface):
         vertices = mesh.fields.arrays["vertices"]
         normals = compute_face_normals(self._buffers, mesh)
         shade_corners(
-            mesh.fields.arrays["colors"] if self._albedo is None else self._albedo,
+            self._albedo_of(mesh),
             mesh.color_topology.array("faces"),
             vertices,
             topology.array("faces"),
@@ -38,7 +36,7 @@ class FaceLitColors(Surface):
         normals_adjoint = self._buffers.zeroed("face_normals_adjoint", normals.shape)
         partials = self._buffers.get("light_partials", partials_shape(shot.lights.count, views.views, mesh.face_count))
         shade_corners_adjoint(
-            fields.arrays["colors"] if self._albedo is None else self._albedo,
+            self._albedo_of(mesh),
             colors.array("faces"),
             *colors.corners(),
             fields.arrays["vertices"],
@@ -49,7 +47,7 @@ class FaceLitColors(Surface):
             *views.of_mesh,
             *light_arguments(shot, TWO_SIDED_FACES),
             attributes_adjoint,
-            fields.adjoints["colors"] if self._albedo_adjoint is None else self._albedo_adjoint,
+            self._albedo_adjoint_of(mesh),
             fields.adjoints["vertices"],
             normals_adjoint,
             partials,
