@@ -2,5 +2,5 @@
 
 Doors: ``arrays`` (make them), ``bridge`` (fields to arrays and back), ``buffers`` (keep them), ``gather`` (sums of
 adjoints in a fixed order), ``partial_sums`` (of adjoints that many points add to), ``spread`` (rows copied to views and
-corners), ``vectors`` (rows as vectors), ``launch`` (serial or parallel).
+corners), ``types`` (of kernels' arrays), ``vectors`` (rows as vectors), ``launch`` (serial or parallel).
 """
