@@ -203,7 +203,7 @@ def _interpolate_adjoint(
                     if face_id[start + col] == face:
                         x = ti.cast(col - left, float) * size
                         _add_pixel(sums, corners, adjoints, start + col, x, y, e_row + x * e_x, image_only)
-            by_x, by_y, by_w = _clip_adjoint(corners, sums, x0, y0)
+            by_x, by_y, by_w = _edge_values_adjoint(corners, sums, x0, y0)
         for k in ti.static(range(3)):
             corner = work * 3 + k
             corner_adjoint[corner, 0] = by_x[k]
@@ -255,7 +255,7 @@ def _add_pixel(
 
 
 @ti.func
-def _clip_adjoint(corners: ti.template(), sums: ti.template(), x0, y0):
+def _edge_values_adjoint(corners: ti.template(), sums: ti.template(), x0, y0):
     """Adjoints of X, Y, W of a face's corners: the adjoint of ``edge_values``, summed over the face's pixels."""
     by_x = corners.py.cross(sums.h) - corners.w.cross(sums.yh)
     by_y = sums.h.cross(corners.px) - sums.xh.cross(corners.w)
