@@ -105,10 +105,11 @@ def claim_pairs(
     axis: ti.template(),
 ):
     """Enters an edge in every pair that it separates and in which its surface is what the inner pixel shows."""
-    line = edge_line(edge.a, edge.b)
     inner = clip_point(mesh, edge.first, edge.face, (edge.corner + 2) % 3)
+    line = edge_line(edge.a, edge.b)
+    inner_side = side_of_line(line, inner)
     # Inside is towards larger columns or rows if the line's value grows that way.
-    inner_is_second = (line[axis] > 0.0) == (side_of_line(line, inner) > 0.0)
+    inner_is_second = (line[axis] > 0.0) == (inner_side > 0.0)
     if ti.static(axis == 1):
         inner_is_second = not inner_is_second
     first_line, last_line = lines_crossed(edge.a, edge.b, near, screen, axis)
