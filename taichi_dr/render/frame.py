@@ -40,6 +40,11 @@ class Frame:
             raise AttributeError(f"no attribute {name!r}; the outputs are {', '.join(self.outputs)}")
         return self.field(name)
 
+    def __setattr__(self, name, value):
+        if name in self.__dict__.get("outputs", ()):
+            raise AttributeError(f"{name}: expected to be read; to write into the image, frame.{name}.from_numpy(...)")
+        super().__setattr__(name, value)
+
     def __dir__(self):
         return [*super().__dir__(), *self.outputs]
 

@@ -172,6 +172,8 @@ def test_a_frame_has_the_outputs_of_its_renderer(cpu64):
             ask("color")
     with pytest.raises(AttributeError, match=r"no attribute 'color'; the outputs are alpha, inside, offset"):
         _ = frame.color
+    with pytest.raises(AttributeError, match=r"alpha: expected to be read"):
+        frame.alpha = np.zeros((1, *SIZE))
     mesh_frame = dr.Rasterizer(4).render(dr.shapes.icosphere(0), dr.Camera.orbit())
     assert {*MeshRenderer.OUTPUTS} < set(dir(mesh_frame))
 
