@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import taichi as ti
+from oracles import losses as oracle
 
 from taichi_dr import losses
 from taichi_dr.errors import InputError, ShapeError
 from taichi_dr.runtime import float_dtype, runtime_token
-from tests.oracles import losses as oracle
 
 PIXELWISE = ["mse", "l1", "huber"]
 ALL = [*PIXELWISE, "iou", "ssim"]

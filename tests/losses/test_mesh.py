@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 import taichi as ti
+from oracles import losses as oracle
 
 from taichi_dr import losses
 from taichi_dr.errors import GeometryError, InputError, ShapeError
 from taichi_dr.runtime import float_dtype, runtime_token
 from taichi_dr.scene.mesh import Mesh
-from tests.oracles import losses as oracle
 
 BATCH = 2
 # An octahedron with one face missing: inner edges, boundary edges, obtuse and acute angles once it is jittered.

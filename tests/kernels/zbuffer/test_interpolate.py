@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import taichi as ti
+from oracles import raster as oracle
 
 from taichi_dr.kernels.base.arrays import array_from, make_array
 from taichi_dr.kernels.base.buffers import Buffers
@@ -21,7 +22,6 @@ from taichi_dr.kernels.zbuffer.resolve import Visible
 from taichi_dr.kernels.zbuffer.zbuffer import ZBuffer
 from taichi_dr.scene.topology import build_adjacency
 from tests.kernels.zbuffer.test_zbuffer import FAR, NEAR, is_orthographic, orthographic, perspective, soup
-from tests.oracles import raster as oracle
 
 WIDTH, HEIGHT = 28, 22
 

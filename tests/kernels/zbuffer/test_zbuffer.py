@@ -5,6 +5,7 @@ import pytest
 import taichi as ti
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from oracles import raster as oracle
 
 from taichi_dr.kernels.base import launch
 from taichi_dr.kernels.base.arrays import array_from, make_array
@@ -15,7 +16,6 @@ from taichi_dr.kernels.zbuffer.face_records import SHOWN, DepthTest
 from taichi_dr.kernels.zbuffer.resolve import Visible
 from taichi_dr.kernels.zbuffer.zbuffer import ZBuffer
 from taichi_dr.scene.shapes import icosphere
-from tests.oracles import raster as oracle
 
 NEAR, FAR = 0.1, 50.0
 
