@@ -15,9 +15,9 @@ from taichi_dr.kernels.shading.at_points import PointShading
 from taichi_dr.kernels.shading.light import Finish, Lights
 from taichi_dr.kernels.soft.coloring import Place, Points, Setting, attribute_coloring, point_coloring, with_zero
 from taichi_dr.kernels.soft.cut_face import CUT_ROWS, CutCorners, add_cut_adjoint, cut_pair, write_cut_adjoint
-from taichi_dr.kernels.soft.face_records import ABSENT, ATTRIBUTE, CUT_TO_ONE, DEPTH, WHOLE, corner_numbers
+from taichi_dr.kernels.soft.face_records import ABSENT, CUT_TO_ONE, WHOLE, load_attributes
 from taichi_dr.kernels.soft.modes import Softness
-from taichi_dr.kernels.soft.packets import Packets, packet_at, packet_centers, packet_middle, zero_bits
+from taichi_dr.kernels.soft.packets import Packets, packet_at, packet_middle, packet_x, packet_y, zero_bits
 from taichi_dr.kernels.soft.pixel_adjoints import (
     PIXEL_ALPHA,
     PIXEL_DEPTH,
@@ -31,10 +31,12 @@ from taichi_dr.kernels.soft.weights import alpha_slope, coverage, exponent_adjoi
 from taichi_dr.kernels.soft.whole_face import (
     WHOLE_ROWS,
     add_whole_adjoint,
+    load_reach,
     load_whole,
     out_of_reach,
     whole_distance,
     whole_pair,
+    whole_row,
     write_whole_adjoint,
 )
 
@@ -103,7 +105,7 @@ def soft_adjoint(
     pixels = ti.static(PixelAdjoints(packed, packed_rows))
     packets = ti.static(Packets(width, height, shape, double, offsets))
     softness = ti.static(Softness(near, far, k, sharpness, tau))
-    coloring = ti.static(attribute_coloring(records, count))
+    coloring = ti.static(attribute_coloring(count))
     setting = ti.static(Setting(packets, softness, modes, coloring))
     _adjoint_of_faces(all_faces, tasks, pixels, corner_adjoint, setting, cut)
 
@@ -158,7 +160,7 @@ def soft_adjoint_shaded(
     pixels = ti.static(PixelAdjoints(packed, packed_rows))
     packets = ti.static(Packets(width, height, shape, double, offsets))
     softness = ti.static(Softness(near, far, k, sharpness, tau))
-    coloring = ti.static(point_coloring(records, points))
+    coloring = ti.static(point_coloring(points))
     setting = ti.static(Setting(packets, softness, modes, coloring))
     _adjoint_of_faces(all_faces, tasks, pixels, corner_adjoint, setting, cut)
 
@@ -185,7 +187,7 @@ def _adjoint_of_faces(
             face = group + step * tasks.groups
             item = view * count + face
             kind = faces.kinds[item]
-            place = ti.static(Place(view, face, item, None, None, task))
+            place = ti.static(Place(view, face, item, None, column=task))
             if ti.static(cut):
                 if kind >= CUT_TO_ONE:
                     _face_adjoint(place, band, faces, tasks, pixels, corner_adjoint, setting, cut)
@@ -215,23 +217,27 @@ def _face_adjoint(
     geometry = ti.static(SUM_ATTRIBUTE + 3 * setting.coloring.attributes)
     rows = ti.Vector([0.0 for _ in ti.static(range((geometry + (CUT_ROWS if cut else WHOLE_ROWS)) * lanes))])
     sums = ti.static(Sums(rows, lanes, geometry))
+    attributes = load_attributes(faces.records, item, setting.coloring.attributes)
     whole = ti.static(_whole_of(faces.records, item, cut))
     row0, row1 = boxes[item, 1] // shape[1] + band, boxes[item, 3] // shape[1] + 1
     col0, col1 = boxes[item, 0] // shape[0], boxes[item, 2] // shape[0] + 1
     for step in range((row1 - row0 + tasks.bands - 1) // tasks.bands):
+        row = (row0 + step * tasks.bands) * shape[1]
+        y = packet_y(row, packets, lanes)
+        line = ti.static(_row_of(whole, y, packets, cut))
         for packet_col in range(col0, col1):
-            row, col = (row0 + step * tasks.bands) * shape[1], packet_col * shape[0]
-            if _may_touch(faces.records, item, row, col, packets, cut):
+            col = packet_col * shape[0]
+            if _may_touch(whole, row, col, packets, cut):
                 if ti.static(lanes > 1):
                     if tasks.bands < 0:  # never: see sums
                         rows[row] = 0.0
-                x, y = packet_centers(row, col, packets, lanes)
-                pair = ti.static(_pair_at(faces.records, item, whole, x, y, setting, cut))
+                x = packet_x(col, packets, lanes)
+                pair = ti.static(_pair_at(faces.records, item, line, x, y, setting, cut))
                 at = packet_at(place.view, row, col, packets) * (pixels.rows * packets.lanes)
                 if ti.static(cut):
                     at += row % packets.shape[1] * packets.shape[0] + col % packets.shape[0]
                 back = ti.static(PassedBack(pixels.packed, at, packets.lanes, lanes))
-                _packet_adjoint(sums, ti.static(place._replace(x=x, y=y)), pair, back, setting)
+                _packet_adjoint(sums, ti.static(place._replace(attributes=attributes, x=x, y=y)), pair, back, setting)
     base = 3 * (band * faces.kinds.shape[0] + item)
     for corner in ti.static(range(3)):
         corner_adjoint[base + corner, 3] = row_total(sums, SUM_DEPTH + corner)
@@ -247,29 +253,37 @@ def _face_adjoint(
 
 
 @ti.func
-def _may_touch(records: ti.template(), item, row, col, packets: ti.template(), cut: ti.template()):
-    """Whether a packet of a face's box may be within its reach; of a cut face always."""
-    result = True
-    if ti.static(not cut):
-        x, y = packet_middle(row, col, packets)
-        result = not out_of_reach(records, item, x, y)
-    return result
-
-
-@ti.func
 def _whole_of(records: ti.template(), item, cut: ti.template()):
     """What the packets of a whole face share; nothing of a cut one."""
     if ti.static(cut):
         return None
-    return ti.static(load_whole(records, item))
+    return ti.static(load_whole(records, item, ti.static(load_reach(records, item))))
 
 
 @ti.func
-def _pair_at(records: ti.template(), item, whole: ti.template(), x, y, setting: ti.template(), cut: ti.template()):
+def _may_touch(whole: ti.template(), row, col, packets: ti.template(), cut: ti.template()):
+    """Whether a packet of a face's box may be within its reach; of a cut face always."""
+    result = True
+    if ti.static(not cut):
+        x, y = packet_middle(row, col, packets)
+        result = not out_of_reach(whole.reach, x, y)
+    return result
+
+
+@ti.func
+def _row_of(whole: ti.template(), y, packets: ti.template(), cut: ti.template()):
+    """What a row of packets of a whole face shares; nothing of a cut one."""
+    if ti.static(cut):
+        return None
+    return ti.static(whole_row(whole, y, packets))
+
+
+@ti.func
+def _pair_at(records: ti.template(), item, line: ti.template(), x, y, setting: ti.template(), cut: ti.template()):
     """The ``Pair`` at a packet."""
     if ti.static(cut):
         return ti.static(cut_pair(records, item, x, y, setting.softness, setting.packets))
-    distance = ti.static(whole_distance(whole, x, y, setting.packets))
+    distance = ti.static(whole_distance(line, x))
     return ti.static(whole_pair(distance, setting.softness, setting.modes, setting.packets))
 
 
@@ -292,15 +306,13 @@ def _packet_adjoint(
     x_adjoint = uncover * exponent + passed_back(back, PIXEL_ALPHA) * alpha_slope(cover, uncover, modes)
     squared_adjoint = ti.select(pair.inside > 0.0, x_adjoint, -x_adjoint) * softness.sharpness
 
-    depth = corner_numbers(coloring.records, place.item, DEPTH)
-    h = [z_adjoint * depth[k] for k in ti.static(range(3))]
+    h = [z_adjoint * pair.depth[k] for k in ti.static(range(3))]
     for k in ti.static(range(3)):
         add_row(sums, SUM_DEPTH + k, pair.p[k] * z_adjoint)
     for c in ti.static(range(coloring.attributes)):
-        numbers = corner_numbers(coloring.records, place.item, ATTRIBUTE + 3 * c)
         for k in ti.static(range(3)):
             add_row(sums, SUM_ATTRIBUTE + 3 * c + k, pair.p[k] * attribute_adjoints[c])
-            h[k] += attribute_adjoints[c] * numbers[k]
+            h[k] += attribute_adjoints[c] * place.attributes[c][k]
     if ti.static(pair.distance.is_cut):
         add_cut_adjoint(sums, pair, place.x, place.y, h, squared_adjoint)
     else:

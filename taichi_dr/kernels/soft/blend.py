@@ -144,7 +144,7 @@ def blend_alpha(blend: ti.template(), squared, inside, seen, sharpness, modes: t
     cover, uncover = coverage(squared, inside, seen, sharpness, modes, blend.double)
     combined = load_sum(blend, COMBINED)
     if ti.static(modes.alpha == ALPHA_PRODUCT):
-        store_sum(blend, COMBINED, combined * uncover)
+        store_sum(blend, COMBINED, combined * ti.select(seen > 0.0, uncover, 1.0))
     elif ti.static(modes.alpha == ALPHA_SUM):
         store_sum(blend, COMBINED, combined + cover)
     else:

@@ -17,7 +17,6 @@ import taichi as ti
 from taichi_dr.kernels.base.vectors import row3
 from taichi_dr.kernels.shading.at_points import PointSums, shade_point, shade_point_adjoint
 from taichi_dr.kernels.shading.texture import mip_level
-from taichi_dr.kernels.soft.face_records import ATTRIBUTE, corner_numbers
 from taichi_dr.kernels.soft.pair import combined
 from taichi_dr.kernels.soft.pixel_adjoints import PACKED, passed_back
 from taichi_dr.kernels.soft.whole_face import nearest_of_whole
@@ -37,18 +36,20 @@ class Coloring(NamedTuple):
     adjoint: Any
     channels: Any  # of a colour
     attributes: Any  # of a corner
-    records: Any
     points: Any = None  # of point_coloring: Points
 
 
 class Place(NamedTuple):
-    """Where a pair is: the face, its row in ``records``, the pixels' positions; ``column``: of the task's own sums."""
+    """Where a pair is: the face, its row in ``records``, its attributes (``load_attributes``), the pixels' positions;
+    ``column``: of the task's own sums.
+    """
 
     view: Any
     face: Any
     item: Any
-    x: Any
-    y: Any
+    attributes: Any
+    x: Any = None
+    y: Any = None
     column: Any = None
 
 
@@ -66,20 +67,14 @@ def with_zero(setting, zero):
     return setting._replace(packets=setting.packets._replace(zero=zero))
 
 
-def attribute_coloring(records, count):
+def attribute_coloring(count):
     """The attributes themselves are the colour."""
-    return Coloring(_attributes, _attributes_adjoint, count, count, records)
-
-
-@ti.func
-def _attribute(coloring: ti.template(), place: ti.template(), pair: ti.template(), c: ti.template()):
-    """``sum_k p_k A_kc``."""
-    return combined(corner_numbers(coloring.records, place.item, ATTRIBUTE + 3 * c), pair.p)
+    return Coloring(_attributes, _attributes_adjoint, count, count)
 
 
 @ti.func
 def _attributes(coloring: ti.template(), place: ti.template(), pair: ti.template(), _visible):
-    return ti.Vector([_attribute(coloring, place, pair, c)[0] for c in ti.static(range(coloring.attributes))])
+    return ti.Vector([combined(place.attributes[c], pair.p)[0] for c in ti.static(range(coloring.attributes))])
 
 
 @ti.func
@@ -89,7 +84,7 @@ def _attributes_adjoint(
     value = 0.0 * weight
     adjoints = [weight * passed_back(back, PACKED + c) for c in ti.static(range(coloring.attributes))]
     for c in ti.static(range(coloring.attributes)):
-        value += passed_back(back, PACKED + c) * _attribute(coloring, place, pair, c)
+        value += passed_back(back, PACKED + c) * combined(place.attributes[c], pair.p)
     return value, adjoints
 
 
@@ -107,9 +102,9 @@ class Points(NamedTuple):
     partials: Any = None
 
 
-def point_coloring(records, points):
+def point_coloring(points):
     """Light and texture, found for every pair."""
-    return Coloring(_shaded, _shaded_adjoint, 3, points.shading.layout.channels, records, points)
+    return Coloring(_shaded, _shaded_adjoint, 3, points.shading.layout.channels, points)
 
 
 @ti.func
@@ -150,7 +145,8 @@ def _level(coloring: ti.template(), place: ti.template(), pair: ti.template()):
         outside = ti.select(pair.inside[0] > 0.0, 0.0, 1.0)
         first = points.clip.shape[0] // points.shading.camera.shape[0] * place.view
         corners = [row3(points.clip, first + points.faces[place.face, k]) for k in ti.static(range(3))]
-        uv = [_corner_uv(coloring, place, k) for k in ti.static(range(3))]
+        u, v = place.attributes[points.shading.layout.uv], place.attributes[points.shading.layout.uv + 1]
+        uv = [ti.Vector([u[k], v[k]]) for k in ti.static(range(3))]
         at = [place.x[0] - outside * dx[0], place.y[0] - outside * dy[0]]
         size = [points.shading.levels[0, 1], points.shading.levels[0, 2]]
         level = mip_level(corners, uv, at, 2.0 / ti.min(points.width, points.height), size)
@@ -166,9 +162,3 @@ def boundary_vector(pair: ti.template()):
     else:
         dx, dy, _b0, _b1, _b2 = nearest_of_whole(pair.distance)
     return dx, dy
-
-
-@ti.func
-def _corner_uv(coloring: ti.template(), place: ti.template(), corner: ti.template()):
-    column = ti.static(ATTRIBUTE + 3 * coloring.points.shading.layout.uv + corner)
-    return ti.Vector([coloring.records[place.item, column], coloring.records[place.item, column + 3]])

@@ -63,7 +63,7 @@ def cut_pair(records: ti.template(), item, x, y, softness: ti.template(), packet
     seen = lower(higher(inside, softness.tau - squared), lower(r, softness.far - z))
     sloped = plane_z - softness.near
     distance = ti.static(CutDistance((dx, dy), side, t, (u0, u1, u2), sloped))
-    return ti.static(Pair(squared, inside, seen, (p0, p1, p2), r, z, distance))
+    return ti.static(Pair(squared, inside, seen, (p0, p1, p2), r, z, depth, distance))
 
 
 @ti.func

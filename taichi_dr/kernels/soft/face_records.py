@@ -15,18 +15,19 @@ ABSENT, WHOLE, CUT_TO_ONE, CUT_TO_TWO = 0, 1, 2, 5
 XY = 0
 INVERSE_W = 8  # 1/W of the corners
 INVERSE_AREA = 11
-LINES = 12  # of a whole face: LINE numbers of each edge
-CULL = 30  # of a whole face: a packet centred at (x, y) with a x + b y < this, of some edge, is out of its reach
+REACH = 12  # of a whole face, of each edge: its unit normal (a, b), inward, and `cull`
+LINES = 21  # of a whole face, of each edge: `middle`, `half` and `slope`
+SECOND_C = 30  # of a whole face: `c` of its second edge; those of the others are 0
 INVERSE_LENGTH2 = 12  # of a cut face instead: 1/|side|^2 of its polygon's sides, 0 for one without length
 PLANE = 16  # of a cut face instead: three homogeneous edge functions
-DEPTH = 33
-ATTRIBUTE = 36
+DEPTH = 31
+ATTRIBUTE = 34
 
 # An edge of a whole face, from corner k to corner k + 1, in (x, y) relative to the face's first corner: the distance
 # from its line, inward, is a x + b y + c; the position along it from its middle b x - a y + middle; `half` is half its
-# length; w / W of the corner opposite is `slope` times the distance, w being that corner's screen barycentric.
-LINE = 6
-LINE_A, LINE_B, LINE_C, LINE_MIDDLE, LINE_HALF, LINE_SLOPE = range(LINE)
+# length; w / W of the corner opposite is `slope` times the distance, w being that corner's screen barycentric.  A
+# packet whose centre has a x + b y < cull, x and y not relative, is out of the face's reach.
+MIDDLE, HALF, SLOPE = range(3)
 
 
 class BinnedFaces(NamedTuple):
@@ -135,6 +136,12 @@ def corner_numbers(records: ti.template(), item, column: ti.template()):
 
 
 @ti.func
+def load_attributes(records: ti.template(), item, count: ti.template()):
+    """The list of the ``corner_numbers`` of each attribute of a face."""
+    return [corner_numbers(records, item, ATTRIBUTE + 3 * c) for c in ti.static(range(count))]
+
+
+@ti.func
 def _setup_whole(clip: ti.template(), corner, records: ti.template(), item, reach, half, distance: ti.template()):
     """Writes the screen-space part of a whole face's record; False if the face has no area."""
     x = ti.Vector([clip[corner[k], 0] / clip[corner[k], 2] for k in ti.static(range(3))])
@@ -150,22 +157,23 @@ def _setup_whole(clip: ti.template(), corner, records: ti.template(), item, reac
             records[item, INVERSE_W + k] = 1.0 / clip[corner[k], 2]
         for k in ti.static(range(3)):
             length = ti.sqrt(length2[k])
-            barycentric = length / ti.abs(area)  # of the opposite corner, per distance from the edge
+            opposite = length * ti.abs(records[item, INVERSE_AREA])  # barycentric of that corner, per distance
             inward = ti.select(area > 0.0, 1.0, -1.0) / length
             a, b = (y[k] - y[(k + 1) % 3]) * inward, (x[(k + 1) % 3] - x[k]) * inward
             middle_x, middle_y = 0.5 * (x[k] + x[(k + 1) % 3]) - x[0], 0.5 * (y[k] + y[(k + 1) % 3]) - y[0]
-            records[item, LINES + LINE * k + LINE_A] = a
-            records[item, LINES + LINE * k + LINE_B] = b
-            records[item, LINES + LINE * k + LINE_C] = a * (x[0] - x[k]) + b * (y[0] - y[k])
-            records[item, LINES + LINE * k + LINE_MIDDLE] = a * middle_y - b * middle_x
-            records[item, LINES + LINE * k + LINE_HALF] = 0.5 * length
-            records[item, LINES + LINE * k + LINE_SLOPE] = barycentric / clip[corner[(k + 2) % 3], 2]
             beyond = reach
             if ti.static(distance == DISTANCE_BARYCENTRIC):
-                beyond = reach / barycentric
+                beyond = reach / opposite
             beyond += 1e-3 * beyond + 1e-6 * (ti.abs(a * x[k]) + ti.abs(b * y[k]))
             packet = half[0] * ti.abs(a) + half[1] * ti.abs(b)
-            records[item, CULL + k] = a * x[k] + b * y[k] - packet - beyond
+            records[item, REACH + 3 * k] = a
+            records[item, REACH + 3 * k + 1] = b
+            records[item, REACH + 3 * k + 2] = a * x[k] + b * y[k] - packet - beyond
+            records[item, LINES + 3 * k + MIDDLE] = a * middle_y - b * middle_x
+            records[item, LINES + 3 * k + HALF] = 0.5 * length
+            records[item, LINES + 3 * k + SLOPE] = opposite * records[item, INVERSE_W + (k + 2) % 3]
+            if ti.static(k == 1):
+                records[item, SECOND_C] = a * (x[0] - x[1]) + b * (y[0] - y[1])
     return solid
 
 

@@ -6,6 +6,7 @@ same on a CPU, face by face.
 
 import taichi as ti
 
+from taichi_dr.kernels.base.views import first_row
 from taichi_dr.kernels.shading.at_points import PointShading
 from taichi_dr.kernels.shading.light import Finish, Lights
 from taichi_dr.kernels.soft.blend import (
@@ -22,18 +23,26 @@ from taichi_dr.kernels.soft.blend import (
 )
 from taichi_dr.kernels.soft.coloring import Place, Points, Setting, attribute_coloring, point_coloring, with_zero
 from taichi_dr.kernels.soft.cut_face import cut_pair
-from taichi_dr.kernels.soft.face_records import BinnedFaces
+from taichi_dr.kernels.soft.face_records import BinnedFaces, load_attributes
 from taichi_dr.kernels.soft.modes import COLOR_HARD, Softness
 from taichi_dr.kernels.soft.packets import (
     TILE,
     Packets,
     fill_lanes,
-    packet_centers,
     packet_pixel,
+    packet_x,
+    packet_y,
     tiles,
     zero_bits,
 )
-from taichi_dr.kernels.soft.whole_face import load_whole, out_of_reach, whole_distance, whole_pair
+from taichi_dr.kernels.soft.whole_face import (
+    load_reach,
+    load_whole,
+    out_of_reach,
+    whole_distance,
+    whole_pair,
+    whole_row,
+)
 
 NEGLIGIBLE_SHARE = 1e-12  # a pair with less than this share of a pixel need not be coloured
 
@@ -74,7 +83,7 @@ def soft_forward(
     outputs = ti.static(Outputs(image, alpha, depth, face_id, barycentrics, state))
     packets = ti.static(Packets(width, height, shape, double, offsets))
     softness = ti.static(Softness(near, far, k, sharpness, tau))
-    coloring = ti.static(attribute_coloring(records, count))
+    coloring = ti.static(attribute_coloring(count))
     _blend_pixels(binned, background, outputs, ti.static(Setting(packets, softness, modes, coloring)), cut)
 
 
@@ -125,7 +134,7 @@ def soft_forward_shaded(
     outputs = ti.static(Outputs(image, alpha, depth, face_id, barycentrics, state))
     packets = ti.static(Packets(width, height, shape, double, offsets))
     softness = ti.static(Softness(near, far, k, sharpness, tau))
-    coloring = ti.static(point_coloring(records, Points(shading, clip, faces, width, height)))
+    coloring = ti.static(point_coloring(Points(shading, clip, faces, width, height)))
     _blend_pixels(binned, background, outputs, ti.static(Setting(packets, softness, modes, coloring)), cut)
 
 
@@ -155,45 +164,51 @@ def _blend_pixels(
                 resume_pixel(sums, outputs, pixel, at, channels, packets.lanes)
             else:
                 start_blend(blend, background, channels, setting.softness, setting.modes)
-            x, y = packet_centers(row, col, packets, 1)
+            x, y = packet_x(col, packets, 1), packet_y(row, packets, 1)
+            first_item = first_row(binned.boxes, view, binned.views)
             for entry in range(first, last):
                 face = binned.faces[entry]
-                item = view * (binned.boxes.shape[0] // binned.views) + face
-                if _may_touch(binned, item, row, col, x, y, cut):
-                    _blend_pair(blend, ti.static(Place(view, face, item, x, y)), setting, cut)
+                item = first_item + face
+                if _in_box(binned.boxes, item, row, col):
+                    _blend_pair(blend, ti.static(Place(view, face, item, None, x, y)), binned.records, setting, cut)
             finish_pixel(sums, outputs, pixel, at, channels, setting.modes, packets.lanes)
 
 
 @ti.func
-def _may_touch(binned: ti.template(), item, row, col, x, y, cut: ti.template()):
-    """Whether the pixel is in a face's box and, of a whole face, within its reach."""
-    boxes = ti.static(binned.boxes)
-    result = boxes[item, 0] <= col <= boxes[item, 2] and boxes[item, 1] <= row <= boxes[item, 3]
-    if ti.static(not cut):
-        if result:
-            result = not out_of_reach(binned.records, item, x[0], y[0])
-    return result
+def _in_box(boxes: ti.template(), item, row, col):
+    return boxes[item, 0] <= col <= boxes[item, 2] and boxes[item, 1] <= row <= boxes[item, 3]
 
 
 @ti.func
-def _blend_pair(blend: ti.template(), place: ti.template(), setting: ti.template(), cut: ti.template()):
+def _blend_pair(
+    blend: ti.template(), place: ti.template(), records: ti.template(), setting: ti.template(), cut: ti.template()
+):
+    """Blends one face into a pixel, if that is within its reach."""
+    packets, softness = ti.static(setting.packets, setting.softness)
+    if ti.static(cut):
+        pair = ti.static(cut_pair(records, place.item, place.x, place.y, softness, packets))
+        _blend_colored(blend, place, pair, records, setting)
+    else:
+        reach = ti.static(load_reach(records, place.item))
+        if not out_of_reach(reach, place.x[0], place.y[0]):
+            face = ti.static(load_whole(records, place.item, reach))
+            distance = ti.static(whole_distance(ti.static(whole_row(face, place.y, packets)), place.x))
+            pair = ti.static(whole_pair(distance, softness, setting.modes, packets))
+            _blend_colored(blend, place, pair, records, setting)
+
+
+@ti.func
+def _blend_colored(
+    blend: ti.template(), place: ti.template(), pair: ti.template(), records: ti.template(), setting: ti.template()
+):
     """Blends one face into a pixel, colours and all."""
     softness, modes, coloring = ti.static(setting.softness, setting.modes, setting.coloring)
-    pair = ti.static(_pair_at(place, setting, cut))
+    attributes = load_attributes(records, place.item, coloring.attributes)
     keep, share = blend_face(blend, place.face, pair, softness, modes)
     threshold = 0.0
     if ti.static(modes.color != COLOR_HARD):
         threshold = NEGLIGIBLE_SHARE * blend.rows[TOTAL]
-    color = coloring.colors(coloring, place, pair, share[0] > threshold)
+    known = ti.static(place._replace(attributes=attributes))
+    color = coloring.colors(coloring, known, pair, share[0] > threshold)
     for c in ti.static(range(coloring.channels)):
         blend_color(blend, c, fill_lanes(color[c], 1), keep, share, modes)
-
-
-@ti.func
-def _pair_at(place: ti.template(), setting: ti.template(), cut: ti.template()):
-    records, packets = ti.static(setting.coloring.records, setting.packets)
-    if ti.static(cut):
-        return ti.static(cut_pair(records, place.item, place.x, place.y, setting.softness, packets))
-    face = ti.static(load_whole(records, place.item))
-    distance = ti.static(whole_distance(face, place.x, place.y, packets))
-    return ti.static(whole_pair(distance, setting.softness, setting.modes, packets))

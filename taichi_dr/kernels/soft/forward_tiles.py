@@ -33,19 +33,28 @@ from taichi_dr.kernels.soft.blend import (
     load_sum,
     start_blend,
 )
-from taichi_dr.kernels.soft.face_records import ATTRIBUTE, INVERSE_AREA, BinnedFaces, corner_numbers
+from taichi_dr.kernels.soft.face_records import INVERSE_AREA, BinnedFaces, load_attributes
 from taichi_dr.kernels.soft.modes import Softness
 from taichi_dr.kernels.soft.packets import (
     TILE,
     Packets,
-    packet_centers,
     packet_middle,
     packet_pixel,
+    packet_x,
+    packet_y,
     tiles,
     zero_bits,
 )
 from taichi_dr.kernels.soft.pair import combined
-from taichi_dr.kernels.soft.whole_face import load_whole, out_of_reach, squared_and_inside, whole_distance, whole_pair
+from taichi_dr.kernels.soft.whole_face import (
+    load_reach,
+    load_whole,
+    out_of_reach,
+    squared_and_inside,
+    whole_distance,
+    whole_pair,
+    whole_row,
+)
 
 
 class Scratch(NamedTuple):
@@ -169,22 +178,25 @@ def _blend_side(
         face = binned.faces[entry]
         item = first_row(binned.boxes, tile.view, binned.views) + face
         if ti.select(binned.records[item, INVERSE_AREA] > 0.0, 0, 1) == side:
-            whole = ti.static(load_whole(binned.records, item))
-            colors = [corner_numbers(binned.records, item, ATTRIBUTE + 3 * c) for c in ti.static(range(count))]
+            reach = ti.static(load_reach(binned.records, item))
+            whole = ti.static(load_whole(binned.records, item, reach))
+            colors = load_attributes(binned.records, item, count)
             hidden_below = -1e30
             if side == 1:
                 hidden_below = _hiding_depth(whole.depth, softness)
             col0, col1 = _packet_range(binned.boxes, item, 0, tile.left, packets.shape[0])
             row0, row1 = _packet_range(binned.boxes, item, 1, tile.top, packets.shape[1])
             for packet_row in range(row0, row1):
+                y = packet_y(tile.top + packet_row * packets.shape[1], packets, packets.lanes)
+                line = ti.static(whole_row(whole, y, packets))
                 for packet_col in range(col0, col1):
                     row, col = tile.top + packet_row * packets.shape[1], tile.left + packet_col * packets.shape[0]
                     middle_x, middle_y = packet_middle(row, col, packets)
-                    if not out_of_reach(binned.records, item, middle_x, middle_y):
+                    if not out_of_reach(reach, middle_x, middle_y):
                         slot = tile.slot + packet_row * packets.across + packet_col
                         hidden = scratch.deepest[slot] < hidden_below
-                        x, y = packet_centers(row, col, packets, packets.lanes)
-                        distance = ti.static(whole_distance(whole, x, y, packets))
+                        x = packet_x(col, packets, packets.lanes)
+                        distance = ti.static(whole_distance(line, x))
                         blend = ti.static(_blend_of(scratch, slot, packets))
                         _blend_packet(blend, face, distance, hidden, colors, softness, modes, packets)
 

@@ -19,7 +19,7 @@ class Packets(NamedTuple):
     """The packets of an image of this size, their columns and rows in ``shape``.
 
     ``double``: whether numbers are in double precision.  ``offsets``: the array of ``lane_offsets``, ``zero``: the bits
-    of its first number (``zero_bits``); only for what needs them.
+    of the zero (``zero_bits``); only for what needs them.
     """
 
     width: Any
@@ -35,20 +35,19 @@ class Packets(NamedTuple):
 
 
 def lane_offsets(shape):
-    """Twice the column, then twice the row of every lane of a packet, each padded to MAX_LANES.
+    """Twice the column, then twice the row of every lane of a packet, each padded to MAX_LANES; then a zero.
 
-    Kernels read them from memory: known to the compiler, equal lanes would be computed once and shuffled about.
+    Kernels read them from memory: known to the compiler, equal lanes would be computed once and shuffled about, and
+    the zero would be left out.
     """
-    cols = shape[0]
-    return tuple(2 * (lane % cols) for lane in range(MAX_LANES)) + tuple(
-        2 * (lane // cols) for lane in range(MAX_LANES)
-    )
+    cols, lanes = shape[0], range(MAX_LANES)
+    return *(2 * (lane % cols) for lane in lanes), *(2 * (lane // cols) for lane in lanes), 0
 
 
 @ti.func
 def zero_bits(offsets: ti.template()):
-    """Zero, in a way that no compiler sees: the bits of the first lane's offset, for ``pinned``."""
-    return ti.bit_cast(ti.cast(offsets[0], ti.f32), ti.i32)
+    """Zero, unknown to compilers: the bits of the last number of ``lane_offsets``, for ``pinned``."""
+    return ti.bit_cast(ti.cast(offsets[2 * MAX_LANES], ti.f32), ti.i32)
 
 
 @ti.func
@@ -85,9 +84,9 @@ def clamp01(x):
 
 
 @ti.func
-def clamp01_slope(x):
-    """Derivative of ``clamp01``: 1 where 0 < x < 1, else 0."""
-    return ti.select(lower(x, 1.0 - x) > 0.0, 1.0 + 0.0 * x, 0.0)
+def clamp01_adjoint(x, adjoint):
+    """Adjoint of x from that of ``clamp01(x)``: the same where 0 < x < 1, else 0."""
+    return ti.select(lower(x, 1.0 - x) > 0.0, adjoint, 0.0)
 
 
 @ti.func
@@ -114,21 +113,24 @@ def exp_negative(x, double: ti.template()):
 
 
 @ti.func
-def packet_centers(row, col, packets: ti.template(), lanes: ti.template()):
-    """Screen coordinates (x, y) of the pixel centres of the packet whose first pixel is (row, col)."""
-    scale = 1.0 / ti.min(packets.width, packets.height)
-    x0 = ti.cast(2 * col + 1 - packets.width, float)
-    y0 = ti.cast(packets.height - 2 * row - 1, float)
-    x = (x0 + load_lanes(packets.offsets, 0, lanes)) * scale
-    y = (y0 - load_lanes(packets.offsets, MAX_LANES, lanes)) * scale
-    return pinned(x, packets), pinned(y, packets)
+def packet_x(col, packets: ti.template(), lanes: ti.template()):
+    """Screen coordinate x of the pixel centres of a packet whose first pixel is in this column."""
+    x = ti.cast(2 * col + 1 - packets.width, float) + load_lanes(packets.offsets, 0, lanes)
+    return pinned(x * (1.0 / ti.min(packets.width, packets.height)), packets)
+
+
+@ti.func
+def packet_y(row, packets: ti.template(), lanes: ti.template()):
+    """Screen coordinate y of the pixel centres of a packet whose first pixel is in this row."""
+    y = ti.cast(packets.height - 2 * row - 1, float) - load_lanes(packets.offsets, MAX_LANES, lanes)
+    return pinned(y * (1.0 / ti.min(packets.width, packets.height)), packets)
 
 
 @ti.func
 def packet_middle(row, col, packets: ti.template()):
     """Screen coordinates (x, y) of the middle of the packet whose first pixel is (row, col).
 
-    From ``packet_centers`` it would take single lanes, which breaks up the SIMD code that made them.
+    From ``packet_x`` and ``packet_y`` it would take single lanes, which breaks up the SIMD code that made them.
     """
     scale = 1.0 / ti.min(packets.width, packets.height)
     x = ti.cast(2 * col + packets.shape[0] - packets.width, float) * scale

@@ -11,7 +11,8 @@ class Pair(NamedTuple):
     """Packets: the squared distance to the face's boundary in the unit of the mode; ``inside`` and ``seen``, positive
     where true; the perspective-correct barycentrics ``p`` (3) and their normaliser ``r``; the depth ``z``.
 
-    ``distance``: what the distance comes from, a ``WholeDistance`` or a ``CutDistance``.
+    ``depth``: the depths (3) of the face's corners; ``distance``: what the distance comes from, a ``WholeDistance`` or
+    a ``CutDistance``.
     """
 
     squared: Any
@@ -20,6 +21,7 @@ class Pair(NamedTuple):
     p: Any
     r: Any
     z: Any
+    depth: Any
     distance: Any
 
 

@@ -23,11 +23,11 @@ def sigmoids(x, inside, double: ti.template()):
 
 @ti.func
 def coverage(squared, inside, seen, sharpness, modes: ti.template(), double: ti.template()):
-    """D and 1 - D of a face; where it is not seen 0 and 1."""
+    """D and 1 - D of a face; where it is not seen D is 0, and the other is not meant."""
     cover, uncover = ti.select(inside > 0.0, 1.0 + 0.0 * squared, 0.0), ti.select(inside > 0.0, 0.0 * squared, 1.0)
     if ti.static(modes.distance != DISTANCE_HARD):
         cover, uncover = sigmoids(squared * sharpness, inside, double)
-    return ti.select(seen > 0.0, cover, 0.0), ti.select(seen > 0.0, uncover, 1.0)
+    return ti.select(seen > 0.0, cover, 0.0), uncover
 
 
 @ti.func

@@ -1,8 +1,10 @@
 """The soft rasterizer that shades each pair of pixel and face: oracles, central differences, ``SoftPass``."""
 
 import functools
+import sys
 
 import numpy as np
+import pytest
 import taichi as ti
 from oracles import shading as light
 from oracles import soft as oracle
@@ -161,6 +163,22 @@ def test_unlit_albedo_is_what_the_other_pass_blends(cpu64):
     got, expected = scene.adjoint(shaded), scene.adjoint(plain)
     for name in ("clip", "attributes"):
         np.testing.assert_allclose(got[name], expected[name], rtol=1e-9, atol=1e-9, err_msg=name)
+
+
+@pytest.mark.parametrize("cut", [False, True], ids=["whole", "cut"])
+def test_the_adjoint_weighs_faces_as_the_forward_has(any32, monkeypatch, cut):
+    """See the test of this name in ``test_soft_pass``."""
+    for gamma in (1e-2, 1e-3, 1e-4, 1e-5):
+        monkeypatch.setattr(sys.modules[__name__], "GAMMA", gamma)
+        scene = Scene(5, ALBEDO, cut=cut, faces=12, views=64)
+        scene.x["clip"][:], scene.x["attributes"][:], scene.background[:] = scene.x["clip"][:1], 1, 0
+        soft = shaded_pass(scene)
+        weights = scene.forward(soft)[0].reshape(64, -1, 3)[0, :, 0]
+        chosen = np.random.default_rng(5).choice(np.flatnonzero(weights > 1e-3), 64)
+        scene.adjoints = [np.zeros_like(a) for a in scene.adjoints]
+        scene.adjoints[0].reshape(64, -1, 3)[np.arange(64), chosen, 0] = 1
+        sums = scene.adjoint(soft)["attributes"].sum((1, 2))
+        np.testing.assert_allclose(sums, weights[chosen], atol=2e-6, err_msg=f"gamma {gamma}")
 
 
 @functools.cache

@@ -367,6 +367,30 @@ def test_single_precision(request, single):
         np.testing.assert_allclose(got, want, atol=2e-3 * np.abs(want).max(), err_msg=name)
 
 
+WHOLE, CUT = (1.4, 4.0), (0.3, 2.0)
+
+
+@pytest.mark.parametrize(("single", "packet"), [("cpu32", (4, 2)), ("cpu32", (1, 1)), ("vulkan", (1, 1))])
+@pytest.mark.parametrize("depth", [WHOLE, CUT], ids=["whole", "cut"])
+def test_the_adjoint_weighs_faces_as_the_forward_has(request, depth, single, packet):
+    """With colours 1 before a background of 0 a pixel's colour is the sum of the weights of its faces.
+
+    Every view is the same, and each passes back a single pixel: the sum of the adjoints of its colours is that sum.
+    """
+    request.getfixturevalue(single)
+    for seed, gamma in itertools.product(range(3), (1e-2, 1e-3, 1e-4, 1e-5)):
+        scene = Scene(seed, faces=24, views=64, depth=depth, count=1, sigma=10.0 ** -(2 + seed), gamma=gamma)
+        scene.clip[:], scene.attributes[:], scene.background[:] = scene.clip[:1], 1, 0
+        soft = scene.soft_pass(packet=packet)
+        weights = scene.forward(soft)[0][0, ..., 0]
+        chosen = np.random.default_rng(seed).choice(np.flatnonzero(weights > 1e-3), 64)
+        for a in scene.adjoints:
+            a[:] = 0
+        scene.adjoints[0].reshape(64, -1)[np.arange(64), chosen] = 1
+        sums = scene.adjoint(soft)[1].sum((1, 2))
+        np.testing.assert_allclose(sums, weights.flat[chosen], atol=2e-6, err_msg=f"seed {seed}, gamma {gamma}")
+
+
 def test_sharp_settings_do_not_overflow(any32):
     """sigma = gamma = 1e-6 and a large far: exponents of a million."""
     scene = Scene(16, sigma=1e-6, gamma=1e-6)
