@@ -192,10 +192,18 @@ def _adjoint_of_faces(
                 if kind >= CUT_TO_ONE:
                     _face_adjoint(place, band, faces, tasks, pixels, corner_adjoint, setting, cut)
             elif kind == ABSENT:
-                for corner, column in ti.static(ti.ndrange(3, 4 + setting.coloring.attributes)):
-                    corner_adjoint[3 * (band * faces.kinds.shape[0] + item) + corner, column] = 0.0
+                base = 3 * (band * faces.kinds.shape[0] + item)
+                _clear_corners(corner_adjoint, base, 4 + setting.coloring.attributes)
             elif kind == WHOLE:
                 _face_adjoint(place, band, faces, tasks, pixels, corner_adjoint, setting, cut)
+
+
+@ti.func
+def _clear_corners(corner_adjoint: ti.template(), base, columns: ti.template()):
+    """Writes zeros to the rows of a face that no pixel sees."""
+    for corner in ti.static(range(3)):
+        for column in ti.static(range(columns)):  # one loop over both is long enough for Taichi to warn of unrolling it
+            corner_adjoint[base + corner, column] = 0.0
 
 
 @ti.func
