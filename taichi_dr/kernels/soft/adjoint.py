@@ -236,7 +236,7 @@ def _face_adjoint(
         for packet_col in range(col0, col1):
             col = packet_col * shape[0]
             if _may_touch(whole, row, col, packets, cut):
-                if ti.static(lanes > 1):
+                if ti.static(packets.lanes > 1):
                     if tasks.bands < 0:  # never: see sums
                         rows[row] = 0.0
                 x = packet_x(col, packets, lanes)

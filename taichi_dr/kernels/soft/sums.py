@@ -2,7 +2,8 @@
 
 Such a vector must stay in memory: LLVM's vectoriser starts from stores to consecutive addresses, and finds nothing to
 start from when it holds the lanes in registers (measured: the adjoint 4 times slower).  A loop that updates one
-therefore contains a store at an index that the compiler does not know, in a branch that is never taken.
+therefore contains a store at an index that the compiler does not know, in a branch that is never taken.  For the
+pixels of cut faces it saves time to compile: 2.5 s became 0.9 s.
 """
 
 from typing import Any, NamedTuple
