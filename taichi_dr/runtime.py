@@ -7,6 +7,9 @@ say it of theirs):
   ``ti.init`` has invalidated every field nor which tape is open.  Gone when Taichi offers either by name.
 * ``require_outside_kernels`` reads ``impl.inside_kernel()``: a field made while Taichi compiles a kernel breaks the
   runtime for good, and its own message does not say what to do.  Gone when fields may be made there.
+* ``_describe_positions_briefly`` replaces ``ASTTransformerContext.get_pos_info``: while Taichi reads a kernel, it draws
+  an excerpt of the source for every node, in case of an error, which takes about half of the reading.  Gone when
+  reading a kernel without the replacement is hardly slower.
 """
 
 import io
@@ -16,12 +19,30 @@ from contextlib import contextmanager, redirect_stdout
 
 import taichi as ti
 from taichi.lang import impl
+from taichi.lang.ast import ast_transformer_utils
 
 from taichi_dr.devices import vulkan_device
 from taichi_dr.errors import BackendError, InputError, RuntimeStateError
 
 ARCHITECTURES = {"cpu": ti.cpu, "cuda": ti.cuda, "vulkan": ti.vulkan}
 LOG_LEVELS = (ti.TRACE, ti.DEBUG, ti.INFO, ti.WARN, ti.ERROR, ti.CRITICAL)
+
+
+def _describe_positions_briefly():
+    """Has Taichi draw an excerpt of the source for errors alone; other positions are a file, a line and its text."""
+    context = ast_transformer_utils.ASTTransformerContext
+    drawn = context.get_pos_info
+
+    def brief_or_drawn(self, node):
+        if sys.exc_info()[0] is not None:  # asked by a handler that is about to show it
+            return drawn(self, node)
+        place = f'File "{self.file}", line {node.lineno + self.lineno_offset}, in {self.func.func.__name__}:'
+        return f"{place}\n{self.src[node.lineno - 1].rstrip()}\n"
+
+    context.get_pos_info = brief_or_drawn
+
+
+_describe_positions_briefly()
 
 
 def init(arch="auto", *, float64=False, **options):

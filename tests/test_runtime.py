@@ -68,3 +68,18 @@ def test_an_array_is_freed_in_its_own_runtime_or_not_at_all(own_runtime, monkeyp
     del new
     gc.collect()
     assert freed == [(3,)]
+
+
+@ti.kernel
+def _names_nothing(x: ti.types.ndarray(ndim=1)):
+    for i in range(3):
+        x[i] = undefined + 1.0  # noqa: F821
+
+
+def test_errors_of_kernels_still_show_the_place_in_the_source(cpu32):
+    with pytest.raises(ti.TaichiCompilationError) as error:
+        _names_nothing(ti.ndarray(float, 3))
+    shown = str(error.value).splitlines()
+    assert shown[1].endswith("in _names_nothing:")
+    assert shown[2].strip() == "x[i] = undefined + 1.0  # noqa: F821"
+    assert shown[3].strip() == "^" * len("undefined")
