@@ -3,8 +3,9 @@
 What this file reads below Taichi's documented interface, and why (``tape``, ``kernels.arrays`` and ``kernels.launch``
 say it of theirs):
 
-* ``runtime_token`` / ``current_tape`` read ``ti.lang.impl.get_runtime()``: Taichi tells neither that a second
-  ``ti.init`` has invalidated every field nor which tape is open.  Gone when Taichi offers either by name.
+* ``runtime_token``, ``current_tape`` and ``recording_tape`` read ``ti.lang.impl.get_runtime()``: Taichi tells neither
+  that a second ``ti.init`` has invalidated every field nor which tape is open and whether it records.  Gone when Taichi
+  offers them by name.
 * ``require_outside_kernels`` reads ``impl.inside_kernel()``: a field made while Taichi compiles a kernel breaks the
   runtime for good, and its own message does not say what to do.  Gone when fields may be made there.
 * ``_describe_positions_briefly`` replaces ``ASTTransformerContext.get_pos_info``: while Taichi reads a kernel, it draws
@@ -202,3 +203,8 @@ def check_runtime(token, owner):
 def current_tape():
     """The open ``ti.ad.Tape``, or None."""
     return impl.get_runtime().target_tape
+
+
+def recording_tape():
+    """The open ``ti.ad.Tape`` if it records what is called now; None where that is kept off it."""
+    return None if impl.get_runtime().grad_replaced else current_tape()

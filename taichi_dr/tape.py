@@ -1,8 +1,9 @@
 """How the package's kernels join the user's ``ti.ad.Tape``: as one operation with an adjoint of its own.
 
 ``off_tape`` sets ``grad_replaced``, the flag by which Taichi's own ``ti.ad.no_grad`` and ``ti.ad.grad_replaced`` keep
-kernels off the tape: they reset it on leaving, so that one inside another would put the rest of the outer one back on
-the tape.  Gone when ``ti.ad.no_grad`` can be nested.
+kernels off the tape.  Theirs cannot be nested: the inner one is recorded although the outer one is not, and resets the
+flag on leaving, so that the rest of the outer one is back on the tape; so ``tape_operation`` looks at the flag first.
+Gone when they can.
 """
 
 from dataclasses import dataclass
@@ -38,6 +39,7 @@ class _Call:
 def tape_operation(forward, adjoint):
     """A callable that runs ``forward(*arguments)``; an open tape calls ``adjoint(*arguments)`` on its way back.
 
+    Not if it was called off the tape (inside ``off_tape``, ``ti.ad.no_grad`` or another operation): it just runs then.
     Not if ``forward`` raised: Taichi records a call before running it and goes back after an exception as well, and
     what an adjoint of half a call raises would take the exception's place.
     """
@@ -52,4 +54,11 @@ def tape_operation(forward, adjoint):
 
     operation = ti.ad.grad_replaced(run)
     ti.ad.grad_for(operation)(run_adjoint)
-    return lambda *arguments: operation(_Call(arguments))
+
+    def start(*arguments):
+        if impl.get_runtime().grad_replaced:
+            forward(*arguments)
+        else:
+            operation(_Call(arguments))
+
+    return start

@@ -61,3 +61,37 @@ def test_an_operation_that_raised_has_no_adjoint(cpu32):
     with pytest.raises(ValueError, match="half done"), ti.ad.Tape(y):
         program()
     assert (y[None], x.grad[None]) == (9.0, 10.0)
+
+
+@pytest.mark.parametrize("decorator", [off_tape, ti.ad.no_grad], ids=["off_tape", "no_grad"])
+def test_an_operation_off_the_tape_just_runs(cpu32, decorator):
+    x, y = two_fields()
+    adjoints = []
+    operation = tape_operation(lambda factor: add(x, y, factor), adjoints.append)
+
+    @decorator
+    def unseen():
+        operation(1.0)
+        add(x, y, 1.0)  # still off the tape
+
+    with ti.ad.Tape(y) as tape:
+        unseen()
+        assert len(tape.calls) == (decorator is ti.ad.no_grad)  # which is recorded itself, and has an empty adjoint
+        operation(2.0)
+        add(x, y, 4.0)
+    assert (y[None], adjoints, x.grad[None]) == (24.0, [2.0], 4.0)
+
+
+def test_an_operation_within_another_is_part_of_it(cpu32):
+    x, y = two_fields()
+    adjoints = []
+    inner = tape_operation(lambda: add(x, y, 1.0), lambda: adjoints.append("inner"))
+
+    def forward():
+        inner()
+        add(x, y, 1.0)
+
+    outer = tape_operation(forward, lambda: adjoints.append("outer"))
+    with ti.ad.Tape(y):
+        outer()
+    assert (y[None], adjoints, x.grad[None]) == (6.0, ["outer"], 0.0)

@@ -10,7 +10,7 @@ import numpy as np
 from taichi_dr.errors import GradientError, InputError, RuntimeStateError
 from taichi_dr.kernels.base.buffers import Buffers
 from taichi_dr.render.frame import Frame
-from taichi_dr.runtime import check_runtime, current_tape, runtime_token
+from taichi_dr.runtime import check_runtime, recording_tape, runtime_token
 from taichi_dr.tape import off_tape, tape_operation
 
 
@@ -90,7 +90,7 @@ class Renderer(ABC):
             GradientError: this renderer has rendered within the open tape before.
         """
         self._check()
-        tape = current_tape()
+        tape = recording_tape()
         if tape is not None:
             self._require_first_render(tape)
             shot.tape = weakref.ref(tape)

@@ -5,7 +5,7 @@ import pytest
 import taichi as ti
 
 import taichi_dr as dr
-from taichi_dr.tape import _Call
+from taichi_dr.tape import _Call, off_tape
 
 SIZE = 16
 RENDERERS = {
@@ -130,3 +130,27 @@ def test_a_tape_holds_operations_alone(own_runtime):
     for name, field in fields.items():
         assert np.abs(inside[name]).max() > 1e-4, name
         np.testing.assert_allclose(inside[name], field.grad.to_numpy(), rtol=1e-9, err_msg=name)
+
+
+@every_renderer
+def test_a_render_off_the_tape_adds_no_gradient(cpu32, make):
+    mesh, camera, target = colored_sphere(), front(), np.zeros((1, SIZE, SIZE, 3))
+    loss, unseen_loss = (ti.field(ti.f32, (), needs_grad=True) for _ in range(2))
+    renderer, other, gradients = make(), make(), []
+
+    @off_tape
+    def look():
+        for _ in range(2):
+            dr.losses.mse(other.render(mesh, camera).color, target, unseen_loss)
+        mesh.set("colors", mesh.numpy("colors"))
+
+    for looks in (False, True):
+        with ti.ad.Tape(loss) as tape:
+            if looks:
+                look()
+                assert tape.calls == []
+            dr.losses.mse(renderer.render(mesh, camera).color, target, loss)
+        gradients.append(mesh.colors.grad.to_numpy())
+    assert unseen_loss[None] > 0
+    assert np.abs(gradients[0]).max() > 1e-5
+    np.testing.assert_array_equal(*gradients)
