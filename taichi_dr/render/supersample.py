@@ -3,6 +3,8 @@
 import numpy as np
 
 from taichi_dr.render.mesh.rasterizer import Rasterizer
+from taichi_dr.render.renderer import image_size
+from taichi_dr.tape import off_tape
 
 CAMERA_FIELDS = ("eye", "target", "up", "pose", "lens", "principal")
 SAMPLES_AT_ONCE = 1 << 22  # pixels of the finer picture that are held at a time
@@ -16,8 +18,9 @@ def rgba(frame, camera):
 def supersampled(mesh, camera, size, lights=None, samples=4, progress=None):
     """Pictures (V, H, W, 4) of a mesh, linear RGB with straight alpha; every pixel the mean of ``samples^2``.
 
-    Colours are averaged premultiplied by alpha, in linear light.  ``size`` is (H, W); ``progress(done, total)`` is
-    called as views are finished.  These are pictures to look at or to compare with: no gradient goes through them.
+    Colours are averaged premultiplied by alpha, in linear light.  ``size`` is (H, W), or one number for a square;
+    ``progress(done, total)`` is called as views are finished.  These are pictures to look at or to compare with: no
+    gradient goes through them, and a tape does not record them.
     """
     return Supersampler(size, samples).render(mesh, camera, lights, progress)
 
@@ -26,11 +29,12 @@ class Supersampler:
     """``supersampled`` pictures of one size, again and again with the same buffers."""
 
     def __init__(self, size, samples=4):
-        self._size, self._samples = size, samples
-        height, width = size
+        self._size, self._samples = image_size(size), samples
+        height, width = self._size
         self._renderer = Rasterizer((height * samples, width * samples), background=(0.0, 0.0, 0.0))
         self._at_once = max(1, SAMPLES_AT_ONCE // (height * width * samples**2))
 
+    @off_tape
     def render(self, mesh, camera, lights=None, progress=None, look=rgba):
         """As ``supersampled``; ``look(frame, camera)`` is what is shown: RGBA (V, H, W, 4), multiplied by alpha."""
         (height, width), samples = self._size, self._samples

@@ -1,8 +1,10 @@
-"""Supersampled pictures: the same in portions as all at once, and without new fields for every picture."""
+"""Supersampled pictures: the same in portions as all at once, without new fields for every picture, off the tape."""
 
 import numpy as np
 import pytest
+import taichi as ti
 
+from taichi_dr.errors import InputError
 from taichi_dr.render import supersample as pictures
 from taichi_dr.scene import shapes
 from taichi_dr.scene.camera import Camera
@@ -19,3 +21,25 @@ def test_portions_make_the_same_pictures(monkeypatch):
     assert np.array_equal(parts, whole)
     assert done == [(2, 5), (4, 5), (5, 5)]
     assert len(made) <= 1
+
+
+@pytest.mark.usefixtures("cpu32")
+def test_a_tape_does_not_record_pictures(monkeypatch):
+    mesh, camera = shapes.car(), Camera.orbit([0, 50, 100], 20)
+    loss = ti.field(ti.f32, (), needs_grad=True)
+    whole = pictures.supersampled(mesh, camera, (12, 16), samples=2)
+    monkeypatch.setattr(pictures, "SAMPLES_AT_ONCE", 2 * 12 * 16 * 4)
+    with ti.ad.Tape(loss) as tape:
+        supersampler = pictures.Supersampler((12, 16), samples=2)
+        for _ in range(2):
+            assert np.array_equal(supersampler.render(mesh, camera), whole)
+        assert tape.calls == []
+
+
+@pytest.mark.usefixtures("cpu32")
+def test_one_number_is_the_size_of_a_square():
+    mesh, camera = shapes.car(), Camera.orbit(50, 20)
+    square = pictures.supersampled(mesh, camera, 12, samples=2)
+    assert np.array_equal(square, pictures.supersampled(mesh, camera, (12, 12), samples=2))
+    with pytest.raises(InputError, match="size: expected"):
+        pictures.supersampled(mesh, camera, (12, 0))
