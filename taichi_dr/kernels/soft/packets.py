@@ -84,12 +84,6 @@ def clamp01(x):
 
 
 @ti.func
-def clamp01_adjoint(x, adjoint):
-    """Adjoint of x from that of ``clamp01(x)``: the same where 0 < x < 1, else 0."""
-    return ti.select(lower(x, 1.0 - x) > 0.0, adjoint, 0.0)
-
-
-@ti.func
 def exp_negative(x, double: ti.template()):
     """``exp(x)`` for x <= 0.
 

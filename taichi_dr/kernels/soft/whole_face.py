@@ -23,7 +23,7 @@ from taichi_dr.kernels.soft.face_records import (
     corner_numbers,
 )
 from taichi_dr.kernels.soft.modes import DISTANCE_BARYCENTRIC
-from taichi_dr.kernels.soft.packets import clamp01_adjoint, pinned
+from taichi_dr.kernels.soft.packets import pinned
 from taichi_dr.kernels.soft.pair import Pair, depth_at, normalized_adjoint, total_of
 from taichi_dr.kernels.soft.sums import add_row, row_total
 
@@ -155,6 +155,15 @@ def screen_barycentric(distance: ti.template(), corner: ti.template()):
 
 
 @ti.func
+def screen_barycentric_gradient(face: ti.template(), corner: ti.template()):
+    """``dw_k / d(x, y)``: the unit normal of the edge opposite, inward, times that edge's length / (2 |area|)."""
+    edge = ti.static((corner + 1) % 3)
+    scale = 2.0 * face.lines[3 * edge + HALF] * ti.abs(face.inverse_area)
+    a, b = _normal(face, edge)
+    return a * scale, b * scale
+
+
+@ti.func
 def squared_and_inside(distance: ti.template(), modes: ti.template()):
     """Squared distance to the boundary in the unit of the mode, and a number that is positive inside.
 
@@ -176,7 +185,7 @@ def smallest_barycentric(distance: ti.template()):
 
 
 @ti.func
-def _clipped(distance: ti.template(), corner: ti.template()):
+def clipped_barycentric(distance: ti.template(), corner: ti.template()):
     """``q_k = clamp(w_k, 0, 1) / W_k``, without w_k itself.  Ends in a selection: nothing to fuse with what follows."""
     edge = ti.static((corner + 1) % 3)
     q = distance.s[edge] * distance.face.lines[3 * edge + SLOPE]
@@ -184,10 +193,16 @@ def _clipped(distance: ti.template(), corner: ti.template()):
 
 
 @ti.func
+def clipped_barycentric_adjoint(w, face: ti.template(), corner: ti.template(), adjoint):
+    """Adjoint of w_k from that of q_k: divided by W_k where ``0 < w_k < 1``, else 0."""
+    return ti.select(lower(w, 1.0 - w) > 0.0, adjoint, 0.0) * face.inverse_w[corner]
+
+
+@ti.func
 def whole_pair(distance: ti.template(), softness: ti.template(), modes: ti.template(), packets: ti.template()):
     """The ``Pair`` of a whole face: ``p_k = q_k / sum q``, ``q_k = clamp(w_k, 0, 1) / W_k``."""
     squared, inside = squared_and_inside(distance, modes)
-    q0, q1, q2 = _clipped(distance, 0), _clipped(distance, 1), _clipped(distance, 2)
+    q0, q1, q2 = clipped_barycentric(distance, 0), clipped_barycentric(distance, 1), clipped_barycentric(distance, 2)
     q = ti.static((q0, q1, q2))
     r = 1.0 / total_of(q, packets)
     p0, p1, p2 = q0 * r, q1 * r, q2 * r
@@ -228,15 +243,6 @@ def _of_nearest(second, third, of_first, of_second, of_third):
     return ti.select(third, of_third, ti.select(second, of_second, of_first))
 
 
-@ti.func
-def barycentric_gradient(face: ti.template(), corner: ti.template()):
-    """``dw_k / d(x, y)``: the unit normal of the edge opposite, inward, times that edge's length / (2 |area|)."""
-    edge = ti.static((corner + 1) % 3)
-    scale = 2.0 * face.lines[3 * edge + HALF] * ti.abs(face.inverse_area)
-    a, b = _normal(face, edge)
-    return a * scale, b * scale
-
-
 # Rows of the sums behind `Sums.geometry`, negated: the adjoints of the corners' screen positions and of their W.
 POSITION, W, WHOLE_ROWS = 0, 6, 9
 
@@ -258,7 +264,7 @@ def add_whole_adjoint(
     distance, face = ti.static(pair.distance, pair.distance.face)
     f = normalized_adjoint(pair.p, h)
     w = [screen_barycentric(distance, k) for k in ti.static(range(3))]
-    g = [clamp01_adjoint(w[k], f[k] * pair.r) * face.inverse_w[k] for k in ti.static(range(3))]
+    g = [clipped_barycentric_adjoint(w[k], face, k, f[k] * pair.r) for k in ti.static(range(3))]
     dx, dy, b0, b1, b2 = nearest_of_whole(distance)
     fx, fy = 2.0 * squared_adjoint * dx, 2.0 * squared_adjoint * dy
     if ti.static(modes.distance == DISTANCE_BARYCENTRIC):
@@ -266,8 +272,8 @@ def add_whole_adjoint(
         smallest = lower(w[0], lower(w[1], w[2]))
         for k in ti.static(range(3)):
             g[k] += ti.select(w[k] == smallest, 2.0 * squared_adjoint * smallest, 0.0)
-    w0x, w0y = barycentric_gradient(face, 0)
-    w1x, w1y = barycentric_gradient(face, 1)
+    w0x, w0y = screen_barycentric_gradient(face, 0)
+    w1x, w1y = screen_barycentric_gradient(face, 1)
     gx = (g[0] - g[2]) * w0x + (g[1] - g[2]) * w1x
     gy = (g[0] - g[2]) * w0y + (g[1] - g[2]) * w1y
     b = ti.static((b0, b1, b2))

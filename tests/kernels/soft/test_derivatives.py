@@ -8,15 +8,17 @@ from taichi_dr.kernels.base.arrays import array_from, make_array
 from taichi_dr.kernels.soft import modes as names
 from taichi_dr.kernels.soft.cut_face import cut_pair
 from taichi_dr.kernels.soft.modes import Modes, Softness
-from taichi_dr.kernels.soft.packets import Packets, clamp01, clamp01_adjoint
+from taichi_dr.kernels.soft.packets import Packets
 from taichi_dr.kernels.soft.pair import normalized_adjoint
 from taichi_dr.kernels.soft.weights import alpha_slope, coverage, exponent_adjoint, pair_weight
 from taichi_dr.kernels.soft.whole_face import (
-    barycentric_gradient,
+    clipped_barycentric,
+    clipped_barycentric_adjoint,
     load_reach,
     load_whole,
     nearest_of_whole,
     screen_barycentric,
+    screen_barycentric_gradient,
     squared_and_inside,
     whole_distance,
     whole_row,
@@ -36,19 +38,6 @@ def values_and_slopes(kernel, x, *arguments):
         kernel(array_from(shifted), out, *arguments)
         outs.append(out.to_numpy())
     return outs[0], (outs[1][:, 0] - outs[2][:, 0]) / (2 * STEP)
-
-
-@ti.kernel
-def _clamp(x: _rows, out: _rows):
-    for i in range(x.shape[0]):
-        v = ti.Vector([x[i, 0]])
-        out[i, 0] = clamp01(v)[0]
-        out[i, 1] = clamp01_adjoint(v, ti.Vector([1.0]))[0]
-
-
-def test_clipped_barycentric(cpu64):
-    got, expected = values_and_slopes(_clamp, np.array([[-0.5], [-1e-3], [0.3], [0.999], [1.001], [7.0]]))
-    np.testing.assert_allclose(got[:, 1], expected, atol=1e-9)
 
 
 @ti.kernel
@@ -122,7 +111,7 @@ def _whole(at: _rows, records: _rows, item: ti.i32, out: _rows):
         distance = ti.static(whole_distance(row, ti.Vector([at[i, 0]])))
         squared, _inside = squared_and_inside(distance, ti.static(EUCLIDEAN))
         dx, dy, _b0, _b1, _b2 = nearest_of_whole(distance)
-        gradient_x, gradient_y = barycentric_gradient(face, 0)
+        gradient_x, gradient_y = screen_barycentric_gradient(face, 0)
         out[i, 0], out[i, 1], out[i, 2] = squared[0], 2.0 * dx[0], 2.0 * dy[0]
         out[i, 3], out[i, 4], out[i, 5] = screen_barycentric(distance, 0)[0], gradient_x, gradient_y
 
@@ -144,6 +133,41 @@ def test_distance_and_barycentric_of_a_whole_face(cpu64):
         expected = (probe(step) - probe(-step)) / (2 * STEP)
         np.testing.assert_allclose(got[:, 1 + axis], expected[:, 0], atol=1e-7)
         np.testing.assert_allclose(got[:, 4 + axis], expected[:, 3], atol=1e-7)
+
+
+@ti.kernel
+def _clipped(x: _rows, out: _rows, records: _rows, item: ti.i32, corner: ti.template()):
+    """``q_k`` at (x, 0.1) and its derivative by x; then, in a third column, ``w_k``."""
+    for i in range(x.shape[0]):
+        packets = ti.static(Packets(1, 1, (1, 1), True))
+        face = ti.static(load_whole(records, item, ti.static(load_reach(records, item))))
+        row = ti.static(whole_row(face, ti.Vector([0.1]), packets))
+        distance = ti.static(whole_distance(row, ti.Vector([x[i, 0]])))
+        w, one = screen_barycentric(distance, corner), ti.Vector([1.0])
+        gradient_x, _gradient_y = screen_barycentric_gradient(face, corner)
+        out[i, 0] = clipped_barycentric(distance, corner)[0]
+        out[i, 1] = (clipped_barycentric_adjoint(w, face, corner, one) * gradient_x)[0]
+        if out.shape[1] > 2:
+            out[i, 2] = w[0]
+
+
+@pytest.mark.parametrize("corner", range(3))
+def test_clipped_barycentric(cpu64, corner):
+    """Along a line that begins and ends outside of a face: below 0, between, and above 1."""
+    scene = Scene(1)
+    soft = scene.soft_pass()
+    scene.forward(soft)
+    x, out = np.linspace(-20, 20, 401)[:, None], make_array((401, 3))
+    _clipped(array_from(x), out, soft.records, 2, corner)
+    w = out.to_numpy()[:, 2]
+    assert w.min() < 0
+    assert w.max() > 1
+    assert ((w > 0) & (w < 1)).any()
+    assert np.minimum(abs(w), abs(w - 1)).min() > 1e-4  # no kink within a step
+    got, expected = values_and_slopes(_clipped, x, soft.records, 2, corner)
+    inverse_w = 1 / scene.clip[0, scene.faces[2, corner], 2]
+    np.testing.assert_allclose(got[:, 0], np.clip(w, 0, 1) * inverse_w, atol=1e-14)
+    np.testing.assert_allclose(got[:, 1], expected, atol=1e-7)
 
 
 @ti.kernel
