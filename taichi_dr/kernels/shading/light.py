@@ -10,8 +10,8 @@ that meshes that are open or inside out are lit on the side that is seen.  A poi
 like the directional light that it becomes when far away: its color needs no scale of the scene.
 
 Adjoints of lights and cameras are sums over all shaded points, ``partials`` (base/partial_sums) of the shape
-``partials_shape(...)``: rows 6 k .. 6 k + 2 are light k's color, the next three its vector, the last three the
-direction to the eye.  ``reduce_partials`` adds them up.
+``partials_shape(...)``: ``LIGHT_ROWS`` rows for each light, its color and from ``VECTOR`` on its vector, then the
+``EYE_ROWS`` of the direction to the eye.  ``reduce_partials`` adds them up.
 """
 
 from typing import Any, NamedTuple
@@ -24,6 +24,9 @@ from taichi_dr.kernels.base.vectors import get3, row3, unit, unit_adjoint
 from taichi_dr.kernels.camera.pack import E, W
 
 AMBIENT, DIRECTIONAL, POINT = range(3)
+
+# Rows of the partial sums: of each light, among them the first of its vector; and of the eye, behind all lights.
+LIGHT_ROWS, VECTOR, EYE_ROWS = 6, 3, 3
 
 
 class Lights(NamedTuple):
@@ -49,9 +52,14 @@ class LightSums(NamedTuple):
     column: Any
 
 
+def partials_rows(lights):
+    """Rows of the partial sums for this many lights."""
+    return LIGHT_ROWS * lights + EYE_ROWS
+
+
 def partials_shape(lights, views, points):
     """Shape of the partial sums for ``points`` shaded points in each of ``views`` views."""
-    return 6 * lights + 3, views * chunks_of(points)
+    return partials_rows(lights), views * chunks_of(points)
 
 
 @ti.func
@@ -104,7 +112,7 @@ def incident_light_adjoint(
         color = row3(lights.color, k)
         if lights.kind[k] == AMBIENT:
             irradiance += color
-            add_column3(sums.partials, 6 * k, sums.column, irradiance_adjoint)
+            add_column3(sums.partials, LIGHT_ROWS * k, sums.column, irradiance_adjoint)
         else:
             toward = towards_light(lights.kind[k], row3(lights.vector, k), position)
             light = unit(toward)
@@ -127,8 +135,8 @@ def incident_light_adjoint(
                     light_adjoint += sum_adjoint
                     e_adjoint += sum_adjoint
                 toward_adjoint = unit_adjoint(toward, light_adjoint)
-                add_column3(sums.partials, 6 * k, sums.column, color_adjoint)
-                add_column3(sums.partials, 6 * k + 3, sums.column, toward_adjoint)
+                add_column3(sums.partials, LIGHT_ROWS * k, sums.column, color_adjoint)
+                add_column3(sums.partials, LIGHT_ROWS * k + VECTOR, sums.column, toward_adjoint)
                 if lights.kind[k] == POINT:
                     position_adjoint -= toward_adjoint
     normal_adjoint = unit_adjoint(normal, n_adjoint * side)
@@ -166,7 +174,7 @@ def towards_eye(camera: ti.template(), v, position, orthographic: ti.template())
 @ti.func
 def towards_eye_adjoint(sums: ti.template(), position_adjoint, to_eye_adjoint, orthographic: ti.template()):
     """Adjoint of ``towards_eye``: adds that of the eye to ``sums`` and returns the position's with its share."""
-    add_column3(sums.partials, sums.partials.shape[0] - 3, sums.column, to_eye_adjoint)
+    add_column3(sums.partials, sums.partials.shape[0] - EYE_ROWS, sums.column, to_eye_adjoint)
     result = position_adjoint
     if ti.static(not orthographic):
         result -= to_eye_adjoint
@@ -193,19 +201,19 @@ def reduce_partials(
         row = i // (views * groups)
         v = (i - row * views * groups) // groups
         sum_group(partials, row, v, i % groups, chunks)
-    for i in range(6 * lights + 3 * views):
-        if i < 6 * lights:
+    for i in range(LIGHT_ROWS * lights + EYE_ROWS * views):
+        if i < LIGHT_ROWS * lights:
             total = sum_groups(partials, i, 0, views, chunks)
-            k = i // 6
-            c = i % 6
-            if c < 3:
+            k = i // LIGHT_ROWS
+            c = i % LIGHT_ROWS
+            if c < VECTOR:
                 light_color_adjoint[k, c] = light_color_adjoint[k, c] + total
             else:
-                light_vector_adjoint[k, c - 3] = light_vector_adjoint[k, c - 3] + total
+                light_vector_adjoint[k, c - VECTOR] = light_vector_adjoint[k, c - VECTOR] + total
         else:
-            v = (i - 6 * lights) // 3
-            c = (i - 6 * lights) % 3
-            total = sum_groups(partials, 6 * lights + c, v, 1, chunks)
+            v = (i - LIGHT_ROWS * lights) // EYE_ROWS
+            c = (i - LIGHT_ROWS * lights) % EYE_ROWS
+            total = sum_groups(partials, LIGHT_ROWS * lights + c, v, 1, chunks)
             if ti.static(orthographic):
                 camera_adjoint[v, W + c] = camera_adjoint[v, W + c] + total
             else:

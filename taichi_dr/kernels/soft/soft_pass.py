@@ -8,6 +8,7 @@ from taichi_dr.kernels.base.buffers import Buffers
 from taichi_dr.kernels.base.gather import gather_clip_and_attributes, sum_bands
 from taichi_dr.kernels.base.launch import cpu_threads, on_cpu
 from taichi_dr.kernels.screen.tile_bins import TileBins
+from taichi_dr.kernels.shading.light import partials_rows
 from taichi_dr.kernels.soft.adjoint import soft_adjoint, soft_adjoint_shaded
 from taichi_dr.kernels.soft.blend import STATE, Outputs
 from taichi_dr.kernels.soft.face_records import record_length, soft_setup
@@ -162,7 +163,7 @@ class SoftPass:
         background_part = get("background_part", (self._tiles if with_background else 1, self.channels))
         self._pack(packed, background_part, with_background, (image_adjoint, alpha_adjoint, depth_adjoint))
         if self.layout is not None:
-            lit = (6 * self.shading.lights.kind.shape[0] + 3, self.views * self.bands * self.groups)
+            lit = (partials_rows(self.shading.lights.kind.shape[0]), self.views * self.bands * self.groups)
             self.partials = self._buffers.zeroed(f"{self._name}_partials", lit if self.layout.lit else (1, 1))
         self._adjoint_of_faces(self.boxes, packed, corner_adjoint, cut=False)
         if self._cut:
