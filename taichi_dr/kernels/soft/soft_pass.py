@@ -4,6 +4,7 @@ import math
 
 import taichi as ti
 
+from taichi_dr.errors import InputError
 from taichi_dr.kernels.base.buffers import Buffers
 from taichi_dr.kernels.base.gather import gather_clip_and_attributes, sum_bands
 from taichi_dr.kernels.base.launch import cpu_threads, on_cpu
@@ -15,12 +16,22 @@ from taichi_dr.kernels.soft.face_records import record_length, soft_setup
 from taichi_dr.kernels.soft.forward import soft_forward, soft_forward_shaded
 from taichi_dr.kernels.soft.forward_tiles import scratch_packets, scratch_shift, soft_forward_tiles
 from taichi_dr.kernels.soft.modes import choose_modes, measure_softness
-from taichi_dr.kernels.soft.packets import TILE, lane_offsets
+from taichi_dr.kernels.soft.packets import MAX_LANES, TILE, lane_offsets
 from taichi_dr.kernels.soft.pixel_adjoints import PACKED, pack_pixel_adjoints, sum_background
 from taichi_dr.runtime import float_dtype
 
 TASKS = 2048  # with fewer faces than this, a face's rows of packets are shared out to several tasks
 COLUMNS = 1 << 15  # of partial sums of the adjoints of lights, at most (but at least one per view and band)
+
+
+def _choose_packet(packet, shaded):
+    """Columns and rows of a packet: those asked for, else what suits the processor."""
+    cols, rows = packet or ((4, 2) if on_cpu() and not shaded else (1, 1))
+    if shaded and (cols, rows) != (1, 1):
+        raise InputError(f"packet {packet}: expected (1, 1) with a Layout, whose pairs are shaded pixel by pixel")
+    if {cols.bit_count(), rows.bit_count()} != {1} or min(cols, rows) < 1 or cols * rows > MAX_LANES:
+        raise InputError(f"packet {packet}: expected columns and rows, powers of two, at most {MAX_LANES} pixels")
+    return cols, rows
 
 
 class SoftPass:
@@ -55,14 +66,15 @@ class SoftPass:
     ):
         """``attributes``: how many each corner has, or the ``at_points.Layout`` to shade them by.
 
-        ``packet``: columns and rows of a packet, powers of two; by default (4, 2) on a CPU and (1, 1) on a GPU, and
-        always (1, 1) with a layout.  ``buffers``: whose arrays it uses, their names beginning with ``name``.
+        ``packet``: columns and rows of a packet, powers of two, at most ``MAX_LANES`` pixels; by default (4, 2) on a
+        CPU and (1, 1) on a GPU.  With a layout it is (1, 1): light has branches.  ``buffers``: whose arrays it uses,
+        their names beginning with ``name``.
         """
         self.views, self.faces, self.width, self.height = views, faces, width, height
         self.layout = None if isinstance(attributes, int) else attributes
         self.attributes, self.channels = (attributes,) * 2 if self.layout is None else (attributes.channels, 3)
         self.modes = choose_modes(alpha, color, distance)
-        self.shape = packet or ((4, 2) if on_cpu() and self.layout is None else (1, 1))
+        self.shape = _choose_packet(packet, self.layout is not None)
         self.double = float_dtype() == ti.f64
         self.bands = max(1, min(64, TASKS // (views * faces)))
         self.groups = faces if self.layout is None else max(1, min(faces, COLUMNS // (views * self.bands)))

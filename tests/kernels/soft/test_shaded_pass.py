@@ -11,6 +11,7 @@ from oracles import soft as oracle
 from oracles import texture as image_oracle
 from oracles.differences import relative_errors
 
+from taichi_dr.errors import InputError
 from taichi_dr.kernels.base.arrays import array_from, make_array
 from taichi_dr.kernels.shading import light as lighting
 from taichi_dr.kernels.shading import texture
@@ -151,6 +152,11 @@ def test_tasks_of_several_faces_add_up(cpu64):
     few = scene.adjoint(soft)
     for name, gradient in many.items():
         np.testing.assert_allclose(few[name], gradient, rtol=1e-12, atol=1e-12, err_msg=name)
+
+
+def test_packets_of_several_pixels_are_refused(cpu64):
+    with pytest.raises(InputError, match=r"packet \(4, 2\): expected \(1, 1\) with a Layout"):
+        shaded_pass(Scene(), packet=(4, 2))
 
 
 def test_unlit_albedo_is_what_the_other_pass_blends(cpu64):

@@ -391,6 +391,12 @@ def test_the_adjoint_weighs_faces_as_the_forward_has(request, depth, single, pac
         np.testing.assert_allclose(sums, weights.flat[chosen], atol=2e-6, err_msg=f"seed {seed}, gamma {gamma}")
 
 
+@pytest.mark.parametrize("packet", [(3, 2), (8, 4), (0, 1), (-2, 2)])
+def test_packets_that_are_no_powers_of_two_or_too_large_are_refused(cpu64, packet):
+    with pytest.raises(InputError, match="expected columns and rows, powers of two, at most 16 pixels"):
+        Scene(1).soft_pass(packet=packet)
+
+
 def test_sharp_settings_do_not_overflow(any32):
     """sigma = gamma = 1e-6 and a large far: exponents of a million."""
     scene = Scene(16, sigma=1e-6, gamma=1e-6)
