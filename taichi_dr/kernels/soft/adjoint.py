@@ -63,7 +63,7 @@ class Tasks(NamedTuple):
     groups: Any
 
 
-class PixelAdjoints(NamedTuple):
+class PackedAdjoints(NamedTuple):
     """``packed`` (packets, rows, lanes) of ``pack_pixel_adjoints``, flat."""
 
     packed: Any
@@ -102,7 +102,7 @@ def soft_adjoint(
     """
     all_faces = ti.static(Faces(clip, faces, records, kinds, boxes))
     tasks = ti.static(Tasks(views, bands, groups))
-    pixels = ti.static(PixelAdjoints(packed, packed_rows))
+    pixels = ti.static(PackedAdjoints(packed, packed_rows))
     packets = ti.static(Packets(width, height, shape, double, offsets))
     softness = ti.static(Softness(near, far, k, sharpness, tau))
     coloring = ti.static(attribute_coloring(count))
@@ -157,7 +157,7 @@ def soft_adjoint_shaded(
     points = ti.static(Points(shading, clip, faces, width, height, pyramid_adjoint, partials))
     all_faces = ti.static(Faces(clip, faces, records, kinds, boxes))
     tasks = ti.static(Tasks(views, bands, groups))
-    pixels = ti.static(PixelAdjoints(packed, packed_rows))
+    pixels = ti.static(PackedAdjoints(packed, packed_rows))
     packets = ti.static(Packets(width, height, shape, double, offsets))
     softness = ti.static(Softness(near, far, k, sharpness, tau))
     coloring = ti.static(point_coloring(points))

@@ -68,8 +68,8 @@ class Scratch(NamedTuple):
     shift: Any
 
 
-class Tile(NamedTuple):
-    """A tile: view, first pixel, and its first slot in the scratch."""
+class ScratchTile(NamedTuple):
+    """A tile, its view and first pixel, and the first of its slots in the scratch."""
 
     index: Any
     view: Any
@@ -140,7 +140,7 @@ def soft_forward_tiles(
             index = ti.atomic_add(drawn[0], 1)
             while index < views * tiles(width, height):
                 view, top, left = packet_pixel(index * ti.static(packets.per_tile), packets)
-                tile = ti.static(Tile(index, view, top, left, slot))
+                tile = ti.static(ScratchTile(index, view, top, left, slot))
                 slots = 1  # packets of a tile without faces are all alike
                 if tile_start[index] < tile_start[index + 1]:
                     slots = packets.per_tile
