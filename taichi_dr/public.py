@@ -23,7 +23,7 @@ from taichi_dr.optim.optimizers import SGD, Adam, UniformAdam
 from taichi_dr.render.frame import Frame
 from taichi_dr.render.mesh.rasterizer import Rasterizer
 from taichi_dr.render.mesh.soft_rasterizer import SoftRasterizer
-from taichi_dr.render.supersample import Supersampler, supersampled
+from taichi_dr.render.mesh.supersample import Supersampler, supersampled
 from taichi_dr.runtime import available_backends, backend, init
 from taichi_dr.scene import shapes
 from taichi_dr.scene.camera import Camera

@@ -27,7 +27,6 @@ FLOORS = (
     ("render",),
     ("render.mesh.surface",),
     ("render.mesh",),
-    ("render.supersample",),
     ("public",),
     ("taichi_dr",),
     ("jobs.pictures", "jobs.reconstruct.kinds", "jobs.listener"),

@@ -14,7 +14,7 @@ from taichi_dr.jobs.pictures.named_mesh import named_mesh
 from taichi_dr.jobs.pictures.poses import distance_for, every_other, spread_angles
 from taichi_dr.jobs.terminal.output import claim
 from taichi_dr.jobs.terminal.progress import progress_bar
-from taichi_dr.render.supersample import supersampled
+from taichi_dr.render.mesh.supersample import supersampled
 from taichi_dr.scene.camera import Camera
 
 OWN_NAMES = ("train", "test", "transforms_train.json", "transforms_test.json")

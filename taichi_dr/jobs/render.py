@@ -12,7 +12,7 @@ from taichi_dr.jobs.pictures.named_mesh import named_mesh
 from taichi_dr.jobs.pictures.poses import distance_for
 from taichi_dr.jobs.terminal.progress import progress_bar
 from taichi_dr.render.mesh.soft_rasterizer import SoftRasterizer
-from taichi_dr.render.supersample import portions, supersampled
+from taichi_dr.render.mesh.supersample import portions, supersampled
 from taichi_dr.scene.camera import Camera
 from taichi_dr.scene.material import Material
 

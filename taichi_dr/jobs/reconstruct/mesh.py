@@ -18,7 +18,7 @@ from taichi_dr.optim.large_steps import LargeSteps
 from taichi_dr.optim.optimizers import Adam, UniformAdam
 from taichi_dr.render.mesh.rasterizer import Rasterizer
 from taichi_dr.render.mesh.soft_rasterizer import SoftRasterizer
-from taichi_dr.render.supersample import Supersampler, rgba
+from taichi_dr.render.mesh.supersample import Supersampler, rgba
 from taichi_dr.runtime import float_dtype
 from taichi_dr.scene import shapes
 from taichi_dr.scene.mesh import Mesh

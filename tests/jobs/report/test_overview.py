@@ -10,7 +10,7 @@ from taichi_dr.io.posed_images import PosedImages
 from taichi_dr.jobs.pictures import looks
 from taichi_dr.jobs.report.overview import STAGES, Overview, best_view, close_up
 from taichi_dr.jobs.report.pages import GAP
-from taichi_dr.render.supersample import Supersampler
+from taichi_dr.render.mesh.supersample import Supersampler
 from taichi_dr.scene import shapes
 from taichi_dr.scene.camera import Camera
 

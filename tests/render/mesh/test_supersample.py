@@ -5,7 +5,7 @@ import pytest
 import taichi as ti
 
 from taichi_dr.errors import InputError
-from taichi_dr.render import supersample as pictures
+from taichi_dr.render.mesh import supersample as pictures
 from taichi_dr.scene import shapes
 from taichi_dr.scene.camera import Camera
 
