@@ -10,7 +10,6 @@ from taichi_dr.render.mesh.pixels import PixelStage
 from taichi_dr.render.mesh.renderer import MeshRenderer
 from taichi_dr.render.mesh.surface.choose import choose_surface
 from taichi_dr.render.mesh.surface.normals import VertexNormals
-from taichi_dr.tape import off_tape
 
 
 class Rasterizer(MeshRenderer):
@@ -30,7 +29,6 @@ class Rasterizer(MeshRenderer):
         cull_back: draw only faces whose corners run counter-clockwise as seen from the camera.
     """
 
-    @off_tape
     def __init__(self, size, *, background=(0.0, 0.0, 0.0), antialias=False, cull_back=False):
         super().__init__(size, background)
         self._antialias, self._cull_back = bool(antialias), bool(cull_back)

@@ -4,7 +4,7 @@ import math
 from numbers import Real
 
 from taichi_dr.errors import InputError
-from taichi_dr.kernels.soft.modes import ALPHA_MODES, COLOR_MODES, DISTANCE_MODES
+from taichi_dr.kernels.soft.modes import choose_modes
 from taichi_dr.kernels.soft.soft_pass import SoftPass
 from taichi_dr.render.mesh.check import check_shot
 from taichi_dr.render.mesh.geometry import GeometryStage
@@ -65,9 +65,7 @@ class SoftRasterizer(MeshRenderer):
         self.sigma, self.gamma = sigma, gamma
         self._check_softness()
         self._modes = {"alpha": alpha, "color": color, "distance": distance}
-        for (name, mode), known in zip(self._modes.items(), (ALPHA_MODES, COLOR_MODES, DISTANCE_MODES), strict=True):
-            if mode not in known:
-                raise InputError(f"{name}: expected one of {', '.join(known)}; got {mode!r}")
+        choose_modes(**self._modes)  # refuses unknown ones
         self._geometry = GeometryStage(self._buffers)
         self._shading = Shading(self._buffers)
         self._passes = {}
