@@ -40,12 +40,12 @@ class Buffers:
         array.fill(0)
         return array
 
-    def constant(self, name, values):
+    def constant(self, name, values, dtype=None):
         """The array ``name`` with the numbers of a tuple (of tuples), which are written only when they change."""
-        array = self.get(name, np.shape(values))
-        if self._constants.get(name) != values:
+        array, key = self.get(name, np.shape(values), dtype), (dtype, values)
+        if self._constants.get(name) != key:
             write_array(array, values)
-            self._constants[name] = values
+            self._constants[name] = key
         return array
 
     def counting(self, name, count):

@@ -23,7 +23,7 @@ def check_shot(shot):
 
 
 def _is_usable(shot):
-    arrays = [shot.clip, *shot.surface.inputs(shot)]
+    arrays = [shot.clip, *shot.surface.checked_arrays(shot)]
     for one, other in zip(arrays[::2], arrays[1::2] + arrays[-1:], strict=False):
         if not all_usable(one, other):
             return False

@@ -2,7 +2,6 @@
 
 import taichi as ti
 
-from taichi_dr.kernels.base.arrays import make_array
 from taichi_dr.kernels.shading.at_points import PointShading
 from taichi_dr.kernels.shading.light import Finish, Lights
 from taichi_dr.render.mesh.surface.lights import TWO_SIDED_NORMALS, add_light_adjoints, packed_lights
@@ -13,7 +12,6 @@ class Shading:
 
     def __init__(self, buffers):
         self._buffers = buffers
-        self._no_pyramid = self._no_lights = None
 
     def of(self, shot, surface):
         """The ``PointShading`` of a shot, with stand-ins for arrays that are not used."""
@@ -41,13 +39,10 @@ class Shading:
     def _lights(self, shot):
         if shot.lights is not None:
             return packed_lights(shot.lights)
-        if self._no_lights is None:
-            self._no_lights = Lights(make_array((1,), ti.i32), make_array((1, 3)), make_array((1, 3)))
-        return self._no_lights
+        row = self._buffers.get("no_light", (1, 3))
+        return Lights(self._buffers.get("no_light_kind", (1,), ti.i32), row, row)
 
     def _pyramid(self, surface):
         if surface.texture is not None:
             return surface.texture.pyramid, surface.texture.levels
-        if self._no_pyramid is None:
-            self._no_pyramid = (make_array((1, 3)), make_array((1, 3), ti.i32))
-        return self._no_pyramid
+        return self._buffers.get("no_pyramid", (1, 3)), self._buffers.get("no_levels", (1, 3), ti.i32)

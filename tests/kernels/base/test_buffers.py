@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import taichi as ti
 
 import taichi_dr as dr
 from taichi_dr.kernels.base import launch
@@ -16,6 +17,8 @@ def test_constants_of_a_name_share_one_array(any32):
     np.testing.assert_array_equal(one.to_numpy(), (4, 5, 6))
     np.testing.assert_array_equal(other.to_numpy(), (1, 2, 3))
     assert buffers.constant("one", ((7.0, 8.0),)).to_numpy().tolist() == [[7, 8]]
+    whole = buffers.constant("one", ((7, 8),), ti.i32)
+    assert (whole.dtype, whole.to_numpy().tolist()) == (ti.i32, [[7, 8]])
 
 
 @pytest.mark.parametrize("size", [(1, 2), (2, 3), (9, 7)])

@@ -2,13 +2,10 @@
 
 import taichi as ti
 
-from taichi_dr.kernels.base.arrays import array_from
 from taichi_dr.kernels.base.gather import gather_corners, sum_views
 from taichi_dr.kernels.base.spread import PER_MESH, PER_VIEW, SHARED, spread_to_corners
 from taichi_dr.kernels.shading.at_points import Layout
 from taichi_dr.kernels.shading.texture import build_mipmaps, build_mipmaps_adjoint, level_table, pyramid_texels
-from taichi_dr.render.mesh.surface.at_faces import FaceLitColors
-from taichi_dr.render.mesh.surface.at_vertices import VertexLitColors
 from taichi_dr.render.mesh.surface.base import Surface
 from taichi_dr.render.mesh.surface.normals import add_vertex_normals_adjoint, compute_vertex_normals
 from taichi_dr.render.views import view_map
@@ -17,26 +14,25 @@ from taichi_dr.render.views import view_map
 class PixelSurface(Surface):
     """Per-corner attributes of a ``Layout`` (albedo, normal, position, uv), from which pixels are shaded.
 
-    Under Gouraud and flat shading a texture multiplies the light found at vertices and faces, which is then its albedo.
+    ``lit``: by Phong shading.  Under Gouraud and flat shading a texture multiplies the light found at vertices and
+    faces, which is then its albedo: ``light_of`` is the class of ``LitColors`` that finds it.
     """
 
     shades_pixels = True
 
-    def __init__(self, buffers, shot):
-        mesh = shot.mesh
+    def __init__(self, buffers, mesh, lit=False, light_of=None):
         super().__init__(buffers, mesh.corner_topology)
-        shading = "none" if shot.lights is None else mesh.material.shading
-        textured, lit = mesh.texture is not None, shading == "phong"
-        self.light = self._light_of_corners(mesh, shading) if textured and shading in ("gouraud", "flat") else None
+        textured = mesh.texture is not None
+        self.light = None if light_of is None else light_of(buffers, mesh, *self._white(mesh))
         self.layout = Layout(albedo=self.light is not None or not textured, lit=lit, textured=textured)
         self.channels = self.layout.channels
         self.texture = Texture(buffers, mesh) if textured else None
 
-    def _light_of_corners(self, mesh, shading):
-        self._white = self._buffers.get("white", mesh.fields.arrays["colors"].shape)
-        self._white.fill(1)
-        surface = FaceLitColors if shading == "flat" or mesh.colors_per == "face" else VertexLitColors
-        return surface(self._buffers, mesh, self._white, self._buffers.get("white_adjoint", self._white.shape))
+    def _white(self, mesh):
+        """What is lit to find the light alone, and where its adjoint goes, which nobody reads."""
+        white = self._buffers.get("white", mesh.fields.arrays["colors"].shape)
+        white.fill(1)
+        return white, self._buffers.zeroed("white_adjoint", white.shape)
 
     def forward(self, shot):
         self._allocate(shot)
@@ -46,7 +42,7 @@ class PixelSurface(Surface):
         if self.texture is not None:
             self.texture.forward(shot.mesh)
 
-    def inputs(self, shot):
+    def checked_arrays(self, shot):
         fields, layout = shot.mesh.fields.arrays, self.layout
         arrays = []
         if layout.albedo:
@@ -96,7 +92,7 @@ class Texture:
     def __init__(self, buffers, mesh):
         height, width = mesh.texture.shape
         self._size = (width, height)
-        self.levels = array_from(level_table(width, height), ti.i32)
+        self.levels = buffers.constant("levels", tuple(map(tuple, level_table(width, height).tolist())), ti.i32)
         self.pyramid = buffers.get("pyramid", (pyramid_texels(width, height), 3))
         self._buffers = buffers
 

@@ -29,7 +29,7 @@ class Surface(ABC):
     def adjoint(self, shot, attributes_adjoint):
         """Adds what the adjoint of ``attributes`` implies to the adjoints of mesh, lights and cameras."""
 
-    def inputs(self, shot):
+    def checked_arrays(self, shot):
         """The smallest arrays that show whether the colours will be finite, where the vertices are."""
         return [self.attributes]
 

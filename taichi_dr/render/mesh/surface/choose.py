@@ -10,10 +10,9 @@ def choose_surface(buffers, shot):
     """The surface for a shot's mesh, material and lights."""
     mesh = shot.mesh
     shading = "none" if shot.lights is None else mesh.material.shading
-    if mesh.texture is not None or shading == "phong":
-        return PixelSurface(buffers, shot)
+    if shading == "phong":
+        return PixelSurface(buffers, mesh, lit=True)
     if shading == "none":
-        return OwnColors(buffers, mesh)
-    if shading == "flat" or mesh.colors_per == "face":
-        return FaceLitColors(buffers, mesh)
-    return VertexLitColors(buffers, mesh)
+        return OwnColors(buffers, mesh) if mesh.texture is None else PixelSurface(buffers, mesh)
+    lit_colors = FaceLitColors if shading == "flat" or mesh.colors_per == "face" else VertexLitColors
+    return lit_colors(buffers, mesh) if mesh.texture is None else PixelSurface(buffers, mesh, light_of=lit_colors)
