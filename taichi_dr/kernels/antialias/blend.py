@@ -43,11 +43,10 @@ from taichi_dr.kernels.antialias.claims import (
     claimed_edge,
     faces_camera,
     is_silhouette,
-    pixel_index,
+    pairs_at,
 )
 from taichi_dr.kernels.antialias.crossing import (
     center_coordinate,
-    crossed_pairs,
     crossing_position,
     lines_crossed,
     more_vertical,
@@ -376,14 +375,12 @@ def _edge_gradient(
     for index in range(first_line, last_line + 1):
         position, _ = crossing_position(edge.a, edge.b, index, near, screen, axis)
         if position >= 0.0:
-            along, other = crossed_pairs(position, screen, axis)
-            step = pixel_index(0, 1, 0, screen, axis)
-            p = pixel_index(edge.view, along, index, screen, axis)
-            if claimed_edge(best_claim(silhouettes.claims, p, axis)) != half_edge:
-                along, p = other, p + (other - along) * step
-            if claimed_edge(best_claim(silhouettes.claims, p, axis)) == half_edge:
+            along, pixel, next_along, next_pixel, step = pairs_at(position, edge.view, index, screen, axis)
+            if claimed_edge(best_claim(silhouettes.claims, pixel, axis)) != half_edge:
+                along, pixel = next_along, next_pixel
+            if claimed_edge(best_claim(silhouettes.claims, pixel, axis)) == half_edge:
                 x, y = center_coordinate(along, axis, screen), center_coordinate(index, 1 - axis, screen)
                 t = pair_fraction(edge.a, edge.b, x, y, screen, axis)
-                t_adjoint = blend_factor_adjoint(t, p, step, silhouettes, adjoint_before)
+                t_adjoint = blend_factor_adjoint(t, pixel, step, silhouettes, adjoint_before)
                 gradient += t_adjoint * pair_fraction_gradient(edge.a, edge.b, x, y, screen, axis)
     return gradient

@@ -116,11 +116,9 @@ def claim_pairs(
     for index in range(first_line, last_line + 1):
         position, crossing_depth = crossing_position(edge.a, edge.b, index, near, screen, axis)
         if position >= 0.0:
-            along, other = crossed_pairs(position, screen, axis)
-            step = pixel_index(0, 1, 0, screen, axis)
-            pixel = pixel_index(edge.view, along, index, screen, axis)
+            along, pixel, next_along, next_pixel, step = pairs_at(position, edge.view, index, screen, axis)
             if picture.face_id[pixel] == picture.face_id[pixel + step]:
-                along, pixel = other, pixel + (other - along) * step
+                along, pixel = next_along, next_pixel
             inside, outside = pixel, pixel + step
             second = 0
             if inner_is_second:
@@ -180,6 +178,17 @@ def _reaches(
                 a = clip_point(mesh, edge.first, current, corner)
                 b = clip_point(mesh, edge.first, current, (corner + 1) % 3)
     return current == target
+
+
+@ti.func
+def pairs_at(position, view, line, screen: ti.template(), axis: ti.template()):
+    """The two ``crossed_pairs`` at a position on a pixel line: number and index of each one's first pixel, and the
+    step from there to its second pixel.
+    """
+    along, other = crossed_pairs(position, screen, axis)
+    step = pixel_index(0, 1, 0, screen, axis)
+    pixel = pixel_index(view, along, line, screen, axis)
+    return along, pixel, other, pixel + (other - along) * step, step
 
 
 @ti.func
