@@ -212,7 +212,6 @@ class MeshReconstruction(Kind):
         self._groups = ViewGroups(posed, self._settings.batch, [self._settings.seed, self._entered])
         self._renderer = self._make_renderer((posed.height, posed.width))
         self._smooth = LargeSteps(mesh, self._settings.smoothness)
-        self._rate = 1.0
         schedule = lambda step: self._rate  # noqa: E731  the rate follows the budget, not the step
         shape, color = {"coordinates": self._smooth.coordinates}, {"colors": mesh.colors}
         self._shape_optimizer = UniformAdam(shape, lr=self._settings.lr, betas=(0.9, 0.99), schedule=schedule)
