@@ -23,9 +23,10 @@ class ReconstructSettings:
     world, columns right, up, backward, position), and "camera_angle_x" (radians) or "fl_x" (pixels), once or in each
     frame; "fl_y", "cx", "cy", "w", "h" are used if they are there.
 
-    The alpha channel is the silhouette.  Opaque images are refused: remove the background first.  At least 4 training
-    images are needed; 20 and more, from all sides, give good shapes.  The images of transforms_test.json, else every
-    eighth image, are held out: they are used for the metrics only.
+    The alpha channel is the silhouette: remove the background first.  Opaque images are warned of, and refused if they
+    are more than half of all.  The images of transforms_test.json, else every eighth image, are held out: they are used
+    for the metrics only.  At least 4 training images are needed, 5 without transforms_test.json; 20 and more, from all
+    sides, give good shapes.
 
     writes to OUT, besides the files of its kind:
       metrics.json          "held_out": "iou", "psnr", "ssim" of the held-out images;
