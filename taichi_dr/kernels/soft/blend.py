@@ -53,6 +53,12 @@ def load_sum(blend: ti.template(), row: ti.template()):
 
 
 @ti.func
+def lane_of(blend: ti.template(), row: ti.template(), lane: ti.template()):
+    """One lane of row ``row`` of a packet."""
+    return blend.rows[blend.first | (row * blend.lanes + lane)]
+
+
+@ti.func
 def store_sum(blend: ti.template(), row: ti.template(), value):
     """Writes row ``row`` of a packet."""
     for lane in ti.static(range(blend.lanes)):
@@ -76,7 +82,7 @@ def resume_pixel(
 
 @ti.func
 def finish_pixel(
-    sums: ti.template(),
+    blend: ti.template(),
     outputs: ti.template(),
     pixel,
     at,
@@ -84,16 +90,23 @@ def finish_pixel(
     modes: ti.template(),
     stride: ti.template(),
 ):
-    """Writes the outputs of a pixel and the state that the adjoint needs."""
+    """Writes the outputs of a packet of one pixel, and the state that the adjoint needs."""
     for kept in ti.static(range(STATE)):
-        outputs.state[at + kept * stride] = sums[kept]
-    outputs.depth[pixel] = sums[DEPTH_SUM] / sums[TOTAL]
-    outputs.face_id[pixel] = ti.cast(sums[BEST], ti.i32)
-    for corner in ti.static(range(3)):
-        outputs.barycentrics[pixel, corner] = sums[BEST0 + corner]
+        outputs.state[at + kept * stride] = lane_of(blend, kept, 0)
+    total = lane_of(blend, TOTAL, 0)
+    outputs.depth[pixel] = lane_of(blend, DEPTH_SUM, 0) / total
+    write_undivided(blend, 0, outputs, pixel, modes)
     for c in ti.static(range(channels)):
-        outputs.image[pixel, c] = sums[COLOR_SUM + c] / sums[TOTAL]
-    outputs.alpha[pixel] = alpha_of(sums[COMBINED], modes)
+        outputs.image[pixel, c] = lane_of(blend, COLOR_SUM + c, 0) / total
+
+
+@ti.func
+def write_undivided(blend: ti.template(), lane: ti.template(), outputs: ti.template(), pixel, modes: ti.template()):
+    """Writes the outputs of the pixel of a lane that are no sums over S: alpha, the face and its barycentrics."""
+    outputs.alpha[pixel] = alpha_of(lane_of(blend, COMBINED, lane), modes)
+    outputs.face_id[pixel] = ti.cast(lane_of(blend, BEST, lane), ti.i32)
+    for corner in ti.static(range(3)):
+        outputs.barycentrics[pixel, corner] = lane_of(blend, BEST0 + corner, lane)
 
 
 @ti.func

@@ -171,7 +171,7 @@ def _blend_pixels(
                 item = first_item + face
                 if _in_box(binned.boxes, item, row, col):
                     _blend_pair(blend, ti.static(Place(view, face, item, None, x, y)), binned.records, setting, cut)
-            finish_pixel(sums, outputs, pixel, at, channels, setting.modes, packets.lanes)
+            finish_pixel(blend, outputs, pixel, at, channels, setting.modes, packets.lanes)
 
 
 @ti.func

@@ -16,22 +16,20 @@ from taichi_dr.kernels.base.lanes import higher
 from taichi_dr.kernels.base.launch import GRAIN, cpu_threads
 from taichi_dr.kernels.base.views import first_row
 from taichi_dr.kernels.soft.blend import (
-    BEST,
-    BEST0,
     COLOR_SUM,
-    COMBINED,
     DEPTH_SUM,
     NEGLIGIBLE_EXPONENT,
     STATE,
     TOTAL,
     Blend,
     Outputs,
-    alpha_of,
     blend_alpha,
     blend_color,
     blend_face,
+    lane_of,
     load_sum,
     start_blend,
+    write_undivided,
 )
 from taichi_dr.kernels.soft.face_records import INVERSE_AREA, BinnedFaces, load_attributes
 from taichi_dr.kernels.soft.modes import Softness
@@ -42,6 +40,7 @@ from taichi_dr.kernels.soft.packets import (
     packet_pixel,
     packet_x,
     packet_y,
+    pixel_of_lane,
     tiles,
     zero_bits,
 )
@@ -146,11 +145,7 @@ def soft_forward_tiles(
                     slots = packets.per_tile
                 for used in range(slot, slot + slots):
                     start_blend(_blend_of(scratch, used, packets), background, count, softness, modes)
-                for side in range(2):
-                    _blend_side(side, tile, binned, scratch, packets, softness, modes, count)
-                    if side == 0:
-                        for used in range(slot, slot + slots):
-                            deepest[used] = _deepest_reference(_blend_of(scratch, used, packets))
+                _blend_sides(tile, slots, binned, scratch, packets, softness, modes, count)
                 _write_tile(tile, slots, scratch, outputs, packets, modes, count)
                 index = ti.atomic_add(drawn[0], 1)
 
@@ -160,6 +155,25 @@ def _blend_of(scratch: ti.template(), slot, packets: ti.template()):
     """The ``Blend`` of a packet of the scratch."""
     first = scratch.order[slot] << scratch.shift
     return ti.static(Blend(scratch.sums, first, packets.lanes, packets.double))
+
+
+@ti.func
+def _blend_sides(
+    tile: ti.template(),
+    slots,
+    binned: ti.template(),
+    scratch: ti.template(),
+    packets: ti.template(),
+    softness: ti.template(),
+    modes: ti.template(),
+    count: ti.template(),
+):
+    """Blends the faces of a tile; ``slots``: of the scratch that are in use."""
+    for side in range(2):
+        _blend_side(side, tile, binned, scratch, packets, softness, modes, count)
+        if side == 0:
+            for used in range(tile.slot, tile.slot + slots):
+                scratch.deepest[used] = _deepest_reference(_blend_of(scratch, used, packets))
 
 
 @ti.func
@@ -275,27 +289,9 @@ def _write_tile(
         for i in range(STATE * packets.lanes):
             outputs.state[packet * (STATE * packets.lanes) + i] = blend.rows[blend.first + i]
         for lane in ti.static(range(packets.lanes)):
-            pixel_row, pixel_col = row + lane // packets.shape[0], col + lane % packets.shape[0]
-            if pixel_row < packets.height and pixel_col < packets.width:
-                pixel = (tile.view * packets.height + pixel_row) * packets.width + pixel_col
-                _write_pixel(outputs, pixel, blend, lane, inverse[lane], modes, count)
-
-
-@ti.func
-def _write_pixel(
-    outputs: ti.template(),
-    pixel,
-    blend: ti.template(),
-    lane: ti.template(),
-    inverse,
-    modes: ti.template(),
-    count: ti.template(),
-):
-    first, lanes = blend.first, ti.static(blend.lanes)
-    outputs.depth[pixel] = blend.rows[first | (DEPTH_SUM * lanes + lane)] * inverse
-    outputs.face_id[pixel] = ti.cast(blend.rows[first | (BEST * lanes + lane)], ti.i32)
-    outputs.alpha[pixel] = alpha_of(blend.rows[first | (COMBINED * lanes + lane)], modes)
-    for corner in ti.static(range(3)):
-        outputs.barycentrics[pixel, corner] = blend.rows[first | ((BEST0 + corner) * lanes + lane)]
-    for c in ti.static(range(count)):
-        outputs.image[pixel, c] = blend.rows[first | ((COLOR_SUM + c) * lanes + lane)] * inverse
+            pixel = pixel_of_lane(tile.view, row, col, lane, packets)
+            if pixel >= 0:
+                outputs.depth[pixel] = lane_of(blend, DEPTH_SUM, lane) * inverse[lane]
+                for c in ti.static(range(count)):
+                    outputs.image[pixel, c] = lane_of(blend, COLOR_SUM + c, lane) * inverse[lane]
+                write_undivided(blend, lane, outputs, pixel, modes)
