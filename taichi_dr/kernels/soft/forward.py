@@ -1,4 +1,4 @@
-"""Forward of the soft rasterizer: every pixel blends the faces of its tile in one walk, in registers.
+"""Forward of the soft rasterizer, pixel by pixel: each blends the faces of its tile in one walk, in registers.
 
 This is the GPU's, and everyone's for faces that the near plane cuts and for shaded points; ``forward_tiles`` does the
 same on a CPU, face by face.

@@ -1,4 +1,4 @@
-"""Forward of the soft rasterizer on CPUs: one thread takes a tile at a time and blends its faces one after the other.
+"""Forward of the soft rasterizer on CPUs, face by face: a thread takes a tile at a time and blends its faces in turn.
 
 Only packets within a face's reach are visited, and what depends on the face alone is computed once for all of them.
 The running sums of the tile's pixels stay in the first-level cache, in a block of scratch per worker.

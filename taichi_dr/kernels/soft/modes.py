@@ -1,6 +1,6 @@
 """What the modes of the soft rasterizer mean, and how soft it is (Liu et al., Soft Rasterizer, ICCV 2019).
 
-``D_j`` is face j's coverage ``sigmoid(x_j)``, computed for faces with depth in [near, far] (sections 3.2 and 3.3):
+``D_j`` is face j's coverage ``sigmoid(x_j)`` of a pixel, 0 unless ``near < z_j < far`` (sections 3.2 and 3.3):
 
 * distance ``euclidean``: ``x = +-d^2 / sigma`` with d the screen distance to the face's boundary, + inside;
   ``barycentric``: ``x = sgn(m) m^2 / sigma``, m the smallest screen barycentric; ``hard``: D is 1 inside, else 0.
@@ -11,7 +11,8 @@
 
 A face that crosses the near plane is cut there: its boundary is that of the polygon in front of the plane, and its
 depth and attributes are those of the triangle's plane, with perspective-correct barycentrics clipped at zero and depth
-clipped at near; it has no screen barycentrics, so its distance is Euclidean in the mode ``barycentric`` too.
+clipped at near, where it still counts; it has no screen barycentrics, so its distance is Euclidean in the mode
+``barycentric`` too.
 """
 
 import math

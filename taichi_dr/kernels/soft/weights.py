@@ -57,7 +57,10 @@ def pair_weight(cover, z, reference, face, k, modes: ti.template(), double: ti.t
 
 @ti.func
 def exponent_adjoint(weight, value, mean, modes: ti.template()):
-    """``dL/de_j = w_j (v_j - v)``; 0 in the mode ``hard``."""
+    """``dL/de_j = w_j (v_j - v)``; 0 in the mode ``hard``.
+
+    ``value`` and ``mean`` are v_j and v, or both over S if ``weight`` is S w_j, as ``pair_weight`` gives it.
+    """
     result = 0.0 * weight
     if ti.static(modes.color != COLOR_HARD):
         result = weight * (value - mean)
