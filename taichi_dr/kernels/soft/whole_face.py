@@ -243,6 +243,18 @@ def _of_nearest(second, third, of_first, of_second, of_third):
     return ti.select(third, of_third, ti.select(second, of_second, of_first))
 
 
+@ti.func
+def squared_distance_adjoint(dx, dy, squared_adjoint):
+    """Adjoint of the vector d from the nearest point of the boundary (euclidean distance): ``d(d.d) = 2 d``."""
+    return 2.0 * squared_adjoint * dx, 2.0 * squared_adjoint * dy
+
+
+@ti.func
+def squared_smallest_adjoint(w, smallest, squared_adjoint):
+    """Adjoint of a screen barycentric w (barycentric distance): ``d(m^2) = 2 m`` where w is the smallest, m, else 0."""
+    return ti.select(w == smallest, 2.0 * squared_adjoint * smallest, 0.0)
+
+
 # Rows of the sums behind `Sums.geometry`, negated: the adjoints of the corners' screen positions and of their W.
 POSITION, W, WHOLE_ROWS = 0, 6, 9
 
@@ -266,12 +278,12 @@ def add_whole_adjoint(
     w = [screen_barycentric(distance, k) for k in ti.static(range(3))]
     g = [clipped_barycentric_adjoint(w[k], face, k, f[k] * pair.r) for k in ti.static(range(3))]
     dx, dy, b0, b1, b2 = nearest_of_whole(distance)
-    fx, fy = 2.0 * squared_adjoint * dx, 2.0 * squared_adjoint * dy
+    fx, fy = squared_distance_adjoint(dx, dy, squared_adjoint)
     if ti.static(modes.distance == DISTANCE_BARYCENTRIC):
         fx, fy = 0.0 * dx, 0.0 * dy
         smallest = lower(w[0], lower(w[1], w[2]))
         for k in ti.static(range(3)):
-            g[k] += ti.select(w[k] == smallest, 2.0 * squared_adjoint * smallest, 0.0)
+            g[k] += squared_smallest_adjoint(w[k], smallest, squared_adjoint)
     w0x, w0y = screen_barycentric_gradient(face, 0)
     w1x, w1y = screen_barycentric_gradient(face, 1)
     gx = (g[0] - g[2]) * w0x + (g[1] - g[2]) * w1x

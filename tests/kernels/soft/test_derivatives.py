@@ -20,6 +20,8 @@ from taichi_dr.kernels.soft.whole_face import (
     screen_barycentric,
     screen_barycentric_gradient,
     squared_and_inside,
+    squared_distance_adjoint,
+    squared_smallest_adjoint,
     whole_distance,
     whole_row,
 )
@@ -196,3 +198,23 @@ def test_distance_of_a_cut_face(cpu64):
         step = STEP * np.eye(2)[axis]
         expected = (probe(step) - probe(-step)) / (2 * STEP)
         np.testing.assert_allclose(got[:, 1 + axis], expected[:, 0], atol=1e-7)
+
+
+@ti.kernel
+def _squared(x: _rows, out: _rows, smallest_of_three: ti.template()):
+    """A tenth of ``d_x^2 + 0.3^2``, or of ``m^2`` with m the smallest of x, 0.2 and 0.5; and the slope by x."""
+    for i in range(x.shape[0]):
+        v = ti.Vector([x[i, 0]])
+        squared, slope = v * v + 0.09, 2.0 * v
+        if ti.static(smallest_of_three):
+            smallest = ti.min(v, 0.2)
+            squared, slope = smallest * smallest, squared_smallest_adjoint(v, smallest, 0.1 + 0.0 * v)
+        else:
+            slope, _ = squared_distance_adjoint(v, 0.3 + 0.0 * v, 0.1 + 0.0 * v)
+        out[i, 0], out[i, 1] = 0.1 * squared[0], slope[0]
+
+
+@pytest.mark.parametrize("smallest_of_three", [False, True])
+def test_squared_distances_of_both_modes(cpu64, smallest_of_three):
+    got, expected = values_and_slopes(_squared, np.linspace(-0.65, 0.6, 9)[:, None], smallest_of_three)
+    np.testing.assert_allclose(got[:, 1], expected, atol=1e-9)
