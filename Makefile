@@ -1,14 +1,15 @@
-# make demo   the main job on data it makes itself: posed images of a procedural car, then a mesh from them
-# make test   format, lint and tests
-# make bench  the table of forward and backward times (benchmarks/)
-# make docs   every picture of docs/, from what make demo and the demos write
+# make demo       the main job on data it makes itself: posed images of a procedural car, then a mesh from them
+# make test       format, lint and tests
+# make bench      the table of forward and backward times (benchmarks/)
+# make gradients  every gradient against central differences: docs/GRADIENTS.md
+# make docs       every picture of docs/, from what make demo and the demos write
 
 PYTHON ?= python3
 TEST_PROCESSES ?= 2
 BIN := .venv/bin
 export XDG_RUNTIME_DIR ?= /tmp
 
-.PHONY: demo test bench docs clean
+.PHONY: demo test bench gradients docs clean
 
 demo: .venv/installed
 	$(BIN)/taichi-dr dataset car out/demo/images --views 24 --size 192 --overwrite
@@ -21,6 +22,9 @@ test: .venv/installed-dev
 
 bench: .venv/installed-dev
 	$(BIN)/python benchmarks/raster.py
+
+gradients: .venv/installed-dev
+	TI_LOG_LEVEL=error PYTHONPATH=.:tests $(BIN)/python -W ignore::SyntaxWarning -m tests.gradients
 
 docs: demo
 	$(BIN)/python docs/make.py

@@ -39,7 +39,7 @@ VARIANTS = [
 ]
 
 
-def _inputs(layout, seed=0):
+def inputs(layout, seed=0):
     rng = np.random.default_rng(seed)
     attributes = rng.normal(size=(VIEWS * PIXELS, layout.channels))
     if layout.albedo:
@@ -80,13 +80,13 @@ def _arguments(x, settings, pyramid):
     return array_from(x["attributes"]), array_from(face_id, ti.i32), array_from(lod), *shading.flat()
 
 
-def _shade(x, settings):
+def shade(x, settings):
     color = array_from(np.full((VIEWS * PIXELS, 3), 7.0))
     shade_pixels(*_arguments(x, settings, _pyramid(x)), color)
     return color.to_numpy()
 
 
-def _shade_adjoint(x, settings, g):
+def shade_adjoint(x, settings, g):
     adjoints = {name: make_array((int(np.prod(a.shape[:-1])), a.shape[-1])) for name, a in x.items()}
     pyramid = _pyramid(x)
     pyramid_adjoint = make_array(pyramid.shape)
@@ -122,42 +122,42 @@ def _expected(x, settings):
 
 @pytest.mark.parametrize("settings", VARIANTS)
 def test_colors_equal_the_oracle(cpu64, settings):
-    x = _inputs(settings.layout)
-    np.testing.assert_allclose(_shade(x, settings), _expected(x, settings), atol=1e-12)
+    x = inputs(settings.layout)
+    np.testing.assert_allclose(shade(x, settings), _expected(x, settings), atol=1e-12)
 
 
 @pytest.mark.parametrize("settings", VARIANTS)
 def test_adjoints_equal_central_differences(cpu64, settings):
-    x = _inputs(settings.layout, 1)
+    x = inputs(settings.layout, 1)
     g = np.random.default_rng(2).normal(size=(VIEWS * PIXELS, 3))
     errors = relative_errors(
-        lambda y: np.sum(g * _shade(y, settings)), x, _shade_adjoint(x, settings, g), list(x), step=1e-7
+        lambda y: np.sum(g * shade(y, settings)), x, shade_adjoint(x, settings, g), list(x), step=1e-7
     )
     assert max(errors.values()) < 1e-6, errors
 
 
 def test_background_gets_no_gradient(cpu64):
     settings = Settings(Layout(textured=True))
-    x = _inputs(settings.layout)
+    x = inputs(settings.layout)
     background = _choices()[0] < 0
     g = np.where(background[:, None], 1.0, 0.0) * np.ones(3)
-    assert all((gradient == 0).all() for gradient in _shade_adjoint(x, settings, g).values())
+    assert all((gradient == 0).all() for gradient in shade_adjoint(x, settings, g).values())
 
 
 def test_single_precision_equals_the_oracle(any32):
     settings = Settings(Layout(textured=True))
-    x = _inputs(settings.layout, 3)
-    np.testing.assert_allclose(_shade(x, settings), _expected(x, settings), atol=5e-5)
+    x = inputs(settings.layout, 3)
+    np.testing.assert_allclose(shade(x, settings), _expected(x, settings), atol=5e-5)
     g = np.random.default_rng(4).normal(size=(VIEWS * PIXELS, 3))
     errors = relative_errors(
-        lambda y: np.sum(g * _expected(y, settings)), x, _shade_adjoint(x, settings, g), list(x), step=1e-7
+        lambda y: np.sum(g * _expected(y, settings)), x, shade_adjoint(x, settings, g), list(x), step=1e-7
     )
     assert max(errors.values()) < 1e-4, errors
 
 
 def test_gradients_but_those_of_texels_are_the_same_every_time(cpu32):
     settings = Settings(Layout(textured=True))
-    x = _inputs(settings.layout)
-    runs = [_shade_adjoint(x, settings, np.ones((VIEWS * PIXELS, 3))) for _ in range(3)]
+    x = inputs(settings.layout)
+    runs = [shade_adjoint(x, settings, np.ones((VIEWS * PIXELS, 3))) for _ in range(3)]
     for name in set(x) - {"texture"}:
         assert all((run[name] == runs[0][name]).all() for run in runs), name

@@ -41,7 +41,7 @@ VARIANTS = [
 ]
 
 
-def _inputs(settings, seed=0, normal_rows=ROWS, albedo_rows=ROWS):
+def inputs(settings, seed=0, normal_rows=ROWS, albedo_rows=ROWS):
     rng = np.random.default_rng(seed)
     return {
         "albedo": rng.uniform(0.1, 1, (MESHES, albedo_rows, 3)),
@@ -156,15 +156,15 @@ def shade_corners_adjoint(x, settings, g):
     return _reduced(x, settings, partials, adjoints)
 
 
-def _corner_inputs(settings, seed=0):
-    return _inputs(settings, seed, len(FACES), ALBEDOS)
+def corner_inputs(settings, seed=0):
+    return inputs(settings, seed, len(FACES), ALBEDOS)
 
 
 @pytest.mark.parametrize("settings", VARIANTS)
 def test_vertices_and_corners_equal_the_oracle(cpu64, settings):
-    x = _inputs(settings)
+    x = inputs(settings)
     np.testing.assert_allclose(shade_vertices(x, settings), oracle.shade_vertices(x, settings), atol=1e-12)
-    x = _corner_inputs(settings)
+    x = corner_inputs(settings)
     expected = oracle.shade_corners(x, settings, FACES, ALBEDO_INDEX)
     np.testing.assert_allclose(shade_corners(x, settings), expected, atol=1e-12)
 
@@ -172,7 +172,7 @@ def test_vertices_and_corners_equal_the_oracle(cpu64, settings):
 @pytest.mark.parametrize("settings", VARIANTS)
 @pytest.mark.parametrize(
     ("forward", "adjoint", "inputs"),
-    [(shade_vertices, shade_vertices_adjoint, _inputs), (shade_corners, shade_corners_adjoint, _corner_inputs)],
+    [(shade_vertices, shade_vertices_adjoint, inputs), (shade_corners, shade_corners_adjoint, corner_inputs)],
 )
 def test_adjoints_equal_central_differences(cpu64, settings, forward, adjoint, inputs):
     x = inputs(settings, 1)
@@ -183,7 +183,7 @@ def test_adjoints_equal_central_differences(cpu64, settings, forward, adjoint, i
 
 
 def _one_point(settings, *, normal=(0, 0, 1), eye=(0, 0, 5), color=(1, 1, 1), vector=(0, 0, 1)):
-    x = _inputs(replace(settings, kinds=(settings.kinds[0],)))
+    x = inputs(replace(settings, kinds=(settings.kinds[0],)))
     x["albedo"][:] = 1
     x["vertices"][:] = 0
     x["normals"][:] = normal
@@ -223,7 +223,7 @@ def test_highlight_is_full_where_the_half_vector_meets_the_normal(cpu64):
 
 
 def test_missing_normal_leaves_the_ambient_light(cpu64):
-    x = _inputs(Settings())
+    x = inputs(Settings())
     x["normals"][:] = 0
     ambient = x["light_color"][0] * x["albedo"][[2, 0, 2]]
     np.testing.assert_allclose(shade_vertices(x, Settings()), ambient, atol=1e-15)
@@ -245,13 +245,13 @@ def test_partial_sums_of_many_chunks_add_up(cpu64):
 
 def test_single_precision_equals_the_oracle(any32):
     settings = Settings()
-    x = _inputs(settings, 3)
+    x = inputs(settings, 3)
     np.testing.assert_allclose(shade_vertices(x, settings), oracle.shade_vertices(x, settings), atol=2e-5)
     g = np.random.default_rng(4).normal(size=(3, ROWS, 3))
     gradients = shade_vertices_adjoint(x, settings, g)
     errors = relative_errors(lambda y: np.sum(g * oracle.shade_vertices(y, settings)), x, gradients, list(x))
     assert max(errors.values()) < 2e-5, errors
-    x = _corner_inputs(settings, 3)
+    x = corner_inputs(settings, 3)
     expected = oracle.shade_corners(x, settings, FACES, ALBEDO_INDEX)
     np.testing.assert_allclose(shade_corners(x, settings), expected, atol=2e-5)
     g = np.random.default_rng(5).normal(size=expected.shape)

@@ -12,7 +12,7 @@ from taichi_dr.scene.topology import build_adjacency
 TETRAHEDRON = np.array([[0, 1, 2], [0, 3, 1], [0, 2, 3], [1, 3, 2]], np.int32)
 
 
-def _scene(seed=0, meshes=2):
+def scene(seed=0, meshes=2):
     rng = np.random.default_rng(seed)
     corners = np.array([[1, 1, 1], [-1, -1, 1], [-1, 1, -1], [1, -1, -1], [5, 5, 5]], float)
     return (corners + rng.normal(scale=0.3, size=(meshes, 5, 3))).reshape(-1, 3)
@@ -37,27 +37,27 @@ def _adjacency(faces, rows):
     return [array_from(a, ti.i32) for a in build_adjacency(faces, rows)]
 
 
-def _face(vertices, faces, meshes):
+def face(vertices, faces, meshes):
     out = make_array((meshes * len(faces), 3))
     normals.face_normals(array_from(vertices), array_from(faces, ti.i32), out, meshes)
     return out.to_numpy()
 
 
-def _vertex(vertices, faces, meshes):
+def vertex(vertices, faces, meshes):
     out = make_array(vertices.shape)
     adjacency = _adjacency(faces, len(vertices) // meshes)
     normals.vertex_normals(array_from(vertices), array_from(faces, ti.i32), *adjacency, out, meshes)
     return out.to_numpy()
 
 
-def _face_adjoint(vertices, faces, meshes, g):
+def face_adjoint(vertices, faces, meshes, g):
     out = make_array(vertices.shape)
     lists = _adjacency(faces, len(vertices) // meshes)
     normals.face_normals_adjoint(array_from(vertices), array_from(faces, ti.i32), *lists, array_from(g), out, meshes)
     return out.to_numpy()
 
 
-def _vertex_adjoint(vertices, faces, meshes, g):
+def vertex_adjoint(vertices, faces, meshes, g):
     out, scratch = make_array(vertices.shape), make_array(vertices.shape)
     lists = _adjacency(faces, len(vertices) // meshes)
     normals.vertex_normals_adjoint(
@@ -67,14 +67,14 @@ def _vertex_adjoint(vertices, faces, meshes, g):
 
 
 def test_normals_equal_the_oracle(cpu64):
-    vertices = _scene()
-    np.testing.assert_allclose(_face(vertices, TETRAHEDRON, 2), _oracle_face(vertices, TETRAHEDRON, 2)[1], atol=1e-14)
-    np.testing.assert_allclose(_vertex(vertices, TETRAHEDRON, 2), _oracle_vertex(vertices, TETRAHEDRON, 2), atol=1e-14)
+    vertices = scene()
+    np.testing.assert_allclose(face(vertices, TETRAHEDRON, 2), _oracle_face(vertices, TETRAHEDRON, 2)[1], atol=1e-14)
+    np.testing.assert_allclose(vertex(vertices, TETRAHEDRON, 2), _oracle_vertex(vertices, TETRAHEDRON, 2), atol=1e-14)
 
 
-@pytest.mark.parametrize(("forward", "adjoint"), [(_face, _face_adjoint), (_vertex, _vertex_adjoint)])
+@pytest.mark.parametrize(("forward", "adjoint"), [(face, face_adjoint), (vertex, vertex_adjoint)])
 def test_adjoint_equals_central_differences(cpu64, forward, adjoint):
-    vertices = _scene(1)
+    vertices = scene(1)
     g = np.random.default_rng(2).normal(size=forward(vertices, TETRAHEDRON, 2).shape)
     gradient = adjoint(vertices, TETRAHEDRON, 2, g)
     errors = relative_errors(
@@ -88,16 +88,16 @@ def test_adjoint_equals_central_differences(cpu64, forward, adjoint):
 
 def test_right_handed_triangle_faces_its_viewer(cpu64):
     triangle = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0]], float)
-    assert _face(triangle, np.array([[0, 1, 2]], np.int32), 1).tolist() == [[0, 0, 1]]
+    assert face(triangle, np.array([[0, 1, 2]], np.int32), 1).tolist() == [[0, 0, 1]]
 
 
 def test_larger_faces_weigh_more(cpu64):
     vertices = np.array([[0, 0, 0], [2, 0, 0], [0, 1, 0], [0, 0, 1]], float)
     faces = np.array([[0, 1, 2], [0, 2, 3]], np.int32)  # normals +z with twice the area of the other, +x
-    np.testing.assert_allclose(_vertex(vertices, faces, 1)[0], np.array([1, 0, 2]) / np.sqrt(5), atol=1e-15)
+    np.testing.assert_allclose(vertex(vertices, faces, 1)[0], np.array([1, 0, 2]) / np.sqrt(5), atol=1e-15)
 
 
-@pytest.mark.parametrize(("forward", "adjoint"), [(_face, _face_adjoint), (_vertex, _vertex_adjoint)])
+@pytest.mark.parametrize(("forward", "adjoint"), [(face, face_adjoint), (vertex, vertex_adjoint)])
 def test_degenerate_faces_and_unused_vertices_give_zeros(cpu64, forward, adjoint):
     vertices = np.array([[0, 0, 0], [1, 1, 1], [2, 2, 2], [3, 0, 0]], float)
     faces = np.array([[0, 1, 2]], np.int32)
@@ -108,15 +108,15 @@ def test_degenerate_faces_and_unused_vertices_give_zeros(cpu64, forward, adjoint
 
 def test_tiny_faces_have_unit_normals_in_single_precision(cpu32):
     triangle = 1e-12 * np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0]], float)
-    np.testing.assert_allclose(_face(triangle, np.array([[0, 1, 2]], np.int32), 1), [[0, 0, 1]], atol=1e-6)
+    np.testing.assert_allclose(face(triangle, np.array([[0, 1, 2]], np.int32), 1), [[0, 0, 1]], atol=1e-6)
 
 
 def test_single_precision_equals_the_oracle(any32):
-    vertices = _scene(3)
-    np.testing.assert_allclose(_face(vertices, TETRAHEDRON, 2), _oracle_face(vertices, TETRAHEDRON, 2)[1], atol=1e-6)
-    np.testing.assert_allclose(_vertex(vertices, TETRAHEDRON, 2), _oracle_vertex(vertices, TETRAHEDRON, 2), atol=1e-6)
+    vertices = scene(3)
+    np.testing.assert_allclose(face(vertices, TETRAHEDRON, 2), _oracle_face(vertices, TETRAHEDRON, 2)[1], atol=1e-6)
+    np.testing.assert_allclose(vertex(vertices, TETRAHEDRON, 2), _oracle_vertex(vertices, TETRAHEDRON, 2), atol=1e-6)
     g = np.random.default_rng(4).normal(size=vertices.shape)
-    gradient = _vertex_adjoint(vertices, TETRAHEDRON, 2, g)
+    gradient = vertex_adjoint(vertices, TETRAHEDRON, 2, g)
     direction = np.random.default_rng(5).normal(size=vertices.shape)
     plus, minus = (_oracle_vertex(vertices + s * direction, TETRAHEDRON, 2) for s in (1e-6, -1e-6))
     measured = np.sum(g * (plus - minus)) / 2e-6

@@ -59,13 +59,13 @@ def _levels(image):
     return array_from(texture.level_table(image.shape[1], image.shape[0]), ti.i32)
 
 
-def _look_up(x):
+def look_up(x):
     color = make_array((len(x["uv"]), 3))
     _sample(_pyramid(x["image"]), _levels(x["image"]), array_from(x["uv"]), array_from(x["lod"]), color)
     return color.to_numpy()
 
 
-def _look_up_adjoint(x, g):
+def look_up_adjoint(x, g):
     height, width = x["image"].shape[:2]
     pyramid = _pyramid(x["image"])
     pyramid_adjoint, uv_adjoint = make_array(pyramid.shape), make_array(x["uv"].shape)
@@ -76,7 +76,7 @@ def _look_up_adjoint(x, g):
     return {"uv": uv_adjoint.to_numpy(), "image": image_adjoint.to_numpy().reshape(height, width, 3)}
 
 
-def _generic(width, height, seed=1, count=60):
+def generic(width, height, seed=1, count=60):
     rng = np.random.default_rng(seed)
     lod = rng.uniform(-1, 5, count)
     lod[::3] = 0
@@ -95,15 +95,15 @@ def test_pyramid_equals_the_oracle_and_keeps_the_mean(cpu64, width, height):
 
 @pytest.mark.parametrize(("width", "height"), SIZES)
 def test_samples_equal_the_oracle(cpu64, width, height):
-    x = _generic(width, height)
-    np.testing.assert_allclose(_look_up(x), oracle.trilinear(oracle.mipmaps(x["image"]), x["uv"], x["lod"]), atol=1e-12)
+    x = generic(width, height)
+    np.testing.assert_allclose(look_up(x), oracle.trilinear(oracle.mipmaps(x["image"]), x["uv"], x["lod"]), atol=1e-12)
 
 
 @pytest.mark.parametrize(("width", "height"), SIZES)
 def test_adjoints_equal_central_differences(cpu64, width, height):
-    x = _generic(width, height, 2)
+    x = generic(width, height, 2)
     g = np.random.default_rng(3).normal(size=(len(x["uv"]), 3))
-    errors = relative_errors(lambda y: np.sum(g * _look_up(y)), x, _look_up_adjoint(x, g), ["uv", "image"])
+    errors = relative_errors(lambda y: np.sum(g * look_up(y)), x, look_up_adjoint(x, g), ["uv", "image"])
     assert max(errors.values()) < 1e-6, errors
 
 
@@ -111,29 +111,29 @@ def test_texel_centres_return_the_texels(cpu64):
     image = _texture(5, 4)
     row, col = np.mgrid[0:4, 0:5]
     uv = np.stack([(col + 0.5) / 5, 1 - (row + 0.5) / 4], axis=-1).reshape(-1, 2)
-    colors = _look_up({"image": image, "uv": uv, "lod": np.zeros(20)})
+    colors = look_up({"image": image, "uv": uv, "lod": np.zeros(20)})
     np.testing.assert_allclose(colors, image.reshape(-1, 3), atol=1e-14)
 
 
 def test_lower_left_corner_is_the_origin(cpu64):
     image = np.zeros((4, 4, 3))
     image[3, 0] = 1
-    corner = _look_up({"image": image, "uv": np.array([[0.125, 0.125]]), "lod": np.zeros(1)})
+    corner = look_up({"image": image, "uv": np.array([[0.125, 0.125]]), "lod": np.zeros(1)})
     np.testing.assert_allclose(corner, 1, atol=1e-14)
 
 
 def test_constant_texture_is_constant_at_any_lod(cpu64):
-    x = _generic(7, 5)
+    x = generic(7, 5)
     x["image"][:] = [0.2, 0.4, 0.6]
-    np.testing.assert_allclose(_look_up(x), np.tile([0.2, 0.4, 0.6], (60, 1)), atol=1e-14)
-    gradient = _look_up_adjoint(x, np.ones((60, 3)))
+    np.testing.assert_allclose(look_up(x), np.tile([0.2, 0.4, 0.6], (60, 1)), atol=1e-14)
+    gradient = look_up_adjoint(x, np.ones((60, 3)))
     np.testing.assert_allclose(gradient["uv"], 0, atol=1e-13)
     np.testing.assert_allclose(gradient["image"].sum(axis=(0, 1)), 60, atol=1e-11)
 
 
 def test_coarsest_level_is_the_mean(cpu64):
-    x = _generic(6, 9) | {"lod": np.full(60, 99.0)}
-    np.testing.assert_allclose(_look_up(x), np.tile(x["image"].mean(axis=(0, 1)), (60, 1)), atol=1e-13)
+    x = generic(6, 9) | {"lod": np.full(60, 99.0)}
+    np.testing.assert_allclose(look_up(x), np.tile(x["image"].mean(axis=(0, 1)), (60, 1)), atol=1e-13)
 
 
 def _lods(clip, uv, size, texture_size):
@@ -180,14 +180,14 @@ def test_degenerate_face_has_lod_zero(cpu64):
 
 
 def test_single_precision_equals_the_oracle(any32):
-    x = _generic(7, 5, 4)
+    x = generic(7, 5, 4)
     levels = oracle.mipmaps(x["image"])
-    np.testing.assert_allclose(_look_up(x), oracle.trilinear(levels, x["uv"], x["lod"]), atol=1e-5)
+    np.testing.assert_allclose(look_up(x), oracle.trilinear(levels, x["uv"], x["lod"]), atol=1e-5)
     g = np.random.default_rng(5).normal(size=(60, 3))
     errors = relative_errors(
         lambda y: np.sum(g * oracle.trilinear(oracle.mipmaps(y["image"]), y["uv"], y["lod"])),
         x,
-        _look_up_adjoint(x, g),
+        look_up_adjoint(x, g),
         ["uv", "image"],
     )
     assert max(errors.values()) < 2e-5, errors

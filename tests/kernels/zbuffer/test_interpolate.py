@@ -5,7 +5,7 @@ import pytest
 import taichi as ti
 from oracles import raster as oracle
 
-from taichi_dr.kernels.base.arrays import array_from, make_array
+from taichi_dr.kernels.base.arrays import array_from, make_array, write_array
 from taichi_dr.kernels.base.buffers import Buffers
 from taichi_dr.kernels.base.gather import gather_corners, sum_bands
 from taichi_dr.kernels.screen.pixels import Screen
@@ -46,6 +46,12 @@ class Case:
         self.visible = Visible(make_array((pixels,), ti.i32), make_array((pixels,)), make_array((pixels, 3)))
         self.image = make_array((pixels, components))
         self.buffer, self.screen = ZBuffer(Buffers()), Screen(self.width, self.height)
+
+    def place(self, clips, attributes):
+        """Takes these numbers in place of its own."""
+        self.clips, self.attributes = clips, attributes
+        write_array(self.mesh.clip, clips.reshape(-1, 4))
+        write_array(self.attribute_arrays[0], attributes.reshape(-1, self.components))
 
     def forward(self):
         """face_id, image, depth and barycentric as NumPy arrays (V, H, W, ...)."""
