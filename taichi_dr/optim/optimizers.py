@@ -27,6 +27,7 @@ outside their domain raise InputError.
 
 import math
 import warnings
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from numbers import Real
 
@@ -76,7 +77,7 @@ class _Parameter:
         return _chunks(self.field)
 
 
-class Optimizer:
+class Optimizer(ABC):
     """What the optimisers share; see the module's description."""
 
     moments = ()
@@ -215,8 +216,9 @@ class Optimizer:
                 array.from_numpy(values)
         self.steps, self.skipped = int(state.get("steps", 0)), int(state.get("skipped", 0))
 
+    @abstractmethod
     def _update(self, parameter, lr, clip, factor):
-        raise NotImplementedError
+        """Moves a parameter by one step."""
 
     def _fresh_moments(self, field):
         return {key: make_array((math.prod(field.shape), max(bridge.components(field), 1))) for key in self.moments}
