@@ -1,11 +1,10 @@
 """The losses of ``dr.losses`` and the smooth coordinates of ``dr.LargeSteps``, by every field that they read."""
 
 import numpy as np
-import taichi as ti
 
 import taichi_dr as dr
-from taichi_dr.runtime import float_dtype
-from tests.gradients.program import Operation, TapeProgram, single
+from taichi_dr.losses.inputs import numpy_dtype
+from tests.gradients.program import Operation, TapeProgram, new_field, single
 
 VIEWS, SIDE = 2, 13  # the structural similarity needs 11 pixels
 # An octahedron with one face missing: inner edges, boundary edges, obtuse and acute angles once it is jittered.
@@ -30,7 +29,7 @@ def image_and_array(name, components=3):
     def make(rng):
         prediction = _image(rng, components)
         target = single(rng.random((VIEWS, SIDE, SIDE) + ((components,) if components else ())))
-        target = target.astype(ti.lang.util.to_numpy_type(float_dtype()))
+        target = target.astype(numpy_dtype())
         return TapeProgram({"prediction": prediction}, lambda loss: getattr(dr.losses, name)(prediction, target, loss))
 
     return make
@@ -73,20 +72,11 @@ def large_steps(rng):
 
 
 def _image(rng, components):
-    shape = (VIEWS, SIDE, SIDE)
-    if components:
-        field = ti.Vector.field(components, float_dtype(), shape, needs_grad=True)
-    else:
-        field = ti.field(float_dtype(), shape, needs_grad=True)
-    values = rng.random(shape + ((components,) if components else ()))
-    field.from_numpy(values.astype(ti.lang.util.to_numpy_type(float_dtype())))
-    return field
+    return new_field(rng.random((VIEWS, SIDE, SIDE) + ((components,) if components else ())), components)
 
 
 def _points(rng, count):
-    field = ti.Vector.field(3, float_dtype(), (2, count), needs_grad=True)
-    field.from_numpy(rng.normal(size=(2, count, 3)).astype(ti.lang.util.to_numpy_type(float_dtype())))
-    return field
+    return new_field(rng.normal(size=(2, count, 3)), 3)
 
 
 def _octahedra(rng, batch):

@@ -56,8 +56,7 @@ class TapeProgram(Program):
             self.write(name, values)
 
     def write(self, name, values):
-        field = self._fields[name]
-        field.from_numpy(np.ascontiguousarray(values, to_numpy(field)))
+        fill(self._fields[name], values)
 
     def value(self):
         self._loss[None] = 0
@@ -99,6 +98,16 @@ def single(values):
     return np.asarray(values, np.float32).astype(np.float64)
 
 
-def to_numpy(field):
-    """The NumPy type of a field's numbers."""
-    return ti.lang.util.to_numpy_type(field.dtype)
+def new_field(values, components=0, needs_grad=True):
+    """A field of scalars, or of vectors along the last axis, with these numbers in the run's precision."""
+    if components:
+        field = ti.Vector.field(components, float_dtype(), values.shape[:-1], needs_grad=needs_grad)
+    else:
+        field = ti.field(float_dtype(), values.shape, needs_grad=needs_grad)
+    fill(field, values)
+    return field
+
+
+def fill(field, values):
+    """Writes NumPy values into a field, in its own type."""
+    field.from_numpy(np.ascontiguousarray(values, ti.lang.util.to_numpy_type(field.dtype)))

@@ -10,8 +10,7 @@ import numpy as np
 import taichi as ti
 
 import taichi_dr as dr
-from taichi_dr.runtime import float_dtype
-from tests.gradients.program import Operation, TapeProgram, single
+from tests.gradients.program import Operation, TapeProgram, new_field, single
 
 SIZE = (11, 14)
 BACKGROUND = (0.1, 0.4, 0.2)
@@ -112,13 +111,9 @@ def _fields(mesh, camera, lights):
 
 
 def _weights(rng, frame, name):
-    shape = (*frame.shape, 3) if name in VECTORS else frame.shape
-    if name in VECTORS:
-        field = ti.Vector.field(3, float_dtype(), frame.shape)
-    else:
-        field = ti.field(float_dtype(), frame.shape)
-    field.from_numpy(single(rng.standard_normal(shape)).astype(ti.lang.util.to_numpy_type(float_dtype())))
-    return field
+    components = 3 if name in VECTORS else 0
+    shape = (*frame.shape, components) if components else frame.shape
+    return new_field(single(rng.standard_normal(shape)), components, needs_grad=False)
 
 
 @ti.kernel
