@@ -1,3 +1,3 @@
-"""The version of the package, where both setup.cfg and the program can read it."""
+"""The version of the package, where both pyproject.toml and the program can read it."""
 
 __version__ = "0.1.0"
