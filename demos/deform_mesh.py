@@ -81,6 +81,7 @@ class Paper:
     """The paper's way: every vertex by itself, kept in line by the Laplacian and the flatness of the mesh."""
 
     sigma_first = 5e-5  # a larger one fattens thin parts
+    union = "soft_jaccard"
 
     def __init__(self, mesh):
         self.mesh, self.moved = mesh, mesh.vertices
@@ -107,6 +108,7 @@ class Solid:
     """
 
     sigma_first = 3e-4
+    union = "tanimoto"
     volume_weight, push_weight = 0.05, 10.0
 
     def __init__(self, mesh):
@@ -175,7 +177,7 @@ def fit(mesh, way, silhouettes, steps, watch):
         with ti.ad.Tape(loss):
             way.apply()
             frame = renderer.render(mesh, silhouettes.cameras[part])
-            dr.losses.iou(frame.alpha, silhouettes.images[silhouettes.parts[part]], loss)
+            dr.losses.iou(frame.alpha, silhouettes.images[silhouettes.parts[part]], loss, kind=way.union)
             way.regularize(loss)
         optimizer.step()
 

@@ -1,5 +1,10 @@
 """Losses over fields: each adds ``weight * value`` to a 0-D field, inside or outside a ``ti.ad.Tape``.
 
+What compares two things (mse, l1, huber, iou, ssim, chamfer, edge_length with a target) is 0 and stationary where they
+are equal, and more elsewhere, so that a fit started at the truth stays there; ``iou``'s kind ``"soft_jaccard"`` is not.
+What keeps a mesh smooth is least, 0, where the mesh is flat (normal_consistency, flatten) or has shrunk to a point
+(laplacian, edge_length without a target): weigh it against what pulls the other way.
+
 Several losses, and several uses of one, may add to the same field within one tape.  The predictions they read must not
 be overwritten before the tape closes (Taichi's rule for everything on a tape).
 

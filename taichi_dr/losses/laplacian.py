@@ -23,8 +23,9 @@ def laplacian(mesh, loss, weight=1.0, kind="uniform"):
       surface but leaves the triangles' shapes alone.  The weights are those of the current vertices and *held
       constant*: their own derivative is left out of the gradient, as is usual.
 
-    Vertices without neighbours (or only neighbours of weight 0) contribute nothing.  A sum over vertices, so it falls
-    about fourfold with each subdivision of a smooth surface.
+    Least, 0, where every vertex is the mean of its neighbours, that is where a connected piece is one point: it shrinks
+    the mesh.  Vertices without neighbours (or only neighbours of weight 0) contribute nothing.  A sum over vertices, so
+    it falls about fourfold with each subdivision of a smooth surface.
 
     Args:
         mesh: a ``Mesh`` (its ``vertices`` (B, N) and ``topology``).

@@ -24,6 +24,7 @@ def edge_length(mesh, loss, weight=1.0, target=None):
     """Adds ``weight * mean(|e|^2)`` over edges and meshes to ``loss``; ``mean((|e| - target)^2)`` with a ``target``.
 
     ``mesh`` is a ``Mesh``; lengths are in world units.  An edge of length 0 has no direction and gets no gradient.
+    Without a ``target`` it is least, 0, where all vertices of a piece are one point, so it shrinks the mesh.
 
     Raises:
         InputError: ``target`` is negative.
@@ -38,7 +39,8 @@ def edge_length(mesh, loss, weight=1.0, target=None):
 def normal_consistency(mesh, loss, weight=1.0):
     """Adds ``weight * mean(1 - cos(n_1, n_2))`` to ``loss``, over meshes and edges with two faces of normals n_1, n_2.
 
-    Faces are taken to be wound consistently.  Edges at a face without area are left out (they count as 0).
+    Least, 0, where the surface is flat.  Faces are taken to be wound consistently.  Edges at a face without area are
+    left out (they count as 0).
     """
     stencils = _stencils(mesh.topology, "bends")
     _start(mesh, loss, weight / max(stencils.count, 1), stencils, 0.0, BEND)
@@ -48,7 +50,8 @@ def flatten(mesh, loss, weight=1.0):
     """Adds ``weight * sum_edges (cos theta + 1)^2``, averaged over meshes, to ``loss`` (Liu et al., SoftRas).
 
     theta is the dihedral angle between the two faces of an edge, pi where the surface is flat:
-    ``cos theta = -cos(n_1, n_2)``.  Edges as for ``normal_consistency``; a sum, so it grows with the mesh.
+    ``cos theta = -cos(n_1, n_2)``.  Least, 0, where the surface is flat.  Edges as for ``normal_consistency``; a
+    sum, so it grows with the mesh.
     """
     _start(mesh, loss, weight, _stencils(mesh.topology, "bends"), 0.0, SQUARED_BEND)
 

@@ -87,7 +87,11 @@ IMAGE_LOSSES = {
     "mse": {"two fields": images("mse"), "an array": image_and_array("mse")},
     "l1": {"two fields": images("l1"), "an array": image_and_array("l1")},
     "huber": {"delta 0.1": images("huber"), "delta 0.4": images("huber", delta=0.4)},
-    "iou": {"two fields": images("iou", 0), "an array": image_and_array("iou", 0)},
+    "iou": {
+        "two fields": images("iou", 0),
+        "of the paper": images("iou", 0, kind="soft_jaccard"),
+        "an array": image_and_array("iou", 0),
+    },
     "ssim": {"scalars": images("ssim", 0), "colours": images("ssim"), "an array": image_and_array("ssim")},
 }
 MESH_LOSSES = {

@@ -1,5 +1,7 @@
 """Image losses: closed forms, oracles, gradients by central differences, both backends, errors."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import taichi as ti
@@ -9,8 +11,16 @@ from taichi_dr import losses
 from taichi_dr.errors import InputError, ShapeError
 from taichi_dr.runtime import float_dtype, runtime_token
 
-PIXELWISE = ["mse", "l1", "huber"]
-ALL = [*PIXELWISE, "iou", "ssim"]
+ALL = {"mse": {}, "l1": {}, "huber": {}, "iou": {}, "iou of the paper": {"kind": "soft_jaccard"}, "ssim": {}}
+
+
+def loss_of(name, module=losses):
+    """The loss ``name`` with its options: of ``module``, a function of prediction and target."""
+    return partial(getattr(module, name.split()[0]), **ALL[name])
+
+
+def is_iou(name):
+    return name.startswith("iou")
 
 
 def make_field(values, vector=False, needs_grad=True):
@@ -42,7 +52,7 @@ def evaluate(*uses):
     total = make_field(0.0)
     with ti.ad.Tape(total):
         for name, prediction, target, weight in uses:
-            getattr(losses, name)(prediction, target, total, weight)
+            loss_of(name)(prediction, target, total, weight)
     return total[None], [use[1].grad.to_numpy() for use in uses]
 
 
@@ -81,18 +91,32 @@ def test_literal_values(cpu64, name, value, slope):
     np.testing.assert_allclose(gradient, slope, rtol=1e-12)
 
 
-def test_iou_literal_value(cpu64):
+@pytest.mark.parametrize(
+    ("name", "slope"), [("iou", [2 / 9, -2 / 9, -4 / 9]), ("iou of the paper", [1 / 9, -1 / 3, -1 / 3])]
+)
+def test_iou_of_literal_silhouettes(cpu64, name, slope):
     alpha = make_field([[[1.0, 1.0, 0.0]]])
-    got, (gradient,) = evaluate(("iou", alpha, np.array([[[0.0, 1.0, 1.0]]]), 1.0))
+    got, (gradient,) = evaluate((name, alpha, np.array([[[0.0, 1.0, 1.0]]]), 1.0))
     assert got == pytest.approx(2 / 3, rel=1e-12)
-    np.testing.assert_allclose(gradient, [[[1 / 9, -1 / 3, -1 / 3]]], rtol=1e-12)
+    np.testing.assert_allclose(gradient, [[slope]], rtol=1e-12)
 
 
-def test_iou_of_empty_silhouettes_is_one_without_gradient(cpu64):
+@pytest.mark.parametrize(
+    ("name", "value", "slope"), [("iou", 0, [0, 0]), ("iou of the paper", 2 / 7, [-4 / 7, -4 / 49])]
+)
+def test_iou_of_equal_fractional_silhouettes(cpu64, name, value, slope):
+    alpha = make_field([[[1.0, 0.5]]])
+    got, (gradient,) = evaluate((name, alpha, np.array([[[1.0, 0.5]]]), 1.0))
+    assert got == pytest.approx(value, rel=1e-12)
+    np.testing.assert_allclose(gradient, [[slope]], rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["iou", "iou of the paper"])
+def test_iou_of_empty_silhouettes_is_one_without_gradient(cpu64, name):
     alpha = make_field(np.zeros((2, 2, 2)))
     target = np.zeros((2, 2, 2))
     target[1, 0, 0] = 1.0
-    got, (gradient,) = evaluate(("iou", alpha, target, 1.0))
+    got, (gradient,) = evaluate((name, alpha, target, 1.0))
     assert got == pytest.approx(0.5)
     assert (gradient[0] == 0).all()
     np.testing.assert_allclose(gradient[1], [[-0.5, 0], [0, 0]])
@@ -106,7 +130,7 @@ def test_ssim_of_equal_images_is_one_without_gradient(cpu64):
 
 
 @pytest.mark.parametrize(
-    ("name", "vector"), [(name, vector) for name in ALL for vector in (False, True) if not (vector and name == "iou")]
+    ("name", "vector"), [(name, vector) for name in ALL for vector in (False, True) if not (vector and is_iou(name))]
 )
 @pytest.mark.parametrize("as_field", [False, True])
 def test_values_and_gradients(cpu64, name, vector, as_field):
@@ -114,7 +138,7 @@ def test_values_and_gradients(cpu64, name, vector, as_field):
     prediction = make_field(x, vector)
     target = make_field(y, vector) if as_field else y
     got, (gradient,) = evaluate((name, prediction, target, 1.7))
-    reference = getattr(oracle, name)
+    reference = loss_of(name, oracle)
     assert got == pytest.approx(1.7 * reference(x, y), rel=1e-10)
     entries = np.random.default_rng(3).choice(x.size, 20, replace=False)
     expected = 1.7 * central_differences(lambda p: reference(p, y), x, entries)
@@ -174,9 +198,9 @@ def test_the_gradient_reaches_what_the_user_computed_the_image_from(cpu64):
 
 @pytest.mark.parametrize("name", ALL)
 def test_both_backends_in_single_precision(any32, name):
-    x, y = (values.astype(np.float32) for values in images(name, 7, vector=name != "iou"))
-    value, (gradient,) = evaluate((name, make_field(x, name != "iou"), y, 1.0))
-    reference = getattr(oracle, name)
+    x, y = (values.astype(np.float32) for values in images(name, 7, vector=not is_iou(name)))
+    value, (gradient,) = evaluate((name, make_field(x, not is_iou(name)), y, 1.0))
+    reference = loss_of(name, oracle)
     assert value == pytest.approx(reference(x.astype(float), y.astype(float)), abs=1e-5)
     entries = np.arange(0, x.size, 61)
     expected = central_differences(lambda p: reference(p, y.astype(float)), x.astype(float), entries)
@@ -193,13 +217,13 @@ def test_errors_say_what_was_expected_and_what_was_got(cpu64):
     x, total = make_field(np.zeros((1, 12, 12))), make_field(0.0)
     for name in ALL:
         with pytest.raises(ShapeError, match=r"target: expected shape \(1, 12, 12\), got \(1, 12, 13\)"):
-            getattr(losses, name)(x, np.zeros((1, 12, 13)), total)
+            loss_of(name)(x, np.zeros((1, 12, 13)), total)
         with pytest.raises(ShapeError, match=r"loss: expected shape \(\), got \(1, 12, 12\)"):
-            getattr(losses, name)(x, np.zeros((1, 12, 12)), x)
+            loss_of(name)(x, np.zeros((1, 12, 12)), x)
         with pytest.raises(InputError, match="expected a field with a gradient"):
-            getattr(losses, name)(np.zeros((1, 12, 12)), np.zeros((1, 12, 12)), total)
+            loss_of(name)(np.zeros((1, 12, 12)), np.zeros((1, 12, 12)), total)
         with pytest.raises(InputError, match="needs_grad=True"):
-            getattr(losses, name)(x, x, make_field(0.0, needs_grad=False))
+            loss_of(name)(x, x, make_field(0.0, needs_grad=False))
     with pytest.raises(InputError, match="delta: expected a positive number, got 0"):
         losses.huber(x, x, total, delta=0)
     small = make_field(np.zeros((1, 10, 12)))
@@ -208,3 +232,5 @@ def test_errors_say_what_was_expected_and_what_was_got(cpu64):
     flat = make_field(np.zeros((12, 12)))
     with pytest.raises(ShapeError, match=r"alpha: expected shape \(any, any, any\), got \(12, 12\)"):
         losses.iou(flat, flat, total)
+    with pytest.raises(InputError, match=r"kind: expected one of \('tanimoto', 'soft_jaccard'\), got 'dice'"):
+        losses.iou(x, x, total, kind="dice")

@@ -17,9 +17,9 @@ def huber(x, y, delta=0.1):
     return np.mean(np.where(d <= delta, d * d / 2, delta * (d - delta / 2)))
 
 
-def iou(a, t):
+def iou(a, t, kind="tanimoto"):
     intersection = (a * t).sum(axis=(1, 2))
-    union = (a + t - a * t).sum(axis=(1, 2))
+    union = (a * a + t * t if kind == "tanimoto" else a + t).sum(axis=(1, 2)) - intersection
     return np.mean([0.0 if u == 0 else 1 - i / u for i, u in zip(intersection, union, strict=True)])
 
 
