@@ -27,8 +27,11 @@ class Renderer(ABC):
 
     The rest is final: nothing else needs to be overridden.
 
+    Its settings are properties: those with a setter may be changed between renders, the others are fixed, and every
+    other public name is refused.
+
     Arguments:
-        size: (height, width) in pixels, or one number.
+        size: (height, width) in pixels, or one number; may be changed between renders.
         background: linear RGB; may be changed between renders.
     """
 
@@ -36,13 +39,43 @@ class Renderer(ABC):
     ON_DEMAND: ClassVar[tuple] = ()
 
     def __init__(self, size, background=(0.0, 0.0, 0.0)):
-        self.height, self.width = image_size(size)
-        self.background = background
         self._token = runtime_token()
         self._buffers = Buffers()
         self._frames = {}
         self._operation = tape_operation(self._run, self._run_adjoint)
         self._latest = None  # the latest shot; None while one is half rendered, or after one that raised
+        self._size = image_size(size)
+        self.background = background
+
+    @final
+    def __setattr__(self, name, value):
+        if not name.startswith("_"):
+            self._require_setting(name)
+        super().__setattr__(name, value)
+
+    def __repr__(self):
+        values = ", ".join(f"{name}={getattr(self, name)!r}" for name in _settings(type(self)))
+        return f"{type(self).__name__}({values})"
+
+    @property
+    def size(self):
+        """(height, width) in pixels; may be changed between renders.
+
+        Renders of the new size have new frames; those of the old one keep what is in them, but for outputs on demand
+        that have not been asked for, and their gradients can no longer be taken.
+        """
+        return self._size
+
+    @size.setter
+    def size(self, size):
+        size = image_size(size)
+        if size != self._size:
+            self._size, self._latest = size, None
+            self._frames.clear()
+            self._buffers.clear()  # frames hold arrays of theirs, which the next render would write to
+
+    height = property(lambda self: self._size[0], doc="In pixels; ``size`` changes it.")
+    width = property(lambda self: self._size[1], doc="In pixels; ``size`` changes it.")
 
     @property
     def background(self):
@@ -101,7 +134,7 @@ class Renderer(ABC):
     def _frame(self, views):
         """The frame for so many views: one and the same from render to render."""
         if views not in self._frames:
-            shape = (views, self.height, self.width)
+            shape = (views, *self._size)
             self._frames[views] = Frame(self.OUTPUTS, shape, off_tape(self._produce_for))
         return self._frames[views]
 
@@ -131,10 +164,19 @@ class Renderer(ABC):
             return
         if self._latest is None or frame is not self._latest.frame:
             raise RuntimeStateError(
-                "this renderer has rendered another number of views since, or raised an error while rendering: ask for"
-                f" frame.{name} before the next render"
+                "this renderer has rendered another number of views since, or another size, or raised an error while"
+                f" rendering: ask for frame.{name} before the next render"
             )
         self._produce(self._latest, name)
+
+    @final
+    def _require_setting(self, name):
+        """Raises AttributeError if ``name`` is no setting that may be changed."""
+        kind, settings = type(self), _settings(type(self))
+        if name not in settings or settings[name].fset is None:
+            problem = "is fixed: make another renderer" if hasattr(kind, name) else "there is no such setting"
+            changeable = ", ".join(name for name, setting in settings.items() if setting.fset)
+            raise AttributeError(f"{kind.__name__}.{name}: {problem}; between renders you may change {changeable}")
 
     @final
     def _run(self, shot):
@@ -148,12 +190,24 @@ class Renderer(ABC):
     @final
     def _run_adjoint(self, shot):
         if shot is not self._latest:
-            raise GradientError("this renderer has rendered again since the render whose gradient is asked for")
+            raise GradientError(
+                "this renderer has rendered again, or changed its size, since the render whose gradient is asked for"
+            )
         for inputs in shot.inputs:
             inputs.zero_adjoints()
         self._adjoint(shot)
         for inputs in shot.inputs:
             inputs.push_gradients()
+
+
+def _settings(kind):
+    """The properties of a class of renderers by name, those of its bases first."""
+    members = {name: value for base in kind.__mro__[::-1] for name, value in vars(base).items()}
+    return {
+        name: value
+        for name, value in members.items()
+        if isinstance(value, property) and name not in ("height", "width")  # they are in the size
+    }
 
 
 def image_size(size):

@@ -36,23 +36,18 @@ def spoil_depths(mesh, camera, renderer):
     camera.near = camera.far + 1
 
 
-def spoil_sigma(mesh, camera, renderer):
-    renderer.sigma = -1.0
-
-
 MISTAKES = {
     "vertex": (spoil_vertex, dr.GeometryError, "is not finite"),
     "depths": (spoil_depths, dr.CameraError, "near < far"),
-    "sigma": (spoil_sigma, dr.InputError, "sigma: expected a finite number > 0, got -1.0"),
 }
-CASES = [(make, mistake) for make in RENDERERS for mistake in MISTAKES if make == "soft" or mistake != "sigma"]
 
 
-@pytest.mark.parametrize(("make", "mistake"), CASES)
+@every_renderer
+@pytest.mark.parametrize("mistake", MISTAKES)
 def test_the_error_of_a_render_is_not_replaced(cpu32, make, mistake):
     """A tape goes back after an exception too: over half a render."""
     spoil, error, message = MISTAKES[mistake]
-    mesh, camera, renderer = colored_sphere(), front(), RENDERERS[make]()
+    mesh, camera, renderer = colored_sphere(), front(), make()
     loss = ti.field(ti.f32, (), needs_grad=True)
     spoil(mesh, camera, renderer)
     with pytest.raises(error, match=message), ti.ad.Tape(loss):

@@ -15,6 +15,12 @@ class Buffers:
         self._growing = {}
         self._constants = {}
 
+    def clear(self):
+        """Forgets every array: whoever still holds one has it alone."""
+        self._arrays.clear()
+        self._growing.clear()
+        self._constants.clear()
+
     def get(self, name, shape, dtype=None):
         """The array ``name`` with this shape; its contents are whatever was written last."""
         key = (tuple(shape), dtype)

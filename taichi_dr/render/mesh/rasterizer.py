@@ -23,10 +23,10 @@ class Rasterizer(MeshRenderer):
     normal, barycentric and face_id are those of the pixel's centre.
 
     Arguments:
-        size: (height, width) in pixels, or one number.
-        background: linear RGB; may be changed between renders, unlike the others.
-        antialias: blend at silhouettes.
-        cull_back: draw only faces whose corners run counter-clockwise as seen from the camera.
+        size: (height, width) in pixels, or one number; may be changed between renders, and so may
+        background: linear RGB.
+        antialias: blend at silhouettes; fixed.
+        cull_back: draw only faces whose corners run counter-clockwise as seen from the camera; fixed.
     """
 
     def __init__(self, size, *, background=(0.0, 0.0, 0.0), antialias=False, cull_back=False):

@@ -26,7 +26,7 @@ class SoftRasterizer(MeshRenderer):
     colours are averaged, never normals or texture coordinates (``taichi_dr.kernels.soft.coloring``).
 
     Arguments:
-        size: (height, width) in pixels, or one number.
+        size: (height, width) in pixels, or one number; may be changed between renders.
         sigma: softness of the edges in squared screen units (the shorter image side is 2 long): edges blur over about
             ``sqrt(9.2 sigma)`` on either side.
         gamma: softness of the depth order, as a fraction of far - near.
@@ -38,8 +38,8 @@ class SoftRasterizer(MeshRenderer):
     falls below 1e-4, where it is cut off, so that colour alone hardly tells where an edge is.  Put alpha into the loss
     (``losses.iou``), or composite the colours over a background with it.
 
-    ``sigma``, ``gamma`` and ``background`` may be changed between renders, without recompiling anything.  The frame's
-    ``face_id`` and ``barycentric`` are those of the face of the largest weight and have no gradients.
+    ``size``, ``sigma``, ``gamma`` and ``background`` may be changed between renders, without recompiling anything.  The
+    frame's ``face_id`` and ``barycentric`` are those of the face of the largest weight and have no gradients.
 
     Raises:
         InputError: a setting outside its domain.
@@ -63,15 +63,35 @@ class SoftRasterizer(MeshRenderer):
     ):
         super().__init__(size, background)
         self.sigma, self.gamma = sigma, gamma
-        self._check_softness()
         self._modes = {"alpha": alpha, "color": color, "distance": distance}
         choose_modes(**self._modes)  # refuses unknown ones
         self._geometry = GeometryStage(self._buffers)
         self._shading = Shading(self._buffers)
         self._passes = {}
 
+    @property
+    def sigma(self):
+        """Softness of the edges in squared screen units; may be changed between renders."""
+        return self._sigma
+
+    @sigma.setter
+    def sigma(self, value):
+        self._sigma = _positive("sigma", value)
+
+    @property
+    def gamma(self):
+        """Softness of the depth order, as a fraction of far - near; may be changed between renders."""
+        return self._gamma
+
+    @gamma.setter
+    def gamma(self, value):
+        self._gamma = _positive("gamma", value)
+
+    alpha = property(lambda self: self._modes["alpha"], doc="How coverages make alpha; fixed.")
+    color = property(lambda self: self._modes["color"], doc="How faces are ordered by depth; fixed.")
+    distance = property(lambda self: self._modes["distance"], doc="What coverage is measured by; fixed.")
+
     def _forward(self, shot):
-        self._check_softness()
         self._geometry.forward(shot)
         shot.surface = choose_surface(self._buffers, shot)
         shot.surface.forward(shot)
@@ -102,13 +122,14 @@ class SoftRasterizer(MeshRenderer):
         self._geometry.adjoint(shot, clip_adjoint)
 
     def _soft_pass(self, purpose, shot, surface):
-        """The pass for this purpose, made anew when views, faces or channels change."""
+        """The pass for this purpose, made anew when frame, faces or channels change."""
         attributes = surface.layout if surface.shades_pixels else surface.channels
-        key = (shot.views.views, shot.mesh.face_count, attributes)
+        key = (shot.frame, shot.mesh.face_count, attributes)
         held = self._passes.get(purpose)
         if held is None or held[0] != key:
-            size, owner = (self.width, self.height), {"buffers": self._buffers, "name": f"soft_{purpose}"}
-            held = self._passes[purpose] = (key, SoftPass(*key, *size, **self._modes, **owner))
+            owner = {"buffers": self._buffers, "name": f"soft_{purpose}"}
+            sizes = (shot.views.views, *key[1:], shot.width, shot.height)
+            held = self._passes[purpose] = (key, SoftPass(*sizes, **self._modes, **owner))
         return held[1]
 
     def _run_pass(self, soft, shot, surface, background):
@@ -129,8 +150,8 @@ class SoftRasterizer(MeshRenderer):
             self._shading.add_light_adjoints(shot, surface, soft.partials)
         surface.adjoint(shot, attributes_adjoint)
 
-    def _check_softness(self):
-        for name in ("sigma", "gamma"):
-            value = getattr(self, name)
-            if not (isinstance(value, Real) and math.isfinite(value) and value > 0):
-                raise InputError(f"{name}: expected a finite number > 0, got {value!r}")
+
+def _positive(name, value):
+    if not (isinstance(value, Real) and math.isfinite(value) and value > 0):
+        raise InputError(f"{name}: expected a finite number > 0, got {value!r}")
+    return value

@@ -54,6 +54,19 @@ def render_all(mesh, size):
     ti.sync()
 
 
+def test_a_renderer_of_another_size_compiles_no_hot_kernel_again(cpu32):
+    mesh, camera = dr.shapes.icosphere(1), dr.Camera.orbit(azimuth_deg=[30, 60], elevation_deg=20, distance=2.7)
+    renderers = dr.Rasterizer(24), dr.Rasterizer(24, antialias=True), dr.SoftRasterizer(24)
+    for size in (24, (40, 56)):
+        for renderer in renderers:
+            renderer.size = size
+            renderer.render(mesh, camera).color.grad.fill(1)
+            renderer.backward()
+        if size == 24:
+            before = variants()
+    assert variants() == before
+
+
 def test_other_sizes_compile_no_hot_kernel_again(cpu32):
     render_all(dr.shapes.icosphere(1), 24)
     before = variants()

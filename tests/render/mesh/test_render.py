@@ -360,12 +360,64 @@ def test_the_background_may_be_changed_but_is_validated(cpu32, make):
     np.testing.assert_allclose(renderer.background, (0.7, 0.8, 0.9), rtol=1e-6)
 
 
-def test_what_is_fixed_cannot_be_changed(cpu32):
-    renderer = dr.Rasterizer(8, antialias=True)
-    assert (renderer.antialias, renderer.cull_back) == (True, False)
-    for name in ("antialias", "cull_back"):
-        with pytest.raises(AttributeError):
-            setattr(renderer, name, False)
+@every_renderer
+def test_what_is_fixed_cannot_be_changed_and_what_is_no_setting_is_refused(cpu32, make):
+    renderer = make(8)
+    shown, fixed = repr(renderer), {"height", "width"}
+    fixed |= {"alpha", "color", "distance"} if "sigma" in shown else {"antialias", "cull_back"}
+    for name in fixed:
+        with pytest.raises(AttributeError, match=rf"{name}: is fixed: make another .*; .* you may change size, back"):
+            setattr(renderer, name, getattr(renderer, name))
+    for name in ("backgroud", "sigmma", "camera", "render"):
+        with pytest.raises(AttributeError, match=rf"Rasterizer\.{name}: "):
+            setattr(renderer, name, 1)
+    assert repr(renderer) == shown
+
+
+def test_a_refused_setting_stays_as_it_was(cpu32):
+    renderer = dr.SoftRasterizer(8, 0.25, 0.5)
+    for name, wrong in {"sigma": -1.0, "gamma": float("nan"), "size": 0, "background": "white"}.items():
+        with pytest.raises(dr.InputError, match=f"{name}: expected"):
+            setattr(renderer, name, wrong)
+    settings = "size=(8, 8), background=(0.0, 0.0, 0.0), sigma=0.25, gamma=0.5"
+    assert repr(renderer) == f"SoftRasterizer({settings}, alpha='product', color='softmax', distance='euclidean')"
+
+
+@every_renderer
+def test_another_size_makes_other_frames_and_compiles_nothing(cpu32, make):
+    """The same renders as a new renderer's; the frame of the size before keeps its numbers, those not asked for too.
+
+    Turned by a right angle the image has as many pixels, so that arrays by size alone would be shared.
+    """
+    mesh, camera, outputs = colored_sphere(), front(azimuth_deg=[0, 90]), ("color", "alpha", "depth", "face_id")
+    renderer = make((9, 14))
+    old = renderer.render(mesh, camera)
+    depths = old.depth.to_numpy()
+    renderer.size = (14, 9)
+    with pytest.raises(dr.GradientError, match=r"backward\(\) before any render"):
+        renderer.backward()
+    with pytest.raises(dr.RuntimeStateError, match=r"another size.* ask for frame\.normal before"):
+        old.numpy("normal")
+    new = renderer.render(mesh, camera)
+    assert (renderer.size, renderer.height, renderer.width, new.shape) == ((14, 9), 14, 9, (2, 14, 9))
+    for frame in (old, new):
+        expected = make(frame.shape[1:]).render(mesh, camera)
+        for name in outputs:
+            np.testing.assert_array_equal(frame.numpy(name), expected.numpy(name))
+    np.testing.assert_array_equal(old.depth.to_numpy(), depths)
+    renderer.size = (9, 14)
+    mesh.set("colors", 1.0)
+    assert renderer.render(mesh, camera) is not old
+    np.testing.assert_array_equal(old.numpy(), make((9, 14)).render(colored_sphere(), camera).numpy())
+
+
+def test_a_size_that_changes_within_a_tape_is_reported(cpu32):
+    tape, renderer = ti.ad.Tape(ti.field(ti.f32, (), needs_grad=True)), dr.Rasterizer(8)
+    tape.__enter__()
+    renderer.render(colored_sphere(), front())
+    renderer.size = 9
+    with pytest.raises(dr.GradientError, match="changed its size, since the render whose gradient"):
+        tape.__exit__(None, None, None)
 
 
 def test_softness_may_be_any_real_number(cpu32):
