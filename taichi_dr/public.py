@@ -1,6 +1,6 @@
 """The public names of the package: what ``import taichi_dr as dr`` offers."""
 
-from taichi_dr import losses
+from taichi_dr import kernels, losses
 from taichi_dr.errors import (
     BackendError,
     CameraError,
@@ -21,6 +21,7 @@ from taichi_dr.optim import schedules
 from taichi_dr.optim.large_steps import LargeSteps
 from taichi_dr.optim.optimizers import SGD, Adam, UniformAdam
 from taichi_dr.render.frame import Frame
+from taichi_dr.render.mesh import preview as _preview  # noqa: F401  how meshes look in notebooks
 from taichi_dr.render.mesh.rasterizer import Rasterizer
 from taichi_dr.render.mesh.soft_rasterizer import SoftRasterizer
 from taichi_dr.render.mesh.supersample import Supersampler, supersampled
@@ -63,6 +64,7 @@ __all__ = [
     "backend",
     "check_gradients",
     "init",
+    "kernels",
     "linear_to_srgb",
     "load_image",
     "load_mesh",

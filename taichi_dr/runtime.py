@@ -92,7 +92,7 @@ def _candidates(arch):
 
 def available_backends():
     """Names of the backends that this machine has, fastest first; ``"cpu"`` always is among them."""
-    with _without_warnings():
+    with without_messages(ti.ERROR):
         names = ["cuda"] if ti.lang.misc.is_arch_supported(ti.cuda) else []
         if vulkan_device() is not None and ti.lang.misc.is_arch_supported(ti.vulkan):
             names.append("vulkan")
@@ -100,10 +100,10 @@ def available_backends():
 
 
 @contextmanager
-def _without_warnings():
-    """Silences Taichi's warnings for a while: looking for CUDA warns where there is none."""
+def without_messages(below=ti.CRITICAL):
+    """Silences Taichi's messages below a level for a while: looking for CUDA or a display warns where there is none."""
     level = next(level for level in LOG_LEVELS if ti.is_logging_effective(level))
-    ti.set_logging_level(ti.ERROR)
+    ti.set_logging_level(below)
     try:
         yield
     finally:

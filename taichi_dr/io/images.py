@@ -94,7 +94,7 @@ def save_image(path, pixels, *, alpha=None):
     _check_suffix(path, PICTURES)
     pixels = _with_alpha(_as_array(pixels), alpha)
     if path.suffix.lower() in WITHOUT_ALPHA:
-        pixels = _over_white(pixels)
+        pixels = over_white(pixels)
     _write(path, image_bytes(pixels, path.name), plugin="pillow")
 
 
@@ -117,6 +117,11 @@ def image_bytes(pixels, name="picture"):
     else:
         values[..., :3] = linear_to_srgb(values[..., :3])
     return quantized(values)
+
+
+def png_bytes(pixels):
+    """The bytes of a PNG file of linear colours, as ``save_image`` takes them."""
+    return iio.imwrite("<bytes>", image_bytes(pixels), extension=".png", plugin="pillow")
 
 
 def quantized(values):
@@ -145,7 +150,7 @@ def save_animation(path, frames, fps=20):
         raise InputError(f"save_animation: expected fps in (0, 100], got {fps!r}")
     movie = []
     for i, frame in enumerate(frames):
-        pixels = image_bytes(_over_white(_with_alpha(_as_array(frame), None)), f"{path.name}, frame {i}")
+        pixels = image_bytes(over_white(_with_alpha(_as_array(frame), None)), f"{path.name}, frame {i}")
         movie.append(np.repeat(pixels[:, :, None], 3, axis=2) if pixels.ndim == 2 else pixels)
         if movie[i].shape != movie[0].shape:
             raise ShapeError(f"{path.name}, frame {i}: expected shape {movie[0].shape} as frame 0, got {pixels.shape}")
@@ -183,7 +188,8 @@ def _with_alpha(pixels, alpha):
     return np.concatenate([pixels, alpha[:, :, None]], axis=2)
 
 
-def _over_white(pixels):
+def over_white(pixels):
+    """Linear RGB (H, W, 3) of pixels (H, W, 4) over white; others as they are."""
     if pixels.ndim != 3 or pixels.shape[2] != 4:
         return pixels
     return pixels[:, :, :3] * pixels[:, :, 3:] + (1 - pixels[:, :, 3:])

@@ -1,14 +1,16 @@
 """What a renderer returns: images as fields with gradients, made when they are first asked for."""
 
 import math
+from contextlib import suppress
 
-import numpy as np
 import taichi as ti
 
-from taichi_dr.errors import InputError
-from taichi_dr.io.images import save_animation, save_image
+from taichi_dr.errors import InputError, ShapeError
+from taichi_dr.io.images import png_bytes, save_animation, save_image
 from taichi_dr.kernels.base import bridge
 from taichi_dr.kernels.base.arrays import make_array
+from taichi_dr.kernels.screen.blit import blit_array, blit_field
+from taichi_dr.render import viewing
 from taichi_dr.runtime import check_runtime, float_dtype, require_outside_kernels, runtime_token
 from taichi_dr.tape import off_tape
 
@@ -50,7 +52,7 @@ class Frame:
 
     def field(self, name):
         """The field of an output, made and filled on first use."""
-        self._require_known(name)
+        self._known(name)
         check_runtime(self._token, "frame")
         if name not in self._fields:
             require_outside_kernels(f"frame.{name}")
@@ -102,7 +104,7 @@ class Frame:
     @off_tape
     def numpy(self, name="color"):
         """An output as a new NumPy array (V, H, W) or (V, H, W, components)."""
-        self._require_known(name)
+        self._known(name)
         check_runtime(self._token, "frame")
         if name in self._fields:
             return self._fields[name].to_numpy()
@@ -112,17 +114,73 @@ class Frame:
             values = values[:, first : first + max(components, 1)]
         return values.reshape(self.shape + ((components,) if components else ()))
 
+    @off_tape
+    def gradient(self, name="color"):
+        """The gradient of an output as a new NumPy array of the output's shape: what a tape has left of its loss.
+
+        Zeros where the output's field was not asked for before the gradient was there.
+        """
+        if self._is_index(self._known(name)):
+            raise InputError(f"{name}: an image of indices, which has no gradient")
+        return self.field(name).grad.to_numpy()
+
     def save(self, path, fps=12):
         """Writes the views: a GIF or video of them by ``path``'s suffix, else a picture (a contact sheet if V > 1)."""
         images = self.numpy("color")
         if str(path).lower().endswith((".gif", ".mp4")):
             save_animation(path, images, fps=fps)
         else:
-            save_image(path, contact_sheet(images))
+            save_image(path, viewing.contact_sheet(images))
 
-    def _require_known(self, name):
+    def show(self):
+        """Shows the views, as one picture, enlarged if they are small: in the notebook that this is called from, else
+        in a window, until that is closed; without a display it writes a PNG and prints where.
+
+        Returns the ``Path`` of that PNG, otherwise None.
+        """
+        return viewing.show(viewing.fitted(viewing.contact_sheet(self.numpy("color"))), repr(self))
+
+    @off_tape
+    def blit(self, window, view=0):
+        """Writes a view's colours as a window takes them into a field of your own, every frame, without recompiling.
+
+        ``window`` is a field (W, H) of vectors of 3 or 4 floats, x to the right and y up: pixel (row, column) of the
+        image goes to ``window[column, H - 1 - row]``, clamped to [0, 1] and turned from linear RGB to sRGB.  That is
+        what ``ti.GUI.set_image(window)`` takes, and ``canvas.set_image(window)`` of a ``ti.ui.Window``.
+
+        Raises:
+            ShapeError: ``window`` is of another shape or type.
+            InputError: there is no such view.
+        """
+        views, height, width = self.shape
+        components, shape = bridge.components(window), tuple(window.shape)
+        if shape != (width, height) or components not in (3, 4) or window.dtype not in (ti.f32, ti.f64):
+            got = f"a field {shape} of {components or 1} x {window.dtype.to_string()}"
+            raise ShapeError(f"blit: expected a field {(width, height)} of vectors of 3 or 4 floats, got {got}")
+        if not -views <= view < views:
+            raise InputError(f"blit: expected a view from 0 to {views - 1}, got {view!r}")
+        self._known("color")
+        check_runtime(self._token, "frame")
+        if "color" in self._fields:
+            blit_field(self._fields["color"], view % views, window, components)
+        else:
+            self._produce(self, "color")
+            blit_array(self.array("color"), self._first.get("color", 0), view % views, window, components)
+
+    def _repr_png_(self):
+        """The views as a PNG for notebooks; None where they cannot be had, as after another ``ti.init``."""
+        with suppress(Exception):
+            return png_bytes(viewing.fitted(viewing.contact_sheet(self.numpy("color"))))
+        return None
+
+    def __repr__(self):
+        views, height, width = self.shape
+        return f"Frame({views} view{'s' * (views != 1)} of {height} x {width}: {', '.join(self.outputs)})"
+
+    def _known(self, name):
         if name not in self.outputs:
             raise InputError(f"unknown output {name!r}: expected one of {', '.join(self.outputs)}")
+        return name
 
     def _is_index(self, name):
         return self.outputs[name] == INDEX
@@ -146,17 +204,3 @@ class Frame:
         """Fills the fields of outputs that share an array."""
         fields, columns = zip(*((self._fields[name], self._first.get(name, 0)) for name in names), strict=True)
         bridge.array_to_fields(self.array(names[0]), fields, columns)
-
-
-def contact_sheet(images, columns=None):
-    """Tiles images (V, H, W, C) into one, as square as can be, row by row.
-
-    >>> contact_sheet(np.zeros((3, 10, 20, 3))).shape
-    (20, 40, 3)
-    """
-    count, height, width, channels = images.shape
-    columns = columns or math.ceil(math.sqrt(count))
-    rows = math.ceil(count / columns)
-    sheet = np.ones((rows * columns, height, width, channels), images.dtype)
-    sheet[:count] = images
-    return sheet.reshape(rows, columns, height, width, channels).swapaxes(1, 2).reshape(rows * height, -1, channels)

@@ -2,5 +2,5 @@
 
 Doors: ``pixels.pixel_center``, ``projected_mesh.ProjectedMesh`` (what is drawn), ``barycentric.edge_values``
 (perspective-correct barycentrics without clipping), ``tile_bins.TileBins`` (which faces may touch which square of
-pixels), ``coverage.cover``.
+pixels), ``coverage.cover``, ``blit.blit_array`` (pictures for windows).
 """
