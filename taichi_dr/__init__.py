@@ -32,4 +32,4 @@ def __getattr__(name):
 
 
 def __dir__():
-    return [*globals(), *import_module("taichi_dr.public").__all__]
+    return sorted(import_module("taichi_dr.public").__all__)

@@ -1,8 +1,10 @@
-"""The public names: all there, imported when first asked for, and found by tools."""
+"""The public names: all there, imported when first asked for, found by tools, and objects that say what they are."""
 
+import inspect
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 import taichi_dr as dr
@@ -14,11 +16,52 @@ def test_every_public_name_is_there_and_listed():
     assert (
         {"Mesh", "losses", "shapes", "schedules", "__version__"} <= set(dr.__all__) == names.keys() - {"__builtins__"}
     )
-    assert set(dr.__all__) <= set(dir(dr))
+    assert dir(dr) == sorted(dr.__all__)
 
 
 def test_rooms_of_the_package_are_attributes():
     assert dr.kernels.__name__ == "taichi_dr.kernels"
+
+
+def posed_images():
+    names = ("a.png", "b.png", "c.png")
+    shapes = (3, 4, 5, 3), (3, 4, 5), (3, 4, 4), (3, 2), (3, 2)
+    return dr.PosedImages(*map(np.zeros, shapes), names)
+
+
+OBJECTS = {
+    "Camera": (lambda: dr.Camera.orbit([0, 90]), "2 views, near=0.27, far=99.9; fields: eye, target, up, pose, fov_y"),
+    "DirectionalLight": (lambda: dr.DirectionalLight((0, 1, 1), 0.7), "direction=(0, 1, 1), intensity=0.7"),
+    "Frame": (lambda: dr.Rasterizer((4, 6)).render(dr.shapes.box(), dr.Camera.orbit()), "1 view of 4 x 6: color, alph"),
+    "LargeSteps": (lambda: dr.LargeSteps(dr.shapes.box()), "box, 8 vertices, strength=19; field: coordinates"),
+    "Lights": (dr.Lights.default, "ambient, 3 directional, 0 point; fields: color, vector"),
+    "Material": (lambda: dr.Material("flat"), "shading='flat', specular=0.0, shininess=32.0"),
+    "Mesh": (dr.shapes.box, "'box', batch 1, 8 vertices, 12 faces; fields: vertices, colors"),
+    "PointLight": (lambda: dr.PointLight((0, 2, 0)), "position=(0, 2, 0), intensity=1.0"),
+    "PosedImages": (posed_images, "3 views of 4 x 5, with alpha: a.png, b.png, ..."),
+    "Rasterizer": (lambda: dr.Rasterizer(8), "size=(8, 8), background=(0.0, 0.0, 0.0), antialias=False, cull_back=F"),
+    "SoftRasterizer": (lambda: dr.SoftRasterizer((4, 6)), "size=(4, 6), background=(0.0, 0.0, 0.0), sigma=0.0001, gam"),
+    "Supersampler": (lambda: dr.Supersampler(8), "size=(8, 8), samples=4"),
+    **{
+        name: (lambda name=name: getattr(dr, name)({"v": dr.shapes.box().vertices}, lr=0.1), "v; lr=0.1, 0 steps")
+        for name in ("SGD", "Adam", "UniformAdam")
+    },
+}
+
+
+def test_every_public_object_says_what_it_is(cpu32):
+    kinds = {name for name in dr.__all__ if inspect.isclass(getattr(dr, name))}
+    assert {name for name in kinds if not issubclass(getattr(dr, name), Exception)} == set(OBJECTS)
+    for name, (make, expected) in OBJECTS.items():
+        assert repr(make()).startswith(f"{name}({expected}")
+
+
+def test_objects_of_another_runtime_still_say_what_they_are(own_runtime):
+    dr.init("cpu")
+    made = {name: make() for name, (make, _) in OBJECTS.items()}
+    dr.init("cpu")
+    for name, item in made.items():
+        assert repr(item).startswith(f"{name}({OBJECTS[name][1]}")
 
 
 def test_other_names_are_not_there():

@@ -56,6 +56,11 @@ class PosedImages:
     def __len__(self):
         return len(self.alpha)
 
+    def __repr__(self):
+        alpha = "with alpha" if self.has_alpha else "opaque"
+        shown = ", ".join(self.names[:2]) + (", ..." if len(self) > 2 else "")
+        return f"PosedImages({len(self)} views of {self.height} x {self.width}, {alpha}: {shown})"
+
     @property
     def height(self):
         """H, pixels."""

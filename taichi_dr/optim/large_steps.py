@@ -47,7 +47,7 @@ class LargeSteps:
 
         if not strength >= 0:
             raise InputError(f"strength: expected a number of at least 0, got {strength}")
-        self.vertices = mesh.vertices
+        self.vertices, self.name, self.strength = mesh.vertices, mesh.name, strength
         edges, count = mesh.topology.edges, mesh.topology.rows
         ones = np.ones(len(edges))
         adjacency = sparse.coo_matrix((ones, edges.T), shape=(count, count))
@@ -58,6 +58,11 @@ class LargeSteps:
         self._fields = FieldGroup("smooth coordinates", coordinates=(self.vertices.shape, 3))
         self._operation = tape_operation(self._solve, self._adjoint)
         self.reset()
+
+    def __repr__(self):
+        return (
+            f"LargeSteps({self.name}, {self._matrix.shape[0]} vertices, strength={self.strength:g}; field: coordinates)"
+        )
 
     @property
     def coordinates(self):

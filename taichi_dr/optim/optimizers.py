@@ -112,6 +112,10 @@ class Optimizer(ABC):
                 first += _chunks(field)
         self._sums = make_array((first, 2))
 
+    def __repr__(self):
+        names = ", ".join(parameter.name for parameter in self.parameters)
+        return f"{type(self).__name__}({names}; lr={self.lr}, {self.steps} steps, {self.skipped} skipped)"
+
     @property
     def lr(self):
         """The learning rate: a number, or a list where groups differ.  Setting it sets that of every group."""

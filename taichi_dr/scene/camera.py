@@ -281,6 +281,11 @@ class Camera:
     def __len__(self):
         return self.views
 
+    def __repr__(self):
+        depths = f"near={self.near:.4g}, far={self.far:.4g}"
+        views = f"{self.views} view{'s' * (self.views != 1)}"
+        return f"Camera({views}, {depths}; fields: eye, target, up, pose, {_LENS_NAMES[self.kind]}, principal)"
+
     @off_tape
     def _read(self):
         self.fields.check()

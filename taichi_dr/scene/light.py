@@ -60,7 +60,7 @@ class Lights:
             name = f"point light {i}"
             colors.append(_light_color(light, name))
             vectors.append(_finite(light.position, name, "position"))
-        self.count = len(colors)
+        self.count, self._counts = len(colors), (len(directional), len(point))
         kinds = [AMBIENT] + [DIRECTIONAL] * len(directional) + [POINT] * len(point)
         self.kinds = array_from(kinds, ti.i32)
         self.fields = FieldGroup("lights", color=((self.count,), 3), vector=((self.count,), 3))
@@ -81,6 +81,10 @@ class Lights:
                 DirectionalLight((0.0, 0.6, -1.0), 0.25),
             ],
         )
+
+    def __repr__(self):
+        directional, point = self._counts
+        return f"Lights(ambient, {directional} directional, {point} point; fields: color, vector)"
 
     @off_tape
     def check(self):

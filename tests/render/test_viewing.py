@@ -100,13 +100,15 @@ def test_a_window_of_ti_gui_shows_rows_from_the_top(cpu32, tmp_path):
     np.testing.assert_allclose(picture, shown(colors[0]), atol=1)
 
 
-def test_a_canvas_shows_rows_from_the_top(vulkan):
+def test_a_canvas_shows_rows_from_the_top(vulkan, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # where windows leave their settings
     frame, colors = corner_frame()
     window = ti.Vector.field(3, ti.f32, SIZE[::-1])
     frame.blit(window)
     shown_by = ti.ui.Window("frame", SIZE[::-1], show_window=False)
     shown_by.get_canvas().set_image(window)
     picture = shown_by.get_image_buffer_as_numpy()[..., :3]  # x to the right, y up
+    shown_by.destroy()
     np.testing.assert_allclose(255 * picture.swapaxes(0, 1)[::-1], shown(colors[0]), atol=1)
 
 

@@ -34,6 +34,12 @@ class Supersampler:
         self._renderer = Rasterizer((height * samples, width * samples), background=(0.0, 0.0, 0.0))
         self._at_once = max(1, SAMPLES_AT_ONCE // (height * width * samples**2))
 
+    size = property(lambda self: self._size, doc="(height, width) of a picture; fixed.")
+    samples = property(lambda self: self._samples, doc="The square root of the samples per pixel; fixed.")
+
+    def __repr__(self):
+        return f"Supersampler(size={self.size}, samples={self.samples})"
+
     @off_tape
     def render(self, mesh, camera, lights=None, progress=None, look=rgba):
         """As ``supersampled``; ``look(frame, camera)`` is what is shown: RGBA (V, H, W, 4), multiplied by alpha."""
