@@ -266,7 +266,7 @@ def test_a_mesh_that_lacks_its_texture_is_warned_of_once(tmp_path, capsys):
     assert run(*command) == 0
     error = capsys.readouterr().err
     assert error.count("\n") == 1
-    assert "a.obj: has texture coordinates but no texture, so it is grey: --texture FILE" in error
+    assert "a.obj: has texture coordinates but no texture, so it is clay: --texture FILE" in error
     assert run(*command, "--texture", tmp_path / "red.png") == 0
     assert capsys.readouterr().err == ""
 

@@ -50,7 +50,7 @@ def make_dataset(settings):
             mesh,
             camera,
             size,
-            lighting(settings.lighting),
+            lighting(settings.lighting, mesh),
             settings.samples,
             lambda done, total: update(done / total, f"{done} of {total} images"),
         )

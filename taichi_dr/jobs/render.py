@@ -53,7 +53,7 @@ def render_picture(settings):
 
 def _pictures(settings, mesh, azimuths, size, progress=None):
     """(V, H, W, 4): the mesh from these azimuths, linear RGB with straight alpha."""
-    camera, lights = _camera(settings, azimuths), lighting(settings.lighting)
+    camera, lights = _camera(settings, azimuths), lighting(settings.lighting, mesh)
     if not settings.soft:
         return supersampled(mesh, camera, size, lights, progress=progress)
     renderer = SoftRasterizer(size, sigma=settings.sigma, gamma=settings.gamma)

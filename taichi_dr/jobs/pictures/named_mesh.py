@@ -4,13 +4,11 @@ import difflib
 import warnings
 from pathlib import Path
 
-import numpy as np
-
 from taichi_dr.errors import FileError, InputError
 from taichi_dr.io.images import load_image
 from taichi_dr.io.meshes import load_mesh
+from taichi_dr.jobs.pictures.clay import is_clay, mold
 from taichi_dr.scene import shapes
-from taichi_dr.scene.mesh import GREY
 
 SHAPES = ("car", "airplane", "icosphere", "sphere", "torus", "box", "plane", "cylinder", "cone")
 
@@ -18,21 +16,24 @@ SHAPES = ("car", "airplane", "icosphere", "sphere", "torus", "box", "plane", "cy
 def named_mesh(name, texture=None):
     """The mesh in the file ``name``, or the procedural shape of that name, normalised to radius 1 about the origin.
 
+    One that has no colours is of clay.
     Warns of a file that has texture coordinates and nothing to colour them with.
 
     Raises:
         FileError: neither (the message names files and shapes that are spelt alike), or no such texture.
         InputError: a texture for a mesh without texture coordinates.
     """
-    if name in SHAPES and not Path(name).exists():
-        return _shape(name, texture).normalized()
     path = Path(name)
-    if not path.exists():
+    if name in SHAPES and not path.exists():
+        mesh = _shape(name, texture).normalized()
+    elif path.exists():
+        mesh = load_mesh(path, normalize=True, texture=texture)
+    else:
         raise FileError(f"{name}: no such file, nor a shape ({', '.join(SHAPES)}){_near(path)}")
-    mesh = load_mesh(path, normalize=True, texture=texture)
-    if mesh.has("uv") and not mesh.has("texture") and np.allclose(mesh.numpy("colors"), GREY):
+    mold(mesh)
+    if path.exists() and mesh.has("uv") and is_clay(mesh):
         warnings.warn(
-            f"{path}: has texture coordinates but no texture, so it is grey: --texture FILE gives it one", stacklevel=2
+            f"{path}: has texture coordinates but no texture, so it is clay: --texture FILE gives it one", stacklevel=2
         )
     return mesh
 

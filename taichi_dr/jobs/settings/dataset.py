@@ -15,8 +15,7 @@ class DatasetSettings:
     transforms_test.json in the format of the NeRF (Blender) data sets.
 
     The mesh is centred and scaled to radius 1; y is up.  The cameras are spread evenly over the whole sphere around it,
-    and the test images are taken from between the training images.  The light is soft (mostly ambient, and a little
-    from three sides), so that a surface looks nearly the same from everywhere.
+    and the test images are taken from between the training images.  A mesh without colours is of clay.
 
     examples:
       taichi-dr dataset spot.obj out/spot --views 24 --size 256
@@ -40,8 +39,9 @@ class DatasetSettings:
     fov_y_deg: float = 40.0
     #: N x N samples per pixel.
     samples: Annotated[int, arg(metavar="N")] = 4
-    #: soft: mostly ambient light; none: the surface's own colours as they are.
-    lighting: Literal["soft", "none"] = "soft"
+    #: soft: mostly ambient light, in which a surface looks nearly the same from everywhere; studio: light that shows
+    #: the shape; none: the surface's own colours as they are; auto takes studio for clay, soft for all else.
+    lighting: Literal["auto", "soft", "studio", "none"] = "auto"
     #: Replace OUT if it exists.
     overwrite: bool = False
     #: Where to compute; auto takes CUDA, then a Vulkan GPU, then the CPU.

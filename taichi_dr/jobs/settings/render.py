@@ -14,7 +14,8 @@ from taichi_dr.jobs.settings.domains import Backend, Texture, at_least, finite, 
 class RenderSettings:
     """An image of a mesh, and an animation of it turning.
 
-    The mesh is centred and scaled to radius 1, and the camera looks at it from where it just fills the image.
+    The mesh is centred and scaled to radius 1, and the camera looks at it from where it just fills the image.  A mesh
+    without colours is of clay.
 
     examples:
       taichi-dr render spot.obj spot.png
@@ -56,7 +57,7 @@ class RenderSettings:
     ] = None
     #: Vertical opening angle of the camera in degrees, 1 to 150.
     fov_y_deg: float = 40.0
-    #: studio: a key light and ambient; soft: as for data sets; none: the surface's own colours.
+    #: studio: a key light and weaker ones, which show the shape; soft: mostly ambient; none: the surface's own colours.
     lighting: Literal["studio", "soft", "none"] = "studio"
     #: Where light is evaluated: flat: once per face; gouraud: at vertices; phong: at every pixel.
     shading: Literal["flat", "gouraud", "phong"] = "gouraud"
