@@ -6,8 +6,8 @@ say it of theirs):
 * ``runtime_token``, ``current_tape`` and ``recording_tape`` read ``ti.lang.impl.get_runtime()``: Taichi tells neither
   that a second ``ti.init`` has invalidated every field nor which tape is open and whether it records.  Gone when Taichi
   offers them by name.
-* ``require_outside_kernels`` reads ``impl.inside_kernel()``: a field made while Taichi compiles a kernel breaks the
-  runtime for good, and its own message does not say what to do.  Gone when fields may be made there.
+* ``python_scope`` puts aside what says that Taichi is compiling a kernel: a field made meanwhile (by the kernel that is
+  the first to name it) would break the runtime for good.  Gone when fields may be made there.
 * ``_describe_positions_briefly`` replaces ``ASTTransformerContext.get_pos_info``: while Taichi reads a kernel, it draws
   an excerpt of the source for every node, in case of an error, which takes about half of the reading.  Gone when
   reading a kernel without the replacement is hardly slower.
@@ -161,10 +161,21 @@ def _check_types(runtime):
         raise BackendError(f"float64 on {name} is not supported (it has no double-precision exp): use cpu or cuda")
 
 
-def require_outside_kernels(what):
-    """Raises RuntimeStateError while Taichi compiles a kernel, where ``what``'s fields cannot be made."""
-    if impl.inside_kernel():
-        raise RuntimeStateError(f"ask for {what} once in Python before the kernel that reads it")
+@contextmanager
+def python_scope():
+    """Within the block fields can be made and kernels launched, also while Taichi compiles a kernel."""
+    runtime = impl.get_runtime()
+    compiling = runtime.inside_kernel, runtime.current_kernel, runtime.compiling_callable
+    runtime.inside_kernel, runtime.current_kernel, runtime.compiling_callable = False, None, None
+    try:
+        yield
+    finally:
+        runtime.inside_kernel, runtime.current_kernel, runtime.compiling_callable = compiling
+
+
+def is_compiling():
+    """Whether Taichi is compiling a kernel: whoever asks is part of it."""
+    return impl.inside_kernel()
 
 
 def backend():

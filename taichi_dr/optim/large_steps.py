@@ -6,7 +6,7 @@ Nicolet et al., Large Steps in Inverse Rendering of Geometry, SIGGRAPH Asia 2021
 import numpy as np
 
 from taichi_dr.errors import InputError
-from taichi_dr.field_group import FieldGroup
+from taichi_dr.fields.group import FieldGroup
 from taichi_dr.kernels.base import bridge
 from taichi_dr.losses.inputs import array_rows
 from taichi_dr.tape import off_tape, tape_operation

@@ -1,6 +1,7 @@
 """Cameras as the inputs of a renderer."""
 
 from taichi_dr.inputs import Inputs
+from taichi_dr.kernels.camera.pack import PACKED
 
 
 class CameraInput(Inputs):
@@ -14,7 +15,9 @@ class CameraInput(Inputs):
         self._camera.fields.check()
 
     def pull(self):
-        self.arrays["camera"] = self._camera.pack(*self._size)
+        self.check()
+        packed = self._buffers.get("camera", (self._camera.views, PACKED))
+        self.arrays["camera"] = self._camera.pack(*self._size, packed)
 
     def zero_adjoints(self):
         self.adjoints["camera"] = self._buffers.zeroed("camera_adjoint", self.arrays["camera"].shape)

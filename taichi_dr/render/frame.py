@@ -11,7 +11,7 @@ from taichi_dr.kernels.base import bridge
 from taichi_dr.kernels.base.arrays import make_array
 from taichi_dr.kernels.screen.blit import blit_array, blit_field
 from taichi_dr.render import viewing
-from taichi_dr.runtime import check_runtime, float_dtype, require_outside_kernels, runtime_token
+from taichi_dr.runtime import check_runtime, float_dtype, python_scope, runtime_token
 from taichi_dr.tape import off_tape
 
 INDEX = "index"
@@ -55,10 +55,10 @@ class Frame:
         self._known(name)
         check_runtime(self._token, "frame")
         if name not in self._fields:
-            require_outside_kernels(f"frame.{name}")
-            self._produce(self, name)
-            self._fields[name] = self._place(name)
-            self._copy(name)
+            with python_scope():
+                self._produce(self, name)
+                self._fields[name] = self._place(name)
+                self._copy(name)
         return self._fields[name]
 
     def array(self, name):

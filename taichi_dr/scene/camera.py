@@ -2,10 +2,11 @@
 
 import numpy as np
 
-from taichi_dr.errors import CameraError
-from taichi_dr.field_group import FieldGroup
-from taichi_dr.kernels.base import bridge
-from taichi_dr.kernels.base.arrays import array_from, make_array
+from taichi_dr.errors import CameraError, InputError
+from taichi_dr.fields.group import FieldGroup
+from taichi_dr.fields.owner import FieldOwner
+from taichi_dr.fields.storage import Layout
+from taichi_dr.kernels.base.arrays import make_array, write_array
 from taichi_dr.kernels.camera.pack import (
     EYE,
     LENS,
@@ -31,11 +32,10 @@ NEAR, FAR = 0.1, 100.0
 NEAR_PER_DISTANCE, FAR_PER_DISTANCE = 0.1, 37.0
 """... of one with a target, per unit of distance to it: 0.27 and 100 at the distance 2.7 of a scene of unit size."""
 
-_COLUMNS = (EYE, TARGET, UP, POSE, LENS, PRINCIPAL)
 _LENS_NAMES = {PERSPECTIVE: "fov_y", PINHOLE: "focal", ORTHOGRAPHIC: "half_height"}
 
 
-class Camera:
+class Camera(FieldOwner):
     """V cameras, each looking from ``eye`` to ``target``.
 
     With ``w = normalise(eye - target)``, ``u = normalise(up x w)``, ``v = w x u``: u points right, v up, and the camera
@@ -49,6 +49,9 @@ class Camera:
         principal: vec2, where the viewing axis meets the image, in half image heights right and up of its middle.
         pose: 6-vector.
     ``near`` and ``far`` are numbers: what lies outside that depth is not seen.
+
+    Fields are made when the first is asked for; ``set``, ``look_from``, ``numpy`` and ``gradient`` write and read
+    arrays without any, and a new camera for every render is cheap.
 
     Every argument may be one value for all views or V of them.  ``near`` and ``far`` default to 0.1 and 37 times the
     distance from eye to target (the least and the greatest of all views).  A larger near hides what comes close; a
@@ -83,17 +86,12 @@ class Camera:
         check_parameters(rows, self.kind, self.near, self.far)
         self._allocate(rows)
 
-    @off_tape
     def _allocate(self, rows):
         self.views = len(rows)
-        lens_components = 2 if self.kind == PINHOLE else 0
-        shapes = {"eye": 3, "target": 3, "up": 3, "pose": 6, "lens": lens_components, "principal": 2}
-        self.fields = FieldGroup("camera", **{name: ((self.views,), size) for name, size in shapes.items()})
-        self._fields = tuple(self.fields.fields[name] for name in shapes)
-        self._parameters = array_from(rows)
-        self._parameters_adjoint = None
-        self._packed = {}
-        bridge.array_to_fields(self._parameters, self._fields, _COLUMNS)
+        members = tuple((name, *columns) for name, columns in _columns(self.kind).items())
+        self.fields = FieldGroup("camera", parameters=Layout((self.views,), PARAMETERS, members))
+        self._parameters = self.fields.variable("parameters")
+        self._write(rows)
 
     @classmethod
     def orbit(
@@ -204,6 +202,69 @@ class Camera:
         intrinsics[:, 2, 2] = 1
         return rotation, -np.einsum("vij,vj->vi", rotation, e), intrinsics
 
+    def set(self, **parameters):
+        """Writes parameters by name; those that are not named stay as they are.
+
+        ``eye``, ``target``, ``up``, ``pose``, ``principal``, ``near``, ``far`` and the lens that the camera has
+        (``fov_y``, ``focal`` or ``half_height``), each one value for all views or V of them, as the constructor takes.
+
+        Raises:
+            InputError: a parameter that this camera does not have.
+            CameraError: a camera that defines no image; nothing is written then.
+
+        >>> camera = Camera(eye=(0, 0, 3))
+        >>> camera.set(eye=(0, 0, 5), far=50.0)
+        >>> camera.numpy("eye").tolist()
+        [[0.0, 0.0, 5.0]]
+        """
+        lens = _LENS_NAMES[self.kind]
+        known = ("eye", "target", "up", "pose", lens, "principal", "near", "far")
+        unknown = sorted(set(parameters) - set(known))
+        if unknown:
+            raise InputError(f"camera.set: unknown {', '.join(unknown)}; expected some of {', '.join(known)}")
+        near = _depth(parameters.pop("near", self.near), "near")
+        far = _depth(parameters.pop("far", self.far), "far")
+        rows = self._read().to_numpy().astype(np.float64)
+        for name, value in parameters.items():
+            column, size = _PLACES[name]
+            values = _lens_rows(value, name, self.kind) if name == lens else np.atleast_2d(_number(value, name))
+            if values.shape not in ((1, size), (self.views, size)):
+                raise CameraError(_wrong_shape(name, size, self.views, values.shape))
+            rows[:, column : column + size] = values
+        check_parameters(rows, self.kind, near, far)
+        self.near, self.far = near, far
+        self._write(rows)
+
+    def look_from(self, eye, target=None, up=None):
+        """Moves the cameras to ``eye``, looking at ``target`` (as before, by default), with ``pose`` zero.
+
+        ``near`` and ``far`` stay as they are.  Each is (3,) or (V, 3).
+
+        Raises:
+            CameraError: as the constructor does.
+        """
+        given = {"eye": eye, "target": target, "up": up, "pose": np.zeros(6)}
+        self.set(**{name: value for name, value in given.items() if value is not None})
+
+    def numpy(self, name):
+        """The numbers of ``"eye"`` (V, 3), ``"pose"`` (V, 6), ``"fov_y"`` (V,), ... as a NumPy array.
+
+        Raises:
+            InputError: this camera has no such parameter.
+        """
+        return self.fields.get(self._member(name))
+
+    def gradient(self, name):
+        """The gradient of a parameter as a NumPy array of its shape; ``FieldOwner.gradient``, by the names above."""
+        return self.fields.gradient(self._member(name))
+
+    def _member(self, name):
+        return self.fields.known("lens" if name == _LENS_NAMES[self.kind] else name)
+
+    def _setting(self, name):
+        has = name in _PLACES and self.fields.has("lens" if name in _LENS_NAMES.values() else name)
+        return f"camera.set({name}=values)" if has else None
+
     @property
     def is_orthographic(self):
         """Whether the projection is parallel."""
@@ -225,27 +286,22 @@ class Camera:
         return self.lens
 
     @off_tape
-    def pack(self, width, height):
-        """The cameras as an array (V, 16) for the kernels (``kernels.camera``), from the fields as they are now.
+    def pack(self, width, height, packed=None):
+        """The cameras as an array (V, 16) for the kernels (``kernels.camera``), from the numbers as they are now.
 
-        The array is kept per image size and written again by the next call with that size.
+        ``packed`` is the array to write to; a new one by default.
         """
-        self._read()
-        size = (width, height)
-        if size not in self._packed:
-            self._packed[size] = make_array((self.views, PACKED))
-        pack_camera(self._parameters, self._packed[size], self.kind, width, height)
-        return self._packed[size]
+        packed = make_array((self.views, PACKED)) if packed is None else packed
+        pack_camera(self._read(), packed, self.kind, width, height)
+        return packed
 
     @off_tape
     def add_gradients(self, camera_adjoint, width, height):
-        """Adds to the fields' gradients what an adjoint (V, 16) of the latest ``pack(width, height)`` implies."""
-        if self._parameters_adjoint is None:
-            self._parameters_adjoint = make_array((self.views, PARAMETERS))
-        self._parameters_adjoint.fill(0)
-        pack_camera_adjoint(self._parameters, camera_adjoint, self._parameters_adjoint, self.kind, width, height)
-        gradients = tuple(field.grad for field in self._fields)
-        bridge.add_array_to_fields(self._parameters_adjoint, gradients, _COLUMNS)
+        """Adds to the fields' gradients what an adjoint (V, 16) of ``pack(width, height)`` implies."""
+        self.fields.zero_adjoints()
+        adjoint = self.fields.adjoints["parameters"]
+        pack_camera_adjoint(self._parameters.array, camera_adjoint, adjoint, self.kind, width, height)
+        self.fields.push_gradients()
 
     @off_tape
     def check(self):
@@ -263,10 +319,7 @@ class Camera:
 
     @off_tape
     def select(self, indices):
-        """A new camera with copies of the views ``indices`` (a number, a slice or a list), and gradients of its own.
-
-        Its fields are new as well, and Taichi never frees fields: select once, not in a loop of many steps.
-        """
+        """A new camera with copies of the views ``indices`` (a number, a slice or a list), and gradients of its own."""
         rows = np.atleast_2d(self._read().to_numpy()[indices])
         if len(rows) == 0:
             raise CameraError(f"expected at least one view, got indices {indices!r}")
@@ -286,11 +339,27 @@ class Camera:
         views = f"{self.views} view{'s' * (self.views != 1)}"
         return f"Camera({views}, {depths}; fields: eye, target, up, pose, {_LENS_NAMES[self.kind]}, principal)"
 
-    @off_tape
+    def _write(self, rows):
+        write_array(self._parameters.array, rows)
+        self._parameters.write()
+
     def _read(self):
+        """The array of the parameters (V, 19) as they are now."""
         self.fields.check()
-        bridge.fields_to_array(self._fields, self._parameters, _COLUMNS)
-        return self._parameters
+        return self._parameters.read()
+
+
+def _columns(kind):
+    """Of each parameter of a camera: its first column and its number of components, 0 for a number."""
+    lens = 2 if kind == PINHOLE else 0
+    return {
+        "eye": (EYE, 3),
+        "target": (TARGET, 3),
+        "up": (UP, 3),
+        "pose": (POSE, 6),
+        "lens": (LENS, lens),
+        "principal": (PRINCIPAL, 2),
+    }
 
 
 def _choose_lens(fov_y, focal, half_height):
@@ -302,24 +371,32 @@ def _choose_lens(fov_y, focal, half_height):
     if len(given) > 1:
         raise CameraError(f"expected one lens, got {' and '.join(_LENS_NAMES[kind] for kind in given)}")
     kind, lens = next(iter(given.items()), (PERSPECTIVE, np.deg2rad(60.0)))
-    lens = _number(lens, _LENS_NAMES[kind])
+    return kind, _lens_rows(lens, _LENS_NAMES[kind], kind)
+
+
+def _lens_rows(lens, name, kind):
+    """A lens as rows of two columns."""
+    lens = _number(lens, name)
     if kind == PINHOLE:
-        return kind, np.stack([lens, lens], axis=-1) if lens.ndim == 0 else lens
+        return np.atleast_2d(np.stack([lens, lens], axis=-1) if lens.ndim == 0 else lens)
     if lens.ndim > 1:
-        raise CameraError(f"expected {_LENS_NAMES[kind]} of shape () or (V,), got {lens.shape}")
-    return kind, np.stack([lens, np.zeros_like(lens)], axis=-1)
+        raise CameraError(f"expected {name} of shape () or (V,), got {lens.shape}")
+    return np.atleast_2d(np.stack([lens, np.zeros_like(lens)], axis=-1))
+
+
+_PLACES = {"eye": (EYE, 3), "target": (TARGET, 3), "up": (UP, 3), "pose": (POSE, 6), "principal": (PRINCIPAL, 2)}
+_PLACES |= dict.fromkeys(_LENS_NAMES.values(), (LENS, 2))
+"""Of each parameter: its first column in the rows, and how many columns it has there."""
 
 
 def _join(lens_name, lens, **parts):
     """The rows of parameters (V, 19) of values that are (k,) or (V, k) each; ``lens`` has two columns in any case."""
-    sizes = {"eye": (EYE, 3), "target": (TARGET, 3), "up": (UP, 3), "pose": (POSE, 6)}
-    sizes |= {lens_name: (LENS, 2), "principal": (PRINCIPAL, 2)}
     parts = parts | {lens_name: lens}
     arrays = {name: np.atleast_2d(_number(value, name)) for name, value in parts.items()}
     views = max(len(array) for array in arrays.values())
     rows = np.zeros((views, PARAMETERS))
     for name, array in arrays.items():
-        column, size = sizes[name]
+        column, size = _PLACES[name]
         if array.shape not in ((1, size), (views, size)) or views == 0:
             raise CameraError(_wrong_shape(name, size, max(views, 1), array.shape))
         rows[:, column : column + size] = array

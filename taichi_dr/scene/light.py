@@ -1,14 +1,17 @@
 """Lights: ambient, directional and point, with gradients for their colours, directions and positions."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import taichi as ti
 
 from taichi_dr.errors import InputError
-from taichi_dr.field_group import FieldGroup
+from taichi_dr.fields.group import FieldGroup
+from taichi_dr.fields.owner import FieldOwner
 from taichi_dr.kernels.base.arrays import array_from
 from taichi_dr.kernels.shading.light import AMBIENT, DIRECTIONAL, POINT
+from taichi_dr.runtime import runtime_token
 from taichi_dr.tape import off_tape
 
 
@@ -30,7 +33,7 @@ class PointLight:
     color: tuple = (1.0, 1.0, 1.0)
 
 
-class Lights:
+class Lights(FieldOwner):
     """L lights: row 0 is the ambient light, then the directional lights, then the point lights.
 
     Fields with gradients:
@@ -49,26 +52,52 @@ class Lights:
     """
 
     def __init__(self, ambient=0.3, directional=(), point=()):
-        directional, point = _as_tuple(directional, DirectionalLight), _as_tuple(point, PointLight)
-        colors = [_ambient_color(ambient)]
-        vectors = [np.zeros(3)]
-        for i, light in enumerate(directional):
-            name = f"directional light {i}"
-            colors.append(_light_color(light, name))
-            vectors.append(_direction(light.direction, name))
-        for i, light in enumerate(point):
-            name = f"point light {i}"
-            colors.append(_light_color(light, name))
-            vectors.append(_finite(light.position, name, "position"))
-        self.count, self._counts = len(colors), (len(directional), len(point))
-        kinds = [AMBIENT] + [DIRECTIONAL] * len(directional) + [POINT] * len(point)
-        self.kinds = array_from(kinds, ti.i32)
+        kinds, colors, vectors = _rows(ambient, directional, point)
+        self.count = len(kinds)
+        self.kinds = _kind_array(runtime_token(), kinds)
         self.fields = FieldGroup("lights", color=((self.count,), 3), vector=((self.count,), 3))
-        self.fields.set("color", np.stack(colors))
-        self.fields.set("vector", np.stack(vectors))
+        self._kinds = kinds
+        self._write(colors, vectors)
 
     color = property(lambda self: self.fields.field("color"), doc="(L,) vec3 field, linear RGB.")
     vector = property(lambda self: self.fields.field("vector"), doc="(L,) vec3 field: directions, positions.")
+
+    def set(self, ambient=0.3, directional=(), point=()):
+        """Writes all lights anew: as many of each kind as there are; arguments as the constructor's.
+
+        One of their fields alone is written by ``lights.fields.set("color", values)`` and ``"vector"``.
+
+        Raises:
+            InputError: another number of lights of a kind, or as the constructor does.
+
+        >>> lights = Lights(directional=DirectionalLight((0, 1, 0)))
+        >>> lights.set(0.25, directional=DirectionalLight((1, 0, 0), 0.5))
+        >>> lights.numpy("color").tolist()
+        [[0.25, 0.25, 0.25], [0.5, 0.5, 0.5]]
+        """
+        kinds, colors, vectors = _rows(ambient, directional, point)
+        if kinds != self._kinds:
+            raise InputError(
+                f"lights.set: expected {self._kinds.count(DIRECTIONAL)} directional and {self._kinds.count(POINT)}"
+                f" point lights, as these lights have, got {kinds.count(DIRECTIONAL)} and {kinds.count(POINT)};"
+                " for another number make new Lights"
+            )
+        self._write(colors, vectors)
+
+    def numpy(self, name):
+        """The numbers of ``"color"`` or ``"vector"`` as a NumPy array (L, 3).
+
+        Raises:
+            InputError: there is no such field.
+        """
+        return self.fields.get(self.fields.known(name))
+
+    def _write(self, colors, vectors):
+        self.fields.set("color", colors)
+        self.fields.set("vector", vectors)
+
+    def _setting(self, name):
+        return f'lights.fields.set("{name}", values)' if self.fields.has(name) else None
 
     @classmethod
     def default(cls):
@@ -83,7 +112,7 @@ class Lights:
         )
 
     def __repr__(self):
-        directional, point = self._counts
+        directional, point = self._kinds.count(DIRECTIONAL), self._kinds.count(POINT)
         return f"Lights(ambient, {directional} directional, {point} point; fields: color, vector)"
 
     @off_tape
@@ -93,13 +122,36 @@ class Lights:
         Raises:
             InputError: which light, and what is wrong with it.
         """
-        colors, vectors, kinds = self.fields.get("color"), self.fields.get("vector"), self.kinds.to_numpy()
-        for i in range(self.count):
+        colors, vectors = self.fields.get("color"), self.fields.get("vector")
+        for i, kind in enumerate(self._kinds):
             _finite(colors[i], f"light {i}", "color")
-            if kinds[i] == DIRECTIONAL:
+            if kind == DIRECTIONAL:
                 _direction(vectors[i], f"light {i}")
             else:
                 _finite(vectors[i], f"light {i}", "vector")
+
+
+@lru_cache(maxsize=32)
+def _kind_array(token, kinds):
+    """The kinds as an array of the runtime ``token``."""
+    return array_from(kinds, ti.i32)
+
+
+def _rows(ambient, directional, point):
+    """Kinds, colours (L, 3) and vectors (L, 3) of lights."""
+    directional, point = _as_tuple(directional, DirectionalLight), _as_tuple(point, PointLight)
+    colors = [_ambient_color(ambient)]
+    vectors = [np.zeros(3)]
+    for i, light in enumerate(directional):
+        name = f"directional light {i}"
+        colors.append(_light_color(light, name))
+        vectors.append(_direction(light.direction, name))
+    for i, light in enumerate(point):
+        name = f"point light {i}"
+        colors.append(_light_color(light, name))
+        vectors.append(_finite(light.position, name, "position"))
+    kinds = (AMBIENT, *[DIRECTIONAL] * len(directional), *[POINT] * len(point))
+    return kinds, np.stack(colors), np.stack(vectors)
 
 
 def _as_tuple(lights, kind):

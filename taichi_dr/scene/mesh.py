@@ -6,16 +6,16 @@ import numpy as np
 import taichi as ti
 
 from taichi_dr.errors import GeometryError, InputError, ShapeError
-from taichi_dr.field_group import FieldGroup
-from taichi_dr.runtime import float_dtype, is_initialised, require_outside_kernels
+from taichi_dr.fields.group import FieldGroup
+from taichi_dr.fields.owner import FieldOwner
+from taichi_dr.runtime import float_dtype, is_initialised, python_scope
 from taichi_dr.scene.material import Material
-from taichi_dr.scene.topology import Topology
-from taichi_dr.tape import off_tape
+from taichi_dr.scene.topology import topology_of
 
 GREY = (0.7, 0.7, 0.7)
 
 
-class Mesh:
+class Mesh(FieldOwner):
     """B meshes of one topology, with colours per vertex or per face and, optionally, a texture.
 
     Sizes: B meshes, N vertices, F faces, T texture coordinates.  Arguments are NumPy arrays (or nested lists):
@@ -28,8 +28,9 @@ class Mesh:
     * ``material``: a ``Material``; ``name``: what error messages call the mesh.
 
     The fields ``vertices`` (B, N), ``colors`` (B, N) or (B, F), ``uv`` (T,) and ``texture`` (Ht, Wt) are meant to be
-    written to by kernels, differentiated and optimised.  Taichi never frees fields: a mesh made before ``ti.init`` has
-    plain arrays until one of its fields is asked for after it.
+    written to by kernels, differentiated and optimised.  They are made when the first of them is asked for, in Python
+    or by a kernel; a mesh whose fields nobody asks for costs no compilation, so a new one for every render is cheap.
+    ``set``, ``numpy`` and ``gradient`` write and read arrays.
 
     Raises:
         ShapeError: an array has the wrong shape (expected and got).
@@ -65,10 +66,9 @@ class Mesh:
             raise GeometryError(
                 f"{name}: an empty mesh ({self.batch} meshes of {self.vertex_count} vertices, {self.face_count} faces)"
             )
-        self.topology = Topology(faces, self.vertex_count)
+        self.topology = topology_of(faces, self.vertex_count)
         self.parents = None
         self.face_parents = None
-        self._faces_field = None
 
         values = {"vertices": vertices, "colors": self._color_values(colors, face_colors)}
         self.uv_topology = None
@@ -80,26 +80,26 @@ class Mesh:
             values["texture"] = self._texture_values(texture)
         self._check_faces()
         self._check_finite(values)
-        self._values = values  # until there are fields
+        self._values = values  # until somebody needs the group
         self._group = None
-        if is_initialised():  # at once: a kernel that is the first to name a field could not allocate it
-            self._allocate()
 
     @property
     def fields(self):
         """The ``FieldGroup`` of ``vertices``, ``colors`` and, where given, ``uv`` and ``texture``."""
         if self._group is None:
-            require_outside_kernels(f"a field of {self.name} (made before ti.init)")
-            self._allocate()
+            with python_scope():
+                self._allocate()
         return self._group
 
-    @off_tape
     def _allocate(self):
         shapes = {name: (value.shape[:-1], value.shape[-1]) for name, value in self._values.items()}
         group = FieldGroup(self.name, **shapes)
         for name, value in self._values.items():
             group.set(name, value)
         self._group, self._values = group, dict.fromkeys(self._values)
+
+    def _setting(self, name):
+        return f'{self.name}.set("{name}", values)' if self.has(name) else None
 
     def has(self, name):
         """Whether there is a field ``name``; ``"uv"`` and ``"texture"`` are there if they were given."""
@@ -129,15 +129,7 @@ class Mesh:
     def faces(self):
         """(F,) field of 3 vertex indices; not to be written to: derived data is kept in ``topology``."""
         self.fields.check()
-        if self._faces_field is None:
-            require_outside_kernels(f"{self.name}.faces")
-            self._allocate_faces()
-        return self._faces_field
-
-    @off_tape
-    def _allocate_faces(self):
-        self._faces_field = ti.Vector.field(3, ti.i32, shape=self.face_count)
-        self._faces_field.from_numpy(self.topology.faces)
+        return self.topology.face_field()
 
     @property
     def uv_faces(self):
@@ -147,7 +139,7 @@ class Mesh:
     @cached_property
     def corner_topology(self):
         """The topology in which every corner of every face has a row of its own."""
-        return Topology(np.arange(3 * self.face_count).reshape(-1, 3), 3 * self.face_count)
+        return topology_of(np.arange(3 * self.face_count).reshape(-1, 3), 3 * self.face_count)
 
     def numpy(self, name):
         """The values of ``"vertices"`` (B, N, 3), ``"colors"``, ``"uv"`` (T, 2), ``"texture"`` (Ht, Wt, 3) or
@@ -274,7 +266,7 @@ class Mesh:
             raise ShapeError(f"{self.name}.{key}: expected shape {expected[1:]} or {expected}, got {values.shape}")
         own = np.arange(self.face_count, dtype=np.int32)
         by_face = np.stack([own] * 3, axis=1)
-        self.color_topology = self.topology if face_colors is None else Topology(by_face, self.face_count)
+        self.color_topology = self.topology if face_colors is None else topology_of(by_face, self.face_count)
         return np.broadcast_to(values, expected)
 
     def _uv_values(self, uv, uv_faces):
@@ -285,7 +277,7 @@ class Mesh:
         if len(faces) != self.face_count:
             raise ShapeError(f"{self.name}.uv_faces: expected shape {(self.face_count, 3)}, got {faces.shape}")
         same = uv_faces is None and len(uv) == self.vertex_count
-        self.uv_topology = self.topology if same else Topology(faces, len(uv))
+        self.uv_topology = self.topology if same else topology_of(faces, len(uv))
         return uv
 
     def _texture_values(self, texture):
@@ -343,5 +335,5 @@ def _refine(topology, times):
     for _ in range(times):
         step = topology.subdivision()
         parents = parents[step.parents].reshape(len(step.parents), -1)
-        topology = Topology(step.faces, len(step.parents))
+        topology = topology_of(step.faces, len(step.parents))
     return topology.faces, parents

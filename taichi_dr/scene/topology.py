@@ -1,7 +1,7 @@
 """How the faces of a mesh hang together: corners around vertices, edges, neighbours.  NumPy, built on first use."""
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 import taichi as ti
@@ -9,7 +9,8 @@ import taichi as ti
 from taichi_dr.errors import ShapeError
 from taichi_dr.kernels.base.arrays import array_from
 from taichi_dr.kernels.base.gather import Adjacency
-from taichi_dr.runtime import runtime_token
+from taichi_dr.runtime import python_scope, runtime_token
+from taichi_dr.tape import off_tape
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class Topology:
         self.faces = np.ascontiguousarray(faces, dtype=np.int32)
         self.rows = int(rows)
         self._token, self._arrays = None, {}
+        self._face_field = None
 
     def array(self, name):
         """The property ``name`` as an int32 ``ti.ndarray``, made once per ``ti.init``."""
@@ -43,6 +45,13 @@ class Topology:
         if name not in self._arrays:
             self._arrays[name] = array_from(_at_least_one_row(getattr(self, name)), ti.i32)
         return self._arrays[name]
+
+    def face_field(self):
+        """``faces`` as a field (F,) of the current runtime, of 3-vectors of indices."""
+        if self._face_field is None or self._face_field[0] is not runtime_token():
+            with python_scope():
+                self._face_field = runtime_token(), _index_field(self.faces)
+        return self._face_field[1]
 
     def corners(self):
         """The corners around each row, as an ``Adjacency`` of arrays of the current runtime."""
@@ -150,6 +159,29 @@ class Topology:
             faces=np.ascontiguousarray(faces.transpose(2, 0, 1).reshape(-1, 3), dtype=np.int32),
             parents=np.concatenate([np.stack([old, old], axis=1), edges]),
         )
+
+
+MOST_KEPT = 8
+
+
+@lru_cache(maxsize=MOST_KEPT)
+def _topology_of_bytes(faces, rows):
+    return Topology(np.frombuffer(faces, np.int32).reshape(-1, 3), rows)
+
+
+def topology_of(faces, rows):
+    """The Topology of ``faces`` (F, 3) over ``rows`` rows: the same one for meshes of the same faces.
+
+    What is derived from it is then derived once for, say, a new mesh each step.
+    """
+    return _topology_of_bytes(np.ascontiguousarray(faces, dtype=np.int32).tobytes(), int(rows))
+
+
+@off_tape
+def _index_field(faces):
+    field = ti.Vector.field(3, ti.i32, shape=len(faces))
+    field.from_numpy(faces)
+    return field
 
 
 def group_by_owner(owner, owners):

@@ -8,7 +8,7 @@ import taichi as ti
 from oracles.differences import relative_errors
 
 import taichi_dr as dr
-from taichi_dr.field_group import FieldGroup
+from taichi_dr.fields.group import FieldGroup
 from taichi_dr.inputs import Inputs
 from taichi_dr.kernels.base.arrays import array_from, make_array
 from taichi_dr.render.camera_input import CameraInput

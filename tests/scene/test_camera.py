@@ -166,7 +166,8 @@ def test_sizes_do_not_share_an_array(cpu64):
     camera.pack(20, 40)
     camera.frames()
     np.testing.assert_array_equal(wide.to_numpy(), before)
-    assert camera.pack(40, 20) is wide
+    assert camera.pack(40, 20, wide) is wide
+    np.testing.assert_array_equal(wide.to_numpy(), before)
 
 
 BAD = {

@@ -1,0 +1,177 @@
+"""Storages go from dropped owners to new ones, but never while somebody still holds a part of them."""
+
+import gc
+import resource
+
+import numpy as np
+import pytest
+import taichi as ti
+
+import taichi_dr as dr
+from taichi_dr.fields.group import FieldGroup
+
+TETRAHEDRON = np.array([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]], dtype=float)
+FACES = [[0, 1, 2], [0, 2, 3], [0, 3, 1], [1, 3, 2]]
+
+
+def storage_of(group):
+    return group._storage
+
+
+def group(count=3):
+    made = FieldGroup("thing", points=((count,), 3), weight=((count,), 0))
+    made.set("points", 1.0)
+    made.set("weight", 2.0)
+    return made
+
+
+def dropped_after(use, count):
+    """The storage of a group that ``use`` has had, and what it returned; the group is no more."""
+    made = group(count)
+    storage, result = storage_of(made), use(made)
+    del made
+    gc.collect()
+    return storage, result
+
+
+@ti.kernel
+def double(field: ti.template()):
+    for i in field:
+        field[i] = 2 * field[i]
+
+
+def touch_everything(made):
+    """Uses of every sort that leave nothing behind."""
+    double(made.field("points"))
+    made.field("points").grad.fill(3)
+    made.field("weight").to_numpy()
+    made.field("weight")[0] = 5.0
+    assert made.field("points")[1][2] == 2.0
+    made.variable("points").read()
+    made.gradient("points")
+
+
+@pytest.mark.parametrize("use", [lambda made: None, touch_everything], ids=["arrays", "fields"])
+def test_a_dropped_storage_serves_the_next(any32, use):
+    storage, _ = dropped_after(use, 3)
+    other = group(4)
+    assert storage_of(other) is not storage
+    again = group(3)
+    assert storage_of(again) is storage
+    assert again.get("points").tolist() == [[1, 1, 1]] * 3
+    assert again.get("weight").tolist() == [2, 2, 2]
+    assert not again.gradient("points").any()
+    assert again.field("points").to_numpy().tolist() == [[1, 1, 1]] * 3
+    assert not again.field("points").grad.to_numpy().any()
+
+
+HOLDS = {
+    "field": lambda made: made.field("points"),
+    "scalar field": lambda made: made.field("weight"),
+    "gradient": lambda made: made.field("weight").grad,
+    "component": lambda made: made.field("points").get_scalar_field(1),
+    "variable": lambda made: made.variable("points"),
+    "array": lambda made: made.arrays["weight"],
+    "optimiser": lambda made: dr.Adam([made.field("points")]),
+    "element": lambda made: made.field("points")[0],
+}
+
+
+@pytest.mark.parametrize("hold", HOLDS.values(), ids=HOLDS)
+def test_a_storage_of_which_somebody_holds_a_part_waits(cpu32, hold):
+    storage, held = dropped_after(lambda made: (touch_everything(made), hold(made)), 5)
+    others = [group(5), group(5)]
+    assert storage not in [storage_of(other) for other in others]
+    del held, others
+    gc.collect()
+    assert storage in [storage_of(other) for other in [group(5) for _ in range(3)]]
+
+
+def test_a_storage_that_a_kernel_has_compiled_in_is_never_handed_on(cpu32):
+    made = group(6)
+
+    @ti.kernel
+    def read() -> float:
+        return made.field("weight")[1]
+
+    assert read() == 2.0
+    storage = storage_of(made)
+    made = None
+    gc.collect()
+    assert storage_of(group(6)) is not storage
+
+
+def test_an_open_tape_keeps_what_it_has_recorded(cpu32):
+    loss = ti.field(ti.f32, shape=(), needs_grad=True)
+
+    @ti.kernel
+    def add(weight: ti.template()):
+        for i in weight:
+            loss[None] += weight[i] ** 2
+
+    with ti.ad.Tape(loss):
+        first = group(7)
+        storage = storage_of(first)
+        add(first.field("weight"))
+        del first
+        gc.collect()
+        second = group(7)
+        assert storage_of(second) is not storage
+
+
+def test_ti_init_empties_the_pool(own_runtime):
+    dr.init("cpu")
+    storage, _ = dropped_after(touch_everything, 3)
+    dr.init("cpu")
+    assert storage_of(group(3)) is not storage
+
+
+def test_arrays_of_ever_new_sizes_are_not_kept_for_good(cpu32):
+    for count in range(1, 200):
+        group(count)
+    from taichi_dr.fields.storage import MOST_WITHOUT_FIELDS, pool
+
+    kept = [storage for shelf in pool._shelves.values() for storage in shelf if not storage.fields]
+    assert len(kept) <= MOST_WITHOUT_FIELDS
+    assert storage_of(group(199)) in kept
+
+
+def trials(kind):
+    """``make(i)``, the i-th of many objects, and one of its fields."""
+    camera = lambda i: dr.Camera.orbit(7.0 * i, 20, 2.7)  # noqa: E731
+    lights = lambda i: dr.Lights(0.01 * (i % 100), dr.DirectionalLight((0, 1, 1)))  # noqa: E731
+    mesh = lambda i: dr.Mesh(TETRAHEDRON + 0.001 * (i % 100), FACES)  # noqa: E731
+    return {"camera": (camera, "pose"), "lights": (lights, "color"), "mesh": (mesh, "vertices")}[kind]
+
+
+@pytest.mark.parametrize("touched", [False, True], ids=["arrays", "fields"])
+@pytest.mark.parametrize("kind", ["camera", "lights", "mesh"])
+def test_thousands_of_objects_compile_nothing_and_grow_nothing(cpu32, kind, touched):
+    make, name = trials(kind)
+    scene = {"mesh": dr.Mesh(TETRAHEDRON, FACES), "camera": dr.Camera.orbit(), "lights": dr.Lights.default()}
+    renderer, loss = dr.Rasterizer(8), ti.field(ti.f32, shape=(), needs_grad=True)
+    target = np.zeros((1, 8, 8, 3), np.float32)
+
+    def use(i):
+        scene[kind] = made = make(i)
+        with ti.ad.Tape(loss):
+            frame = renderer.render(scene["mesh"], scene["camera"], scene["lights"])
+            dr.losses.mse(frame.color, target, loss)
+        by_field = getattr(made, name).grad.to_numpy() if touched else None
+        return made.gradient(name) if by_field is None else by_field
+
+    first = [use(i).copy() for i in range(20)]  # those of the first have fields made and kernels compiled
+    instances, memory = kernel_instances(), peak_memory_mb()
+    for i in range(20, 300):
+        use(i)
+    assert kernel_instances() == instances
+    assert peak_memory_mb() - memory < 3
+    np.testing.assert_allclose(use(3), first[3], rtol=1e-5, atol=1e-7)
+
+
+def kernel_instances():
+    return sum(len(kernel.compiled_kernels) for kernel in ti.lang.impl.get_runtime().kernels)
+
+
+def peak_memory_mb():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
