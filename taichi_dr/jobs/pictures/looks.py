@@ -6,10 +6,9 @@ colours themselves are ``taichi_dr.render.mesh.supersample.rgba``.
 
 import numpy as np
 
-from taichi_dr.scene.mesh import GREY
-
 LIGHT = np.array([-0.48, 0.6, 0.64])  # towards it, in the camera's axes: from the upper left, behind the camera
 AMBIENT = 0.15
+SURFACE = 0.5  # linear grey, well below paper
 EDGE = 0.25  # how bright the edges of faces are, relative to the surface
 
 
@@ -18,7 +17,7 @@ def shape(frame, camera):
     normals = np.einsum("vij,vhwj->vhwi", np.stack(camera.frames()[:3], axis=1), frame.numpy("normal"))
     light = AMBIENT + (1 - AMBIENT) * np.maximum(normals @ LIGHT, 0)
     alpha = frame.numpy("alpha")[..., None]
-    return np.concatenate([light[..., None] * GREY * alpha, alpha], axis=-1).astype(np.float32)
+    return np.concatenate([light[..., None] * np.full(3, SURFACE) * alpha, alpha], axis=-1).astype(np.float32)
 
 
 def edges(frame, camera):

@@ -64,8 +64,8 @@ class Kind(ABC):
         """``pictures`` of the geometry alone, grey."""
 
     @abstractmethod
-    def portraits(self, view, near):
-        """``{label: (H, W, 4)}``: what came out, in one view and in a close-up of it (PosedImages of one image)."""
+    def portrait(self, near):
+        """``(label, (H, W, 4))``: what the model is made of, in a close-up (PosedImages of one image)."""
 
     @abstractmethod
     def export(self, folder):

@@ -130,13 +130,9 @@ class MeshReconstruction(Kind):
         """``pictures`` of its geometry alone, grey."""
         return self._pictures(posed, looks.shape)
 
-    def portraits(self, view, near):
-        """``{label: (H, W, 4)}``: what came out, in one view and in a close-up of it."""
-        return {
-            "shape": self.shape(view)[0],
-            f"{self._mesh.face_count:,} faces, close up": self._pictures(near, looks.edges)[0],
-            "with colours": self.pictures(view)[0],
-        }
+    def portrait(self, near):
+        """Its faces from near."""
+        return f"{self._mesh.face_count:,} faces", self._pictures(near, looks.edges)[0]
 
     def export(self, folder):
         """Writes the mesh in world units as OBJ, PLY and GLB with vertex colours; returns the names."""

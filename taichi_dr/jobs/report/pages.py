@@ -18,17 +18,21 @@ INK, PAPER, FRAME = (40, 40, 40), (255, 255, 255), (200, 200, 200)
 GAP = 6
 
 
-def write_row(path, tiles, caption):
-    """``{label: picture}``, pictures (h, w, 3) uint8 of one size, as one row with labels above and a caption below."""
-    height, width = next(iter(tiles.values())).shape[:2]
-    text = max(11, width // 14)
+def write_grid(path, rows, caption):
+    """Rows of ``(label, picture)``, pictures (h, w, 3) uint8 of one size, each label above its picture, and a caption
+    below."""
+    height, width = rows[0][0][1].shape[:2]
+    text = max(11, width // 12)
     line = text + 2 * GAP
-    sheet = Image.new("RGB", (GAP + len(tiles) * (width + GAP), 2 * line + height), PAPER)
-    for column, (label, picture) in enumerate(tiles.items()):
-        left = GAP + column * (width + GAP)
-        ImageDraw.Draw(sheet).text((left, GAP), label, INK, ImageFont.load_default(text))
-        _paste(sheet, picture, left, line)
-    ImageDraw.Draw(sheet).text((GAP, line + height + GAP), caption, INK, ImageFont.load_default(text))
+    sheet = Image.new("RGB", (GAP + len(rows[0]) * (width + GAP), len(rows) * (line + height) + line), PAPER)
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(text)
+    for row, tiles in enumerate(rows):
+        top = row * (line + height)
+        for column, (label, picture) in enumerate(tiles):
+            left = GAP + column * (width + GAP)
+            draw.text((left, top + GAP), label, INK, font)
+            _paste(sheet, picture, left, top + line)
+    draw.text((GAP, len(rows) * (line + height) + GAP), caption, INK, font)
     with atomic_path(path) as temporary:
         sheet.save(temporary)
 
@@ -46,8 +50,9 @@ def write_comparison(path, target, prediction, metrics, names, labels=("target",
     row_height = height + 2 * text + 2 * GAP
     sheet = Image.new("RGB", (3 * width + 4 * GAP, header + GAP + len(target) * row_height), PAPER)
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(text)
-    for column, label in enumerate([*labels, f"difference, up to {LARGEST_ERROR}"]):
+    for column, label in enumerate([*labels, "difference"]):
         draw.text((GAP + column * (width + GAP), GAP), label, INK, font)
+    _draw_scale(sheet, 2 * width + 3 * GAP + draw.textlength("difference  ", font), font)
     for row in range(len(target)):
         top = header + GAP + row * row_height
         wanted, shown = over_white(target[row]), over_white(prediction[row])
@@ -84,18 +89,19 @@ def write_losses(path, history, marks=()):
     figure = Figure(figsize=(8, 4.5), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
-    for name, values in history.items():
-        values = np.asarray(values, float)
-        if name != "step" and (values > 0).any():
-            axes.semilogy(history["step"], np.where(values > 0, values, np.nan), label=name, linewidth=1.2)
+    curves = {name: np.asarray(values, float) for name, values in history.items() if name != "step"}
+    curves = {name: np.where(values > 0, values, np.nan) for name, values in curves.items() if (values > 0).any()}
+    last = {name: values[~np.isnan(values)][-1] for name, values in curves.items()}
+    for name in sorted(curves, key=last.get, reverse=True):  # as they lie at the end
+        axes.semilogy(history["step"], curves[name], label=f"{name}  {last[name]:.2g}", linewidth=1.2)
     for mark in marks:
         axes.axvline(mark, color="0.8", linewidth=0.8, zorder=0)
     axes.set_xlabel("step" + ("  (grey lines: finer pictures or a finer mesh)" if len(marks) else ""))
     axes.set_ylabel("weighted loss")
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
-    if axes.get_legend_handles_labels()[0]:
-        axes.legend(frameon=False, ncols=2)
+    if curves:
+        figure.legend(frameon=False, loc="outside right upper", title="at the end")
     buffer = io.BytesIO()
     figure.savefig(buffer, dpi=120, format="png")
     with atomic_path(path) as temporary:
@@ -110,5 +116,19 @@ def _paste(sheet, pixels, left, top):
 
 
 def _error_map(wanted, shown):
-    error = np.abs(wanted - shown).mean(axis=-1) / LARGEST_ERROR
-    return quantized(colormaps["inferno"](np.clip(error, 0, 1))[..., :3])
+    return _error_colors(np.abs(wanted - shown).mean(axis=-1) / LARGEST_ERROR)
+
+
+def _error_colors(shares):
+    """Shares of the largest error as colours, from black to yellow."""
+    return quantized(colormaps["inferno"](np.clip(shares, 0, 1))[..., :3])
+
+
+def _draw_scale(sheet, left, font):
+    """What the colours of differences mean: a bar between its two numbers, in the line of the labels."""
+    draw, text = ImageDraw.Draw(sheet), int(font.size)
+    draw.text((left, GAP), "0", INK, font)
+    bar = _error_colors(np.tile(np.linspace(0, 1, 4 * text), (text, 1)))
+    start = int(left + draw.textlength("0 ", font))
+    _paste(sheet, bar, start, GAP + 1)
+    draw.text((start + 4 * text + GAP, GAP), str(LARGEST_ERROR), INK, font)

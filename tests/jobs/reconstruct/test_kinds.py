@@ -61,8 +61,8 @@ class Ball(Kind):
 
     shape = pictures
 
-    def portraits(self, view, near):
-        return {"far": self.pictures(view)[0], "near": self.pictures(near)[0]}
+    def portrait(self, near):
+        return "near", self.pictures(near)[0]
 
     def export(self, folder):
         (folder / "grey.txt").write_text(str(self.grey))

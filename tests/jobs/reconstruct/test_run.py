@@ -208,7 +208,7 @@ def test_an_interrupted_run_keeps_everything_and_resumes_to_the_same_mesh(data, 
         assert np.array_equal(resumed, whole)
     assert len(states[0][0]["history"]) == len(states[1][0]["history"])
     stages = [sorted(name for name in arrays if name.startswith("stages/")) for _, arrays in states]
-    assert stages == [["stages/0", f"stages/{STEPS // 10}"]] * 2
+    assert stages == [["stages/0", f"stages/{3 * STEPS // 10}", f"stages/{STEPS // 10}"]] * 2
 
 
 def test_a_finished_run_goes_on_with_a_larger_budget(data, finished, tmp_path, capsys):

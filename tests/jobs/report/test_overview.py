@@ -8,7 +8,7 @@ import pytest
 
 from taichi_dr.io.posed_images import PosedImages
 from taichi_dr.jobs.pictures import looks
-from taichi_dr.jobs.report.overview import STAGES, Overview, best_view, close_up
+from taichi_dr.jobs.report.overview import STAGES, Overview, best_view, close_up, color_entropy
 from taichi_dr.jobs.report.pages import GAP
 from taichi_dr.render.mesh.supersample import Supersampler
 from taichi_dr.scene import shapes
@@ -32,16 +32,18 @@ def orbit(elevations):
 class Model:
     """Grey as shape, green from near, blue as it is."""
 
+    def pictures(self, posed):
+        return np.full((len(posed), posed.height, posed.width, 4), (0.0, 0.0, 1.0, 1.0))
+
     def shape(self, posed):
         return np.full((len(posed), posed.height, posed.width, 4), (0.2, 0.2, 0.2, 1.0))
 
-    def portraits(self, view, near):
-        ones = np.ones((view.height, view.width, 1))
-        return {"near": ones * (0, 1, 0, 1), "as it is": ones * (0, 0, 1, 1)}
+    def portrait(self, near):
+        return "near", np.full((near.height, near.width, 4), (0.0, 1.0, 0.0, 1.0))
 
 
 @pytest.mark.usefixtures("cpu32")
-def test_the_row_goes_from_images_through_stages_to_portraits(tmp_path):
+def test_the_page_goes_from_images_through_stages_to_the_result_beside_its_target(tmp_path):
     train, held_out = orbit([0, 20, 40, 60, 80, -20]), orbit([0, 30])
     overview = Overview(train, held_out)
     taken = [
@@ -51,22 +53,36 @@ def test_the_row_goes_from_images_through_stages_to_portraits(tmp_path):
     ]
     assert taken == pytest.approx(STAGES)
     again = Overview(train, held_out)
-    overview.stages = {0: overview.stages[0.0], 7: overview.stages[0.0]}
+    overview.stages = dict.fromkeys((0, 7, 9), overview.stages[0.0])
     again.restore(overview.arrays())
-    assert list(again.stages) == [0, 7]
+    assert list(again.stages) == [0, 7, 9]
     assert not again.due(1.0)
-    again.write(tmp_path / "row.png", Model(), "caption")
-    sheet = iio.imread(tmp_path / "row.png")
-    assert sheet.shape[1] == GAP + 5 * (SIDE + GAP)
-    middle = sheet.shape[0] // 2
-    tiles = [sheet[middle - SIDE // 4 : middle + SIDE // 4, GAP + i * (SIDE + GAP) :][:, :SIDE] for i in range(5)]
-    assert ((tiles[0] == (255, 0, 0)).all(axis=-1)).any()
-    assert [tile[5, 5].tolist() for tile in tiles[1:]] == [[124] * 3, [124] * 3, [0, 255, 0], [0, 0, 255]]
+    again.write(tmp_path / "page.png", Model(), "caption")
+    page = iio.imread(tmp_path / "page.png")
+    assert page.shape[1] == GAP + 6 * (SIDE + GAP)
+    line = (page.shape[0] - 2 * SIDE) // 3
+    rows = [page[top : top + SIDE] for top in (line, 2 * line + SIDE)]
+    above, below = ([row[:, GAP + i * (SIDE + GAP) :][:, :SIDE] for i in range(6)] for row in rows)
+    red, green, blue, grey = [255, 0, 0], [0, 255, 0], [0, 0, 255], [124] * 3
+    for tile in (above[0], below[0], above[5]):
+        assert (tile == red).all(axis=-1).any()
+        assert (tile == 255).all(axis=-1).any()
+    assert [tile[5, 5].tolist() for tile in above[1:5]] == [blue] * 4
+    assert [tile[5, 5].tolist() for tile in below[1:]] == [grey] * 4 + [green]
 
 
 @pytest.mark.usefixtures("cpu32")
 def test_the_best_view_is_from_a_little_above():
     assert best_view(orbit([-60, -25, 0, 30, 70])) == 3
+
+
+@pytest.mark.usefixtures("cpu32")
+def test_of_views_from_above_the_best_shows_most_colours():
+    posed = orbit([-60, 25, 10, 40, 70])
+    posed.images[0, 10:20, 20:23] = posed.images[3, 10:20, 20:25] = (0.0, 1.0, 0.0)
+    assert color_entropy(posed, 1) == 0
+    assert color_entropy(posed, 3) == pytest.approx(1)
+    assert best_view(posed) == 3
 
 
 @pytest.mark.usefixtures("cpu32")
