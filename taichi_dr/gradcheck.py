@@ -7,7 +7,7 @@ import numpy as np
 import taichi as ti
 
 from taichi_dr.errors import GradientError, InputError
-from taichi_dr.runtime import current_tape, require_init
+from taichi_dr.runtime import check_field_runtime, current_tape, require_init
 
 STEPS, RATIO = 6, 4  # central differences at this many steps, each a quarter of the one before
 TOLERANCES = {ti.f64: 1e-5, ti.f32: 1e-2}
@@ -149,20 +149,23 @@ def _named(parameters):
     if not named:
         raise InputError("expected at least one parameter")
     for name, field in named.items():
-        if not _has_gradient(field):
+        if not _has_gradient(field, name):
             raise InputError(f"{name}: expected a field with needs_grad=True, got {type(field).__name__}")
         if field.dtype not in TOLERANCES:
             raise InputError(f"{name}: expected a field of float32 or float64, got {field.dtype.to_string()}")
     return named
 
 
-def _has_gradient(field):
-    return isinstance(field, ti.Field) and field.snode.ptr.has_adjoint()
+def _has_gradient(field, name):
+    if not isinstance(field, ti.Field):
+        return False
+    check_field_runtime(name, field)
+    return field.snode.ptr.has_adjoint()
 
 
 def _find_loss(program):
     loss = program()
-    if not _has_gradient(loss) or loss.shape != ():
+    if not _has_gradient(loss, "loss") or loss.shape != ():
         raise InputError(f"expected program() to return its loss, a 0-D field with needs_grad=True, got {loss!r}")
     return loss
 

@@ -8,6 +8,10 @@ say it of theirs):
   offers them by name.
 * ``python_scope`` puts aside what says that Taichi is compiling a kernel: a field made meanwhile (by the kernel that is
   the first to name it) would break the runtime for good.  Gone when fields may be made there.
+* ``_date_fields`` has fields note their runtime and look at it before they look at their memory: reading a field of a
+  former runtime ends the process.  Gone when Taichi raises an exception then.
+* ``_guard_tapes`` has ``ti.ad.Tape`` refuse a second thread: two that compile fail with an empty AssertionError, and
+  the tape of one records what the other calls.  Gone when Taichi has a tape per thread, or says so itself.
 * ``_describe_positions_briefly`` replaces ``ASTTransformerContext.get_pos_info``: while Taichi reads a kernel, it draws
   an excerpt of the source for every node, in case of an error, which takes about half of the reading.  Gone when
   reading a kernel without the replacement is hardly slower.
@@ -16,14 +20,16 @@ say it of theirs):
 import io
 import os
 import sys
+import threading
 from contextlib import contextmanager, redirect_stdout
 
 import taichi as ti
 from taichi.lang import impl
 from taichi.lang.ast import ast_transformer_utils
+from taichi.lang.field import Field
 
 from taichi_dr.devices import vulkan_device
-from taichi_dr.errors import BackendError, InputError, RuntimeStateError
+from taichi_dr.errors import BackendError, GradientError, InputError, RuntimeStateError
 
 ARCHITECTURES = {"cpu": ti.cpu, "cuda": ti.cuda, "vulkan": ti.vulkan}
 LOG_LEVELS = (ti.TRACE, ti.DEBUG, ti.INFO, ti.WARN, ti.ERROR, ti.CRITICAL)
@@ -44,6 +50,64 @@ def _describe_positions_briefly():
 
 
 _describe_positions_briefly()
+
+
+def _date_fields():
+    """Has every field note the runtime that it is made in, and refuse to be read in another."""
+    make = Field.__init__
+
+    def make_and_note(self, *members):
+        make(self, *members)
+        self.made_in = impl.get_runtime()
+
+    def only_alive(method):
+        def check_and_call(self):
+            check_field_runtime("field", self)
+            return method(self)
+
+        return check_and_call
+
+    Field.__init__ = make_and_note
+    Field._snode = property(only_alive(Field._snode.fget))
+    Field._initialize_host_accessors = only_alive(Field._initialize_host_accessors)
+
+
+_date_fields()
+_at_import = impl.get_runtime()  # that of fields made before
+
+
+def _guard_tapes():
+    """Has tapes refuse a second thread."""
+    enter, leave = ti.ad.Tape.__enter__, ti.ad.Tape.__exit__
+    turn = threading.RLock()
+
+    def enter_alone(self):
+        if not turn.acquire(blocking=False):
+            raise _two_threads()
+        self.thread = threading.get_ident()
+        try:
+            return enter(self)
+        except BaseException:
+            turn.release()
+            raise
+
+    def leave_alone(self, *error):
+        try:
+            return leave(self, *error)
+        finally:
+            turn.release()
+
+    ti.ad.Tape.__enter__, ti.ad.Tape.__exit__ = enter_alone, leave_alone
+
+
+def _two_threads():
+    return GradientError(
+        "another thread is inside a ti.ad.Tape, and Taichi has one tape and one runtime per process: let one thread do"
+        " all work with Taichi, init included (a concurrent.futures.ThreadPoolExecutor(1)), or use a process for each"
+    )
+
+
+_guard_tapes()
 
 
 def init(arch="auto", *, float64=False, **options):
@@ -211,9 +275,23 @@ def check_runtime(token, owner):
         )
 
 
+def check_field_runtime(name, field):
+    """Raises RuntimeStateError if ``field``, ``name`` in the message, was made before the latest ``ti.init``."""
+    made_in = getattr(field, "made_in", _at_import)
+    if made_in is not impl.get_runtime():
+        check_runtime(made_in, name)
+
+
 def current_tape():
-    """The open ``ti.ad.Tape``, or None."""
-    return impl.get_runtime().target_tape
+    """The open ``ti.ad.Tape``, or None.
+
+    Raises:
+        GradientError: another thread has opened it.
+    """
+    tape = impl.get_runtime().target_tape
+    if getattr(tape, "thread", threading.get_ident()) != threading.get_ident():
+        raise _two_threads()
+    return tape
 
 
 def recording_tape():

@@ -12,6 +12,8 @@ from functools import wraps
 import taichi as ti
 from taichi.lang import impl
 
+from taichi_dr.runtime import recording_tape
+
 
 def off_tape(function):
     """Decorates a function whose kernels an open tape must not record; may be nested."""
@@ -56,7 +58,7 @@ def tape_operation(forward, adjoint):
     ti.ad.grad_for(operation)(run_adjoint)
 
     def start(*arguments):
-        if impl.get_runtime().grad_replaced:
+        if recording_tape() is None:
             forward(*arguments)
         else:
             operation(_Call(arguments))

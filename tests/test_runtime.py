@@ -1,13 +1,14 @@
 """The runtime's state and types, whoever called ``ti.init``."""
 
 import gc
+import threading
 
 import pytest
 import taichi as ti
 from taichi.lang._ndarray import ScalarNdarray
 
 import taichi_dr as dr
-from taichi_dr.errors import BackendError, InputError, RuntimeStateError
+from taichi_dr.errors import BackendError, GradientError, InputError, RuntimeStateError
 from taichi_dr.kernels.base.arrays import array_from, make_array
 from taichi_dr.runtime import LOG_LEVELS
 
@@ -74,6 +75,76 @@ def test_an_array_is_freed_in_its_own_runtime_or_not_at_all(own_runtime, monkeyp
 def _names_nothing(x: ti.types.ndarray(ndim=1)):
     for i in range(3):
         x[i] = undefined + 1.0  # noqa: F821
+
+
+def field():
+    return ti.field(ti.f32, (1, 12, 12), needs_grad=True)
+
+
+def number():
+    return ti.field(ti.f32, (), needs_grad=True)
+
+
+def open_tape(loss):
+    with ti.ad.Tape(loss):
+        pass
+
+
+DEAD = {
+    "a prediction": ("prediction", lambda dead, loss: dr.losses.mse(dead, field(), loss)),
+    "a target": ("target", lambda dead, loss: dr.losses.ssim(field(), dead, loss)),
+    "an alpha": ("alpha", lambda dead, loss: dr.losses.iou(dead, field(), loss)),
+    "points": ("source", lambda dead, loss: dr.losses.chamfer(dead, [[0, 0, 0]], loss)),
+    "a parameter": ("parameter 0", lambda dead, loss: dr.Adam([dead])),
+    "a parameter to check": ("x", lambda dead, loss: dr.check_gradients(lambda: loss, {"x": dead})),
+    "a loss to check": ("loss", lambda dead, loss: dr.check_gradients(lambda: dead, loss)),
+    "a tape's loss": ("field", lambda dead, loss: open_tape(dead)),
+    "numbers": ("field", lambda dead, loss: dead.to_numpy()),
+}
+
+
+def test_a_field_does_not_outlive_its_runtime(own_runtime):
+    dr.init("cpu")
+    dead, dead_loss = field(), number()
+    dr.losses.mse(dead, field(), dead_loss)
+    dr.init("cpu")
+    loss = number()
+    for name, use in DEAD.values():
+        with pytest.raises(RuntimeStateError, match=f"^{name}: made before the latest ti.init.*make it again"):
+            use(dead, loss)
+    with pytest.raises(RuntimeStateError, match="loss: made before"):
+        dr.losses.mse(field(), field(), dead_loss)
+    with pytest.raises(RuntimeStateError, match="field: made before"):
+        dead_loss[None] = 0
+
+
+def test_a_second_thread_is_told_what_to_do(cpu32):
+    loss, other_loss, image = number(), number(), field()
+    dr.losses.mse(image, field(), loss)
+    entered, done = threading.Event(), threading.Event()
+
+    def step():
+        with ti.ad.Tape(loss):
+            entered.set()
+            assert done.wait(60)
+
+    thread = threading.Thread(target=step)
+    thread.start()
+    assert entered.wait(60)
+    try:
+        for use in (
+            lambda: open_tape(other_loss),
+            lambda: dr.losses.mse(image, image, other_loss),
+            dr.Adam([image]).step,
+        ):
+            with pytest.raises(
+                GradientError, match=r"another thread .*: let one thread do all work with Taichi, init included"
+            ):
+                use()
+    finally:
+        done.set()
+        thread.join()
+    open_tape(other_loss)
 
 
 def test_errors_of_kernels_still_show_the_place_in_the_source(cpu32):

@@ -7,7 +7,16 @@ known as soon as they are: both are computed there, in float64, and the tape's b
 import numpy as np
 
 from taichi_dr.errors import GeometryError, InputError, ShapeError
-from taichi_dr.losses.inputs import add_value, array_rows, check_loss, full_shape, has_gradient, is_field, push_gradient
+from taichi_dr.losses.inputs import (
+    add_value,
+    array_rows,
+    check_alive,
+    check_loss,
+    full_shape,
+    has_gradient,
+    is_field,
+    push_gradient,
+)
 from taichi_dr.tape import off_tape, tape_operation
 
 
@@ -30,7 +39,7 @@ def chamfer(source, target, loss, weight=1.0, samples=10_000, seed=0):
 
     ``x = [(0, 0, 0)]``, ``y = [(1, 0, 0), (2, 0, 0)]`` give 1 + (1 + 4) / 2 = 3.5.
     """
-    check_loss(loss)
+    check_loss(loss, weight)
     clouds = _clouds(source, target, samples, seed)
     x, y = clouds
     sizes = {cloud.points.shape[0] for cloud in clouds} - {1}
@@ -67,6 +76,7 @@ class _Points:
     """Points (B, P, 3) of a field or an array; ``field`` is who wants the gradient, or None."""
 
     def __init__(self, name, value):
+        check_alive(name, value)
         shape = full_shape(value)
         if len(shape) not in (2, 3) or shape[-1] != 3 or 0 in shape:
             raise ShapeError(f"{name}: expected shape (P, 3) or (B, P, 3), got {shape}")
@@ -115,7 +125,9 @@ def _clouds(source, target, samples, seed):
 def _check_finite(name, points):
     wrong = np.argwhere(~np.isfinite(points))
     if len(wrong):
-        raise GeometryError(f"{name}: the point at {wrong[0][:-1].tolist()} is not finite; {len(wrong)} such numbers")
+        others = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
+        value, at = points[tuple(wrong[0])], wrong[0].tolist()
+        raise GeometryError(f"chamfer: expected finite numbers, got {value} in {name} at {at}{others}")
 
 
 def _distance(x, y, batch):

@@ -20,6 +20,7 @@ from taichi_dr.losses.inputs import (
 from taichi_dr.runtime import backend
 from taichi_dr.tape import tape_operation
 
+NAMES = ("mse", "l1", "huber")
 SQUARED, ABSOLUTE, HUBER = range(3)
 
 
@@ -61,7 +62,7 @@ def huber(prediction, target, loss, weight=1.0, delta=0.1):
 
 
 def _pixel_loss(prediction, target, loss, weight, delta, kind):
-    check_loss(loss)
+    check_loss(loss, weight)
     check_field("prediction", prediction)
     check_same("target", target, prediction)
     n = bridge.components(prediction)
@@ -80,7 +81,7 @@ def _forward(prediction, target, loss, scale, delta, kind):
     n = bridge.components(prediction)
     kernel = _field_sums if is_field(target) else _array_sums
     kernel(prediction, target, partial, count, length, *steps, delta, n, kind)
-    add_sum(partial, loss, scale, 0.0)
+    add_sum(NAMES[kind], partial, loss, scale, 0.0, {"prediction": prediction, "target": target})
 
 
 def _adjoint(prediction, target, loss, scale, delta, kind):

@@ -11,7 +11,7 @@ from taichi_dr.errors import InputError, ShapeError
 from taichi_dr.kernels.base import bridge
 from taichi_dr.kernels.base.arrays import make_array
 from taichi_dr.kernels.base.elements import get_component, set_component, unflatten
-from taichi_dr.runtime import float_dtype, runtime_token
+from taichi_dr.runtime import check_field_runtime, float_dtype, runtime_token
 
 
 def is_field(value):
@@ -35,18 +35,28 @@ def full_shape(value):
     return tuple(np.shape(value))
 
 
-def check_loss(loss):
-    """Raises unless ``loss`` is a 0-D scalar field with a gradient."""
+def check_loss(loss, weight=1.0):
+    """Raises unless ``loss`` is a 0-D scalar field with a gradient and ``weight`` is finite."""
+    if not math.isfinite(weight):
+        raise InputError(f"weight: expected a finite number, got {weight}")
     if not is_field(loss):
         raise InputError(f"loss: expected a 0-D field with a gradient, got {type(loss).__name__}")
+    check_field_runtime("loss", loss)
     if full_shape(loss) != ():
         raise ShapeError(f"loss: expected shape (), got {full_shape(loss)}")
     if not has_gradient(loss):
         raise InputError("loss: expected a field with a gradient: ti.field(..., shape=(), needs_grad=True)")
 
 
+def check_alive(name, value):
+    """Raises RuntimeStateError if ``value`` is a field of before the latest ``ti.init``."""
+    if is_field(value):
+        check_field_runtime(name, value)
+
+
 def check_field(name, value, shape=None):
     """Raises unless ``value`` is a field with a gradient; ``shape`` may hold None for any length."""
+    check_alive(name, value)
     if not has_gradient(value):
         what = "a field without one" if is_field(value) else type(value).__name__
         raise InputError(f"{name}: expected a field with a gradient (needs_grad=True), got {what}")
@@ -57,6 +67,7 @@ def check_field(name, value, shape=None):
 
 def check_same(name, value, reference):
     """Raises unless ``value``, a field or an array, has the shape of the field ``reference``."""
+    check_alive(name, value)
     expected, got = full_shape(reference), full_shape(value)
     if expected != got:
         raise ShapeError(f"{name}: expected shape {expected}, got {got}")
@@ -110,15 +121,41 @@ def scratch(name, shape, dtype=None):
     return _scratch[key]
 
 
+def add_sum(name, values, loss, scale, constant, read):
+    """``loss += scale * sum(values) + constant``, summed in order.
+
+    ``name`` is that of the loss and ``read`` what it has read, of one shape and by name, for the message.
+
+    Raises:
+        InputError: what would be added is not finite.
+    """
+    if not math.isfinite(_add_sum(values, loss, scale, constant)):
+        raise InputError(f"{name}: {_not_finite(read)}")
+
+
+def _not_finite(read):
+    """Where the first number is that is not finite."""
+    shape = full_shape(next(iter(read.values())))
+    for what, value in read.items():
+        numbers = (value.to_numpy() if hasattr(value, "to_numpy") else np.asarray(value)).reshape(shape)
+        wrong = np.argwhere(~np.isfinite(numbers))
+        if len(wrong):
+            others = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
+            return f"expected finite numbers, got {numbers[tuple(wrong[0])]} in {what} at {wrong[0].tolist()}{others}"
+    return f"the numbers in {' and '.join(read)} are so large that their sum overflows: scale them down"
+
+
 @ti.kernel
-def add_sum(values: ti.types.ndarray(ndim=1), loss: ti.template(), scale: float, constant: float):
-    """``loss += scale * sum(values) + constant``, summed in order."""
+def _add_sum(values: ti.types.ndarray(ndim=1), loss: ti.template(), scale: float, constant: float) -> float:
+    added = 0.0
     ti.loop_config(serialize=True)
     for _ in range(1):
         total = 0.0
         for i in range(values.shape[0]):
             total += values[i]
+        added += scale * total + constant
         loss[None] += scale * total + constant
+    return added
 
 
 @ti.kernel

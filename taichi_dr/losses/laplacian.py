@@ -35,7 +35,7 @@ def laplacian(mesh, loss, weight=1.0, kind="uniform"):
     """
     if kind not in KINDS:
         raise InputError(f"kind: expected one of {KINDS}, got {kind!r}")
-    check_loss(loss)
+    check_loss(loss, weight)
     check_field("mesh.vertices", mesh.vertices, (None, mesh.topology.rows, 3))
     if len(mesh.topology.edges):
         _operation(mesh.vertices, loss, weight / mesh.vertices.shape[0], mesh.topology, kind)
@@ -45,7 +45,7 @@ def _forward(vertices, loss, weight, topology, kind):
     deltas = _deltas(vertices, topology, kind)[2]
     partial = scratch("laplacian partial", (min(1024, -(-deltas.shape[0] // 64)),))
     _sum_squares(deltas, partial)
-    add_sum(partial, loss, weight, 0.0)
+    add_sum("laplacian", partial, loss, weight, 0.0, {"mesh.vertices": vertices})
 
 
 def _adjoint(vertices, loss, weight, topology, kind):

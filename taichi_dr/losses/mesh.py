@@ -5,6 +5,7 @@ across an edge).  The adjoint writes one gradient per stencil and corner; every 
 result does not depend on the order of the threads.
 """
 
+import math
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -16,6 +17,7 @@ from taichi_dr.losses.inputs import add_sum, check_field, check_loss, push_gradi
 from taichi_dr.runtime import runtime_token
 from taichi_dr.tape import tape_operation
 
+NAMES = ("edge_length", "edge_length", "normal_consistency", "flatten")
 SQUARED_LENGTH, LENGTH_TO_TARGET, BEND, SQUARED_BEND = range(4)
 DEGENERATE = 1e-10  # squared sine of an angle below which a face has no normal
 
@@ -27,10 +29,10 @@ def edge_length(mesh, loss, weight=1.0, target=None):
     Without a ``target`` it is least, 0, where all vertices of a piece are one point, so it shrinks the mesh.
 
     Raises:
-        InputError: ``target`` is negative.
+        InputError: ``target`` is negative or not finite.
     """
-    if target is not None and not target >= 0:
-        raise InputError(f"target: expected a length of at least 0, got {target}")
+    if target is not None and not 0 <= target < math.inf:
+        raise InputError(f"target: expected a finite length of at least 0, got {target}")
     kind = SQUARED_LENGTH if target is None else LENGTH_TO_TARGET
     stencils = _stencils(mesh.topology, "edges")
     _start(mesh, loss, weight / max(stencils.count, 1), stencils, 0.0 if target is None else target, kind)
@@ -57,7 +59,7 @@ def flatten(mesh, loss, weight=1.0):
 
 
 def _start(mesh, loss, weight, stencils, target, kind):
-    check_loss(loss)
+    check_loss(loss, weight)
     check_field("mesh.vertices", mesh.vertices, (None, mesh.topology.rows, 3))
     if stencils.count:
         _operation(mesh.vertices, loss, weight / mesh.vertices.shape[0], stencils, target, kind)
@@ -68,7 +70,7 @@ def _forward(vertices, loss, weight, stencils, target, kind):
     _sum_stencils(
         rows("vertices", vertices, 3), stencils.rows, partial, *vertices.shape, stencils.count, target, DEGENERATE, kind
     )
-    add_sum(partial, loss, weight, 0.0)
+    add_sum(NAMES[kind], partial, loss, weight, 0.0, {"mesh.vertices": vertices})
 
 
 def _adjoint(vertices, loss, weight, stencils, target, kind):

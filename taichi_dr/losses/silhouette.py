@@ -50,7 +50,7 @@ def iou(alpha, target, loss, weight=1.0, kind="tanimoto"):
     """
     if kind not in KINDS:
         raise InputError(f"kind: expected one of {KINDS}, got {kind!r}")
-    check_loss(loss)
+    check_loss(loss, weight)
     check_field("alpha", alpha, (None, None, None))
     check_same("target", target, alpha)
     _operation(alpha, target, loss, weight, kind)
@@ -60,7 +60,7 @@ def _forward(alpha, target, loss, weight, kind):
     views = alpha.shape[0]
     values = scratch("iou values", (views,))
     _view_sums(rows("iou alpha", alpha, 0), rows("iou target", target, 0), views, values, kind)
-    add_sum(values, loss, weight / views, 0.0)
+    add_sum("iou", values, loss, weight / views, 0.0, {"alpha": alpha, "target": target})
 
 
 def _adjoint(alpha, target, loss, weight, kind):

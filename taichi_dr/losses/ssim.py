@@ -43,7 +43,7 @@ def ssim(prediction, target, loss, weight=1.0):
     Raises:
         ShapeError: the shapes differ, are not (V, H, W), or the images are smaller than the window.
     """
-    check_loss(loss)
+    check_loss(loss, weight)
     n = bridge.components(prediction)
     check_field("prediction", prediction, (None, None, None) + ((n,) if n else ()))
     check_same("target", target, prediction)
@@ -90,7 +90,8 @@ def _forward(prediction, target, loss, weight):
     for view in range(images.views):
         images.moments_across(view, images.x, images.y)
         _similarity(images.across, images.window, sums, view * images.inner_height, *sizes, C1, C2, images.packet)
-    add_sum(sums, loss, -weight / images.count, weight)
+    read = {"prediction": prediction, "target": target}
+    add_sum("ssim", sums, loss, -weight / images.count, weight, read)
 
 
 def _adjoint(prediction, target, loss, weight):

@@ -40,7 +40,7 @@ from taichi_dr.errors import GradientError, InputError, ShapeError
 from taichi_dr.kernels.base import bridge
 from taichi_dr.kernels.base.arrays import make_array
 from taichi_dr.kernels.optim import updates
-from taichi_dr.runtime import check_runtime, current_tape, float_dtype, runtime_token
+from taichi_dr.runtime import check_field_runtime, check_runtime, current_tape, float_dtype, runtime_token
 
 MOST_CHUNKS = 1024
 
@@ -237,6 +237,7 @@ class Optimizer(ABC):
     def _check_parameter(self, name, field, replaces=None):
         if not isinstance(field, Field):
             raise InputError(f"{name}: expected a Taichi field, got {type(field).__name__}")
+        check_field_runtime(name, field)
         impl.get_runtime().materialize()  # a field placed since the last launch has no tree to ask yet
         if not field.snode.ptr.has_adjoint():
             raise InputError(f"{name}: expected a field with a gradient (needs_grad=True), got one without")

@@ -234,3 +234,32 @@ def test_errors_say_what_was_expected_and_what_was_got(cpu64):
         losses.iou(flat, flat, total)
     with pytest.raises(InputError, match=r"kind: expected one of \('tanimoto', 'soft_jaccard'\), got 'dice'"):
         losses.iou(x, x, total, kind="dice")
+
+
+@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("as_field", [False, True])
+@pytest.mark.parametrize("wrong", [np.nan, np.inf])
+def test_a_target_that_is_not_finite_is_named(any32, name, as_field, wrong):
+    x, y = images(name, 10, vector=False)
+    y[1, 5, 6] = wrong
+    target = make_field(y) if as_field else y
+    message = rf"{name.split()[0]}: expected finite numbers, got {wrong} in target at \[1, 5, 6\]$"
+    with pytest.raises(InputError, match=message):
+        evaluate((name, make_field(x), target, 1.0))
+
+
+def test_other_numbers_that_are_not_finite_are_named(any32):
+    x, y = images("mse", 11, vector=True)
+    prediction, total = make_field(x, vector=True), make_field(0.0)
+    y[0, 2, 3, 1] = y[1, 2, 3, 1] = -np.inf
+    with pytest.raises(InputError, match=r"l1: .* got -inf in target at \[0, 2, 3, 1\] \(and 1 more\)"):
+        losses.l1(prediction, y, total)
+    x[1, 0, 0, 2] = np.nan
+    prediction.from_numpy(x.astype(np.float32))
+    with pytest.raises(InputError, match=r"huber: .* got nan in prediction at \[1, 0, 0, 2\]"):
+        losses.huber(prediction, np.zeros_like(x), total)
+    prediction.fill(1e30)
+    with pytest.raises(InputError, match="mse: the numbers in prediction and target are so large that their sum"):
+        losses.mse(prediction, np.zeros_like(x), total)
+    with pytest.raises(InputError, match="weight: expected a finite number, got nan"):
+        losses.mse(prediction, np.zeros_like(x), total, weight=float("nan"))

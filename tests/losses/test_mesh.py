@@ -233,15 +233,28 @@ def test_errors(cpu64):
     mesh, total = shared_mesh(), ti.field(ti.f64, (), needs_grad=True)
     with pytest.raises(InputError, match="kind: expected one of"):
         losses.laplacian(mesh, total, kind="graph")
-    with pytest.raises(InputError, match="target: expected a length of at least 0, got -1"):
+    with pytest.raises(InputError, match="target: expected a finite length of at least 0, got -1"):
         losses.edge_length(mesh, total, target=-1)
+    with pytest.raises(InputError, match="target: expected a finite length of at least 0, got nan"):
+        losses.edge_length(mesh, total, target=np.nan)
     with pytest.raises(ShapeError, match=r"loss: expected shape \(\), got \(2, 6, 3\)"):
         losses.flatten(mesh, mesh.vertices)
     with pytest.raises(ShapeError, match=r"target: expected shape \(P, 3\) or \(B, P, 3\), got \(4, 2\)"):
         losses.chamfer(mesh, np.zeros((4, 2)), total)
     with pytest.raises(ShapeError, match="expected a batch of 2 or 1, got 3"):
         losses.chamfer(mesh, np.zeros((3, 4, 3)), total)
-    with pytest.raises(GeometryError, match=r"target: the point at \[0, 1\] is not finite"):
+    with pytest.raises(GeometryError, match=r"chamfer: expected finite numbers, got nan in target at \[0, 1, 1\]"):
         losses.chamfer(mesh, np.array([[0, 0, 0], [0, np.nan, 0]]), total)
     with pytest.raises(InputError, match="samples: expected a positive number, got 0"):
         losses.chamfer(mesh, np.zeros((4, 3)), total, samples=0)
+
+
+@pytest.mark.parametrize("name", ["edge_length", "edge_length to a target", "laplacian"])
+def test_a_vertex_that_is_not_finite_is_named(any32, name):
+    mesh = shared_mesh()
+    vertices = VERTICES.copy()
+    vertices[1, 4, 2] = np.nan
+    mesh.set("vertices", vertices)
+    message = rf"{name.split()[0]}: expected finite numbers, got nan in mesh.vertices at \[1, 4, 2\]$"
+    with pytest.raises(InputError, match=message):
+        getattr(losses, name.split()[0])(mesh, _made[(runtime_token(), 0), "loss"], **REGULARISERS[name])
