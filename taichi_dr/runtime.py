@@ -1,7 +1,7 @@
 """Backend and precision choice, and the state of Taichi's runtime.
 
-What this file reads below Taichi's documented interface, and why (``tape``, ``kernels.arrays`` and ``kernels.launch``
-say it of theirs):
+What this file reads below Taichi's documented interface, and why (``compilation``, ``tape``, ``kernels.base.arrays``
+and ``kernels.base.launch`` say it of theirs):
 
 * ``runtime_token``, ``current_tape`` and ``recording_tape`` read ``ti.lang.impl.get_runtime()``: Taichi tells neither
   that a second ``ti.init`` has invalidated every field nor which tape is open and whether it records.  Gone when Taichi
@@ -12,9 +12,6 @@ say it of theirs):
   former runtime ends the process.  Gone when Taichi raises an exception then.
 * ``_guard_tapes`` has ``ti.ad.Tape`` refuse a second thread: two that compile fail with an empty AssertionError, and
   the tape of one records what the other calls.  Gone when Taichi has a tape per thread, or says so itself.
-* ``_describe_positions_briefly`` replaces ``ASTTransformerContext.get_pos_info``: while Taichi reads a kernel, it draws
-  an excerpt of the source for every node, in case of an error, which takes about half of the reading.  Gone when
-  reading a kernel without the replacement is hardly slower.
 """
 
 import io
@@ -25,31 +22,14 @@ from contextlib import contextmanager, redirect_stdout
 
 import taichi as ti
 from taichi.lang import impl
-from taichi.lang.ast import ast_transformer_utils
 from taichi.lang.field import Field
 
+from taichi_dr import compilation  # noqa: F401  before any kernel is made
 from taichi_dr.devices import vulkan_device
 from taichi_dr.errors import BackendError, GradientError, InputError, RuntimeStateError
 
 ARCHITECTURES = {"cpu": ti.cpu, "cuda": ti.cuda, "vulkan": ti.vulkan}
 LOG_LEVELS = (ti.TRACE, ti.DEBUG, ti.INFO, ti.WARN, ti.ERROR, ti.CRITICAL)
-
-
-def _describe_positions_briefly():
-    """Has Taichi draw an excerpt of the source for errors alone; other positions are a file, a line and its text."""
-    context = ast_transformer_utils.ASTTransformerContext
-    drawn = context.get_pos_info
-
-    def brief_or_drawn(self, node):
-        if sys.exc_info()[0] is not None:  # asked by a handler that is about to show it
-            return drawn(self, node)
-        place = f'File "{self.file}", line {node.lineno + self.lineno_offset}, in {self.func.func.__name__}:'
-        return f"{place}\n{self.src[node.lineno - 1].rstrip()}\n"
-
-    context.get_pos_info = brief_or_drawn
-
-
-_describe_positions_briefly()
 
 
 def _date_fields():

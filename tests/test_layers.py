@@ -13,7 +13,7 @@ from names import ROOT, module_files
 
 FLOORS = (
     ("errors", "version", "inputs"),
-    ("devices", "straightline"),
+    ("devices", "straightline", "compilation"),
     ("runtime",),
     ("tape", "gradcheck"),
     ("kernels",),

@@ -71,12 +71,6 @@ def test_an_array_is_freed_in_its_own_runtime_or_not_at_all(own_runtime, monkeyp
     assert freed == [(3,)]
 
 
-@ti.kernel
-def _names_nothing(x: ti.types.ndarray(ndim=1)):
-    for i in range(3):
-        x[i] = undefined + 1.0  # noqa: F821
-
-
 def field():
     return ti.field(ti.f32, (1, 12, 12), needs_grad=True)
 
@@ -145,12 +139,3 @@ def test_a_second_thread_is_told_what_to_do(cpu32):
         done.set()
         thread.join()
     open_tape(other_loss)
-
-
-def test_errors_of_kernels_still_show_the_place_in_the_source(cpu32):
-    with pytest.raises(ti.TaichiCompilationError) as error:
-        _names_nothing(ti.ndarray(float, 3))
-    shown = str(error.value).splitlines()
-    assert shown[1].endswith("in _names_nothing:")
-    assert shown[2].strip() == "x[i] = undefined + 1.0  # noqa: F821"
-    assert shown[3].strip() == "^" * len("undefined")
