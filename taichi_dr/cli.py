@@ -19,6 +19,7 @@ from taichi_dr.jobs.settings.dataset import DatasetSettings
 from taichi_dr.jobs.settings.doctor import DoctorSettings
 from taichi_dr.jobs.settings.reconstruct import ReconstructSettings
 from taichi_dr.jobs.settings.render import RenderSettings
+from taichi_dr.jobs.terminal import interrupt
 from taichi_dr.version import __version__
 
 DESCRIPTION = f"""taichi_dr {__version__}: differentiable rendering in Taichi.
@@ -41,7 +42,7 @@ COMMANDS = {
 }
 MARKERS = (tyro.conf.PositionalMetavarFromFieldName, tyro.conf.FlagCreatePairsOff)
 
-INTERRUPTED, BROKEN_PIPE = 130, 141  # 128 + SIGINT, 128 + SIGPIPE, as shells report them
+BROKEN_PIPE = 141  # 128 + SIGPIPE, as shells report it
 WIDEST = 100  # columns of a help text
 
 
@@ -60,13 +61,15 @@ def main(arguments=None):
         return 0
     try:
         settings = _parse(arguments)
+        settings.check()
+        print(settings.title, flush=True)  # at once: what does it takes a second to import
         return _ACTIONS[arguments[0]](settings)
     except Error as error:
         print(f"taichi-dr: error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("taichi-dr: interrupted", file=sys.stderr)
-        return INTERRUPTED
+        print(interrupt.FAREWELL, end="", file=sys.stderr)
+        return interrupt.INTERRUPTED
     except BrokenPipeError:  # who read the output has gone, as head does; Python would write the rest at its end
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
@@ -122,6 +125,7 @@ def _filled(text):
 def _dataset(settings):
     from taichi_dr.jobs.dataset import make_dataset
 
+    interrupt.raise_again()
     made = make_dataset(settings)
     print(f"{made.views} training and {made.test_views} test images of {settings.mesh} ({made.mesh}): {made.folder}")
     return 0
@@ -132,6 +136,8 @@ def _reconstruct(settings):
     from taichi_dr.jobs.report.record import PICTURES
     from taichi_dr.jobs.terminal.listener import Terminal
 
+    kinds.kind_class(settings.kind)  # imports it
+    interrupt.raise_again()
     with Terminal() as terminal:
         summary = reconstruct(settings, terminal)
     found, out = summary.metrics, summary.folder
@@ -146,12 +152,13 @@ def _reconstruct(settings):
     print(f"report:          {', '.join(str(out / name) for name in PICTURES)}")
     print(f"{found['as'] + ':':<17}{', '.join(str(out / name) for name in found['files'])}")
     print(f"numbers:         {out / 'metrics.json'}")
-    return INTERRUPTED if summary.interrupted else 0
+    return interrupt.INTERRUPTED if summary.interrupted else 0
 
 
 def _render(settings):
     from taichi_dr.jobs.render import render_picture
 
+    interrupt.raise_again()
     for path in render_picture(settings):
         print(path)
     return 0
@@ -160,6 +167,7 @@ def _render(settings):
 def _doctor(settings):
     from taichi_dr.jobs.doctor import examine
 
+    interrupt.raise_again()
     return 0 if examine(settings) else 1
 
 

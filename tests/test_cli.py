@@ -5,14 +5,12 @@ import re
 import signal
 import subprocess
 import sys
-from types import ModuleType
 
 import imageio.v3 as iio
 import numpy as np
 import pytest
 
 from taichi_dr import cli
-from taichi_dr.__main__ import main
 from taichi_dr.io.images import save_image
 from taichi_dr.jobs.reconstruct import kinds
 from taichi_dr.jobs.settings.mesh import MeshSettings
@@ -310,17 +308,59 @@ def test_ctrl_c_has_its_exit_code(tmp_path, monkeypatch, capsys):
     assert "interrupted" in capsys.readouterr().err
 
 
-def test_ctrl_c_while_modules_are_imported_is_quiet(monkeypatch, capsys):
-    def interrupted(name):
-        raise KeyboardInterrupt
+INTERRUPTED_IMPORT = """
+import os, signal, sys
+from taichi_dr.__main__ import main
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name == module:
+            try:
+                os.kill(os.getpid(), signal.SIGINT)
+            except BaseException:  # as some modules do
+                pass
+module = sys.argv.pop(1)
+sys.meta_path.insert(0, Finder())
+main()
+"""
 
-    module = ModuleType("taichi_dr.cli")
-    module.__getattr__ = interrupted
-    monkeypatch.setitem(sys.modules, "taichi_dr.cli", module)
-    with pytest.raises(SystemExit) as exit_info:
-        main()
-    assert exit_info.value.code == 130
-    assert capsys.readouterr().err == ""
+
+@pytest.mark.parametrize("module", ["tyro", "numpy", "taichi", "skimage.metrics", "taichi_dr.jobs.reconstruct.mesh"])
+def test_ctrl_c_while_modules_are_imported_ends_the_command_at_once(module, tmp_path):
+    command = [sys.executable, "-c", INTERRUPTED_IMPORT, module, "reconstruct", str(tmp_path), str(tmp_path / "out")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (130, "taichi-dr: interrupted\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "title"),
+    [
+        (("dataset", "spott", "out"), "images of spott"),
+        (("render", "spott", "a.png"), "image of spott"),
+        (("reconstruct", "data", "out"), "mesh from the images in data"),
+        (("reconstruct", "data", "out", "--resume"), "continuing out"),
+    ],
+)
+def test_a_command_says_at_once_what_it_is_about(arguments, title, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert run(*arguments) == 2
+    assert capsys.readouterr().out == f"{title}\n"
+
+
+def test_the_first_line_does_not_wait_for_taichi(tmp_path):
+    program = f"""if True:
+        import os, sys
+        from taichi_dr.cli import main
+        class Out:
+            def write(self, text):
+                print(text, end="", file=sys.__stdout__)
+            def flush(self):
+                print({{"taichi", "numpy", "rich"}} & sys.modules.keys(), file=sys.__stdout__, flush=True)
+                os._exit(0)
+        sys.stdout = Out()
+        main(["dataset", "car", {str(tmp_path / "out")!r}])
+    """
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.stdout == "images of car\nset()\n"
 
 
 def test_the_module_runs_quietly():

@@ -1,11 +1,13 @@
 """How Taichi compiles: who is told, how long it takes, and that the short cuts through its reading change nothing."""
 
 import linecache
+import time
 
 import pytest
 import taichi as ti
 from taichi.lang import kernel_impl
 
+import taichi_dr as dr
 from taichi_dr.compilation import _once_per_code, seconds_compiling, watching
 
 pytestmark = pytest.mark.usefixtures("cpu32")
@@ -126,3 +128,15 @@ def test_every_replacement_is_in_place():
     assert kernel_impl.getsourcelines.__name__ == kernel_impl.getsourcefile.__name__ == "find_once"
     assert kernel_impl._inside_class.__name__ == "inside_class"
     assert kernel_impl.Kernel.__call__.__name__ == "call_and_time"
+
+
+@ti.kernel
+def _first_to_name(mesh: ti.template()) -> float:
+    return mesh.vertices[0, 0][0]
+
+
+def test_a_field_that_is_made_while_a_kernel_is_compiled_is_timed_once():
+    mesh = dr.Mesh([[3, 0, 0], [0, 1, 0], [0, 0, 1]], [[0, 1, 2]])
+    timed, started = seconds_compiling(), time.perf_counter()
+    assert _first_to_name(mesh) == 3.0
+    assert 0 < seconds_compiling() - timed <= time.perf_counter() - started

@@ -31,6 +31,13 @@ class Listener(ABC):
         """How far ``what``, which takes its time, has got; ``text`` is a detail."""
 
     @abstractmethod
+    def compiling(self, kernel, model):
+        """A kernel of that name is about to be compiled, which takes a while; ``model`` says in a few words for what.
+
+        Taichi is in the midst of it: no kernel may be run and no field be made or read.
+        """
+
+    @abstractmethod
     def stepped(self, moment):
         """A step was made (or the first is about to be): see ``Moment``, whose model may be asked for pictures."""
 
@@ -48,6 +55,10 @@ class Audience(Listener):
     def progressed(self, what, fraction, text=""):
         for listener in self._listeners:
             listener.progressed(what, fraction, text)
+
+    def compiling(self, kernel, model):
+        for listener in self._listeners:
+            listener.compiling(kernel, model)
 
     def stepped(self, moment):
         for listener in self._listeners:

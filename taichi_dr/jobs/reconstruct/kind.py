@@ -50,9 +50,9 @@ class Kind(ABC):
 
     @abstractmethod
     def changed(self):
-        """Whether, since this was last asked, a step has compiled kernels anew (a finer mesh, larger images).
+        """Whether, since this was last asked, a step has changed what the losses mean (a finer mesh, larger images).
 
-        Such steps are marked in the curves of the losses, and their time is no part of a budget of minutes.
+        Such steps are marked in the curves of the losses.
         """
 
     @abstractmethod

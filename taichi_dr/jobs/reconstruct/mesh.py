@@ -23,6 +23,7 @@ from taichi_dr.runtime import float_dtype
 from taichi_dr.scene import shapes
 from taichi_dr.scene.mesh import Mesh
 
+SMALLEST_SHARE = 0.05  # of the budget; for less it does not pay to compile for a finer level and to set it up
 HULL_CELLS = 40
 STEPS_BETWEEN_RECORDS = 5
 
@@ -48,6 +49,20 @@ LEVELS = (
     Level(0.4, 256, 20480, 3e-5, 1.0),
     Level(0.65, 512, 81920, 1e-5, 1.0),
 )
+
+
+def level_at(fraction, level):
+    """The number of the level to be at, at this fraction of the budget, where ``level`` was before.
+
+    A level that has less than ``SMALLEST_SHARE`` of the budget left before the next one or the end is not begun.
+
+    >>> [level_at(fraction, 0) for fraction in (0.0, 0.11, 0.12, 0.34, 0.36, 0.4, 0.65, 0.95, 0.96)]
+    [0, 0, 1, 1, 0, 2, 3, 3, 0]
+    """
+    started = max(i for i, level in enumerate(LEVELS) if level.start <= fraction)
+    ends = [level.start for level in LEVELS[1:]] + [1.0]
+    return started if ends[started] - fraction >= SMALLEST_SHARE else level
+
 
 WHY = {
     "antialiased": "it measured better and several times faster than soft",
@@ -187,14 +202,15 @@ class MeshReconstruction(Kind):
         return ("shape", self._shape_optimizer), ("color", self._color_optimizer)
 
     def _advance(self, fraction):
-        level = max(i for i, level in enumerate(LEVELS) if level.start <= fraction)
-        while self._level < level:
-            self._level += 1
-            most = min(LEVELS[self._level].faces, self._settings.faces)
-            finer = 4 * self._mesh.face_count <= most
-            if finer or self._picture_size() != self._size or self._settings.renderer == "soft":
-                self._enter(self._mesh.subdivide() if finer else self._mesh)
-                self._changed = True
+        passed, self._level = self._level, max(self._level, level_at(fraction, self._level))
+        mesh = self._mesh
+        for level in LEVELS[passed + 1 : self._level + 1]:
+            if 4 * mesh.face_count <= min(level.faces, self._settings.faces):
+                mesh = mesh.subdivide()
+        softer = self._settings.renderer == "soft" and self._level > passed
+        if mesh is not self._mesh or self._picture_size() != self._size or softer:
+            self._enter(mesh)
+            self._changed = True
 
     def _picture_size(self):
         own = max(self._train.height, self._train.width)

@@ -5,13 +5,14 @@ keeps checkpoints, and writes the outputs.  Whoever is to see how it goes is a `
 """
 
 import dataclasses
+import json
 import time
 import warnings
 from pathlib import Path
 
 import numpy as np
 
-from taichi_dr import runtime
+from taichi_dr import compilation, runtime
 from taichi_dr.errors import DataSetError
 from taichi_dr.io.files import check_creatable, write_json
 from taichi_dr.jobs.listener import Audience, Moment
@@ -30,6 +31,14 @@ SECONDS_BETWEEN_CHECKPOINTS = 20.0
 SAME_PLACE = 1e-3  # the object may seem to have moved by this part of its radius
 DEFAULT_STEPS = 600
 TAKEN_ANEW = ("data", "out", "resume", "overwrite", "backend")  # by --resume
+TIMES = {
+    "seconds": "s, from the first step to the last, with all that happened in between",
+    "seconds_optimising": "s, of the steps without compiling: what --minutes counts",
+    "seconds_compiling": "s, of the whole command: reading kernels, compiling them or loading them from the disk,"
+    " and running each for the first time",
+}
+"""What the times of ``metrics.json`` are; of a run that was resumed, all its processes together."""
+
 BUDGET = ("steps", "minutes")  # which --resume takes anew if one is given
 
 
@@ -64,6 +73,12 @@ def reconstruct(settings, *listeners):
         with checkpoint.reading(settings.out / checkpoint.NAME):
             settings = _saved_settings(settings, saved[0]["settings"])
             settings.check()
+            spent = _fraction(settings, saved[0]["steps"], saved[0]["seconds_optimising"]) >= 1
+        if spent:
+            audience.said("its budget is spent: more --steps or --minutes than that would go on")
+            if metrics := _finished(settings.out, saved[0]["steps"]):
+                audience.said("everything is written already")
+                return ReconstructionSummary(settings.out, metrics, interrupted=False)
     backend = runtime.init(settings.backend, random_seed=settings.seed)
     train, held_out, note = held_out_split(
         settings.data, lambda done, total: audience.progressed("reading images", done / total)
@@ -78,10 +93,8 @@ def reconstruct(settings, *listeners):
         with checkpoint.reading(settings.out / checkpoint.NAME):
             run.restore(*saved)
         audience.said(f"resuming at step {run.steps} ({run.seconds:.0f} s spent so far)")
-        if run.fraction() >= 1:
-            audience.said("its budget is spent: more --steps or --minutes than that would go on")
     try:
-        with interruptible() as interrupt:
+        with interruptible() as interrupt, compilation.watching(run.tell_compiling):
             run.optimise(interrupt)
             metrics = run.finish(backend, interrupt)
             return ReconstructionSummary(settings.out, metrics, metrics["interrupted"])
@@ -128,6 +141,24 @@ def _saved_settings(settings, saved):
     return began
 
 
+def _fraction(settings, steps, seconds_optimising):
+    """The part of the budget that so many steps in so many seconds have spent."""
+    if settings.minutes is not None:
+        return seconds_optimising / (60 * settings.minutes)
+    return steps / (settings.steps or DEFAULT_STEPS)
+
+
+def _finished(out, steps):
+    """The contents of ``metrics.json`` if every output of so many steps is there, else None."""
+    try:
+        metrics = json.loads((out / "metrics.json").read_text())
+        written = [out / name for name in (*PICTURES, *metrics["files"])]
+        whole = (metrics["steps"], metrics["interrupted"]) == (steps, False) and all(map(Path.exists, written))
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
+    return metrics if whole else None
+
+
 class _Run:
     """One reconstruction on its way: the model, the budget, and the record for the reports."""
 
@@ -141,20 +172,19 @@ class _Run:
         }
         self.held_out = self.fit.to_unit(held_out)
         self.model = kind_class(settings.kind)(settings, self.fit.to_unit(train), self.fit)
-        self.steps, self.seconds, self.preparing = 0, 0.0, 0.0
+        self.steps, self.seconds, self.optimising, self.compiling = 0, 0.0, 0.0, 0.0
+        self._compiled_before = compilation.seconds_compiling()
         self.saved = False
         self.record = Record(train, self.held_out)
 
     def optimise(self, interrupt):
         """Steps until the budget is spent or Ctrl-C is pressed."""
         started = time.monotonic() - self.seconds
-        saved_at, fresh = time.monotonic(), True
+        saved_at = time.monotonic()
         self._tell()
         while self.fraction() < 1 and not interrupt.requested:
-            losses = self.model.step(self.fraction())
-            before, self.seconds = self.seconds, time.monotonic() - started
-            self._count(losses, self.seconds - before, fresh)
-            fresh = False
+            self._step()
+            self.seconds = time.monotonic() - started
             self._tell()
             if time.monotonic() - saved_at > SECONDS_BETWEEN_CHECKPOINTS:
                 self.save()
@@ -162,35 +192,35 @@ class _Run:
         self.seconds = time.monotonic() - started
         self.save()
 
-    def _moment(self):
-        return Moment(self.model, self.steps, self.seconds, self.fraction(), self.record.losses)
+    def _step(self):
+        began, compiled = time.monotonic(), compilation.seconds_compiling()
+        losses = self.model.step(self.fraction())
+        self.optimising += time.monotonic() - began - (compilation.seconds_compiling() - compiled)
+        self.steps += 1
+        if losses is not None:
+            self.record.measured(self.steps, losses)
+        if self.model.changed():
+            self.record.mark(self.steps)
 
     def _tell(self):
         moment = self._moment()
         self.audience.stepped(moment)
         self.record.stepped(moment)
 
-    def _count(self, losses, duration, fresh):
-        """Takes note of a step; ``fresh`` says that it is the first one of this process."""
-        self.steps += 1
-        if losses is not None:
-            self.record.measured(self.steps, losses)
-        changed = self.model.changed()
-        if changed:
-            self.record.mark(self.steps)
-        if changed or fresh:
-            self.preparing += duration
+    def _moment(self):
+        return Moment(self.model, self.steps, self.seconds, self.fraction(), self.record.losses)
+
+    def tell_compiling(self, kernel):
+        """Tells the audience that a kernel of that name is about to be compiled."""
+        self.audience.compiling(kernel, self.model.caption)
 
     def fraction(self):
-        """The part of the budget that is spent.
+        """The part of the budget that is spent."""
+        return _fraction(self.settings, self.steps, self.optimising)
 
-        Of a budget of minutes, steps that compile kernels count to its end but not to the share that coarse and fine
-        levels have of it: compiling would otherwise eat the coarse ones.
-        """
-        if self.settings.minutes is not None:
-            useful = 60 * self.settings.minutes - self.preparing
-            return (self.seconds - self.preparing) / useful if useful > 0 else 1.0
-        return self.steps / (self.settings.steps or DEFAULT_STEPS)
+    def seconds_compiling(self):
+        """Spent on compiling in all, earlier processes that were resumed included."""
+        return self.compiling + compilation.seconds_compiling() - self._compiled_before
 
     def save(self):
         """Writes the checkpoint."""
@@ -198,7 +228,8 @@ class _Run:
         record, pictures = self.record.state()
         header = {"settings": _plain(self.settings), "data": self.data, "model": header}
         header |= {"center": self.fit.center.tolist(), "radius": self.fit.radius}
-        header |= {"steps": self.steps, "seconds": self.seconds, "preparing": self.preparing}
+        header |= {"steps": self.steps, "seconds": self.seconds, "seconds_optimising": self.optimising}
+        header |= {"seconds_compiling": self.seconds_compiling()}
         arrays = {f"model/{name}": array for name, array in arrays.items()}
         checkpoint.save_state(self.settings.out / checkpoint.NAME, header | record, arrays | pictures)
         self.saved = True
@@ -212,7 +243,8 @@ class _Run:
         self._check_same_data(header)
         model = {name.removeprefix("model/"): value for name, value in arrays.items() if name.startswith("model/")}
         self.model.restore(header["model"], model)
-        self.steps, self.seconds, self.preparing = header["steps"], header["seconds"], header["preparing"]
+        self.steps, self.seconds = header["steps"], header["seconds"]
+        self.optimising, self.compiling = header["seconds_optimising"], header["seconds_compiling"]
         self.record.restore(header, arrays, self.fraction())
         self.saved = True
 
@@ -242,10 +274,11 @@ class _Run:
         metrics = {
             "as": self.settings.kind,
             "held_out": evaluation.mean,
-            "definitions": DEFINITIONS,
+            "definitions": DEFINITIONS | TIMES,
             "held_out_views": evaluation.by_view(),
             "seconds": round(self.seconds, 3),
-            "seconds_compiling": round(self.preparing, 3),
+            "seconds_optimising": round(self.optimising, 3),
+            "seconds_compiling": round(self.seconds_compiling(), 3),
             "steps": self.steps,
             "interrupted": self.fraction() < 1,
             "backend": backend,

@@ -47,6 +47,11 @@ class DatasetSettings:
     #: Where to compute; auto takes CUDA, then a Vulkan GPU, then the CPU.
     backend: Backend = "auto"
 
+    @property
+    def title(self):
+        """A line on what is to be done."""
+        return f"images of {self.mesh}"
+
     def check(self):
         """Raises InputError if a value is outside its domain."""
         at_least(1, views=self.views)

@@ -19,6 +19,11 @@ class DoctorSettings:
     #: Seconds, > 0, after which a check counts as failed.
     timeout: float = 300.0
 
+    @property
+    def title(self):
+        """A line on what is to be done."""
+        return "what works on this machine"
+
     def check(self):
         """Raises InputError if a value is outside its domain."""
         positive(timeout=self.timeout)

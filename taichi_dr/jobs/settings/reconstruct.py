@@ -54,7 +54,8 @@ class ReconstructSettings:
     kind: As = kinds.DEFAULT
     #: Stop after this many steps in all.
     steps: Annotated[int | None, arg(metavar="N", help_behavior_hint="(default: 600 without --minutes)")] = None
-    #: Stop after this many minutes of optimising in all, in place of --steps.
+    #: Stop after this many minutes of optimising in all, in place of --steps; compiling, reading, and the
+    #: report with what is drawn for it come on top.
     minutes: Annotated[float | None, arg(metavar="M", help_behavior_hint="(default: no limit)")] = None
     #: Longer side of the largest images to optimise at, in pixels.
     size: Annotated[int | None, arg(metavar="PIXELS", help_behavior_hint="(default: the images' own, 512 at most)")] = (
@@ -68,6 +69,11 @@ class ReconstructSettings:
     backend: Backend = "auto"
     #: Seed of what is random, as the order of the images is.
     seed: int = 0
+
+    @property
+    def title(self):
+        """A line on what is to be done."""
+        return f"continuing {self.out}" if self.resume else f"{self.kind} from the images in {self.data}"
 
     def check(self):
         """Raises InputError if a value is outside its domain."""

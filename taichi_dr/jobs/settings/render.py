@@ -74,6 +74,11 @@ class RenderSettings:
         """The size as two numbers."""
         return (self.size, self.size) if isinstance(self.size, int) else self.size
 
+    @property
+    def title(self):
+        """A line on what is to be done."""
+        return f"image of {self.mesh}"
+
     def check(self):
         """Raises InputError if a value is outside its domain."""
         for side in self.height_and_width:

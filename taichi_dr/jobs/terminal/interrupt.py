@@ -6,7 +6,34 @@ import threading
 from contextlib import contextmanager
 
 STDERR = 2
+INTERRUPTED = 130  # 128 + SIGINT, as shells report it
+FAREWELL = "taichi-dr: interrupted\n"
 NOTICE = "\nCtrl-C: this step ends, and what has been reached is written; once more stops at once\n"
+
+
+def end_at_once():
+    """From here on Ctrl-C ends the process on the spot, with a word and the exit code 130, until ``raise_again``.
+
+    For the time in which there is nothing to lose and modules are imported: some of them swallow KeyboardInterrupt, and
+    others fail with it in ways that show a traceback.  Outside the main thread, where Python has no signals, nothing
+    happens.
+    """
+    _handle(_end)
+
+
+def raise_again():
+    """From here on Ctrl-C raises KeyboardInterrupt, as Python has it."""
+    _handle(signal.default_int_handler)
+
+
+def _end(number, frame):
+    os.write(STDERR, FAREWELL.encode())  # print might be what the signal has interrupted
+    os._exit(INTERRUPTED)
+
+
+def _handle(handler):
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, handler)
 
 
 class Interrupt:

@@ -3,7 +3,7 @@
 from contextlib import ExitStack
 
 from taichi_dr.jobs.listener import Listener
-from taichi_dr.jobs.terminal.progress import progress_bar, say
+from taichi_dr.jobs.terminal.progress import is_terminal, progress_bar, say
 
 
 class Terminal(Listener):
@@ -11,6 +11,7 @@ class Terminal(Listener):
 
     def __init__(self):
         self._bar, self._what, self._update = ExitStack(), None, None
+        self._fraction, self._compiled = 0.0, None
 
     def __enter__(self):
         return self
@@ -26,9 +27,18 @@ class Terminal(Listener):
         if what != self._what:
             self._take_down()
             self._what, self._update = what, self._bar.enter_context(progress_bar(what))
+        self._fraction = fraction
         self._update(fraction, text)
         if fraction >= 1:
             self._take_down()
+
+    def compiling(self, kernel, model):
+        text = f"compiling kernels for {model}"
+        if is_terminal():
+            self.progressed(self._what or "optimising", self._fraction, f"{text}: {kernel.strip('_')}")
+        elif model != self._compiled:
+            self._compiled = model
+            say(text)
 
     def stepped(self, moment):
         losses = " ".join(f"{name} {value:.3g}" for name, value in moment.losses.items())
@@ -36,4 +46,4 @@ class Terminal(Listener):
 
     def _take_down(self):
         self._bar.close()
-        self._what = None
+        self._what, self._fraction = None, 0.0

@@ -16,6 +16,11 @@ def say(text):
     console.print(text, soft_wrap=True, markup=False)
 
 
+def is_terminal():
+    """Whether somebody looks on, to whom a bar can be shown."""
+    return console.is_terminal
+
+
 @contextmanager
 def progress_bar(what):
     """Yields ``update(fraction, text="")`` for a task whose progress goes from 0 to 1.
@@ -23,7 +28,7 @@ def progress_bar(what):
     >>> with progress_bar("rendering") as update:
     ...     update(0.5, "view 3 of 6")  # doctest: +SKIP
     """
-    if not console.is_terminal:
+    if not is_terminal():
         yield _Lines(what).update
         return
     columns = [

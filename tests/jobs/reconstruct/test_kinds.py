@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -99,6 +100,9 @@ class Ears(Listener):
     def progressed(self, what, fraction, text=""):
         self.heard.append((what, fraction))
 
+    def compiling(self, kernel, model):
+        self.heard.append(("compiling", kernel, model))
+
     def stepped(self, moment):
         self.moments.append((moment.steps, moment.fraction, moment.model.grey, dict(moment.losses)))
 
@@ -144,6 +148,33 @@ def test_a_kind_needs_its_methods_alone_to_be_reconstructed(data, tmp_path):
     assert ears.moments[1][3] == {"distance": pytest.approx(GREY / 2, rel=0.02)}
     assert "a ball" in ears.heard
     assert ears.heard[-1] == ("writing", 1.0)
+
+
+def test_minutes_count_steps_without_compiling(data, tmp_path, monkeypatch):
+    clock = SimpleNamespace(now=1000.0, compiled=50.0)
+    plain_step, plain_pictures = Ball.step, Ball.pictures
+
+    def step(ball, fraction):  # 3 s, and 7 more in the first one
+        compiling = 7.0 if fraction == 0 else 0.0
+        clock.now, clock.compiled = clock.now + 3.0 + compiling, clock.compiled + compiling
+        return plain_step(ball, fraction)
+
+    def pictures(ball, posed):
+        clock.now += 100.0
+        return plain_pictures(ball, posed)
+
+    monkeypatch.setattr(Ball, "step", step)
+    monkeypatch.setattr(Ball, "pictures", pictures)
+    monkeypatch.setattr("taichi_dr.jobs.reconstruct.run.time", SimpleNamespace(monotonic=lambda: clock.now))
+    monkeypatch.setattr("taichi_dr.compilation.seconds_compiling", lambda: clock.compiled)
+    ears = Ears()
+    found = reconstruct(BallSettings(data, tmp_path / "out", minutes=0.25, backend="cpu"), ears).metrics
+    assert [moment[1] for moment in ears.moments] == pytest.approx([0, 0.2, 0.4, 0.6, 0.8, 1])
+    assert (found["seconds_optimising"], found["seconds_compiling"]) == (15.0, 7.0)
+    assert found["seconds"] > 100
+    again = BallSettings(data, tmp_path / "out", resume=True, minutes=0.3, backend="cpu")
+    found = reconstruct(again).metrics
+    assert (found["steps"], found["seconds_optimising"], found["seconds_compiling"]) == (6, 18.0, 7.0)
 
 
 def test_resuming_finds_the_kind_of_the_run(data, tmp_path, recwarn):

@@ -21,7 +21,7 @@ from taichi_dr.jobs.reconstruct import checkpoint, skipped_steps
 from taichi_dr.jobs.reconstruct import mesh as mesh_reconstruction
 from taichi_dr.jobs.reconstruct.evaluation import evaluate, held_out_split
 from taichi_dr.jobs.reconstruct.mesh import MeshReconstruction
-from taichi_dr.jobs.reconstruct.run import REPORTS, reconstruct
+from taichi_dr.jobs.reconstruct.run import REPORTS, _finished, reconstruct
 from taichi_dr.jobs.reconstruct.scene_fit import fit_scene
 from taichi_dr.jobs.settings.dataset import DatasetSettings
 from taichi_dr.jobs.settings.mesh import MeshSettings
@@ -78,6 +78,7 @@ def test_every_output_is_written(finished):
         "definitions",
         "held_out_views",
         "seconds",
+        "seconds_optimising",
         "seconds_compiling",
         "steps",
         "settings",
@@ -85,11 +86,17 @@ def test_every_output_is_written(finished):
         "files",
     } <= set(metrics)
     assert metrics["steps"] == STEPS
-    assert set(metrics["held_out"]) == {"iou", "psnr", "ssim"} == set(metrics["definitions"])
+    assert set(metrics["held_out"]) == {"iou", "psnr", "ssim"}
+    assert set(metrics["definitions"]) == {*metrics["held_out"], *times(metrics)}
+    assert 0 < times(metrics)["seconds_optimising"] < times(metrics)["seconds"]
     assert metrics["definitions"]["iou"].startswith("soft")
     assert metrics["model"]["renderer"] == "antialiased"
     assert "measured better" in metrics["model"]["renderer_because"]
     assert len(metrics["held_out_views"]) == 3
+
+
+def times(metrics):
+    return {name: value for name, value in metrics.items() if name.startswith("seconds")}
 
 
 def test_the_sphere_becomes_the_object(data, finished):
@@ -137,6 +144,29 @@ def test_a_mesh_file_is_a_start_that_resuming_does_not_need(data, tmp_path):
     assert np.array_equal(arrays["model/faces"], shapes.torus().numpy("faces"))
     resumed = reconstruct(MeshSettings(data, run.out, resume=True, steps=header["steps"] + 1, backend="cpu"))
     assert resumed.metrics["steps"] == header["steps"] + 1
+
+
+def test_no_level_is_begun_for_less_than_a_twentieth_of_the_budget(data, monkeypatch):
+    dr.init("cpu")
+    train = held_out_split(data)[0]
+    fit = fit_scene(train)
+    model = MeshReconstruction(settings(data, "unused"), fit.to_unit(train), fit)
+    model.start()
+    entered = []
+    monkeypatch.setattr(model, "_enter", lambda mesh: entered.append((model._level, mesh.face_count)))
+    for fraction in (0.49, 0.96, 0.99, 1.0):
+        model._advance(fraction)
+        assert (model._level, model.changed(), entered) == (0, False, [])
+    model._advance(0.94)
+    assert (model._level, model.changed(), entered) == (1, True, [(1, 5120)])
+
+
+def test_levels_that_are_passed_over_are_not_begun(monkeypatch):
+    assert [mesh_reconstruction.level_at(fraction, 0) for fraction in (0.44, 0.46, 0.5, 0.9, 0.96)] == [0, 0, 1, 1, 0]
+    ends = dataclasses.replace(mesh_reconstruction.LEVELS[1], start=0.9)
+    monkeypatch.setattr(mesh_reconstruction, "LEVELS", (*mesh_reconstruction.LEVELS, ends))
+    assert [mesh_reconstruction.level_at(fraction, 0) for fraction in (0.84, 0.86, 0.9)] == [1, 0, 2]
+    assert mesh_reconstruction.level_at(0.86, 1) == 1
 
 
 def test_few_faces_make_a_coarse_start(data):
@@ -213,12 +243,49 @@ def test_an_interrupted_run_keeps_everything_and_resumes_to_the_same_mesh(data, 
 
 def test_a_finished_run_goes_on_with_a_larger_budget(data, finished, tmp_path, capsys):
     out = shutil.copytree(finished.folder, tmp_path / "run")
-    resumed = reconstruct(MeshSettings(data, out, resume=True, backend="cpu"), Terminal())
-    assert resumed.metrics["steps"] == STEPS
-    assert "its budget is spent" in capsys.readouterr().out
     resumed = reconstruct(MeshSettings(data, out, resume=True, steps=STEPS + 2, backend="cpu"), Terminal())
     assert resumed.metrics["steps"] == STEPS + 2
-    assert resumed.metrics["seconds"] > finished.metrics["seconds"]
+    assert "its budget is spent" not in capsys.readouterr().out
+    for name, value in times(finished.metrics).items():
+        assert resumed.metrics[name] > value
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_a_finished_run_that_is_resumed_has_nothing_to_do_and_says_so(data, finished, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("taichi_dr.runtime.init", lambda *a, **b: pytest.fail("the work has begun"))
+    out = shutil.copytree(finished.folder, tmp_path / "run")
+    for steps in (None, STEPS - 1):
+        resumed = reconstruct(MeshSettings(data, out, resume=True, steps=steps, backend="cpu"), Terminal())
+        assert (resumed.metrics, resumed.interrupted) == (finished.metrics, False)
+        assert capsys.readouterr().out.splitlines() == [
+            "its budget is spent: more --steps or --minutes than that would go on",
+            "everything is written already",
+        ]
+    assert contents(out) == contents(finished.folder)
+
+
+@pytest.mark.parametrize("lost", ["mesh.ply", "losses.png", "metrics.json"])
+def test_what_a_finished_run_lacks_is_written_without_another_step(lost, data, finished, tmp_path, capsys):
+    out = shutil.copytree(finished.folder, tmp_path / "run")
+    (out / lost).unlink()
+    resumed = reconstruct(MeshSettings(data, out, resume=True, backend="cpu"), Terminal())
+    assert {path.name for path in out.iterdir()} == OUTPUTS
+    assert resumed.metrics["held_out"] == finished.metrics["held_out"]
+    assert resumed.metrics["steps"] == STEPS
+    said = capsys.readouterr().out
+    assert "its budget is spent" in said
+    assert "already" not in said
+
+
+def test_metrics_of_fewer_steps_are_not_those_of_the_run(finished, tmp_path):
+    out = shutil.copytree(finished.folder, tmp_path / "run")
+    assert _finished(out, STEPS) == finished.metrics
+    for changes in ({"steps": STEPS - 1}, {"interrupted": True}, {"files": ["mesh.stl"]}):
+        (out / "metrics.json").write_text(json.dumps(finished.metrics | changes))
+        assert _finished(out, STEPS) is None
 
 
 def test_temporary_files_of_a_killed_run_are_swept_up(data, tmp_path):
@@ -324,11 +391,12 @@ def test_ctrl_c_while_the_outputs_are_written_keeps_the_checkpoint(data, finishe
     def interrupted(*arguments):
         raise KeyboardInterrupt
 
+    (out / "losses.png").unlink()
     monkeypatch.setattr("taichi_dr.jobs.reconstruct.run.evaluate", interrupted)
     with pytest.raises(KeyboardInterrupt):
         reconstruct(MeshSettings(data, out, resume=True, backend="cpu"), Terminal())
     assert "--resume continues from" in capsys.readouterr().out
-    assert {path.name for path in out.iterdir()} == OUTPUTS
+    assert {path.name for path in out.iterdir()} == OUTPUTS - {"losses.png"}
     assert checkpoint.load_state(out / checkpoint.NAME)[0]["steps"] == STEPS
 
 
@@ -427,15 +495,3 @@ def test_a_step_budget_replaces_one_of_minutes(data, tmp_path):
     assert (now.steps, now.minutes, now.batch) == (9, None, 5)
     again = _saved_settings(MeshSettings(data, tmp_path, resume=True), old)
     assert (again.steps, again.minutes) == (None, 2.0)
-
-
-@pytest.mark.parametrize(
-    ("seconds", "preparing", "fraction"), [(0, 0, 0), (30, 30, 0), (75, 30, 0.5), (120, 30, 1), (10, 130, 1)]
-)
-def test_compiling_takes_no_share_of_the_levels(seconds, preparing, fraction):
-    from taichi_dr.jobs.reconstruct.run import _Run
-
-    run = object.__new__(_Run)
-    run.settings = settings("a", "b", steps=None, minutes=2.0)
-    run.seconds, run.preparing, run.steps = seconds, preparing, 1
-    assert run.fraction() == pytest.approx(fraction)

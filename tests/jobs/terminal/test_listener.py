@@ -47,6 +47,34 @@ def test_a_line_or_another_task_takes_the_bar_down(screen):
         assert screen.getvalue().count(SHOW_CURSOR) == 2
 
 
+def test_what_is_compiled_stands_beside_the_bar(screen):
+    with Terminal() as terminal:
+        terminal.stepped(moment(0.5))
+        terminal.compiling("_draw_tiles", "9 faces at 64²")
+    text = screen.getvalue()
+    assert "50%" in text
+    assert "compiling kernels for 9 faces at 64²: draw_tiles" in text
+    assert text.count(SHOW_CURSOR) == 1, "one bar"
+
+
+def test_what_is_compiled_before_the_first_step_has_a_bar_too(screen):
+    with Terminal() as terminal:
+        terminal.progressed("reading images", 1.0)
+        terminal.compiling("_draw_tiles", "9 faces at 64²")
+    text = screen.getvalue().rpartition("optimising")[2]
+    assert "0%" in text
+    assert "draw_tiles" in text
+
+
+def test_a_pipe_is_told_once_for_what_kernels_are_compiled(monkeypatch):
+    console = Console(file=io.StringIO(), force_terminal=False, highlight=False)
+    monkeypatch.setattr(progress, "console", console)
+    with Terminal() as terminal:
+        for kernel, model in [("a", "few faces"), ("b", "few faces"), ("a", "more faces")]:
+            terminal.compiling(kernel, model)
+    assert console.file.getvalue() == "compiling kernels for few faces\ncompiling kernels for more faces\n"
+
+
 def test_an_interrupted_run_leaves_no_bar(screen):
     def run():
         with Terminal() as terminal:
@@ -63,10 +91,12 @@ def test_everybody_in_the_audience_hears_everything():
     ear = SimpleNamespace(
         said=lambda *what: heard.append(what),
         progressed=lambda *what: heard.append(what),
+        compiling=lambda *what: heard.append(what),
         stepped=lambda *what: heard.append(what),
     )
     audience = Audience((ear, ear))
     audience.said("a line")
     audience.progressed("reading", 0.5)
+    audience.compiling("kernel", "model")
     audience.stepped("now")
-    assert heard == [("a line",)] * 2 + [("reading", 0.5, "")] * 2 + [("now",)] * 2
+    assert heard == [("a line",)] * 2 + [("reading", 0.5, "")] * 2 + [("kernel", "model")] * 2 + [("now",)] * 2
