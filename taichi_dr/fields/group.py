@@ -49,7 +49,7 @@ class FieldGroup(Inputs):
         self.check()
         if is_compiling():
             self._storage.is_compiled_in = True
-        if not self._storage.fields:
+        if not self._storage.is_shown:
             self._show()
         return self._storage.fields
 
@@ -62,8 +62,14 @@ class FieldGroup(Inputs):
         return self.fields[name]
 
     def variable(self, name):
-        """The array's numbers and gradient as a ``Variable``, which needs no field."""
+        """The array's numbers and gradient as a ``Variable``, which needs no field.
+
+        Raises:
+            InputError: there is no such array.
+        """
         self.check()
+        if name not in self.arrays:
+            raise InputError(f"{self.owner}.{name} is a part of an array: expected one of {', '.join(self.arrays)}")
         return self._storage.variables[name]
 
     @off_tape

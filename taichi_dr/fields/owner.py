@@ -27,9 +27,9 @@ class FieldOwner:
         """The numbers of a field and their gradient as a ``Variable``, for losses and optimisers, without the field.
 
         Raises:
-            InputError: there is none.
+            InputError: there is no such field, or it shares an array with others.
         """
-        return self.fields.variable(name)
+        return self.fields.variable(self.fields.known(name))
 
     def __setattr__(self, name, value):
         attribute = getattr(type(self), name, None)

@@ -47,6 +47,7 @@ class Layout(NamedTuple):
 class Storage:
     """The variables of a group, by the names of its layouts, arrays for their adjoints, and fields once asked for.
 
+    ``is_shown``: the owner has asked for fields, which hold the numbers then.
     ``is_compiled_in``: a kernel that is not to be told from outside reads one of the fields; no other owner may follow.
     ``is_held``: somebody held a part of it when it was last looked at, circles that nobody holds apart.
     """
@@ -57,15 +58,25 @@ class Storage:
             name: Variable(name, layout.shape, layout.width, fields=(), columns=()) for name, layout in layouts
         }
         self.arrays = {name: variable.array for name, variable in self.variables.items()}
-        self.adjoints, self.fields = {}, {}
-        self.is_compiled_in = self.is_held = False
+        self.adjoints, self.fields, self._shown = {}, {}, {}
+        self.is_shown = self.is_compiled_in = self.is_held = False
 
     def show(self, owner):
-        """Makes the fields, also while Taichi compiles a kernel: the one that is the first to name them."""
+        """Has fields hold the numbers, also while Taichi compiles a kernel: the one that is the first to name them."""
         with python_scope():
-            self._place_fields(owner)
-            for variable in self.variables.values():
-                variable.show(variable.fields, variable.columns)
+            if not self.fields:
+                self._place_fields()
+            for name, field in self.fields.items():
+                field.full_name = f"{owner}.{name}"
+            for name, variable in self.variables.items():
+                variable.show(*self._shown[name])
+        self.is_shown = True
+
+    def renew(self):
+        """Begins anew for another owner: fields that there are wait until they are asked for."""
+        self.is_shown = False
+        for variable in self.variables.values():
+            variable.renew()
 
     def is_free(self):
         """Whether nobody but Taichi's kernels holds anything of it."""
@@ -77,12 +88,12 @@ class Storage:
             for handle, count in zip(handles, _references(handles), strict=True)
         )
 
-    def _place_fields(self, owner):
+    def _place_fields(self):
         builder, by_shape = ti.FieldsBuilder(), {}
         for name, layout in self.layouts:
-            shown = tuple(_new_field(f"{owner}.{member}", components) for member, _, components in layout.members)
+            shown = tuple(_new_field(components) for _, _, components in layout.members)
             names, columns, _ = zip(*layout.members, strict=True)
-            self.variables[name].fields, self.variables[name].columns = shown, columns
+            self._shown[name] = shown, columns
             self.fields.update(zip(names, shown, strict=True))
             # one node for a shape: a tape launches a kernel per node to clear gradients
             by_shape.setdefault(layout.shape, []).extend(part for field in shown for part in (field, field.grad))
@@ -118,8 +129,7 @@ class Pool:
                 kept.is_held = True
         if storage is None:
             return Storage(layouts)
-        for variable in storage.variables.values():
-            variable.renew()
+        storage.renew()
         return storage
 
     def _free_one(self, shelf):
@@ -166,21 +176,20 @@ class NamedScalarField(ScalarField):
 def _refuse_slices(field, key):
     keys = key if isinstance(key, tuple | list) else (key,)
     if any(isinstance(part, slice) or part is Ellipsis for part in keys):
-        owner, name = field.full_name.split(".")
+        owner, _, name = field.full_name.rpartition(".")
         raise InputError(
             f"{field.full_name}[...]: a Taichi field is read and written one element at a time;"
             f' {owner}.set("{name}", values) writes all of it, {field.full_name}.to_numpy() reads it'
         )
 
 
-def _new_field(name, components):
+def _new_field(components):
     if components:
         field = ti.Vector.field(components, float_dtype(), needs_grad=True)
         field.__class__ = NamedVectorField
     else:
         field = ti.field(float_dtype(), needs_grad=True)
         field.__class__ = NamedScalarField
-    field.full_name = name
     return field
 
 

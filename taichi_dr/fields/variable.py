@@ -93,19 +93,18 @@ class Variable:
 
     @off_tape
     def show(self, fields, columns):
-        """Has fields, which are new, hold the numbers and the gradient from now on."""
+        """Has fields hold the numbers and the gradient from now on."""
         self._meet_tape()
-        gradients = tuple(field.grad for field in fields)
-        bridge.array_to_fields(self.array, fields, columns)
-        if self._gradient is not None:
-            bridge.array_to_fields(self._gradient, gradients, columns)
         self.fields, self.columns = fields, columns
+        bridge.array_to_fields(self.array, fields, columns)
+        bridge.array_to_fields(self.gradient, self._gradients(), columns)
 
+    @off_tape
     def renew(self):
-        """Begins anew for another owner: no gradient, no tape; the numbers are whatever they were."""
-        self._tape = None
-        if self.fields or self._gradient is not None:
-            self.clear_gradient()
+        """Begins anew for another owner: without fields, gradient and tape; the numbers are whatever they were."""
+        self.fields, self._tape = (), None
+        if self._gradient is not None:
+            self._gradient.fill(0)
 
     @property
     def count(self):
@@ -123,7 +122,7 @@ class Variable:
         return make_array((self.count, max(self.n, 1)))
 
     def _shaped(self, array):
-        return array.to_numpy().reshape(*self.shape, *([self.n] if self.n else []))
+        return array.to_numpy().reshape((*self.shape, self.n) if self.n else self.shape)
 
     def _meet_tape(self):
         """Clears the gradient if an open tape meets the variable for the first time: Taichi clears those of fields."""

@@ -15,6 +15,7 @@ from taichi_dr.losses.inputs import (
     full_shape,
     has_gradient,
     is_field,
+    is_variable,
     push_gradient,
 )
 from taichi_dr.tape import off_tape, tape_operation
@@ -80,7 +81,7 @@ class _Points:
         shape = full_shape(value)
         if len(shape) not in (2, 3) or shape[-1] != 3 or 0 in shape:
             raise ShapeError(f"{name}: expected shape (P, 3) or (B, P, 3), got {shape}")
-        values = value.to_numpy() if is_field(value) else np.asarray(value)
+        values = value.to_numpy() if is_field(value) or is_variable(value) else np.asarray(value)
         self.points = values.astype(np.float64).reshape(-1, *shape[-2:])
         self.field = value if has_gradient(value) else None
         _check_finite(name, self.points)
@@ -94,9 +95,10 @@ class _Surface:
     """Points (B, P, 3) drawn on the surfaces of a mesh; their gradient goes to the corners of their faces."""
 
     def __init__(self, name, mesh, samples, seed):
-        vertices = mesh.vertices.to_numpy().astype(np.float64)
+        self.field = mesh.variable("vertices")
+        vertices = self.field.to_numpy().astype(np.float64)
         _check_finite(name, vertices)
-        self.field, self.count = mesh.vertices, vertices.shape[1]
+        self.count = vertices.shape[1]
         drawn = [sample_surface(one, mesh.topology.faces, samples, seed) for one in vertices]
         self.corners = np.stack([mesh.topology.faces[chosen] for chosen, _ in drawn])
         self.barycentrics = np.stack([barycentrics for _, barycentrics in drawn])

@@ -7,6 +7,7 @@ import taichi as ti
 from taichi_dr.errors import InputError
 from taichi_dr.kernels.base import bridge
 from taichi_dr.kernels.base.elements import get_component, set_component, unflatten
+from taichi_dr.kernels.base.types import Numbers, Rows
 from taichi_dr.losses.inputs import (
     add_sum,
     array_rows,
@@ -15,6 +16,9 @@ from taichi_dr.losses.inputs import (
     check_same,
     has_gradient,
     is_field,
+    is_variable,
+    push_gradient,
+    rows,
     scratch,
 )
 from taichi_dr.runtime import backend
@@ -67,7 +71,7 @@ def _pixel_loss(prediction, target, loss, weight, delta, kind):
     check_same("target", target, prediction)
     n = bridge.components(prediction)
     scale = weight / (math.prod(prediction.shape) * max(n, 1))
-    reference = target if is_field(target) else array_rows(target, n)
+    reference = target if is_field(target) or is_variable(target) else array_rows(target, n)
     _operation(prediction, reference, loss, scale, delta, kind)
 
 
@@ -79,14 +83,24 @@ def _forward(prediction, target, loss, scale, delta, kind):
     steps = (length, 1) if backend() == "cpu" else (1, chunks)
     partial = scratch("pixel", (chunks,))
     n = bridge.components(prediction)
-    kernel = _field_sums if is_field(target) else _array_sums
-    kernel(prediction, target, partial, count, length, *steps, delta, n, kind)
+    if is_variable(prediction) or is_variable(target):
+        _row_sums(*_rows(prediction, target, n), partial, length, *steps, delta, kind)
+    else:
+        kernel = _field_sums if is_field(target) else _array_sums
+        kernel(prediction, target, partial, count, length, *steps, delta, n, kind)
     add_sum(NAMES[kind], partial, loss, scale, 0.0, {"prediction": prediction, "target": target})
 
 
 def _adjoint(prediction, target, loss, scale, delta, kind):
     n = bridge.components(prediction)
-    if is_field(target):
+    if is_variable(prediction) or is_variable(target):
+        x, y = _rows(prediction, target, n)
+        gradient = scratch("pixel gradient", x.shape)
+        for value, numbers, other in ((prediction, x, y), (target, y, x)):
+            if has_gradient(value):
+                _row_adjoint(numbers, other, gradient, delta, kind)
+                push_gradient(gradient, value, loss, scale)
+    elif is_field(target):
         _field_adjoint(prediction, target, prediction.grad, loss.grad, scale, delta, n, kind)
         if has_gradient(target):
             _field_adjoint(target, prediction, target.grad, loss.grad, scale, delta, n, kind)
@@ -95,6 +109,38 @@ def _adjoint(prediction, target, loss, scale, delta, kind):
 
 
 _operation = tape_operation(_forward, _adjoint)
+
+
+def _rows(prediction, target, n):
+    return rows("pixel prediction", prediction, n), rows("pixel target", target, n)
+
+
+@ti.kernel
+def _row_sums(
+    prediction: Rows,
+    target: Rows,
+    partial: Numbers,
+    length: int,
+    outer: int,
+    inner: int,
+    delta: float,
+    kind: ti.template(),
+):
+    for chunk in range(partial.shape[0]):
+        total = 0.0
+        for j in range(length):
+            i = chunk * outer + j * inner
+            if i < prediction.shape[0]:
+                for k in range(prediction.shape[1]):
+                    total += _penalty(prediction[i, k] - target[i, k], delta, kind)
+        partial[chunk] = total
+
+
+@ti.kernel
+def _row_adjoint(prediction: Rows, target: Rows, gradient: Rows, delta: float, kind: ti.template()):
+    for i in range(prediction.shape[0]):
+        for k in range(prediction.shape[1]):
+            gradient[i, k] = _slope(prediction[i, k] - target[i, k], delta, kind)
 
 
 @ti.kernel

@@ -1,4 +1,4 @@
-"""What the losses accept: checks of shapes, and rows of numbers out of fields and arrays."""
+"""What the losses accept: checks of shapes, and rows of numbers out of fields, variables and arrays."""
 
 import math
 
@@ -8,6 +8,7 @@ from taichi.lang import impl
 from taichi.lang.field import Field
 
 from taichi_dr.errors import InputError, ShapeError
+from taichi_dr.fields.variable import Variable
 from taichi_dr.kernels.base import bridge
 from taichi_dr.kernels.base.arrays import make_array
 from taichi_dr.kernels.base.elements import get_component, set_component, unflatten
@@ -19,17 +20,22 @@ def is_field(value):
     return isinstance(value, Field)
 
 
+def is_variable(value):
+    """Whether ``value`` is a ``Variable``: numbers with a gradient without (or with) a field."""
+    return isinstance(value, Variable)
+
+
 def has_gradient(value):
-    """Whether ``value`` is a field with a gradient."""
+    """Whether ``value`` is a field with a gradient or a ``Variable``."""
     if not is_field(value):
-        return False
+        return is_variable(value)
     impl.get_runtime().materialize()  # a field placed since the last launch has no tree to ask yet
     return value.snode.ptr.has_adjoint()
 
 
 def full_shape(value):
-    """Shape of a field or an array, the components of a vector field being the last axis."""
-    if is_field(value):
+    """Shape of a field, a variable or an array, the components of vectors being the last axis."""
+    if is_field(value) or is_variable(value):
         n = bridge.components(value)
         return tuple(value.shape) + ((n,) if n else ())
     return tuple(np.shape(value))
@@ -95,7 +101,9 @@ def array_rows(values, components):
 
 
 def rows(name, value, components):
-    """Rows ``(elements, components)`` of a field (copied into the scratch array ``name``) or of a NumPy array."""
+    """Rows ``(elements, components)`` of a field (copied into the scratch array ``name``), a variable or an array."""
+    if is_variable(value):
+        return value.read()
     if not is_field(value):
         return array_rows(value, components)
     array = scratch(name, (math.prod(value.shape), max(components, 1)))
@@ -165,8 +173,24 @@ def add_value(loss: ti.template(), value: float):
 
 
 def push_gradient(gradient, field, loss, scale):
-    """``field.grad[i][k] += loss.grad * scale * gradient[row(i), k]``: how an adjoint reaches the user's field."""
-    _push(gradient, field.grad, loss.grad, bridge.components(field), scale)
+    """``field.grad[i][k] += loss.grad * scale * gradient[row(i), k]``: how an adjoint reaches the user's field.
+
+    ``field`` may be a variable.
+    """
+    if not is_variable(field):
+        _push(gradient, field.grad, loss.grad, bridge.components(field), scale)
+    elif field.fields:
+        (shown,) = field.fields
+        _push(gradient, shown.grad, loss.grad, field.n, scale)
+    else:
+        _push_rows(gradient, field.gradient, loss.grad, scale)
+
+
+@ti.kernel
+def _push_rows(gradient: ti.types.ndarray(ndim=2), grad: ti.types.ndarray(ndim=2), seed: ti.template(), scale: float):
+    for row in range(gradient.shape[0]):
+        for k in range(gradient.shape[1]):
+            grad[row, k] = grad[row, k] + seed[None] * scale * gradient[row, k]
 
 
 @ti.kernel

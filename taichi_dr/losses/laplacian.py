@@ -36,9 +36,10 @@ def laplacian(mesh, loss, weight=1.0, kind="uniform"):
     if kind not in KINDS:
         raise InputError(f"kind: expected one of {KINDS}, got {kind!r}")
     check_loss(loss, weight)
-    check_field("mesh.vertices", mesh.vertices, (None, mesh.topology.rows, 3))
+    vertices = mesh.variable("vertices")
+    check_field("mesh.vertices", vertices, (None, mesh.topology.rows, 3))
     if len(mesh.topology.edges):
-        _operation(mesh.vertices, loss, weight / mesh.vertices.shape[0], mesh.topology, kind)
+        _operation(vertices, loss, weight / vertices.shape[0], mesh.topology, kind)
 
 
 def _forward(vertices, loss, weight, topology, kind):

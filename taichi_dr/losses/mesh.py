@@ -60,9 +60,10 @@ def flatten(mesh, loss, weight=1.0):
 
 def _start(mesh, loss, weight, stencils, target, kind):
     check_loss(loss, weight)
-    check_field("mesh.vertices", mesh.vertices, (None, mesh.topology.rows, 3))
+    vertices = mesh.variable("vertices")
+    check_field("mesh.vertices", vertices, (None, mesh.topology.rows, 3))
     if stencils.count:
-        _operation(mesh.vertices, loss, weight / mesh.vertices.shape[0], stencils, target, kind)
+        _operation(vertices, loss, weight / vertices.shape[0], stencils, target, kind)
 
 
 def _forward(vertices, loss, weight, stencils, target, kind):

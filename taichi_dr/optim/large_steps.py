@@ -7,9 +7,8 @@ import numpy as np
 
 from taichi_dr.errors import InputError
 from taichi_dr.fields.group import FieldGroup
-from taichi_dr.kernels.base import bridge
-from taichi_dr.losses.inputs import array_rows
-from taichi_dr.tape import off_tape, tape_operation
+from taichi_dr.kernels.base.arrays import array_from, write_array
+from taichi_dr.tape import tape_operation
 
 
 class LargeSteps:
@@ -47,7 +46,8 @@ class LargeSteps:
 
         if not strength >= 0:
             raise InputError(f"strength: expected a number of at least 0, got {strength}")
-        self.vertices, self.name, self.strength = mesh.vertices, mesh.name, strength
+        self.name, self.strength = mesh.name, strength
+        self._vertices = mesh.variable("vertices")
         edges, count = mesh.topology.edges, mesh.topology.rows
         ones = np.ones(len(edges))
         adjacency = sparse.coo_matrix((ones, edges.T), shape=(count, count))
@@ -55,7 +55,8 @@ class LargeSteps:
         degrees = sparse.diags(np.asarray(adjacency.sum(axis=1)).reshape(-1))
         self._matrix = (sparse.identity(count) + strength * (degrees - adjacency)).tocsc()
         self._factors = splu(self._matrix, permc_spec="MMD_AT_PLUS_A", options={"SymmetricMode": True})
-        self._fields = FieldGroup("smooth coordinates", coordinates=(self.vertices.shape, 3))
+        self._fields = FieldGroup("smooth coordinates", coordinates=(self._vertices.shape, 3))
+        self._coordinates = self._fields.variable("coordinates")
         self._operation = tape_operation(self._solve, self._adjoint)
         self.reset()
 
@@ -69,9 +70,13 @@ class LargeSteps:
         """The (B, N) field of 3-vectors, with a gradient, that an optimiser moves in place of the vertices."""
         return self._fields.field("coordinates")
 
+    def variable(self):
+        """The coordinates as a ``Variable``, for optimisers, without a field."""
+        return self._coordinates
+
     def reset(self):
         """Sets the coordinates to those of the mesh's vertices, after something else has moved them."""
-        off_tape(lambda: self._fields.set("coordinates", self._by_mesh(self._matrix.dot, self.vertices)))()
+        self._fields.set("coordinates", self._by_mesh(self._matrix.dot, self._vertices.to_numpy()))
 
     def apply(self):
         """Writes ``mesh.vertices`` from ``coordinates``; one operation of an open tape."""
@@ -79,17 +84,17 @@ class LargeSteps:
         self._operation()
 
     def _solve(self):
-        vertices = self._by_mesh(self._factors.solve, self.coordinates)
-        bridge.array_to_fields(array_rows(vertices, 3), (self.vertices,))
+        vertices = self._by_mesh(self._factors.solve, self._coordinates.to_numpy())
+        write_array(self._vertices.array, vertices.reshape(-1, 3))
+        self._vertices.write()
 
     def _adjoint(self):
         # The matrix is symmetric: the adjoint of solving is solving.
-        gradient = self._by_mesh(self._factors.solve, self.vertices.grad)
-        bridge.add_array_to_fields(array_rows(gradient, 3), (self.coordinates.grad,))
+        gradient = self._by_mesh(self._factors.solve, self._vertices.gradient_to_numpy())
+        self._coordinates.add_gradient(array_from(gradient.reshape(-1, 3)))
 
-    def _by_mesh(self, function, field):
-        """Applies a function of columns (N, 3 B) to a field (B, N) of 3-vectors; gives an array (B, N, 3)."""
-        values = field.to_numpy().astype(np.float64)
+    def _by_mesh(self, function, values):
+        """Applies a function of columns (N, 3 B) to values (B, N, 3), in float64; gives an array like them."""
         batch, count, _ = values.shape
-        columns = function(values.transpose(1, 0, 2).reshape(count, 3 * batch))
+        columns = function(values.astype(np.float64).transpose(1, 0, 2).reshape(count, 3 * batch))
         return columns.reshape(count, batch, 3).transpose(1, 0, 2)

@@ -7,8 +7,8 @@
         optimizer.step()
 
 ``parameters`` is a field, a list of fields and groups, or a dictionary of fields (whose keys become their names in
-messages and in ``state_dict``).  A group is a dictionary with ``"parameters"`` (a field, a list or a dictionary of
-fields) and settings of its own, such as ``"lr"``.
+messages and in ``state_dict``); wherever a field may stand, a ``Variable`` may.  A group is a dictionary with
+``"parameters"`` (a field, a list or a dictionary of fields) and settings of its own, such as ``"lr"``.
 
 All take the keywords
 
@@ -37,6 +37,7 @@ from taichi.lang import impl
 from taichi.lang.field import Field
 
 from taichi_dr.errors import GradientError, InputError, ShapeError
+from taichi_dr.fields.variable import Variable, of_field
 from taichi_dr.kernels.base import bridge
 from taichi_dr.kernels.base.arrays import make_array
 from taichi_dr.kernels.optim import updates
@@ -55,26 +56,19 @@ _DOMAINS = {
 
 @dataclass
 class _Parameter:
-    """A field, the group it belongs to, its moments, and how many steps those have seen."""
+    """What the user gave, the group it belongs to, its moments, and how many steps those have seen."""
 
     name: str
-    field: Field
+    given: object
+    variable: Variable
     group: dict
     first_sum: int
     moments: dict
     steps: int = 0
 
     @property
-    def components(self):
-        return bridge.components(self.field)
-
-    @property
-    def count(self):
-        return math.prod(self.field.shape)
-
-    @property
     def chunks(self):
-        return _chunks(self.field)
+        return max(1, min(MOST_CHUNKS, self.variable.count // 256))
 
 
 class Optimizer(ABC):
@@ -108,8 +102,10 @@ class Optimizer(ABC):
         for group in self.groups:
             for name, field in group["parameters"].items():
                 self._check_parameter(name, field)
-                self.parameters.append(_Parameter(name, field, group, first, self._fresh_moments(field)))
-                first += _chunks(field)
+                variable = _variable(name, field)
+                parameter = _Parameter(name, field, variable, group, first, self._fresh_moments(variable))
+                self.parameters.append(parameter)
+                first += parameter.chunks
         self._sums = make_array((first, 2))
 
     def __repr__(self):
@@ -143,7 +139,9 @@ class Optimizer(ABC):
         clip = updates.UNCLIPPED if self.clip_value is None else self.clip_value
         for parameter in self.parameters:
             parameter.steps += 1
-            self._update(parameter, parameter.group["lr"] * rate, clip, factor)
+            arrays = parameter.variable.read(), parameter.variable.read_gradient()
+            self._update(parameter, arrays, parameter.group["lr"] * rate, clip, factor)
+            parameter.variable.write()
         self.steps += 1
         return True
 
@@ -151,7 +149,7 @@ class Optimizer(ABC):
         """Sets the gradients to zero (a ``ti.ad.Tape`` does so by itself on entry)."""
         self._check_ready("zero_grad")
         for parameter in self.parameters:
-            parameter.field.grad.fill(0)
+            parameter.variable.clear_gradient()
 
     def carry(self, old_field, new_field, parents=None):
         """Puts ``new_field``, of a subdivided mesh, in the place of ``old_field``.
@@ -165,11 +163,12 @@ class Optimizer(ABC):
             ShapeError: ``parents`` and the fields do not fit together.
         """
         self._check_ready("carry")
-        parameter = next((known for known in self.parameters if known.field is old_field), None)
+        parameter = next((known for known in self.parameters if known.given is old_field), None)
         if parameter is None:
             raise InputError(f"carry: the old field is none of the parameters {[p.name for p in self.parameters]}")
         self._check_parameter(parameter.name, new_field, replaces=old_field)
-        moments = self._fresh_moments(new_field)
+        variable = _variable(parameter.name, new_field)
+        moments = self._fresh_moments(variable)
         if parents is None:
             parameter.steps = 0
         else:
@@ -178,7 +177,7 @@ class Optimizer(ABC):
                 old = parameter.moments[key].to_numpy().reshape(*old_field.shape, -1)
                 array.from_numpy(np.ascontiguousarray(old[..., parents, :].mean(axis=-2).reshape(array.shape)))
         parameter.group["parameters"][parameter.name] = new_field
-        parameter.field, parameter.moments = new_field, moments
+        parameter.given, parameter.variable, parameter.moments = new_field, variable, moments
         first = 0
         for known in self.parameters:
             known.first_sum = first
@@ -221,11 +220,11 @@ class Optimizer(ABC):
         self.steps, self.skipped = int(state.get("steps", 0)), int(state.get("skipped", 0))
 
     @abstractmethod
-    def _update(self, parameter, lr, clip, factor):
-        """Moves a parameter by one step."""
+    def _update(self, parameter, arrays, lr, clip, factor):
+        """Moves the numbers in ``arrays``, a parameter and its gradient, by one step."""
 
-    def _fresh_moments(self, field):
-        return {key: make_array((math.prod(field.shape), max(bridge.components(field), 1))) for key in self.moments}
+    def _fresh_moments(self, variable):
+        return {key: make_array(variable.array.shape) for key in self.moments}
 
     def _check_ready(self, what):
         check_runtime(self.token, "optimizer")
@@ -235,20 +234,14 @@ class Optimizer(ABC):
             )
 
     def _check_parameter(self, name, field, replaces=None):
-        if not isinstance(field, Field):
+        if not isinstance(field, Field | Variable):
             raise InputError(f"{name}: expected a Taichi field, got {type(field).__name__}")
-        check_field_runtime(name, field)
-        impl.get_runtime().materialize()  # a field placed since the last launch has no tree to ask yet
-        if not field.snode.ptr.has_adjoint():
-            raise InputError(f"{name}: expected a field with a gradient (needs_grad=True), got one without")
-        if getattr(field, "ndim", 1) > 1:
-            raise InputError(f"{name}: expected a field of scalars or vectors, got one of matrices")
-        if field.dtype != float_dtype():
-            raise InputError(f"{name}: expected a field of type {float_dtype()}, got {field.dtype}")
+        if isinstance(field, Field):
+            _check_field(name, field)
         for known in self.parameters:
-            if known.field is field and field is not replaces:
+            if known.given is field and field is not replaces:
                 raise InputError(f"{name} is the same field as {known.name}")
-            if known.name == name and known.field is not replaces:
+            if known.name == name and known.given is not replaces:
                 raise InputError(f"two parameters are called {name!r}")
 
     def _gradient_factor(self):
@@ -258,7 +251,7 @@ class Optimizer(ABC):
         bits = 64 if float_dtype() == ti.f64 else 32
         clip = updates.UNCLIPPED if self.clip_value is None else self.clip_value
         for p in self.parameters:
-            updates.gradient_sums(p.field.grad, p.components, bits, self._sums, p.first_sum, p.chunks, p.count, clip)
+            updates.gradient_sums(p.variable.read_gradient(), bits, self._sums, p.first_sum, p.chunks, clip)
         squares, wrong = self._sums.to_numpy().astype(np.float64).sum(axis=0)
         if self.check_finite and (wrong > 0 or not math.isfinite(squares)):
             self._report()
@@ -273,7 +266,7 @@ class Optimizer(ABC):
         self._warned = True
         found = []
         for parameter in self.parameters:
-            gradient = parameter.field.grad.to_numpy()
+            gradient = parameter.variable.gradient_to_numpy()
             wrong = np.argwhere(~np.isfinite(gradient))
             if len(wrong):
                 at = wrong[0].tolist()
@@ -296,14 +289,11 @@ class SGD(Optimizer):
     def __init__(self, parameters, lr, momentum=0.0, nesterov=False, **common):
         super().__init__(parameters, {"lr": lr, "momentum": momentum, "nesterov": nesterov}, **common)
 
-    def _update(self, parameter, lr, clip, factor):
+    def _update(self, parameter, arrays, lr, clip, factor):
         group = parameter.group
         updates.sgd(
-            parameter.field,
-            parameter.field.grad,
-            parameter.components,
+            *arrays,
             parameter.moments["velocity"],
-            parameter.count,
             lr,
             group["momentum"],
             float(group["nesterov"]),
@@ -321,8 +311,8 @@ class Adam(Optimizer):
     def __init__(self, parameters, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, **common):
         super().__init__(parameters, {"lr": lr, "betas": betas, "eps": eps}, **common)
 
-    def _update(self, parameter, lr, clip, factor):
-        updates.adam(*_adam_arguments(parameter, lr, clip, factor))
+    def _update(self, parameter, arrays, lr, clip, factor):
+        updates.adam(*_adam_arguments(parameter, arrays, lr, clip, factor))
 
 
 class UniformAdam(Adam):
@@ -333,24 +323,21 @@ class UniformAdam(Adam):
         super().__init__(parameters, lr, betas, eps, **common)
         self._largest = {}
 
-    def _update(self, parameter, lr, clip, factor):
+    def _update(self, parameter, arrays, lr, clip, factor):
         chunks = parameter.chunks
         if chunks not in self._largest:
             self._largest[chunks] = make_array((chunks + 1,))
-        arguments = _adam_arguments(parameter, lr, clip, factor)
-        updates.uniform_adam(*arguments[:5], self._largest[chunks], *arguments[5:])
+        arguments = _adam_arguments(parameter, arrays, lr, clip, factor)
+        updates.uniform_adam(*arguments[:4], self._largest[chunks], *arguments[4:])
 
 
-def _adam_arguments(parameter, lr, clip, factor):
+def _adam_arguments(parameter, arrays, lr, clip, factor):
     group = parameter.group
     beta1, beta2 = group["betas"]
     return (
-        parameter.field,
-        parameter.field.grad,
-        parameter.components,
+        *arrays,
         parameter.moments["first"],
         parameter.moments["second"],
-        parameter.count,
         lr,
         beta1,
         beta2,
@@ -363,13 +350,24 @@ def _adam_arguments(parameter, lr, clip, factor):
     )
 
 
-def _chunks(field):
-    return max(1, min(MOST_CHUNKS, math.prod(field.shape) // 256))
+def _variable(name, given):
+    return given if isinstance(given, Variable) else of_field(given, name)
+
+
+def _check_field(name, field):
+    check_field_runtime(name, field)
+    impl.get_runtime().materialize()  # a field placed since the last launch has no tree to ask yet
+    if not field.snode.ptr.has_adjoint():
+        raise InputError(f"{name}: expected a field with a gradient (needs_grad=True), got one without")
+    if getattr(field, "ndim", 1) > 1:
+        raise InputError(f"{name}: expected a field of scalars or vectors, got one of matrices")
+    if field.dtype != float_dtype():
+        raise InputError(f"{name}: expected a field of type {float_dtype()}, got {field.dtype}")
 
 
 def _groups(parameters, defaults):
     """Groups of named fields with all their settings, out of what the user may give."""
-    if isinstance(parameters, Field) or (isinstance(parameters, dict) and "parameters" not in parameters):
+    if isinstance(parameters, Field | Variable) or (isinstance(parameters, dict) and "parameters" not in parameters):
         parameters = [{"parameters": parameters}]
     elif isinstance(parameters, dict):
         parameters = [parameters]

@@ -6,6 +6,7 @@ from contextlib import suppress
 import taichi as ti
 
 from taichi_dr.errors import InputError, ShapeError
+from taichi_dr.fields.variable import Variable
 from taichi_dr.io.images import png_bytes, save_animation, save_image
 from taichi_dr.kernels.base import bridge
 from taichi_dr.kernels.base.arrays import make_array
@@ -33,7 +34,8 @@ class Frame:
         self.outputs, self.shape = outputs, shape
         self._token = runtime_token()
         self._produce = produce
-        self._arrays, self._first, self._adjoints, self._fields = {}, {}, {}, {}
+        self._arrays, self._first, self._adjoints = {}, {}, {}
+        self._fields, self._variables = {}, {}
 
     def __getattr__(self, name):
         if name == "outputs":  # a frame that is being copied has none yet
@@ -57,9 +59,26 @@ class Frame:
         if name not in self._fields:
             with python_scope():
                 self._produce(self, name)
-                self._fields[name] = self._place(name)
+                field = self._fields[name] = self._place(name)
+                if name in self._variables:
+                    self._variables[name].show((field,), (0,))
                 self._copy(name)
         return self._fields[name]
+
+    def variable(self, name):
+        """An output as a ``Variable``, for losses: its numbers and its gradient without a field, made on first use.
+
+        Raises:
+            InputError: an image of indices, which has no gradient.
+        """
+        self._require_gradient(name)
+        check_runtime(self._token, "frame")
+        if name not in self._variables:
+            fields = (self._fields[name],) if name in self._fields else ()
+            self._variables[name] = Variable(f"frame.{name}", self.shape, self._components(name), fields=fields)
+            self._produce(self, name)
+            self._write_variable(name)
+        return self._variables[name]
 
     def array(self, name):
         """The array behind an output, (V*H*W,) or (V*H*W, components): what the renderer writes."""
@@ -73,8 +92,8 @@ class Frame:
         self._first.update(dict.fromkeys(arrays, first))
 
     def adjoint(self, name):
-        """The array of an output's gradient, copied from its field; None if the output is not in use."""
-        if name not in self._fields or self._is_index(name):
+        """The array of an output's gradient, as it is now; None if the output is not in use."""
+        if not self.in_use(name) or self._is_index(name):
             return None
         if name not in self._adjoints:
             self._adjoints[name] = self._allocate(name)
@@ -87,13 +106,20 @@ class Frame:
         if names:
             gradients = tuple(self._fields[name].grad for name in names)
             bridge.fields_to_array(gradients, array, tuple(columns[name] for name in names))
+        for name, column in columns.items():
+            if name in self._variables and name not in self._fields:
+                gradient = self._variables[name].gradient
+                bridge.copy_columns(gradient, array, 0, column, gradient.shape[1])
 
     def in_use(self, name):
-        """Whether an output's field has been asked for."""
-        return name in self._fields
+        """Whether an output's field or variable has been asked for."""
+        return name in self._fields or name in self._variables
 
     def refresh(self):
-        """Copies the arrays into the fields in use; the renderer calls it when it has rendered."""
+        """Copies the arrays into the fields and variables in use; the renderer calls it when it has rendered."""
+        for name in self._variables.keys() - self._fields.keys():
+            self._produce(self, name)
+            self._write_variable(name)
         by_array = {}
         for name in self._fields:
             self._produce(self, name)
@@ -118,11 +144,10 @@ class Frame:
     def gradient(self, name="color"):
         """The gradient of an output as a new NumPy array of the output's shape: what a tape has left of its loss.
 
-        Zeros where the output's field was not asked for before the gradient was there.
+        Zeros where the output was not asked for before the gradient was there.
         """
-        if self._is_index(self._known(name)):
-            raise InputError(f"{name}: an image of indices, which has no gradient")
-        return self.field(name).grad.to_numpy()
+        self._require_gradient(name)
+        return self.variable(name).gradient_to_numpy()
 
     def save(self, path, fps=12):
         """Writes the views: a GIF or video of them by ``path``'s suffix, else a picture (a contact sheet if V > 1)."""
@@ -182,6 +207,10 @@ class Frame:
             raise InputError(f"unknown output {name!r}: expected one of {', '.join(self.outputs)}")
         return name
 
+    def _require_gradient(self, name):
+        if self._is_index(self._known(name)):
+            raise InputError(f"{name}: an image of indices, which has no gradient")
+
     def _is_index(self, name):
         return self.outputs[name] == INDEX
 
@@ -198,6 +227,13 @@ class Frame:
     def _allocate(self, name):
         components, rows = self._components(name), math.prod(self.shape)
         return make_array((rows, components) if components else (rows,), ti.i32 if self._is_index(name) else None)
+
+    @off_tape
+    def _write_variable(self, name):
+        variable = self._variables[name]
+        if not variable.fields:
+            bridge.copy_columns(self.array(name), variable.array, self._first.get(name, 0), 0, max(variable.n, 1))
+            variable.write()
 
     @off_tape
     def _copy(self, *names):

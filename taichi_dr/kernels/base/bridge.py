@@ -30,6 +30,24 @@ def add_array_to_fields(array, fields, columns=(0,)):
     _bridge(fields, array, columns, *_layout(fields), ADD)
 
 
+@ti.kernel
+def copy_columns(
+    source: ti.types.ndarray(), target: ti.types.ndarray(), source_first: int, target_first: int, count: int
+):
+    """``target[row, target_first + k] = source[row, source_first + k]``, k < count; an array of numbers is a column."""
+    for row in range(target.shape[0]):
+        for k in range(count):
+            value = 0.0
+            if ti.static(len(source.shape) == 1):
+                value = source[row]
+            else:
+                value = source[row, source_first + k]
+            if ti.static(len(target.shape) == 1):
+                target[row] = value
+            else:
+                target[row, target_first + k] = value
+
+
 def components(field):
     """Number of components of a vector field, 0 for a scalar field."""
     return getattr(field, "n", 0)
@@ -49,18 +67,35 @@ def _bridge(
     mode: ti.template(),
 ):
     ti.loop_config(serialize=serial)
-    for index in ti.grouped(ti.ndrange(*fields[0].shape)):
-        row = 0
-        for d in ti.static(range(len(fields[0].shape))):
-            row = row * fields[0].shape[d] + index[d]
-        for f in ti.static(range(len(fields))):
-            for k in ti.static(range(max(counts[f], 1))):
-                if ti.static(len(array.shape) == 1):
-                    _move(fields[f][index], array[row], mode)
-                elif ti.static(counts[f] == 0):
-                    _move(fields[f][index], array[row, columns[f]], mode)
-                else:
-                    _move(fields[f][index][k], array[row, columns[f] + k], mode)
+    if ti.static(len(fields[0].shape) == 0):
+        for row in range(1):
+            _move_element(fields, None, array, row, columns, counts, mode)
+    else:
+        for index in ti.grouped(ti.ndrange(*fields[0].shape)):
+            row = 0
+            for d in ti.static(range(len(fields[0].shape))):
+                row = row * fields[0].shape[d] + index[d]
+            _move_element(fields, index, array, row, columns, counts, mode)
+
+
+@ti.func
+def _move_element(
+    fields: ti.template(),
+    index: ti.template(),
+    array: ti.template(),
+    row,
+    columns: ti.template(),
+    counts: ti.template(),
+    mode: ti.template(),
+):
+    for f in ti.static(range(len(fields))):
+        for k in ti.static(range(max(counts[f], 1))):
+            if ti.static(len(array.shape) == 1):
+                _move(fields[f][index], array[row], mode)
+            elif ti.static(counts[f] == 0):
+                _move(fields[f][index], array[row, columns[f]], mode)
+            else:
+                _move(fields[f][index][k], array[row, columns[f] + k], mode)
 
 
 @ti.func

@@ -1,12 +1,11 @@
-"""The updates of optimisers: a field, its gradient, and moments in arrays ``(elements, components)``.
+"""The updates of optimisers: parameters, their gradients and moments, arrays ``(elements, components)`` all.
 
-Every kernel takes the field by template (it is the user's), clips each component of the gradient to
-[-clip, clip], multiplies it by ``factor`` (which clips the global norm) and adds ``decay`` times the parameter.
+Every kernel clips each component of the gradient to [-clip, clip], multiplies it by ``factor`` (which clips the global
+norm) and adds ``decay`` times the parameter.
 """
 
 import taichi as ti
 
-from taichi_dr.kernels.base.elements import get_component, set_component, unflatten
 from taichi_dr.kernels.base.types import Numbers, Rows
 
 UNCLIPPED = 1e30  # as ``clip``: larger than any gradient whose square float32 holds
@@ -14,13 +13,11 @@ UNCLIPPED = 1e30  # as ``clip``: larger than any gradient whose square float32 h
 
 @ti.kernel
 def gradient_sums(
-    grad: ti.template(),
-    n: ti.template(),
+    gradient: Rows,
     bits: ti.template(),
     sums: Rows,
     first: int,
     chunks: int,
-    count: int,
     clip: float,
 ):
     """For each of ``chunks`` runs of elements: ``sums[first + chunk] = (sum of squares, entries that are not finite)``.
@@ -28,13 +25,13 @@ def gradient_sums(
     ``bits`` is the float's number of bits.  Bits are looked at rather than values: under fast-math a comparison with
     NaN means nothing.
     """
+    count = gradient.shape[0]
     length = (count + chunks - 1) // chunks
     for chunk in range(chunks):
         total, wrong = 0.0, 0.0
         for i in range(chunk * length, ti.min(chunk * length + length, count)):
-            index = unflatten(i, grad.shape)
-            for k in ti.static(range(max(n, 1))):
-                g = get_component(grad, index, k, n)
+            for k in range(gradient.shape[1]):
+                g = gradient[i, k]
                 if _is_finite(g, bits):
                     g = ti.math.clamp(g, -clip, clip)
                     total += g * g
@@ -46,11 +43,9 @@ def gradient_sums(
 
 @ti.kernel
 def sgd(
-    field: ti.template(),
-    grad: ti.template(),
-    n: ti.template(),
+    parameter: Rows,
+    gradient: Rows,
     velocity: Rows,
-    count: int,
     lr: float,
     momentum: float,
     nesterov: float,
@@ -59,24 +54,21 @@ def sgd(
     decay: float,
 ):
     """``v = momentum v + g``; ``p -= lr v``, or ``p -= lr (g + momentum v)`` if ``nesterov`` is 1."""
-    for i in range(count):
-        index = unflatten(i, field.shape)
-        for k in ti.static(range(max(n, 1))):
-            p = get_component(field, index, k, n)
-            g = ti.math.clamp(get_component(grad, index, k, n), -clip, clip) * factor + decay * p
+    for i in range(parameter.shape[0]):
+        for k in range(parameter.shape[1]):
+            p = parameter[i, k]
+            g = ti.math.clamp(gradient[i, k], -clip, clip) * factor + decay * p
             v = momentum * velocity[i, k] + g
             velocity[i, k] = v
-            set_component(field, index, k, n, p - lr * (v + nesterov * (g + momentum * v - v)))
+            parameter[i, k] = p - lr * (v + nesterov * (g + momentum * v - v))
 
 
 @ti.kernel
 def adam(
-    field: ti.template(),
-    grad: ti.template(),
-    n: ti.template(),
+    parameter: Rows,
+    gradient: Rows,
     first: Rows,
     second: Rows,
-    count: int,
     lr: float,
     beta1: float,
     beta2: float,
@@ -88,27 +80,24 @@ def adam(
     decay: float,
 ):
     """``p -= lr (m / correction1) / (sqrt(v / correction2) + epsilon)``, ``correction = 1 - beta^t`` (Kingma & Ba)."""
-    for i in range(count):
-        index = unflatten(i, field.shape)
-        for k in ti.static(range(max(n, 1))):
-            p = get_component(field, index, k, n)
-            g = ti.math.clamp(get_component(grad, index, k, n), -clip, clip) * factor + decay * p
+    for i in range(parameter.shape[0]):
+        for k in range(parameter.shape[1]):
+            p = parameter[i, k]
+            g = ti.math.clamp(gradient[i, k], -clip, clip) * factor + decay * p
             m = beta1 * first[i, k] + (1.0 - beta1) * g
             v = beta2 * second[i, k] + (1.0 - beta2) * g * g
             first[i, k] = m
             second[i, k] = v
-            set_component(field, index, k, n, p - lr * (m / correction1) / (ti.sqrt(v / correction2) + epsilon))
+            parameter[i, k] = p - lr * (m / correction1) / (ti.sqrt(v / correction2) + epsilon)
 
 
 @ti.kernel
 def uniform_adam(
-    field: ti.template(),
-    grad: ti.template(),
-    n: ti.template(),
+    parameter: Rows,
+    gradient: Rows,
     first: Rows,
     second: Rows,
     largest: Numbers,
-    count: int,
     lr: float,
     beta1: float,
     beta2: float,
@@ -122,13 +111,13 @@ def uniform_adam(
     """As ``adam`` with the largest v of the field in place of every v.  ``largest`` (chunks + 1,) is scratch."""
     chunks = largest.shape[0] - 1
     for chunk in range(chunks):
+        count = parameter.shape[0]
         length = (count + chunks - 1) // chunks
         top = 0.0
         for i in range(chunk * length, ti.min(chunk * length + length, count)):
-            index = unflatten(i, field.shape)
-            for k in ti.static(range(max(n, 1))):
-                p = get_component(field, index, k, n)
-                g = ti.math.clamp(get_component(grad, index, k, n), -clip, clip) * factor + decay * p
+            for k in range(parameter.shape[1]):
+                p = parameter[i, k]
+                g = ti.math.clamp(gradient[i, k], -clip, clip) * factor + decay * p
                 first[i, k] = beta1 * first[i, k] + (1.0 - beta1) * g
                 v = beta2 * second[i, k] + (1.0 - beta2) * g * g
                 second[i, k] = v
@@ -139,13 +128,10 @@ def uniform_adam(
         for chunk in range(largest.shape[0] - 1):
             top = ti.max(top, largest[chunk])
         largest[largest.shape[0] - 1] = top
-    for i in range(count):
-        index = unflatten(i, field.shape)
+    for i in range(parameter.shape[0]):
         root = ti.sqrt(largest[largest.shape[0] - 1] / correction2) + epsilon
-        for k in ti.static(range(max(n, 1))):
-            set_component(
-                field, index, k, n, get_component(field, index, k, n) - lr * (first[i, k] / correction1) / root
-            )
+        for k in range(parameter.shape[1]):
+            parameter[i, k] = parameter[i, k] - lr * (first[i, k] / correction1) / root
 
 
 @ti.func
