@@ -206,7 +206,7 @@ def _apply_materials(path, materials, names, uv, uv_faces):
 
 
 def write_obj(mesh, path, index):
-    """Writes mesh ``index`` of the batch as OBJ; a texture as ``<name>.png`` and ``<name>.mtl`` beside it.
+    """Writes mesh ``index`` of the batch as OBJ; a texture as ``<name>_texture.png``, with ``<name>.mtl``, beside it.
 
     Vertex colours stand behind the coordinates (sRGB); face colours become one material each.  A failure leaves none
     of the files behind, and those that were there as they were.
@@ -239,13 +239,22 @@ def write_obj(mesh, path, index):
         if mesh.has("texture"):
             pixels = image_bytes(mesh.numpy("texture"), "texture")
             png = iio.imwrite("<bytes>", pixels, extension=".png", plugin="pillow")
-            files.enter_context(atomic_path(path.with_suffix(".png"))).write_bytes(png)
+            files.enter_context(atomic_path(texture_path(path))).write_bytes(png)
+
+
+def texture_path(path):
+    """Where ``write_obj`` puts the texture of ``path``, which is not where a picture of the mesh would go by default.
+
+    >>> str(texture_path(Path("out/mesh.obj")))
+    'out/mesh_texture.png'
+    """
+    return path.with_name(f"{path.stem}_texture.png")
 
 
 def _material_lines(mesh, path, index):
     """The lines of the MTL file (none if it is not needed) and each face's material."""
     if mesh.has("texture"):
-        return ["newmtl texture", "Kd 1 1 1", f"map_Kd {path.with_suffix('.png').name}"], ["texture"] * mesh.face_count
+        return ["newmtl texture", "Kd 1 1 1", f"map_Kd {texture_path(path).name}"], ["texture"] * mesh.face_count
     if mesh.colors_per == "vertex":
         return [], [None] * mesh.face_count
     colors = linear_to_srgb(np.clip(mesh.numpy("colors")[index], 0, 1))
