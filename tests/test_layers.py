@@ -24,7 +24,7 @@ FLOORS = (
     ("fields",),
     ("losses",),
     ("scene", "optim"),
-    ("io",),
+    ("io", "texture"),
     ("render",),
     ("render.mesh.surface",),
     ("render.mesh",),
