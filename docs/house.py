@@ -32,7 +32,7 @@ STOREYS = (
 )
 """Name, a room of the lowest floor, a room of the highest floor, colour."""
 
-EVERYWHERE = ("errors", "version")
+EVERYWHERE = ("errors", "version", "kernels")
 """Rooms whose arrows would say nothing."""
 
 COLUMNS, COLUMN, LINE = 8, 15.5, 1.75
