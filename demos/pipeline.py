@@ -30,7 +30,7 @@ BACKGROUND = dr.linear_to_srgb(np.array(PAPER))
 
 
 def world(mesh, camera, size):
-    """1. The mesh, the camera's axes u, v, w at its eye, and its frustum, cut off before the near plane."""
+    """1. The mesh, the world's axes, the camera's axes u, v, w at its eye, and its frustum with near and far plane."""
     triangles = mesh.numpy("vertices")[0][mesh.topology.faces]
     normals = np.cross(triangles[:, 1] - triangles[:, 0], triangles[:, 2] - triangles[:, 0])
     normals /= np.linalg.norm(normals, axis=1, keepdims=True)
@@ -48,13 +48,17 @@ def world(mesh, camera, size):
         axes.add_collection3d(
             Poly3DCollection(upright(triangles), facecolors=colors, edgecolors=colors, linewidths=0.3, zorder=2)
         )
-        for direction, name, color in ((u, "u", "tab:red"), (v, "v", "tab:green"), (w, "w", "tab:blue")):
-            axes.quiver(*upright(eye), *upright(0.5 * direction), color=color, zorder=3)
-            axes.text(*upright(eye + 0.65 * direction), name, color=color, zorder=3, ha="center", va="center")
-        axes.set(xlim=(-1.4, 2.0), ylim=(-2.3, 1.1), zlim=(-1.5, 1.7), xticks=(-1, 0, 1, 2), yticks=(-2, -1, 0, 1))
-        axes.set(zticks=(-1, 0, 1), xlabel="x", ylabel="−z", zlabel="y")
-        axes.set_box_aspect((3.4, 3.4, 3.2), zoom=0.98)
-        axes.view_init(20, -130)
+        for origin, names, directions in (
+            (np.zeros(3), "xyz", 1.3 * np.eye(3)),
+            (eye, "uvw", 0.6 * np.array([u, v, w])),
+        ):
+            for direction, name, color in zip(directions, names, ("tab:red", "tab:green", "tab:blue"), strict=True):
+                axes.quiver(*upright(origin), *upright(direction), color=color, arrow_length_ratio=0.15, zorder=3)
+                axes.text(*upright(origin + 1.25 * direction), name, color=color, zorder=3, ha="center", va="center")
+        axes.axis("off")
+        axes.set(xlim=(-1.5, 1.9), ylim=(-2.1, 1.3), zlim=(-1.6, 1.8))
+        axes.set_box_aspect((1, 1, 1), zoom=1.1)
+        axes.view_init(16, -118)
 
     return plot(draw, size, size, projection="3d", computed_zorder=False)
 

@@ -15,7 +15,21 @@ import math
 
 import numpy as np
 import taichi as ti
-from common import PAPER, composite, finish, over_paper, picture_field, plot, save_movie, save_picture, sheet, start
+from common import (
+    PAPER,
+    composite,
+    finish,
+    over_paper,
+    picture_field,
+    plot,
+    quantized,
+    save_movie,
+    save_picture,
+    sheet,
+    shown,
+    start,
+)
+from matplotlib import pyplot
 
 import taichi_dr as dr
 
@@ -99,25 +113,44 @@ class Movie:
     def __init__(self, images, *scene):
         self.images, self.scene = images, scene
         self.renderer = dr.Rasterizer(SIZE, background=PAPER, antialias=True)  # for people: the same scene, crisp
-        self.frames = []
+        self.guesses, self.frames = [], []
 
     def add(self, path, losses):
         """A frame for the latest of the velocities and losses, which belongs to the flight as it is now."""
-        guess = self.renderer.render(*self.scene).numpy("color")
-        rows = [self.images, guess, np.abs(guess - self.images)]
-        times = [f"{(frame + 1) * STEPS // FRAMES * DT:.2f} s" for frame in range(FRAMES)]
-        pictures = sheet(rows, times, ("images", "current guess", "difference"))
-        curves = plot(lambda axes: draw_path(axes, path), pictures.shape[1], 190)
-        self.frames.append(sheet([[pictures], [curves]], [f"step {len(path) - 1}: loss {losses[-1]:.1e}"]))
+        self.guesses.append(self.renderer.render(*self.scene).numpy("color"))
+        rows = {"images": self.images, "current guess": self.guesses[-1]}
+        self.frames.append(page(rows, path, f"step {len(path) - 1}: loss {losses[-1]:.1e}"))
+
+    def summary(self, path):
+        """The first guess and the last one beside the images."""
+        return page({"images": self.images, "first guess": self.guesses[0], "found": self.guesses[-1]}, path)
+
+
+def page(rows, path, title=""):
+    """Named rows of pictures of the flight, the difference of the first row and the last, and the path below."""
+    times = [f"{(frame + 1) * STEPS // FRAMES * DT:.2f} s" for frame in range(FRAMES)]
+    pictures = [*rows.values(), difference(*[*rows.values()][:: len(rows) - 1])]
+    flight = sheet(pictures, times, (*rows, "difference"))
+    curves = plot(lambda axes: draw_path(axes, path), flight.shape[1], 190)
+    return sheet([[flight], [curves]], [title] if title else ())
+
+
+def difference(one, other):
+    """The mean over the channels of the absolute difference of display values, from black to white (0.5)."""
+    error = np.abs(shown(one).astype(float) - shown(other)).mean(axis=-1) / 255
+    return quantized(pyplot.get_cmap("magma")(error / 0.5)[..., :3])
 
 
 def draw_path(axes, path):
-    """The velocity at every step; dashed, the truth."""
+    """The velocity at every step, and its last value beside the truth."""
     for component, color in enumerate(("tab:red", "tab:green", "tab:blue")):
-        axes.axhline(TRUE_VELOCITY[component], color=color, linestyle="--", linewidth=1)
-        axes.plot([velocity[component] for velocity in path], color=color, label=f"$v_{'xyz'[component]}$")
+        values, truth = [velocity[component] for velocity in path], TRUE_VELOCITY[component]
+        axes.axhline(truth, color=color, linestyle="--", linewidth=1)
+        axes.plot(values, color=color)
+        axes.plot(len(values) - 1, values[-1], "o", color=color, markersize=4, clip_on=False)
+        label = f"$v_{'xyz'[component]}$ = {values[-1]:+.2f}, true {truth:+.2f}"
+        axes.annotate(label, (1.01, truth), xycoords=("axes fraction", "data"), color=color, va="center")
     axes.set(xlabel="step", ylabel="velocity, m/s", xlim=(0, MOST_STEPS), ylim=(-1.5, 3.2))
-    axes.legend(loc="center right", ncols=3, title="dashed: truth")
 
 
 def main(arguments=None):
@@ -155,7 +188,7 @@ def main(arguments=None):
             break
         optimizer.step()
     save_movie(options.out / "simulate_and_render.gif", movie.frames, [0.2] * (len(movie.frames) - 1) + [3.0])
-    save_picture(options.out / "simulate_and_render.png", sheet([movie.frames[:1], movie.frames[-1:]]))
+    save_picture(options.out / "simulate_and_render.png", movie.summary(path))
     return finish(
         options,
         true_throw=TRUE_VELOCITY,
