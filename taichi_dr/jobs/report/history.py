@@ -5,7 +5,7 @@ import numpy as np
 
 from taichi_dr.jobs.report.pages import animation_frame
 
-FRAMES = 40
+FRAMES = 30
 SHOWN_VIEWS = 3
 SHOWN_SIZE = 160  # pixels of each view in the animation
 
@@ -53,7 +53,7 @@ class Animation:
     def arrays(self):
         """Every frame as the bytes of a PNG, by a name that sorts, for the checkpoint."""
         for frame in self.frames[len(self._encoded) :]:
-            picture = iio.imwrite("<bytes>", frame, extension=".png", plugin="pillow")
+            picture = iio.imwrite("<bytes>", frame, extension=".png", plugin="pillow", compress_level=1)
             self._encoded[f"frames/{len(self._encoded):04d}"] = np.frombuffer(picture, np.uint8)
         return dict(self._encoded)
 

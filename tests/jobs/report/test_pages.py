@@ -50,6 +50,19 @@ def test_the_last_frame_of_an_animation_stays(pictures, tmp_path):
     assert durations == [100, 2500]
 
 
+def test_an_animation_has_the_colours_of_its_frames(tmp_path):
+    ramp = np.linspace(0, 255, 96, dtype=np.uint8)
+    frames = [np.full((64, 96, 3), 255, np.uint8) for _ in range(3)]
+    for channel, frame in enumerate(frames):
+        frame[16:48, :, channel] = ramp
+    write_animation(tmp_path / "a.gif", frames)
+    shown = iio.imread(tmp_path / "a.gif", index=None).astype(int)
+    errors = np.abs(shown - frames)
+    assert errors[:, :12].max() <= 1  # paper
+    assert errors.max() <= 32
+    assert errors.mean() < 3
+
+
 def test_animation_frames_come_back_from_a_checkpoint():
     frames = [np.random.default_rng(i).integers(0, 256, (8, 9, 3), np.uint8) for i in range(3)]
     one, other = (object.__new__(Animation) for _ in range(2))
