@@ -1,7 +1,7 @@
 """What a picture of a mesh can show besides its colours: its geometry, and its faces.
 
-A look is a function of a ``Frame`` and its camera that returns RGBA (V, H, W, 4), linear, multiplied by alpha; the
-colours themselves are ``taichi_dr.render.mesh.supersample.rgba``.
+A look is a function of a ``Frame`` and its camera that returns RGBA (V, H, W, 4), linear, multiplied by alpha, for
+``taichi_dr.render.mesh.supersample.Supersampler``.
 """
 
 import numpy as np

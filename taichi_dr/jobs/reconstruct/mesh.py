@@ -18,7 +18,7 @@ from taichi_dr.optim.large_steps import LargeSteps
 from taichi_dr.optim.optimizers import Adam, UniformAdam
 from taichi_dr.render.mesh.rasterizer import Rasterizer
 from taichi_dr.render.mesh.soft_rasterizer import SoftRasterizer
-from taichi_dr.render.mesh.supersample import Supersampler, rgba
+from taichi_dr.render.mesh.supersample import Supersampler
 from taichi_dr.runtime import float_dtype
 from taichi_dr.scene import shapes
 from taichi_dr.scene.mesh import Mesh
@@ -139,7 +139,7 @@ class MeshReconstruction(Kind):
 
     def pictures(self, posed):
         """The mesh in the cameras of ``posed``: (V, H, W, 4) linear RGB with straight alpha, 9 samples per pixel."""
-        return self._pictures(posed, rgba)
+        return self._pictures(posed)
 
     def shape(self, posed):
         """``pictures`` of its geometry alone, grey."""
@@ -190,7 +190,7 @@ class MeshReconstruction(Kind):
         self._step, self._skipped.count = header["step"], header["skipped"]
         self._changed = False
 
-    def _pictures(self, posed, look):
+    def _pictures(self, posed, look=None):
         size = (posed.height, posed.width)
         if size not in self._samplers:
             self._samplers[size] = Supersampler(size, samples=3)

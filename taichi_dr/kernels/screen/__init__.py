@@ -2,5 +2,6 @@
 
 Doors: ``pixels.pixel_center``, ``projected_mesh.ProjectedMesh`` (what is drawn), ``barycentric.edge_values``
 (perspective-correct barycentrics without clipping), ``tile_bins.TileBins`` (which faces may touch which square of
-pixels), ``coverage.cover``, ``blit.blit_array`` (pictures for windows).
+pixels), ``coverage.cover``, ``blit.blit_array`` (pictures for windows), ``average.average_squares``
+(pictures of many samples per pixel).
 """

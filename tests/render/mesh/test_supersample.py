@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import taichi as ti
 
+from taichi_dr.compilation import watching
 from taichi_dr.errors import InputError
 from taichi_dr.render.mesh import supersample as pictures
 from taichi_dr.scene import shapes
@@ -15,12 +16,31 @@ def test_portions_make_the_same_pictures(monkeypatch):
     mesh, camera = shapes.car(), Camera.orbit([0, 50, 100, 150, 200], 20, fov_y_deg=[40, 42, 44, 46, 48])
     whole = pictures.supersampled(mesh, camera, (12, 16), samples=2)
     monkeypatch.setattr(pictures, "SAMPLES_AT_ONCE", 2 * 12 * 16 * 4)
-    made, plain, done = [], Camera.select, []
-    monkeypatch.setattr(Camera, "select", lambda self, views: made.append(plain(self, views)) or made[-1])
-    parts = pictures.supersampled(mesh, camera, (12, 16), samples=2, progress=lambda *now: done.append(now))
+    done, compiled = [], []
+
+    def progress(*now):
+        done.append((*now, len(compiled)))
+
+    with watching(compiled.append):
+        parts = pictures.supersampled(mesh, camera, (12, 16), samples=2, progress=progress)
     assert np.array_equal(parts, whole)
-    assert done == [(2, 5), (4, 5), (5, 5)]
-    assert len(made) <= 1
+    assert done == [(2, 5, len(compiled)), (4, 5, len(compiled)), (5, 5, len(compiled))], "the first part compiles all"
+
+
+@pytest.mark.usefixtures("cpu32")
+def test_a_look_is_averaged_as_colours_are():
+    mesh, camera = shapes.car(), Camera.orbit([0, 50], 20)
+    supersampler = pictures.Supersampler((12, 16), samples=3)
+
+    def green(frame, camera):
+        alpha = frame.numpy("alpha")
+        return np.stack([0 * alpha, 0.5 * alpha, 0 * alpha, alpha], axis=-1)
+
+    plain, shown = supersampler.render(mesh, camera), supersampler.render(mesh, camera, look=green)
+    assert np.array_equal(shown[..., 3], plain[..., 3])
+    assert np.count_nonzero((plain[..., 3] > 0) & (plain[..., 3] < 1)) > 0
+    assert np.allclose(shown[..., 1], np.where(plain[..., 3] > 0, 0.5, 0))
+    assert not shown[..., [0, 2]].any()
 
 
 @pytest.mark.usefixtures("cpu32")
