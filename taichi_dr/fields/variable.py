@@ -6,7 +6,7 @@ import weakref
 import taichi as ti
 
 from taichi_dr.kernels.base import bridge
-from taichi_dr.kernels.base.arrays import make_array
+from taichi_dr.kernels.base.arrays import make_array, write_array
 from taichi_dr.kernels.base.types import Rows
 from taichi_dr.runtime import current_tape
 from taichi_dr.tape import off_tape
@@ -86,6 +86,11 @@ class Variable:
     def to_numpy(self):
         """The numbers as a new NumPy array of ``shape``, components last."""
         return self._shaped(self.read())
+
+    def from_numpy(self, values):
+        """Makes the numbers of a NumPy array, of the shape that ``to_numpy`` gives, the numbers."""
+        write_array(self.array, values.reshape(self.array.shape))
+        self.write()
 
     def gradient_to_numpy(self):
         """The gradient as a new NumPy array of ``shape``, components last."""

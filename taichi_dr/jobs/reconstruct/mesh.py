@@ -77,7 +77,8 @@ class MeshReconstruction(Kind):
 
     The vertices are optimised through ``LargeSteps``; silhouettes by ``1 - IoU``, colours by their absolute
     difference over random backgrounds, and the surface is kept smooth and even by the Laplacian, normal-consistency
-    and edge-length losses.  The groups of views stay while size and mesh do.
+    and edge-length losses.  The groups of views stay while size and mesh do.  No field is made but the loss: all else
+    are variables, for which nothing is compiled anew.
     """
 
     FILES = ("mesh.obj", "mesh.ply", "mesh.glb")
@@ -171,7 +172,7 @@ class MeshReconstruction(Kind):
     def state(self):
         """Level and step, and every array that the next steps depend on."""
         arrays = {name: self._mesh.numpy(name) for name in ("vertices", "faces", "colors")}
-        arrays["coordinates"] = self._smooth.coordinates.to_numpy()
+        arrays["coordinates"] = self._smooth.variable().to_numpy()
         for prefix, optimizer in self._optimizers():
             arrays |= {f"{prefix}/{name}": value for name, value in optimizer.state_dict().items()}
         header = {"level": self._level, "entered": self._entered, "step": self._step}
@@ -183,7 +184,7 @@ class MeshReconstruction(Kind):
         self._level = header["entered"]
         self._enter(mesh)
         self._level = header["level"]
-        self._smooth.coordinates.from_numpy(arrays["coordinates"])
+        self._smooth.variable().from_numpy(arrays["coordinates"])
         for prefix, optimizer in self._optimizers():
             own = {name.removeprefix(f"{prefix}/"): v for name, v in arrays.items() if name.startswith(f"{prefix}/")}
             optimizer.load_state_dict(own)
@@ -225,7 +226,7 @@ class MeshReconstruction(Kind):
         self._renderer = self._make_renderer((posed.height, posed.width))
         self._smooth = LargeSteps(mesh, self._settings.smoothness)
         schedule = lambda step: self._rate  # noqa: E731  the rate follows the budget, not the step
-        shape, color = {"coordinates": self._smooth.coordinates}, {"colors": mesh.colors}
+        shape, color = {"coordinates": self._smooth.variable()}, {"colors": mesh.variable("colors")}
         self._shape_optimizer = UniformAdam(shape, lr=self._settings.lr, betas=(0.9, 0.99), schedule=schedule)
         self._color_optimizer = Adam(color, lr=self._settings.color_lr, betas=(0.9, 0.99), schedule=schedule)
 
@@ -244,8 +245,8 @@ class MeshReconstruction(Kind):
         target = colors + background.astype(np.float32) * (1 - alpha[..., None])
         ease = 1.0 / (1 + self._entered)  # a finer mesh needs less of what keeps it smooth
         terms = {
-            "silhouette": lambda: losses.iou(frame.alpha, alpha, loss),
-            "color": lambda: losses.l1(frame.color, target, loss, level.color),
+            "silhouette": lambda: losses.iou(frame.variable("alpha"), alpha, loss),
+            "color": lambda: losses.l1(frame.variable("color"), target, loss, level.color),
             "laplacian": lambda: losses.laplacian(mesh, loss, WEIGHTS["laplacian"] * ease),
             "normals": lambda: losses.normal_consistency(mesh, loss, WEIGHTS["normals"] * ease),
             "edges": lambda: losses.edge_length(mesh, loss, WEIGHTS["edges"] * ease),

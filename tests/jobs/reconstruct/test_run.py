@@ -17,6 +17,7 @@ from taichi_dr.errors import DataSetError, FileError, GradientError, InputError
 from taichi_dr.io.meshes import load_mesh, save_mesh
 from taichi_dr.io.posed_images import load_posed_images
 from taichi_dr.jobs.dataset import make_dataset
+from taichi_dr.jobs.listener import Listener
 from taichi_dr.jobs.reconstruct import checkpoint, skipped_steps
 from taichi_dr.jobs.reconstruct import mesh as mesh_reconstruction
 from taichi_dr.jobs.reconstruct.evaluation import evaluate, held_out_split
@@ -53,9 +54,30 @@ def settings(data, out, **changes):
     return MeshSettings(data, out, **{"steps": STEPS, "faces": 5120, "batch": 3, "backend": "cpu"} | changes)
 
 
+class Compilations(Listener):
+    """Remembers the kernels that are compiled, by what they are compiled for."""
+
+    def __init__(self):
+        self.kernels = {}
+
+    def said(self, text): ...
+
+    def progressed(self, what, fraction, text=""): ...
+
+    def stepped(self, moment): ...
+
+    def compiling(self, kernel, model):
+        self.kernels.setdefault(model, []).append(kernel)
+
+
 @pytest.fixture(scope="module")
-def finished(data, tmp_path_factory):
-    return reconstruct(settings(data, tmp_path_factory.mktemp("run") / "whole"))
+def compilations():
+    return Compilations()
+
+
+@pytest.fixture(scope="module")
+def finished(data, tmp_path_factory, compilations):
+    return reconstruct(settings(data, tmp_path_factory.mktemp("run") / "whole"), compilations)
 
 
 def test_a_data_set_is_complete_and_consistent(data):
@@ -93,6 +115,14 @@ def test_every_output_is_written(finished):
     assert metrics["model"]["renderer"] == "antialiased"
     assert "measured better" in metrics["model"]["renderer_because"]
     assert len(metrics["held_out_views"]) == 3
+
+
+def test_a_finer_level_compiles_next_to_nothing(finished, compilations):
+    """Fields would have every kernel that takes them compiled again: 60 for a level."""
+    first, second = compilations.kernels.items()
+    assert (first[0], second[0]) == ("1280 faces at 32²", "5120 faces at 32²")
+    assert len(first[1]) <= 50  # measured: 44
+    assert len(second[1]) <= 15  # measured: 12, of which 3 for colours, 1 for the report, 8 on more threads
 
 
 def times(metrics):
