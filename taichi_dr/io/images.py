@@ -188,6 +188,13 @@ def _with_alpha(pixels, alpha):
     return np.concatenate([pixels, alpha[:, :, None]], axis=2)
 
 
+def straight(premultiplied):
+    """RGBA whose colours were multiplied by alpha, with that undone; black where alpha is 0."""
+    alpha = premultiplied[..., 3:]
+    colors = premultiplied[..., :3] / np.where(alpha > 0, alpha, 1)
+    return np.concatenate([np.where(alpha > 0, colors, 0), alpha], axis=-1)
+
+
 def over_white(pixels):
     """Linear RGB (H, W, 3) of pixels (H, W, 4) over white; others as they are."""
     if pixels.ndim != 3 or pixels.shape[2] != 4:

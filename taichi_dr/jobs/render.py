@@ -18,7 +18,6 @@ from taichi_dr.scene.material import Material
 
 TURNTABLE_SIZE = 320  # pixels; GIFs of more become large
 NEAREST = 0.02  # of the distance: what is nearer to a camera within the mesh is cut away
-SMALLEST_SHARE = 1e-5  # of a pixel's colour that faces have; less is rounding
 
 
 def render_picture(settings):
@@ -56,10 +55,10 @@ def _pictures(settings, mesh, azimuths, size, progress=None):
     camera, lights = _camera(settings, azimuths), lighting(settings.lighting, mesh)
     if not settings.soft:
         return supersampled(mesh, camera, size, lights, progress=progress)
-    renderer = SoftRasterizer(size, sigma=settings.sigma, gamma=settings.gamma)
+    renderer = SoftRasterizer(size, sigma=settings.sigma, gamma=settings.gamma, background=None)
     pictures = []
     for start, part in portions(camera, 1):
-        pictures.append(_soft_picture(renderer, mesh, part, lights))
+        pictures.append(renderer.render(mesh, part, lights).pictures()[0])
         if progress is not None:
             progress(start + 1, camera.views)
     return np.stack(pictures)
@@ -72,19 +71,3 @@ def _camera(settings, azimuths):
     distance = settings.distance or distance_for(math.degrees(2 * math.atan(slope)))
     near = max(0.9 * (distance - 1), NEAREST * distance)
     return Camera.orbit(azimuths, settings.elevation_deg, distance, settings.fov_y_deg, near=near, far=distance + 1.1)
-
-
-def _soft_picture(renderer, mesh, camera, lights):
-    """(H, W, 4): the faces' colours without the background, and alpha, of one view.
-
-    The soft rasterizer blends the background into the colours with a weight of its own, ``b``, which has little to do
-    with alpha.  Over black a pixel is ``(1 - b) c``, over white ``(1 - b) c + b``.
-    """
-    renderer.background = (0.0, 0.0, 0.0)
-    black = renderer.render(mesh, camera, lights)
-    colors, alpha = black.numpy("color")[0], black.numpy("alpha")[0, ..., None]
-    renderer.background = (1.0, 1.0, 1.0)
-    white = renderer.render(mesh, camera, lights).numpy("color")[0]
-    faces = 1 - (white - colors).mean(axis=-1, keepdims=True)
-    colors = np.where((faces > SMALLEST_SHARE) & (alpha > 0), colors / np.maximum(faces, SMALLEST_SHARE), 0)
-    return np.concatenate([colors, alpha], axis=-1)

@@ -3,11 +3,12 @@
 import math
 from contextlib import suppress
 
+import numpy as np
 import taichi as ti
 
 from taichi_dr.errors import InputError, ShapeError
 from taichi_dr.fields.variable import Variable
-from taichi_dr.io.images import png_bytes, save_animation, save_image
+from taichi_dr.io.images import png_bytes, save_animation, save_image, straight
 from taichi_dr.kernels.base import bridge
 from taichi_dr.kernels.base.arrays import make_array
 from taichi_dr.kernels.screen.blit import blit_array, blit_field
@@ -36,6 +37,7 @@ class Frame:
         self._produce = produce
         self._arrays, self._first, self._adjoints = {}, {}, {}
         self._fields, self._variables = {}, {}
+        self._premultiplied = False
 
     def __getattr__(self, name):
         if name == "outputs":  # a frame that is being copied has none yet
@@ -115,8 +117,12 @@ class Frame:
         """Whether an output's field or variable has been asked for."""
         return name in self._fields or name in self._variables
 
-    def refresh(self):
-        """Copies the arrays into the fields and variables in use; the renderer calls it when it has rendered."""
+    def refresh(self, premultiplied=False):
+        """Copies the arrays into the fields and variables in use; the renderer calls it when it has rendered.
+
+        ``premultiplied``: whether it was over nothing, so that the colours are multiplied by alpha.
+        """
+        self._premultiplied = premultiplied
         for name in self._variables.keys() - self._fields.keys():
             self._produce(self, name)
             self._write_variable(name)
@@ -149,9 +155,18 @@ class Frame:
         self._require_gradient(name)
         return self.variable(name).gradient_to_numpy()
 
+    def pictures(self):
+        """What the views show, linear: RGB (V, H, W, 3), or over nothing RGBA (V, H, W, 4) with straight alpha."""
+        if not self._premultiplied:
+            return self.numpy("color")
+        return straight(np.concatenate([self.numpy("color"), self.numpy("alpha")[..., None]], axis=-1))
+
     def save(self, path, fps=12):
-        """Writes the views: a GIF or video of them by ``path``'s suffix, else a picture (a contact sheet if V > 1)."""
-        images = self.numpy("color")
+        """Writes the views: a GIF or video of them by ``path``'s suffix, else a picture (a contact sheet if V > 1).
+
+        What was rendered over nothing (``background=None``) has alpha in PNG and TIFF, elsewhere white behind it.
+        """
+        images = self.pictures()
         if str(path).lower().endswith((".gif", ".mp4")):
             save_animation(path, images, fps=fps)
         else:
@@ -163,7 +178,7 @@ class Frame:
 
         Returns the ``Path`` of that PNG, otherwise None.
         """
-        return viewing.show(viewing.fitted(viewing.contact_sheet(self.numpy("color"))), repr(self))
+        return viewing.show(viewing.fitted(viewing.contact_sheet(self.pictures())), repr(self))
 
     @off_tape
     def blit(self, window, view=0):
@@ -195,7 +210,7 @@ class Frame:
     def _repr_png_(self):
         """The views as a PNG for notebooks; None where they cannot be had, as after another ``ti.init``."""
         with suppress(Exception):
-            return png_bytes(viewing.fitted(viewing.contact_sheet(self.numpy("color"))))
+            return png_bytes(viewing.fitted(viewing.contact_sheet(self.pictures())))
         return None
 
     def __repr__(self):

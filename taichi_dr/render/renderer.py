@@ -9,6 +9,7 @@ import numpy as np
 
 from taichi_dr.errors import GradientError, InputError, RuntimeStateError
 from taichi_dr.kernels.base.buffers import Buffers
+from taichi_dr.render.background import background_values, is_varied, require_size
 from taichi_dr.render.frame import Frame
 from taichi_dr.runtime import check_runtime, recording_tape, runtime_token
 from taichi_dr.tape import off_tape, tape_operation
@@ -32,7 +33,7 @@ class Renderer(ABC):
 
     Arguments:
         size: (height, width) in pixels, or one number; may be changed between renders.
-        background: linear RGB; may be changed between renders.
+        background: what is behind everything; may be changed between renders.
     """
 
     OUTPUTS: ClassVar[dict]
@@ -54,8 +55,10 @@ class Renderer(ABC):
         super().__setattr__(name, value)
 
     def __repr__(self):
-        values = ", ".join(f"{name}={getattr(self, name)!r}" for name in _settings(type(self)))
-        return f"{type(self).__name__}({values})"
+        values = {name: repr(getattr(self, name)) for name in _settings(type(self))}
+        if is_varied(self._background):
+            values["background"] = f"<array of shape {self._background.shape}>"
+        return f"{type(self).__name__}({', '.join(f'{name}={value}' for name, value in values.items())})"
 
     @property
     def size(self):
@@ -79,12 +82,21 @@ class Renderer(ABC):
 
     @property
     def background(self):
-        """Linear RGB behind everything: three finite numbers; may be changed between renders."""
+        """What is behind everything, linear RGB; may be changed between renders, without compiling anything again.
+
+        A colour (3,), one for each view (V, 3), an image (H, W, 3), or one for each view (V, H, W, 3): numbers, which
+        are copied and have no gradient.  None: nothing, and colours are then multiplied by alpha, so that a kernel of
+        yours lays anything behind them, with gradients for both: ``color + (1 - alpha) background``.
+
+        Raises:
+            ShapeError: another shape, or images of another size.
+            InputError: no numbers, or some that are not finite.
+        """
         return self._background
 
     @background.setter
-    def background(self, color):
-        self._background = background_color(color)
+    def background(self, given):
+        self._background = background_values(given, self._size)
 
     @abstractmethod
     def _forward(self, shot):
@@ -132,7 +144,12 @@ class Renderer(ABC):
 
     @final
     def _frame(self, views):
-        """The frame for so many views: one and the same from render to render."""
+        """The frame for so many views: one and the same from render to render.
+
+        Raises:
+            ShapeError: the background is of another number of views, or of another size.
+        """
+        require_size(self._background, self._size, views)
         if views not in self._frames:
             shape = (views, *self._size)
             self._frames[views] = Frame(self.OUTPUTS, shape, off_tape(self._produce_for))
@@ -185,7 +202,7 @@ class Renderer(ABC):
             inputs.pull()
         self._forward(shot)
         self._latest = shot
-        shot.frame.refresh()
+        shot.frame.refresh(premultiplied=self._background is None)
 
     @final
     def _run_adjoint(self, shot):
@@ -220,18 +237,3 @@ def image_size(size):
     if len(sides) != 2 or not all(isinstance(side, Integral) and side > 0 for side in sides):
         raise InputError(f"size: expected (height, width) in pixels, or one number for a square; got {size!r}")
     return int(sides[0]), int(sides[1])
-
-
-def background_color(color):
-    """Three linear RGB numbers as floats.
-
-    Raises:
-        InputError: not three finite numbers.
-    """
-    try:
-        values = np.asarray(color, float)
-    except (TypeError, ValueError):
-        values = np.empty(0)
-    if values.shape != (3,) or not np.isfinite(values).all():
-        raise InputError(f"background: expected three finite numbers (linear RGB), got {color!r}")
-    return tuple(values.tolist())

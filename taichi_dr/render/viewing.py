@@ -28,7 +28,7 @@ def contact_sheet(images, columns=None):
     columns = columns or math.ceil(math.sqrt(count))
     rows = math.ceil(count / columns)
     sheet = np.ones((rows * columns, height, width, channels), images.dtype)
-    sheet[:count] = images
+    sheet[:count], sheet[count:, ..., 3:] = images, 0
     return sheet.reshape(rows, columns, height, width, channels).swapaxes(1, 2).reshape(rows * height, -1, channels)
 
 

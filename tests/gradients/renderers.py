@@ -14,6 +14,7 @@ from tests.gradients.program import Operation, TapeProgram, new_field, single
 
 SIZE = (11, 14)
 BACKGROUND = (0.1, 0.4, 0.2)
+IMAGES = np.random.default_rng(7).random((2, *SIZE, 3))
 VECTORS = ("color", "normal", "barycentric")
 CORNERS = np.array([[0.6, 0.5, 0.4], [-0.7, -0.4, 0.5], [-0.3, 0.7, -0.6], [0.5, -0.6, -0.3]])
 FACES = np.array([[0, 1, 2], [0, 3, 1], [0, 2, 3], [1, 3, 2]])
@@ -151,6 +152,8 @@ def scenes(make_renderer, outputs, all_outputs):
         "pinhole": shown(make_renderer, outputs, make_camera=pinhole, **plain),
         "cut by the near plane": shown(make_renderer, outputs, make_camera=crossing, **plain),
         "a mesh for each view": shown(make_renderer, outputs, **batch),
+        "over images": shown(over(IMAGES, make_renderer), outputs, **plain),
+        "over nothing": shown(over(None, make_renderer), outputs, **plain),
         "view_mesh": shown(make_renderer, outputs, make_camera=three_views, view_mesh=[1, 0, 1], **batch),
     }
 
@@ -163,6 +166,17 @@ def soft_rasterizer(**settings):
     return lambda: dr.SoftRasterizer(SIZE, sigma=3e-3, gamma=2e-2, background=BACKGROUND, **settings)
 
 
+def over(background, make_renderer):
+    """A renderer with another background."""
+
+    def make():
+        renderer = make_renderer()
+        renderer.background = background
+        return renderer
+
+    return make
+
+
 def soft_modes():
     outputs = ("color", "alpha", "depth")
     plain = {"outputs": outputs, "make_mesh": tetrahedra, "lit": False}
@@ -173,7 +187,7 @@ def soft_modes():
 SETTINGS = {
     "material.specular, .shininess": "plain numbers, not fields",
     "camera.near, .far": "plain numbers: they say what is cut, and scale gamma",
-    "background": "plain numbers",
+    "background": "plain numbers; render over nothing and composite in a kernel of your own",
     "the level of detail of a texture": "held constant: missing where texels are minified (faces seen edge-on)",
     "the side of a face that flat shading lights": "a choice",
     "face_id": "an integer",

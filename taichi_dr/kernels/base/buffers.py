@@ -1,5 +1,7 @@
 """Named arrays that a renderer keeps from one render to the next."""
 
+import math
+
 import numpy as np
 import taichi as ti
 
@@ -52,6 +54,17 @@ class Buffers:
         if self._constants.get(name) != key:
             write_array(array, values)
             self._constants[name] = key
+        return array
+
+    def loaded(self, name, values):
+        """The array ``name`` (rows, C) with the numbers of a NumPy array (..., C), written when another one is given.
+
+        So that nobody writes to ``values`` meanwhile, it has to be read-only.
+        """
+        array = self.get(name, (math.prod(values.shape[:-1]), values.shape[-1]))
+        if self._constants.get(name) is not values:
+            write_array(array, values.reshape(array.shape))
+            self._constants[name] = values
         return array
 
     def counting(self, name, count):

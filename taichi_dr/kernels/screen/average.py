@@ -3,18 +3,18 @@
     alpha(y, x)  = sum_ij a(s y + i, s x + j) / s^2,     0 <= i, j < s
     color(y, x)  = sum_ij c(s y + i, s x + j) / sum_ij a(s y + i, s x + j)
 
-where ``c`` are colours multiplied by alpha ``a``, as a render over black has them, and ``color`` is straight: 0 where
+where ``c`` are colours multiplied by alpha ``a``, as a render over nothing has them, and ``color`` is straight: 0 where
 alpha is.
 """
 
 import taichi as ti
 
-from taichi_dr.kernels.base.types import Numbers, Rows
+from taichi_dr.kernels.base.types import Rows
 
 
 @ti.kernel
-def average_squares(color: Rows, alpha: Numbers, samples: int, pictures: ti.types.ndarray(dtype=ti.f32, ndim=4)):
-    """Writes ``pictures`` (V, H, W, 4) of ``color`` (V*H*s*W*s, 3) and ``alpha`` (V*H*s*W*s,), ``s = samples``.
+def average_squares(rgba: Rows, samples: int, pictures: ti.types.ndarray(dtype=ti.f32, ndim=4)):
+    """Writes ``pictures`` (V, H, W, 4) of ``rgba`` (V*H*s*W*s, 4), colours multiplied by alpha, ``s = samples``.
 
     Four samples, one of them red (1, 0, 0) and covered, the others empty, give (1, 0, 0, 0.25).
     """
@@ -25,7 +25,7 @@ def average_squares(color: Rows, alpha: Numbers, samples: int, pictures: ti.type
         for i in range(samples):
             first = ((row * samples + i) * width + x) * samples
             for j in range(samples):
-                total += ti.Vector([color[first + j, 0], color[first + j, 1], color[first + j, 2], alpha[first + j]])
+                total += ti.Vector([rgba[first + j, c] for c in ti.static(range(4))])
         opacity = ti.max(total[3], 1.0e-20)
         for c in ti.static(range(3)):
             pictures[row // height, row % height, x, c] = ti.select(total[3] > 0.0, total[c] / opacity, 0.0)

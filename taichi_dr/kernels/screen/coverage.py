@@ -6,14 +6,7 @@ from taichi_dr.kernels.base.types import Numbers, Rows
 
 
 @ti.kernel
-def cover(face_id: Numbers, alpha: Numbers):
-    """``alpha = 1`` where a face is visible, else 0."""
-    for i in range(alpha.shape[0]):
-        alpha[i] = ti.select(face_id[i] >= 0, 1.0, 0.0)
-
-
-@ti.kernel
 def cover_channel(face_id: Numbers, image: Rows, channel: ti.i32):
-    """``cover`` into a channel of an image."""
+    """Writes the coverage into a channel of an image."""
     for i in range(face_id.shape[0]):
         image[i, channel] = ti.select(face_id[i] >= 0, 1.0, 0.0)

@@ -5,6 +5,7 @@ Its files are these, in groups:
 
 * forward: ``forward`` (pixel by pixel) and ``forward_tiles`` (face by face, on CPUs) have the loops, ``blend`` the
   running sums of a pixel;
+* background: ``background`` has its share of a pixel, and pictures without it;
 * adjoint: ``adjoint`` has the loop over faces, ``pixel_adjoints`` what each pixel passes back to them, ``sums`` what a
   face adds up;
 * faces: ``face_records`` is what is known of a face, ``whole_face`` and ``cut_face`` are its distance, its

@@ -13,9 +13,10 @@ from typing import Any, NamedTuple
 import taichi as ti
 
 from taichi_dr.kernels.base.launch import grain
-from taichi_dr.kernels.soft.blend import COMBINED, REFERENCE, STATE, TOTAL, Outputs, background_reference
+from taichi_dr.kernels.soft.background import background_weight
+from taichi_dr.kernels.soft.blend import COMBINED, REFERENCE, STATE, TOTAL, Outputs
 from taichi_dr.kernels.soft.modes import ALPHA_PRODUCT, ALPHA_SUM, COLOR_HARD
-from taichi_dr.kernels.soft.packets import Packets, exp_negative, load_lanes, packet_pixel, pixel_of_lane
+from taichi_dr.kernels.soft.packets import Packets, load_lanes, packet_pixel, pixel_of_lane
 
 PACKED = 4  # what faces need to know of a pixel, before the adjoints of its colours
 PIXEL_REFERENCE, PIXEL_MEAN, PIXEL_DEPTH, PIXEL_ALPHA = range(PACKED)
@@ -89,7 +90,9 @@ def pack_pixel_adjoints(
                     source, target = packet * (STATE * lanes) + lane, packet * (packed_rows * lanes) + lane
                     color_factor = _pack_pixel(pixel, outputs, source, adjoints, packed, target, count, modes, lanes)
                     if ti.static(with_background):
-                        part += color_factor * _background_share(outputs, pixel, source, near, far, k, modes, packets)
+                        if pixel >= 0:
+                            weight = background_weight(outputs, pixel, source, near, far, k, modes, packets)
+                            part += color_factor * weight
             if ti.static(with_background):
                 for c in ti.static(range(count)):
                     background_part[tile, c] = part[c]
@@ -134,21 +137,6 @@ def _pack_pixel(
     for c in ti.static(range(count)):
         packed[target + (PACKED + c) * stride] = color_factor[c]
     return color_factor
-
-
-@ti.func
-def _background_share(
-    outputs: ti.template(), pixel, source, near, far, k, modes: ti.template(), packets: ti.template()
-):
-    """The background's weight in a pixel, times S; 0 where there is no pixel."""
-    share = 0.0
-    if pixel >= 0:
-        if ti.static(modes.color == COLOR_HARD):
-            share = ti.select(outputs.face_id[pixel] < 0, 1.0, 0.0)
-        else:
-            behind = outputs.state[source + REFERENCE * packets.lanes] - background_reference(near, far, modes)
-            share = exp_negative(behind * k, packets.double)
-    return share
 
 
 @ti.kernel

@@ -11,6 +11,7 @@ from taichi_dr.kernels.base.launch import cpu_threads, on_cpu
 from taichi_dr.kernels.screen.tile_bins import TileBins
 from taichi_dr.kernels.shading.light import partials_rows
 from taichi_dr.kernels.soft.adjoint import soft_adjoint, soft_adjoint_shaded
+from taichi_dr.kernels.soft.background import background_shares
 from taichi_dr.kernels.soft.blend import STATE, Outputs
 from taichi_dr.kernels.soft.face_records import record_length, soft_setup
 from taichi_dr.kernels.soft.forward import soft_forward, soft_forward_shaded
@@ -78,7 +79,7 @@ class SoftPass:
         self.double = float_dtype() == ti.f64
         self.bands = max(1, min(64, TASKS // (views * faces)))
         self.groups = faces if self.layout is None else max(1, min(faces, COLUMNS // (views * self.bands)))
-        self.shading = self.pyramid_adjoint = self.partials = None
+        self.shading = self.pyramid_adjoint = self.partials = self.share = None
         self._buffers, self._name = buffers or Buffers(), name
         self._bins = TileBins(self._buffers, f"{name}_bins")
         self._cut_bins = TileBins(self._buffers, f"{name}_cut_bins")
@@ -149,6 +150,13 @@ class SoftPass:
         else:
             scratch = (*self._scratch, cpu_threads())
             soft_forward_tiles(*arrays, self._offsets, *scratch, *scalars, self.channels, *statics)
+
+    def background_shares(self):
+        """The background's share (V*H*W,) of every pixel of the last ``forward``, kept as ``share``."""
+        self.share = self._get("share", (self.image.shape[0],))
+        scalars = (*self._softness[:3], self.width, self.height)
+        background_shares(self.face_id, self._outputs.state, self.share, *scalars, self.modes, self.shape, self.double)
+        return self.share
 
     def adjoint(
         self,

@@ -1,8 +1,9 @@
 """The z-buffer rasterizer, with analytic edge antialiasing as an option."""
 
-from taichi_dr.kernels.screen.coverage import cover
+from taichi_dr.kernels.screen.background import composite, composite_adjoint
 from taichi_dr.kernels.zbuffer.face_records import DepthTest
 from taichi_dr.kernels.zbuffer.zbuffer import ZBuffer
+from taichi_dr.render.background import background_rows, is_varied
 from taichi_dr.render.mesh.check import check_shot
 from taichi_dr.render.mesh.edges import EdgeStage
 from taichi_dr.render.mesh.geometry import GeometryStage
@@ -24,7 +25,8 @@ class Rasterizer(MeshRenderer):
 
     Arguments:
         size: (height, width) in pixels, or one number; may be changed between renders, and so may
-        background: linear RGB.
+        background: a colour (3,), one for each view (V, 3), an image (H, W, 3), one for each view (V, H, W, 3), or None
+            for nothing: colours are then multiplied by alpha, and ``color + (1 - alpha) background`` gives the others.
         antialias: blend at silhouettes; fixed.
         cull_back: draw only faces whose corners run counter-clockwise as seen from the camera; fixed.
     """
@@ -47,15 +49,14 @@ class Rasterizer(MeshRenderer):
         shot.surface.forward(shot)
         check_shot(shot)
         self._draw(shot)
+        rgba = self._buffers.get("rgba", (frame.array("face_id").shape[0], 4))
+        self._pixels.forward(shot, shot.surface, shot.ground, rgba, coverage=True)
         if self.antialias:
-            rgba = self._buffers.get("rgba", (frame.array("face_id").shape[0], 4))
-            self._pixels.forward(shot, shot.surface, self.background, rgba, coverage=True)
             self._edges.forward(shot, rgba)
-            frame.bind(color=rgba)
-            frame.bind(first=3, alpha=rgba)
-        else:
-            self._pixels.forward(shot, shot.surface, self.background, frame.array("color"))
-            cover(frame.array("face_id"), frame.array("alpha"))
+        if is_varied(shot.background):
+            composite(rgba, background_rows(shot.background, self._buffers), shot.views.views)
+        frame.bind(color=rgba)
+        frame.bind(first=3, alpha=rgba)
 
     def _produce(self, shot, name):
         shot.normals = VertexNormals(self._buffers, shot.mesh)
@@ -70,7 +71,7 @@ class Rasterizer(MeshRenderer):
             depth_adjoint = self._adjoint_or_zero(frame, "depth")
             barycentric_adjoint = self._adjoint_or_zero(frame, "barycentric")
         if self.antialias:
-            color_adjoint = self._blended_adjoint(frame)
+            color_adjoint = self._blended_adjoint(shot)
             kept = self._edges.image_adjoint(shot, color_adjoint)
         else:
             color_adjoint = self._adjoint_or_zero(frame, "color")
@@ -90,10 +91,16 @@ class Rasterizer(MeshRenderer):
         test = DepthTest(shot.camera.near, shot.camera.far, shot.camera.is_orthographic)
         self._zbuffer.draw(shot.projected, shot.screen, test, shot.visible, cull_back=self.cull_back)
 
-    def _blended_adjoint(self, frame):
-        """Adjoint of the antialiased colour and alpha, (V*H*W, 4)."""
+    def _blended_adjoint(self, shot):
+        """Adjoint of the antialiased colour and alpha before the background was laid behind them, (V*H*W, 4)."""
+        frame, shape = shot.frame, (shot.frame.array("face_id").shape[0], 4)
+        if is_varied(shot.background):
+            adjoint = self._buffers.zeroed("composite_adjoint", shape)
+            frame.copy_adjoints(adjoint, color=0, alpha=3)
+            composite_adjoint(adjoint, background_rows(shot.background, self._buffers), shot.views.views)
+            return adjoint
         in_use = [name for name in ("color", "alpha") if frame.in_use(name)]
         # one array for each choice: columns of an output that is not in use are zeros, and the adjoint leaves them so
-        adjoint = self._buffers.get("_".join(["blended_adjoint", *in_use]), (frame.array("face_id").shape[0], 4))
+        adjoint = self._buffers.get("_".join(["blended_adjoint", *in_use]), shape)
         frame.copy_adjoints(adjoint, color=0, alpha=3)
         return adjoint

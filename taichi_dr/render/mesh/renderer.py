@@ -19,7 +19,7 @@ class MeshRenderer(Renderer):
     ============  ======  =====================================================================================
     output        type    meaning
     ============  ======  =====================================================================================
-    color         vec3    linear RGB over the background
+    color         vec3    linear RGB over the background; multiplied by alpha if that is None
     alpha         scalar  coverage in [0, 1]
     depth         scalar  distance along the viewing axis in world units; ``far`` where nothing is hit
     normal        vec3    interpolated vertex normal in world space, 0 where nothing is hit
@@ -47,7 +47,7 @@ class MeshRenderer(Renderer):
 
         Raises:
             RuntimeStateError: the renderer or an argument is older than the latest ``ti.init``.
-            ShapeError: views and meshes do not match.
+            ShapeError: views, meshes and background do not match.
             InputError: an argument of another kind than expected, a light that is not finite.
             GeometryError: a vertex, a colour or a texel that is not finite.
             CameraError: a camera that defines no image.
@@ -60,7 +60,7 @@ class MeshRenderer(Renderer):
         views = view_map(camera.views, mesh.batch, view_mesh)
         packed = CameraInput(camera, self.width, self.height, self._buffers)
         inputs = (mesh.fields, packed) if lights is None else (mesh.fields, lights.fields, packed)
-        given = {"mesh": mesh, "camera": camera, "lights": lights}
+        given = {"mesh": mesh, "camera": camera, "lights": lights, "background": self.background}
         return self._submit(
             MeshShot(frame=self._frame(camera.views), inputs=inputs, views=views, packed=packed, **given)
         )

@@ -14,6 +14,8 @@ from taichi_dr.scene.camera import Camera
 from taichi_dr.scene.light import Lights
 from taichi_dr.scene.mesh import Mesh
 
+BLACK = (0.0, 0.0, 0.0)
+
 
 @dataclass(kw_only=True, eq=False)
 class MeshShot(Shot):
@@ -23,11 +25,13 @@ class MeshShot(Shot):
     camera: Camera
     lights: Lights | None
     views: ViewMap
+    background: Any  # as ``Renderer.background`` has it
     packed: CameraInput  # ``camera`` for the image size
     clip: Any = None  # (V*N, 4) of kernels.camera.transform
     surface: Surface | None = None  # what is interpolated over the faces
     normals: Surface | None = None  # ... once the output ``normal`` is asked for
 
+    ground = property(lambda self: self.background if isinstance(self.background, tuple) else BLACK)
     projected = property(lambda self: ProjectedMesh(self.clip, self.mesh.topology.array("faces"), self.views.views))
     screen = property(lambda self: Screen(self.width, self.height))
     visible = property(lambda self: Visible(*map(self.frame.array, Visible._fields)))

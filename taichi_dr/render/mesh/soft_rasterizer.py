@@ -4,8 +4,11 @@ import math
 from numbers import Real
 
 from taichi_dr.errors import InputError
+from taichi_dr.kernels.screen.background import lay_behind
+from taichi_dr.kernels.soft.background import fade, fade_adjoint
 from taichi_dr.kernels.soft.modes import choose_modes
 from taichi_dr.kernels.soft.soft_pass import SoftPass
+from taichi_dr.render.background import background_rows, is_varied
 from taichi_dr.render.mesh.check import check_shot
 from taichi_dr.render.mesh.geometry import GeometryStage
 from taichi_dr.render.mesh.point_shading import Shading
@@ -30,13 +33,18 @@ class SoftRasterizer(MeshRenderer):
         sigma: softness of the edges in squared screen units (the shorter image side is 2 long): edges blur over about
             ``sqrt(9.2 sigma)`` on either side.
         gamma: softness of the depth order, as a fraction of far - near.
-        background: linear RGB.
+        background: a colour, one for each view, an image, one for each view, or None; see below.
         alpha: ``"product"``, ``"sum"`` or ``"hard"``; color: ``"softmax"`` or ``"hard"``; distance: ``"euclidean"``,
             ``"barycentric"`` or ``"hard"`` (see ``taichi_dr.kernels.soft.modes``).
 
-    Silhouettes are in alpha, not in colour: past an edge a face keeps outweighing the background's small weight until D
-    falls below 1e-4, where it is cut off, so that colour alone hardly tells where an edge is.  Put alpha into the loss
-    (``losses.iou``), or composite the colours over a background with it.
+    A background takes part in the softmax, whatever it is: ``color = sum_j w_j C_j + w_b background``, with a share w_b
+    that depends on depths and gamma, not on alpha.  Over nothing (``background=None``) it does not: the faces' colours
+    are weighed among themselves and faded, ``color = alpha sum_j w_j C_j / sum_j w_j``, so that
+    ``color + (1 - alpha) background`` of your own blends edges as far as alpha does, with gradients.
+
+    Over a background silhouettes are in alpha, not in colour: past an edge a face keeps outweighing the background's
+    small weight until D falls below 1e-4, where it is cut off, so that colour alone hardly tells where an edge is.  Put
+    alpha into the loss (``losses.iou``), or render over nothing.
 
     ``size``, ``sigma``, ``gamma`` and ``background`` may be changed between renders, without recompiling anything.  The
     frame's ``face_id`` and ``barycentric`` are those of the face of the largest weight and have no gradients.
@@ -96,11 +104,10 @@ class SoftRasterizer(MeshRenderer):
         shot.surface = choose_surface(self._buffers, shot)
         shot.surface.forward(shot)
         check_shot(shot)
-        background = self._buffers.constant("color_background", self.background)
         soft = self._soft_pass("color", shot, shot.surface)
-        self._run_pass(soft, shot, shot.surface, background)
+        self._run_pass(soft, shot, shot.surface, self._buffers.constant("color_background", shot.ground))
         frame = shot.frame
-        frame.bind(color=soft.image, alpha=soft.alpha, depth=soft.depth)
+        frame.bind(color=self._over_background(shot, soft), alpha=soft.alpha, depth=soft.depth)
         frame.bind(face_id=soft.face_id, barycentric=soft.barycentrics)
 
     def _produce(self, shot, name):
@@ -114,12 +121,34 @@ class SoftRasterizer(MeshRenderer):
         frame = shot.frame
         clip_adjoint = self._buffers.zeroed("clip_adjoint", shot.clip.shape)
         outputs = [self._adjoint_or_zero(frame, name) for name in ("color", "alpha", "depth")]
+        if shot.background is None:
+            outputs[0] = self._fade_adjoint(*outputs[:2])
         self._run_adjoint_pass("color", shot, shot.surface, outputs, clip_adjoint)
         if frame.in_use("normal"):
             nothing = self._buffers.zeroed("no_adjoint", (frame.array("alpha").shape[0],))
             outputs = [frame.adjoint("normal"), nothing, nothing]
             self._run_adjoint_pass("normal", shot, shot.normals, outputs, clip_adjoint)
         self._geometry.adjoint(shot, clip_adjoint)
+
+    def _over_background(self, shot, soft):
+        """The colours (V*H*W, 3) of a pass over ``shot.ground`` with what else is behind them.
+
+        ``soft.image`` becomes what the adjoint of the softmax has to take for the pixels' colours.
+        """
+        if shot.background is None:
+            faded = self._buffers.get("faded", soft.image.shape)
+            fade(soft.image, soft.background_shares(), soft.alpha, faded)
+            return faded
+        if is_varied(shot.background):
+            rows = background_rows(shot.background, self._buffers)
+            lay_behind(soft.image, soft.background_shares(), rows, shot.views.views)
+        return soft.image
+
+    def _fade_adjoint(self, faded_adjoint, alpha_adjoint):
+        """The adjoint of the pass's colours; adds to that of alpha."""
+        soft, adjoint = self._passes["color"][1], self._buffers.get("fade_adjoint", faded_adjoint.shape)
+        fade_adjoint(soft.image, soft.share, soft.alpha, faded_adjoint, adjoint, alpha_adjoint)
+        return adjoint
 
     def _soft_pass(self, purpose, shot, surface):
         """The pass for this purpose, made anew when frame, faces or channels change."""

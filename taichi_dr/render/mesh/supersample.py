@@ -27,7 +27,7 @@ class Supersampler:
     def __init__(self, size, samples=4):
         self._size, self._samples = image_size(size), samples
         height, width = self._size
-        self._renderer = Rasterizer((height * samples, width * samples), background=(0.0, 0.0, 0.0))
+        self._renderer = Rasterizer((height * samples, width * samples), background=None)
         self._at_once = max(1, SAMPLES_AT_ONCE // (height * width * samples**2))
 
     size = property(lambda self: self._size, doc="(height, width) of a picture; fixed.")
@@ -50,12 +50,9 @@ class Supersampler:
         return pictures
 
     def _averaged(self, frame, camera, look):
-        color, alpha = frame.array("color"), frame.array("alpha")
-        if look is not None:
-            shown = look(frame, camera).reshape(-1, 4)
-            color, alpha = array_from(shown[:, :3]), array_from(shown[:, 3])
+        rgba = frame.array("color") if look is None else array_from(look(frame, camera).reshape(-1, 4))  # with alpha
         pictures = np.empty((camera.views, *self._size, 4), np.float32)
-        average_squares(color, alpha, self._samples, pictures)
+        average_squares(rgba, self._samples, pictures)
         return pictures
 
 

@@ -10,7 +10,8 @@ VIEWS, HEIGHT, WIDTH = 2, 4, 3
 
 def averaged(color, alpha, samples):
     pictures = np.empty((VIEWS, HEIGHT, WIDTH, 4), np.float32)
-    average_squares(array_from(color.reshape(-1, 3)), array_from(alpha.reshape(-1)), samples, pictures)
+    rgba = np.concatenate([color, alpha[..., None]], axis=-1)
+    average_squares(array_from(rgba.reshape(-1, 4)), samples, pictures)
     return pictures
 
 

@@ -8,12 +8,16 @@ import taichi_dr as dr
 
 SIZE = (20, 28)
 BACKGROUND = (0.1, 0.4, 0.2)
+IMAGES = np.random.default_rng(8).random((2, *SIZE, 3))
 TOLERANCE = 2e-3  # of the largest entry
 
 RENDERERS = {
     "hard": lambda: dr.Rasterizer(SIZE, background=BACKGROUND),
     "soft": lambda: dr.SoftRasterizer(SIZE, sigma=3e-3, gamma=2e-2, background=BACKGROUND),
     "antialiased": lambda: dr.Rasterizer(SIZE, antialias=True, background=BACKGROUND),
+    "antialiased, images": lambda: dr.Rasterizer(SIZE, antialias=True, background=IMAGES),
+    "soft, images": lambda: dr.SoftRasterizer(SIZE, sigma=3e-3, gamma=2e-2, background=IMAGES),
+    "soft, nothing": lambda: dr.SoftRasterizer(SIZE, sigma=3e-3, gamma=2e-2, background=None),
 }
 
 

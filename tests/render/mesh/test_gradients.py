@@ -4,6 +4,8 @@ Visibility and the soft rasterizer's cut-off at a coverage of 1e-4 are steps of 
 differences short, so that no pixel takes one within them.
 """
 
+from functools import partial
+
 import numpy as np
 import pytest
 import taichi as ti
@@ -173,6 +175,16 @@ def test_antialiased_rasterizer(cpu64):
     mesh, camera, lights = tetrahedra(), two_views(), some_lights()
     parameters = mesh_fields(mesh) | camera_fields(camera) | light_fields(lights)
     assert_gradients(hard(antialias=True), mesh, camera, lights, ["color", "alpha"], parameters)
+
+
+@pytest.mark.parametrize("make", [hard, partial(hard, antialias=True), soft], ids=["hard", "antialiased", "soft"])
+@pytest.mark.parametrize("background", ["images", None])
+def test_backgrounds(cpu64, make, background):
+    """An edge moves over a background that changes from pixel to pixel, or over nothing."""
+    mesh, camera, renderer = tetrahedra(), two_views(), make()
+    renderer.background = background and np.random.default_rng(6).random((2, *SIZE, 3))
+    outputs = ["color", "alpha", "depth"] if make is soft else ["color"]
+    assert_gradients(renderer, mesh, camera, None, outputs, mesh_fields(mesh) | camera_fields(camera))
 
 
 def colored_faces():
