@@ -3,6 +3,7 @@
 import numpy as np
 
 AMBIENT, DIRECTIONAL, POINT = range(3)
+COLOR, IRRADIANCE, BOTH = range(3)
 
 
 def unit(v):
@@ -13,8 +14,8 @@ def dot(a, b):
     return np.sum(a * b, axis=-1, keepdims=True)
 
 
-def shade(albedo, normal, position, to_eye, lights, specular=0.0, shininess=32.0, two_sided=True):
-    """albedo (ambient + sum c max(n.l, 0)) + specular sum c max(n.h, 0)^shininess where n.l > 0.
+def light_at(normal, position, to_eye, lights, shininess=32.0, two_sided=True):
+    """(irradiance, highlight): ambient + sum c max(n.l, 0), and sum c max(n.h, 0)^shininess where n.l > 0.
 
     ``lights``: a list of (kind, color, vector).
     """
@@ -30,7 +31,23 @@ def shade(albedo, normal, position, to_eye, lights, specular=0.0, shininess=32.0
         cosine, reflected = dot(n, light), dot(n, unit(light + e))
         irradiance = irradiance + color * np.maximum(cosine, 0)
         highlight = highlight + np.where(cosine > 0, color * np.maximum(reflected, 0) ** shininess, 0.0)
+    return irradiance, highlight
+
+
+def shade(albedo, normal, position, to_eye, lights, specular=0.0, shininess=32.0, two_sided=True):
+    """albedo irradiance + specular highlight."""
+    irradiance, highlight = light_at(normal, position, to_eye, lights, shininess, two_sided)
     return albedo * irradiance + specular * highlight
+
+
+def shade_term(albedo, *arguments, settings):
+    """``shade``, or the light alone (irradiance, or irradiance and highlight side by side), as settings.term says."""
+    color = shade(albedo, *arguments, settings.specular, settings.shininess, settings.two_sided)
+    if settings.term == COLOR:
+        return color
+    irradiance, highlight = light_at(*arguments, settings.shininess, settings.two_sided)
+    parts = (irradiance,) if settings.term == IRRADIANCE else (irradiance, settings.specular * highlight)
+    return np.broadcast_to(np.concatenate(parts, axis=-1), (*color.shape[:-1], 3 * len(parts)))
 
 
 def towards_eye(camera, position, orthographic):
@@ -39,19 +56,17 @@ def towards_eye(camera, position, orthographic):
 
 
 def shade_vertices(x, settings):
-    """(V, N, 3) colours of ``x``: albedo, vertices, normals (B, N, 3), camera (V, 16), color, vector (L, 3)."""
+    """(V, N, 3 or 6): the term of ``x``: albedo, vertices, normals (B, N, 3), camera (V, 16), color, vector (L, 3)."""
     lights = list(zip(settings.kinds, x["light_color"], x["light_vector"], strict=True))
     return np.stack(
         [
-            shade(
+            shade_term(
                 x["albedo"][b],
                 x["normals"][b],
                 x["vertices"][b],
                 towards_eye(x["camera"][v], x["vertices"][b], settings.orthographic),
                 lights,
-                settings.specular,
-                settings.shininess,
-                settings.two_sided,
+                settings=settings,
             )
             for v, b in enumerate(settings.view_mesh)
         ]
@@ -59,21 +74,19 @@ def shade_vertices(x, settings):
 
 
 def shade_corners(x, settings, faces, albedo_index):
-    """(V, F, 3, 3) colours of ``x`` as in ``shade_vertices``, with normals (B, F, 3) and albedo (B, M, 3)."""
+    """(V, F, 3, 3 or 6): the term of ``x`` as in ``shade_vertices``, with normals (B, F, 3) and albedo (B, M, 3)."""
     lights = list(zip(settings.kinds, x["light_color"], x["light_vector"], strict=True))
     views = []
     for v, b in enumerate(settings.view_mesh):
         centre = x["vertices"][b][faces].mean(axis=1)[:, None]
         views.append(
-            shade(
+            shade_term(
                 x["albedo"][b][albedo_index],
                 x["normals"][b][:, None],
                 centre,
                 towards_eye(x["camera"][v], centre, settings.orthographic),
                 lights,
-                settings.specular,
-                settings.shininess,
-                settings.two_sided,
+                settings=settings,
             )
         )
     return np.stack(views)

@@ -2,10 +2,11 @@
 
 The attributes of a point are, in this order, those channels that their ``Layout`` says:
 
-    albedo (3), normal (3) and position (3) in world space, (u, v) (2)
+    albedo (3), highlight (3), normal (3) and position (3) in world space, (u, v) (2)
 
-and the color is ``albedo * texture(u, v) * irradiance + highlight`` with the light model of ``light``; what is not
-there counts as 1 (albedo, texture, irradiance of an unlit surface) or 0 (its highlight).
+and the color is ``albedo * texture(u, v) * irradiance + highlight`` with the light model of ``light``, or with the
+interpolated highlight where light was found before; what is not there counts as 1 (albedo, texture, irradiance of an
+unlit surface) or 0 (its highlight).
 """
 
 from dataclasses import dataclass
@@ -30,16 +31,21 @@ from taichi_dr.kernels.shading.texture import sample_trilinear, sample_trilinear
 
 @dataclass(frozen=True)
 class Layout:
-    """Which attributes the pixels have; ``normal``, ``position``, ``uv`` are the first channels of those."""
+    """Which attributes pixels have; ``highlight``, ``normal``, ``position``, ``uv`` are the first channels of those.
+
+    ``shiny``: with a highlight that was found before; ``lit``: with normal and position, to find it now.
+    """
 
     albedo: bool = True
     lit: bool = True
     textured: bool = False
+    shiny: bool = False
 
-    normal = property(lambda self: 3 * self.albedo)
-    position = property(lambda self: 3 * self.albedo + 3)
-    uv = property(lambda self: 3 * self.albedo + 6 * self.lit)
-    channels = property(lambda self: 3 * self.albedo + 6 * self.lit + 2 * self.textured)
+    highlight = property(lambda self: 3 * self.albedo)
+    normal = property(lambda self: self.highlight + 3 * self.shiny)
+    position = property(lambda self: self.normal + 3)
+    uv = property(lambda self: self.normal + 6 * self.lit)
+    channels = property(lambda self: self.uv + 2 * self.textured)
 
 
 class PointShading(NamedTuple):
@@ -168,6 +174,8 @@ def shade_point(values, lod, view, shading: ti.template()):
             shading.finish,
         )
         rgb = rgb * irradiance + highlight
+    if ti.static(shading.layout.shiny):
+        rgb += _three(values, shading.layout.highlight)
     return rgb
 
 
@@ -201,6 +209,10 @@ def shade_point_adjoint(values, lod, view, shading: ti.template(), rgb_adjoint, 
             adjoint[shading.layout.position + c] = g_position[c]
         g = g * irradiance
         rgb = rgb * irradiance + highlight
+    if ti.static(shading.layout.shiny):
+        rgb += _three(values, shading.layout.highlight)
+        for c in ti.static(range(3)):
+            adjoint[shading.layout.highlight + c] = rgb_adjoint[c]
     if ti.static(shading.layout.albedo):
         for c in ti.static(range(3)):
             adjoint[c] = g[c] * texel[c]

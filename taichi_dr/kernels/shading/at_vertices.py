@@ -4,6 +4,10 @@ The light model, the light arrays and the partial sums are those of ``light``; p
 ``at_points``.  V views, B meshes, N vertices, F faces, M albedo rows; view v shows mesh ``view_mesh[v]``, and
 ``mesh_view_start`` (B+1,), ``mesh_view_list`` (V,) list the views of each mesh.  ``camera`` (V, 16) is packed.
 ``orthographic`` and ``two_sided`` are Python bools, ``specular`` and ``shininess`` numbers (without gradients).
+
+``term`` says what is found: ``COLOR``, ``albedo * irradiance + highlight`` (3 columns), or the light alone, for albedos
+that are known at pixels only: ``IRRADIANCE`` (3 columns) or ``BOTH``, irradiance and highlight (6).  Light alone needs
+no albedo: such arrays may then be of any size.
 """
 
 import taichi as ti
@@ -23,6 +27,12 @@ from taichi_dr.kernels.shading.light import (
 
 VERTEX_SCRATCH = 9  # per view and vertex: adjoints of albedo, normal, position
 CORNER_SCRATCH = 15  # per view and face: adjoints of normal, position, three albedos
+COLOR, IRRADIANCE, BOTH = range(3)
+
+
+def columns_of(term):
+    """How many numbers a ``term`` has."""
+    return 6 if term == BOTH else 3
 
 
 @ti.kernel
@@ -39,11 +49,12 @@ def shade_vertices(
     specular: float,
     shininess: float,
     two_sided: ti.template(),
+    term: ti.template(),
     color: Rows,
 ):
-    """``color[v N + n] = albedo * irradiance + highlight`` at vertex n.
+    """``color[v N + n] = albedo * irradiance + highlight`` (or a ``term`` of it) at vertex n.
 
-    albedo, vertices, normals (B*N, 3), color (V*N, 3).
+    albedo, vertices, normals (B*N, 3), color (V*N, 3 or 6).
     """
     lights = ti.static(Lights(light_kind, light_color, light_vector))
     finish = ti.static(Finish(specular, shininess, two_sided))
@@ -55,9 +66,7 @@ def shade_vertices(
         irradiance, highlight = incident_light(
             row3(normals, row), p, towards_eye(camera, v, p, orthographic), lights, finish
         )
-        rgb = row3(albedo, row) * irradiance + highlight
-        for c in ti.static(range(3)):
-            color[i, c] = rgb[c]
+        _write_term(albedo, row, irradiance, highlight, color, i, term)
 
 
 @ti.kernel
@@ -76,6 +85,7 @@ def shade_vertices_adjoint(
     specular: float,
     shininess: float,
     two_sided: ti.template(),
+    term: ti.template(),
     color_adjoint: Rows,
     albedo_adjoint: Rows,
     vertices_adjoint: Rows,
@@ -103,14 +113,14 @@ def shade_vertices_adjoint(
             p = row3(vertices, row)
             normal = row3(normals, row)
             to_eye = towards_eye(camera, v, p, orthographic)
-            g = row3(color_adjoint, v * count + n)
+            g_irradiance, g_highlight = _term_adjoint(albedo, row, color_adjoint, v * count + n, term)
             g_normal, g_position, g_eye, irradiance, _ = incident_light_adjoint(
-                normal, p, to_eye, lights, finish, g * row3(albedo, row), g, sums
+                normal, p, to_eye, lights, finish, g_irradiance, g_highlight, sums
             )
             g_position = towards_eye_adjoint(sums, g_position, g_eye, orthographic)
-            g_albedo = g * irradiance
             for c in ti.static(range(3)):
-                scratch[v * count + n, c] = g_albedo[c]
+                if ti.static(term == COLOR):
+                    scratch[v * count + n, c] = color_adjoint[v * count + n, c] * irradiance[c]
                 scratch[v * count + n, 3 + c] = g_normal[c]
                 scratch[v * count + n, 6 + c] = g_position[c]
     for i in range(meshes * count):
@@ -120,12 +130,41 @@ def shade_vertices_adjoint(
         g_position = ti.Vector([0.0, 0.0, 0.0])
         for j in range(mesh_view_start[b], mesh_view_start[b + 1]):
             row = mesh_view_list[j] * count + i - b * count
-            g_albedo += get3(scratch, row, 0)
+            if ti.static(term == COLOR):
+                g_albedo += get3(scratch, row, 0)
             g_normal += get3(scratch, row, 3)
             g_position += get3(scratch, row, 6)
-        add_row3(albedo_adjoint, i, 0, g_albedo)
+        if ti.static(term == COLOR):
+            add_row3(albedo_adjoint, i, 0, g_albedo)
         add_row3(normals_adjoint, i, 0, g_normal)
         add_row3(vertices_adjoint, i, 0, g_position)
+
+
+@ti.func
+def _write_term(
+    albedo: ti.template(), albedo_row, irradiance, highlight, color: ti.template(), row, term: ti.template()
+):
+    """``color[row] = term`` of a point."""
+    for c in ti.static(range(3)):
+        if ti.static(term == COLOR):
+            color[row, c] = albedo[albedo_row, c] * irradiance[c] + highlight[c]
+        else:
+            color[row, c] = irradiance[c]
+        if ti.static(term == BOTH):
+            color[row, 3 + c] = highlight[c]
+
+
+@ti.func
+def _term_adjoint(albedo: ti.template(), albedo_row, color_adjoint: ti.template(), row, term: ti.template()):
+    """Adjoints of irradiance and highlight of a point in ``color[row] = term``."""
+    g_irradiance = row3(color_adjoint, row)
+    g_highlight = ti.Vector([0.0, 0.0, 0.0])
+    if ti.static(term == COLOR):
+        g_highlight = g_irradiance
+        g_irradiance *= row3(albedo, albedo_row)
+    elif ti.static(term == BOTH):
+        g_highlight = get3(color_adjoint, row, 3)
+    return g_irradiance, g_highlight
 
 
 @ti.func
@@ -151,13 +190,14 @@ def shade_corners(
     specular: float,
     shininess: float,
     two_sided: ti.template(),
+    term: ti.template(),
     meshes: ti.i32,
     color: Rows,
 ):
-    """``color[v 3F + 3f + k] = albedo of corner k * irradiance + highlight`` at the centre of face f.
+    """``color[v 3F + 3f + k] = albedo of corner k * irradiance + highlight`` (or a ``term`` of it) at the centre of f.
 
     albedo (B*M, 3), ``albedo_index`` (F, 3) i32 in [0, M), vertices (B*N, 3), ``face_normals`` (B*F, 3),
-    color (V*3F, 3).
+    color (V*3F, 3 or 6).
     """
     lights = ti.static(Lights(light_kind, light_color, light_vector))
     finish = ti.static(Finish(specular, shininess, two_sided))
@@ -171,9 +211,8 @@ def shade_corners(
             row3(face_normals, b * count + f), p, towards_eye(camera, v, p, orthographic), lights, finish
         )
         for k in ti.static(range(3)):
-            rgb = row3(albedo, b * (albedo.shape[0] // meshes) + albedo_index[f, k]) * irradiance + highlight
-            for c in ti.static(range(3)):
-                color[3 * i + k, c] = rgb[c]
+            row = b * (albedo.shape[0] // meshes) + albedo_index[f, k]
+            _write_term(albedo, row, irradiance, highlight, color, 3 * i + k, term)
 
 
 @ti.kernel
@@ -198,6 +237,7 @@ def shade_corners_adjoint(
     specular: float,
     shininess: float,
     two_sided: ti.template(),
+    term: ti.template(),
     color_adjoint: Rows,
     albedo_adjoint: Rows,
     vertices_adjoint: Rows,
@@ -233,9 +273,11 @@ def shade_corners_adjoint(
             g_irradiance = ti.Vector([0.0, 0.0, 0.0])
             g_highlight = ti.Vector([0.0, 0.0, 0.0])
             for k in ti.static(range(3)):
-                g = row3(color_adjoint, 3 * i + k)
-                g_irradiance += g * row3(albedo, b * albedos + albedo_index[f, k])
-                g_highlight += g
+                by_irradiance, by_highlight = _term_adjoint(
+                    albedo, b * albedos + albedo_index[f, k], color_adjoint, 3 * i + k, term
+                )
+                g_irradiance += by_irradiance
+                g_highlight += by_highlight
             g_normal, g_position, g_eye, irradiance, _ = incident_light_adjoint(
                 normal, p, to_eye, lights, finish, g_irradiance, g_highlight, sums
             )
@@ -243,8 +285,9 @@ def shade_corners_adjoint(
             for c in ti.static(range(3)):
                 scratch[i, c] = g_normal[c]
                 scratch[i, 3 + c] = g_position[c] / 3.0
-                for k in ti.static(range(3)):
-                    scratch[i, 6 + 3 * k + c] = color_adjoint[3 * i + k, c] * irradiance[c]
+                if ti.static(term == COLOR):
+                    for k in ti.static(range(3)):
+                        scratch[i, 6 + 3 * k + c] = color_adjoint[3 * i + k, c] * irradiance[c]
     for i in range(meshes * count):
         b = i // count
         total = ti.Vector([0.0, 0.0, 0.0])
@@ -258,13 +301,14 @@ def shade_corners_adjoint(
             for k in range(corner_start[i - b * per_mesh], corner_start[i - b * per_mesh + 1]):
                 total += get3(scratch, mesh_view_list[j] * count + corner_list[k] // 3, 3)
         add_row3(vertices_adjoint, i, 0, total)
-    for i in range(meshes * albedos):
-        b = i // albedos
-        total = ti.Vector([0.0, 0.0, 0.0])
-        for j in range(mesh_view_start[b], mesh_view_start[b + 1]):
-            for k in range(albedo_start[i - b * albedos], albedo_start[i - b * albedos + 1]):
-                row = mesh_view_list[j] * count + albedo_list[k] // 3
-                first = 6 + 3 * (albedo_list[k] % 3)
-                for c in ti.static(range(3)):
-                    total[c] += scratch[row, first + c]
-        add_row3(albedo_adjoint, i, 0, total)
+    if ti.static(term == COLOR):
+        for i in range(meshes * albedos):
+            b = i // albedos
+            total = ti.Vector([0.0, 0.0, 0.0])
+            for j in range(mesh_view_start[b], mesh_view_start[b + 1]):
+                for k in range(albedo_start[i - b * albedos], albedo_start[i - b * albedos + 1]):
+                    row = mesh_view_list[j] * count + albedo_list[k] // 3
+                    first = 6 + 3 * (albedo_list[k] % 3)
+                    for c in ti.static(range(3)):
+                        total[c] += scratch[row, first + c]
+            add_row3(albedo_adjoint, i, 0, total)

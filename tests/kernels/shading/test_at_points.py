@@ -36,6 +36,8 @@ VARIANTS = [
     Settings(Layout(albedo=False, textured=True)),
     Settings(Layout(albedo=False, lit=False, textured=True)),
     Settings(Layout(albedo=True, lit=False, textured=True)),
+    Settings(Layout(albedo=True, lit=False, textured=True, shiny=True)),
+    Settings(Layout(textured=True, shiny=True)),
 ]
 
 
@@ -111,12 +113,14 @@ def _expected(x, settings):
     if layout.textured:
         base = base * image_oracle.trilinear(image_oracle.mipmaps(x["texture"]), attributes[:, -2:], lod)
     if layout.lit:
-        first = 3 if layout.albedo else 0
+        first = 3 * layout.albedo + 3 * layout.shiny
         normal, position = attributes[:, first : first + 3], attributes[:, first + 3 : first + 6]
         cameras = np.repeat(x["camera"], PIXELS, axis=0)
         to_eye = cameras[:, 6:9] if settings.orthographic else cameras[:, 9:12] - position
         lights = list(zip(KINDS, x["light_color"], x["light_vector"], strict=True))
         base = light.shade(base, normal, position, to_eye, lights, SPECULAR, SHININESS, settings.two_sided)
+    if layout.shiny:
+        base = base + attributes[:, 3 * layout.albedo :][:, :3]
     return np.where(face_id[:, None] >= 0, base, 7.0)
 
 

@@ -29,6 +29,7 @@ class Settings:
     two_sided: bool = True
     specular: float = 0.6
     shininess: float = 5.0
+    term: int = shading.COLOR
 
 
 VARIANTS = [
@@ -38,6 +39,8 @@ VARIANTS = [
     Settings(specular=0.0),
     Settings(kinds=(0,), view_mesh=(0,)),
     Settings(kinds=(2,), view_mesh=(1, 1), shininess=1.0),
+    Settings(term=shading.IRRADIANCE),
+    Settings(term=shading.BOTH),
 ]
 
 
@@ -64,7 +67,7 @@ def _ints(values):
 def _view_and_lights(x, settings):
     lights = lighting.Lights(_ints(settings.kinds), _rows(x["light_color"]), _rows(x["light_vector"]))
     finish = lighting.Finish(settings.specular, settings.shininess, settings.two_sided)
-    return _rows(x["camera"]), settings.orthographic, *lights, *finish
+    return _rows(x["camera"]), settings.orthographic, *lights, *finish, settings.term
 
 
 def _outputs(x):
@@ -83,7 +86,7 @@ def _geometry(x):
 
 
 def shade_vertices(x, settings):
-    out = make_array((len(settings.view_mesh) * ROWS, 3))
+    out = make_array((len(settings.view_mesh) * ROWS, shading.columns_of(settings.term)))
     shading.shade_vertices(
         _rows(x["albedo"]),
         *_geometry(x),
@@ -91,7 +94,7 @@ def shade_vertices(x, settings):
         *_view_and_lights(x, settings),
         out,
     )
-    return out.to_numpy().reshape(len(settings.view_mesh), ROWS, 3)
+    return out.to_numpy().reshape(len(settings.view_mesh), ROWS, -1)
 
 
 def shade_vertices_adjoint(x, settings, g):
@@ -116,7 +119,7 @@ def shade_vertices_adjoint(x, settings, g):
 
 def shade_corners(x, settings):
     views = len(settings.view_mesh)
-    out = make_array((views * 3 * len(FACES), 3))
+    out = make_array((views * 3 * len(FACES), shading.columns_of(settings.term)))
     shading.shade_corners(
         _rows(x["albedo"]),
         _ints(ALBEDO_INDEX),
@@ -128,7 +131,7 @@ def shade_corners(x, settings):
         MESHES,
         out,
     )
-    return out.to_numpy().reshape(views, len(FACES), 3, 3)
+    return out.to_numpy().reshape(views, len(FACES), 3, -1)
 
 
 def shade_corners_adjoint(x, settings, g):

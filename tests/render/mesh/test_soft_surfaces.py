@@ -42,7 +42,7 @@ def inside(face_id):
     return same & (face_id >= 0)
 
 
-@pytest.mark.parametrize("shading", ["none", "phong"])
+@pytest.mark.parametrize("shading", ["none", "gouraud", "phong"])
 def test_minified_textures(any32, shading):
     mesh, view = floor(128, shading), camera()
     hard = dr.Rasterizer(SIZE).render(mesh, view, lights())

@@ -1,16 +1,16 @@
 """Colours lit at the centres of the faces (flat shading)."""
 
-from taichi_dr.kernels.shading.at_vertices import CORNER_SCRATCH, shade_corners, shade_corners_adjoint
+from taichi_dr.kernels.shading.at_vertices import COLOR, CORNER_SCRATCH, shade_corners, shade_corners_adjoint
 from taichi_dr.kernels.shading.light import partials_shape
-from taichi_dr.render.mesh.surface.lights import TWO_SIDED_FACES, LitColors, add_light_adjoints, light_arguments
+from taichi_dr.render.mesh.surface.lights import TWO_SIDED_FACES, LitColors, add_light_adjoints
 from taichi_dr.render.mesh.surface.normals import add_face_normals_adjoint, compute_face_normals
 
 
 class FaceLitColors(LitColors):
     """Colours times the light at the centre of each face (flat)."""
 
-    def __init__(self, buffers, mesh, *albedo):
-        super().__init__(buffers, mesh.corner_topology, *albedo)
+    def __init__(self, buffers, mesh, term=COLOR):
+        super().__init__(buffers, mesh.corner_topology, term)
 
     def forward(self, shot):
         self._allocate(shot)
@@ -18,13 +18,13 @@ class FaceLitColors(LitColors):
         vertices = mesh.fields.arrays["vertices"]
         normals = compute_face_normals(self._buffers, mesh)
         shade_corners(
-            self._albedo_of(mesh),
+            mesh.fields.arrays["colors"],
             mesh.color_topology.array("faces"),
             vertices,
             topology.array("faces"),
             normals,
             shot.views.view_mesh,
-            *light_arguments(shot, TWO_SIDED_FACES),
+            *self._light(shot, TWO_SIDED_FACES),
             mesh.batch,
             self.attributes,
         )
@@ -36,7 +36,7 @@ class FaceLitColors(LitColors):
         normals_adjoint = self._buffers.zeroed("face_normals_adjoint", normals.shape)
         partials = self._buffers.get("light_partials", partials_shape(shot.lights.count, views.views, mesh.face_count))
         shade_corners_adjoint(
-            self._albedo_of(mesh),
+            mesh.fields.arrays["colors"],
             colors.array("faces"),
             *colors.corners(),
             fields.arrays["vertices"],
@@ -45,9 +45,9 @@ class FaceLitColors(LitColors):
             normals,
             views.view_mesh,
             *views.of_mesh,
-            *light_arguments(shot, TWO_SIDED_FACES),
+            *self._light(shot, TWO_SIDED_FACES),
             attributes_adjoint,
-            self._albedo_adjoint_of(mesh),
+            fields.adjoints["colors"],
             fields.adjoints["vertices"],
             normals_adjoint,
             partials,

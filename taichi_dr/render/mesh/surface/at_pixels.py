@@ -5,6 +5,7 @@ import taichi as ti
 from taichi_dr.kernels.base.gather import gather_corners, sum_views
 from taichi_dr.kernels.base.spread import PER_MESH, PER_VIEW, SHARED, spread_to_corners
 from taichi_dr.kernels.shading.at_points import Layout
+from taichi_dr.kernels.shading.at_vertices import BOTH, IRRADIANCE
 from taichi_dr.kernels.shading.texture import build_mipmaps, build_mipmaps_adjoint, level_table, pyramid_texels
 from taichi_dr.render.mesh.surface.base import Surface
 from taichi_dr.render.mesh.surface.normals import add_vertex_normals_adjoint, compute_vertex_normals
@@ -12,10 +13,11 @@ from taichi_dr.render.views import view_map
 
 
 class PixelSurface(Surface):
-    """Per-corner attributes of a ``Layout`` (albedo, normal, position, uv), from which pixels are shaded.
+    """Per-corner attributes of a ``Layout``, from which pixels are shaded.
 
-    ``lit``: by Phong shading.  Under Gouraud and flat shading a texture multiplies the light found at vertices and
-    faces, which is then its albedo: ``light_of`` is the class of ``LitColors`` that finds it.
+    ``lit``: by Phong shading.  Under Gouraud and flat shading a texture multiplies the irradiance found at vertices and
+    faces, which is then its albedo, and the highlight found there is added: ``light_of`` is the class of ``LitColors``
+    that finds both.
     """
 
     shades_pixels = True
@@ -23,16 +25,12 @@ class PixelSurface(Surface):
     def __init__(self, buffers, mesh, lit=False, light_of=None):
         super().__init__(buffers, mesh.corner_topology)
         textured = mesh.texture is not None
-        self.light = None if light_of is None else light_of(buffers, mesh, *self._white(mesh))
-        self.layout = Layout(albedo=self.light is not None or not textured, lit=lit, textured=textured)
+        shiny = light_of is not None and mesh.material.specular > 0
+        self.light = None if light_of is None else light_of(buffers, mesh, BOTH if shiny else IRRADIANCE)
+        albedo = self.light is not None or not textured
+        self.layout = Layout(albedo=albedo, lit=lit, textured=textured, shiny=shiny)
         self.channels = self.layout.channels
         self.texture = Texture(buffers, mesh) if textured else None
-
-    def _white(self, mesh):
-        """What is lit to find the light alone, and where its adjoint goes, which nobody reads."""
-        white = self._buffers.get("white", mesh.fields.arrays["colors"].shape)
-        white.fill(1)
-        return white, self._buffers.zeroed("white_adjoint", white.shape)
 
     def forward(self, shot):
         self._allocate(shot)
@@ -72,7 +70,7 @@ class PixelSurface(Surface):
         gather = _Gather(self._buffers, shot, attributes_adjoint)
         if self.light is not None:
             light_adjoint = self._buffers.zeroed("corner_light_adjoint", self.light.attributes.shape)
-            gather.per_view(self.light.topology, 0, 3, light_adjoint)
+            gather.per_view(self.light.topology, 0, self.light.channels, light_adjoint)
             self.light.adjoint(shot, light_adjoint)
         elif layout.albedo:
             gather.per_mesh(mesh.color_topology, 0, 3, adjoints["colors"])

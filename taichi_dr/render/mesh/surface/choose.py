@@ -12,7 +12,13 @@ def choose_surface(buffers, shot):
     shading = "none" if shot.lights is None else mesh.material.shading
     if shading == "phong":
         return PixelSurface(buffers, mesh, lit=True)
+    if mesh.texture is not None:
+        light_of = {"none": None, "flat": FaceLitColors, "gouraud": VertexLitColors}
+        return PixelSurface(buffers, mesh, light_of=light_of[shading])
     if shading == "none":
-        return OwnColors(buffers, mesh) if mesh.texture is None else PixelSurface(buffers, mesh)
-    lit_colors = FaceLitColors if shading == "flat" or mesh.colors_per == "face" else VertexLitColors
-    return lit_colors(buffers, mesh) if mesh.texture is None else PixelSurface(buffers, mesh, light_of=lit_colors)
+        return OwnColors(buffers, mesh)
+    return (
+        FaceLitColors(buffers, mesh)
+        if shading == "flat" or mesh.colors_per == "face"
+        else VertexLitColors(buffers, mesh)
+    )

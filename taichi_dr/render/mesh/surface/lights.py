@@ -1,6 +1,15 @@
 """Lights, camera and finish of a shot as the kernels of ``kernels.shading`` take them, and where adjoints go."""
 
-from taichi_dr.kernels.shading.light import Finish, Lights, reduce_partials
+from typing import Any, NamedTuple
+
+from taichi_dr.kernels.shading.at_vertices import (
+    COLOR,
+    VERTEX_SCRATCH,
+    columns_of,
+    shade_vertices,
+    shade_vertices_adjoint,
+)
+from taichi_dr.kernels.shading.light import Finish, Lights, partials_shape, reduce_partials
 from taichi_dr.render.mesh.surface.base import Surface
 
 # Flat shading lights the side of a face that is seen: meshes may be open, or turn inside out while they are optimised.
@@ -9,29 +18,43 @@ TWO_SIDED_FACES, TWO_SIDED_NORMALS = True, False
 
 
 class LitColors(Surface):
-    """Base of colours times light: of ``albedo``, which has an adjoint to add to, or else of the mesh's colours."""
+    """Base of colours times light, or of the light alone: a ``term`` of ``kernels.shading.at_vertices``."""
 
-    def __init__(self, buffers, topology, albedo=None, albedo_adjoint=None):
+    def __init__(self, buffers, topology, term=COLOR):
         super().__init__(buffers, topology)
-        self._albedo, self._albedo_adjoint = albedo, albedo_adjoint
+        self._term, self.channels = term, columns_of(term)
 
-    def _albedo_of(self, mesh):
-        return mesh.fields.arrays["colors"] if self._albedo is None else self._albedo
+    def _light(self, shot, two_sided):
+        """The arguments of ``shade_vertices`` and ``shade_corners`` from ``camera`` to ``term``."""
+        finish = Finish(shot.mesh.material.specular, shot.mesh.material.shininess, two_sided)
+        return shot.camera_array, shot.camera.is_orthographic, *packed_lights(shot.lights), *finish, self._term
 
-    def _albedo_adjoint_of(self, mesh):
-        return mesh.fields.adjoints["colors"] if self._albedo is None else self._albedo_adjoint
+    def _shade(self, shot, points):
+        """Writes ``attributes``: the colours of points with interpolated normals."""
+        shade_vertices(*points, shot.views.view_mesh, *self._light(shot, TWO_SIDED_NORMALS), self.attributes)
+
+    def _shade_adjoint(self, shot, points, attributes_adjoint, adjoints):
+        """Adds to the adjoints of the points, and to those of lights and cameras."""
+        views = shot.views
+        partials = self._buffers.get("light_partials", partials_shape(shot.lights.count, views.views, self.rows))
+        scratch = self._buffers.get("shading_scratch", (views.views * self.rows, VERTEX_SCRATCH))
+        arguments = (views.view_mesh, *views.of_mesh, *self._light(shot, TWO_SIDED_NORMALS))
+        shade_vertices_adjoint(*points, *arguments, attributes_adjoint, *adjoints, partials, scratch)
+        add_light_adjoints(shot, partials)
+
+
+class LitPoints(NamedTuple):
+    """Points that ``shade_vertices`` lights: three arrays (B*rows, 3), or their adjoints."""
+
+    albedo: Any
+    positions: Any
+    normals: Any
 
 
 def packed_lights(lights):
     """A ``scene.light.Lights`` as the arrays that kernels take."""
     arrays = lights.fields.arrays
     return Lights(lights.kinds, arrays["color"], arrays["vector"])
-
-
-def light_arguments(shot, two_sided):
-    """The arguments of ``shade_vertices`` and ``shade_corners`` from ``camera`` to ``two_sided``."""
-    finish = Finish(shot.mesh.material.specular, shot.mesh.material.shininess, two_sided)
-    return shot.camera_array, shot.camera.is_orthographic, *packed_lights(shot.lights), *finish
 
 
 def add_light_adjoints(shot, partials):
