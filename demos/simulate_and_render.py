@@ -99,7 +99,8 @@ def cloth_mesh():
     i, j = np.divmod(np.arange(len(a)), SIDE - 1)
     checker = np.where(((i // 2 + j // 2) % 2)[:, None], (0.75, 0.12, 0.06), (0.9, 0.7, 0.3))
     positions = np.zeros((FRAMES, SIDE * SIDE, 3))
-    return dr.Mesh(positions, faces, face_colors=np.concatenate([checker, checker]), name="cloth")
+    colors, material = np.concatenate([checker, checker]), dr.Material("flat")  # both sides of a cloth are lit
+    return dr.Mesh(positions, faces, face_colors=colors, material=material, name="cloth")
 
 
 def photographs(mesh, camera, lights, size):

@@ -21,7 +21,8 @@ class Mesh(FieldOwner):
     Sizes: B meshes, N vertices, F faces, T texture coordinates.  Arguments are NumPy arrays (or nested lists):
 
     * ``vertices`` (N, 3) or (B, N, 3), world units; ``faces`` (F, 3) integers, counter-clockwise seen from outside;
-    * ``colors`` (3,), (N, 3) or (B, N, 3), or ``face_colors`` (3,), (F, 3) or (B, F, 3): linear RGB; grey by default;
+    * ``colors`` (3,), (N, 3) or (B, N, 3), or ``face_colors`` (3,), (F, 3) or (B, F, 3): linear RGB; grey by default,
+      and lit alike (see ``Material``);
     * ``uv`` (T, 2) with ``uv_faces`` (F, 3) (``faces`` by default): texture coordinates, v upwards: (0, 0) is the lower
       left corner of the picture, (1, 1) the upper right one;
     * ``texture`` (Ht, Wt, 3): linear RGB, row 0 on top; it takes the place of the colours;

@@ -152,11 +152,12 @@ def test_batches_and_view_mesh(cpu64, make):
 @pytest.mark.parametrize("make", [hard, soft])
 @pytest.mark.parametrize("shading", MATERIALS[:3])
 def test_face_colors(cpu64, make, shading):
-    mesh = tetrahedra(face_colors=np.random.default_rng(4).random((8, 3)), material=dr.Material(shading))
+    material = dr.Material(shading, specular=0.3, shininess=7.0)
+    mesh = tetrahedra(face_colors=np.random.default_rng(4).random((8, 3)), material=material)
     camera, lights = two_views(), some_lights()
     parameters = mesh_fields(mesh)
-    if make is soft:
-        parameters |= camera_fields(camera)
+    if make is soft or shading == "gouraud":
+        parameters |= camera_fields(camera) | (light_fields(lights) if shading != "none" else {})
     elif shading == "none":  # one colour over each face: nothing but the colours matters
         parameters = {"colors": mesh.colors}
     assert_gradients(make(), mesh, camera, lights, ["color"], parameters)
@@ -191,7 +192,7 @@ def colored_faces():
     return tetrahedra(face_colors=np.random.default_rng(4).random((8, 3)))
 
 
-@pytest.mark.parametrize("shading", ["flat", "phong"])
+@pytest.mark.parametrize("shading", ["flat", "gouraud", "phong"])
 @pytest.mark.parametrize("make_mesh", [tetrahedra, textured, colored_faces])
 def test_antialiased_surfaces(cpu64, shading, make_mesh):
     mesh, camera, lights = make_mesh(), two_views(), some_lights()

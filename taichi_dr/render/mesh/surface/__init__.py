@@ -5,8 +5,10 @@ file              used for                                                lit
 ================  ======================================================  ===========
 ``own_colors``    no lights, no texture                                   not at all
 ``at_vertices``   Gouraud shading of vertex colours                       at vertices
-``at_faces``      flat shading; face colours under Gouraud shading        at faces
-``at_pixels``     Phong shading, textures                                 at pixels
+``at_corners``    Gouraud shading of face colours                         at vertices
+``at_faces``      flat shading                                            at faces
+``at_pixels``     Phong shading                                           at pixels
+                  textures                                                as above
 ``normals``       the output "normal", and normals for shading            not at all
 ================  ======================================================  ===========
 

@@ -1,5 +1,6 @@
 """Which surface shows a mesh under its material and lights."""
 
+from taichi_dr.render.mesh.surface.at_corners import CornerLitColors
 from taichi_dr.render.mesh.surface.at_faces import FaceLitColors
 from taichi_dr.render.mesh.surface.at_pixels import PixelSurface
 from taichi_dr.render.mesh.surface.at_vertices import VertexLitColors
@@ -15,10 +16,6 @@ def choose_surface(buffers, shot):
     if mesh.texture is not None:
         light_of = {"none": None, "flat": FaceLitColors, "gouraud": VertexLitColors}
         return PixelSurface(buffers, mesh, light_of=light_of[shading])
-    if shading == "none":
-        return OwnColors(buffers, mesh)
-    return (
-        FaceLitColors(buffers, mesh)
-        if shading == "flat" or mesh.colors_per == "face"
-        else VertexLitColors(buffers, mesh)
-    )
+    if shading == "gouraud":
+        return VertexLitColors(buffers, mesh) if mesh.colors_per == "vertex" else CornerLitColors(buffers, mesh)
+    return FaceLitColors(buffers, mesh) if shading == "flat" else OwnColors(buffers, mesh)
