@@ -7,7 +7,7 @@ import numpy as np
 from taichi_dr.errors import DataSetError
 from taichi_dr.io.posed_images import load_posed_images, splits
 from taichi_dr.jobs.reconstruct.silhouettes import check_silhouettes
-from taichi_dr.jobs.report.metrics import compare_views
+from taichi_dr.jobs.report.metrics import compare, compare_views
 
 EVERY = 8
 FEWEST = 4  # training images
@@ -68,6 +68,14 @@ class Evaluation:
 
 def evaluate(model, posed):
     """The Evaluation of ``model.pictures`` in the cameras of ``posed``."""
-    target = np.concatenate([posed.images, posed.alpha[..., None]], axis=-1)
-    prediction = model.pictures(posed)
+    target, prediction = _pictures(posed), model.pictures(posed)
     return Evaluation(posed.names, compare_views(prediction, target), target, prediction)
+
+
+def evaluate_variants(model, posed):
+    """``{name: {"iou", "psnr", "ssim"}}`` of ``model.variants`` in the cameras of ``posed``, averaged over them."""
+    return {name: compare(pictures, _pictures(posed)) for name, pictures in model.variants(posed).items()}
+
+
+def _pictures(posed):
+    return np.concatenate([posed.images, posed.alpha[..., None]], axis=-1)

@@ -60,6 +60,11 @@ class Kind(ABC):
         """What the model looks like in the cameras of ``posed``."""
 
     @abstractmethod
+    def variants(self, posed):
+        """``{name: pictures}``: what simpler forms of the model look like, to be measured beside ``pictures``; {} if
+        there are none."""
+
+    @abstractmethod
     def shape(self, posed):
         """``pictures`` of the geometry alone, grey."""
 

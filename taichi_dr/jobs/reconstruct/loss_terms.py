@@ -1,5 +1,7 @@
 """The loss of a step as a sum of named terms."""
 
+STEPS_BETWEEN_RECORDS = 5
+
 
 def add_terms(loss, terms, record=None):
     """Adds every one of ``terms``, ``{name: function that adds to the field loss}``, in order, inside a tape.

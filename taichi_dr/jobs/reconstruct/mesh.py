@@ -11,7 +11,7 @@ from taichi_dr.errors import FileError
 from taichi_dr.io.meshes import load_mesh, save_mesh
 from taichi_dr.jobs.pictures import looks
 from taichi_dr.jobs.reconstruct.kind import Kind
-from taichi_dr.jobs.reconstruct.loss_terms import add_terms
+from taichi_dr.jobs.reconstruct.loss_terms import STEPS_BETWEEN_RECORDS, add_terms
 from taichi_dr.jobs.reconstruct.skipped_steps import SkippedSteps
 from taichi_dr.jobs.reconstruct.view_groups import ViewGroups, unit_camera
 from taichi_dr.optim.large_steps import LargeSteps
@@ -25,7 +25,8 @@ from taichi_dr.scene.mesh import Mesh
 
 SMALLEST_SHARE = 0.05  # of the budget; for less it does not pay to compile for a finer level and to set it up
 HULL_CELLS = 40
-STEPS_BETWEEN_RECORDS = 5
+OF_TEXTURE = ("mesh.mtl", "mesh_texture.png")  # files that there are if a texture is asked for
+SHAPE_SHARE = 0.9  # of the budget, if a texture is asked for: the rest is the texture's
 
 
 @dataclass(frozen=True)
@@ -81,13 +82,14 @@ class MeshReconstruction(Kind):
     are variables, for which nothing is compiled anew.
     """
 
-    FILES = ("mesh.obj", "mesh.ply", "mesh.glb")
+    FILES = ("mesh.obj", "mesh.ply", "mesh.glb", *OF_TEXTURE)
 
     def __init__(self, settings, train, fit):
         self._settings, self._train, self._fit = settings, train, fit
         self._loss = ti.field(float_dtype(), shape=(), needs_grad=True)
         self._skipped = SkippedSteps("a smaller --lr or a larger --smoothness may avoid that")
         self._changed = False
+        self._texture = None  # the TextureFit, once the shape's share of the budget is spent
         self._samplers, self._shown = {}, {}
 
     @staticmethod
@@ -107,7 +109,8 @@ class MeshReconstruction(Kind):
     @property
     def caption(self):
         """Size of mesh and pictures, for the progress display."""
-        return f"{self._mesh.face_count} faces at {self._size}²"
+        texture = "" if self._texture is None else f", texture of {self._settings.texture}²"
+        return f"{self._mesh.face_count} faces at {self._size}²{texture}"
 
     def start(self):
         """Begins with the shape that the settings name, in the images' mean colour."""
@@ -117,7 +120,7 @@ class MeshReconstruction(Kind):
         self._enter(Mesh(vertices, faces, colors=average, name="reconstruction"))
 
     def changed(self):
-        """Whether a new level has begun since this was last asked."""
+        """Whether a new level, or the texture, has begun since this was last asked."""
         changed, self._changed = self._changed, False
         return changed
 
@@ -127,6 +130,18 @@ class MeshReconstruction(Kind):
         Raises:
             GradientError: too many steps in a row had gradients that are not finite.
         """
+        if self._settings.texture is None:
+            return self._step_shape(fraction)
+        if fraction < SHAPE_SHARE:
+            self._texture = None  # of a run that was resumed with a larger budget
+            return self._step_shape(fraction / SHAPE_SHARE)
+        if self._texture is None:
+            self._texture, self._changed = self._new_texture(), True
+        moved, record = self._texture.step((fraction - SHAPE_SHARE) / (1 - SHAPE_SHARE))
+        self._skipped.note(moved)
+        return record
+
+    def _step_shape(self, fraction):
         self._advance(fraction)
         record = {} if self._step % STEPS_BETWEEN_RECORDS == 0 else None
         self._loss[None] = 0
@@ -138,9 +153,16 @@ class MeshReconstruction(Kind):
         self._step += 1
         return record
 
+    def _new_texture(self):
+        return _texture_fit()(self._mesh, self._groups, self._settings.seed, self._settings.texture)
+
     def pictures(self, posed):
         """The mesh in the cameras of ``posed``: (V, H, W, 4) linear RGB with straight alpha, 9 samples per pixel."""
         return self._pictures(posed)
+
+    def variants(self, posed):
+        """``pictures`` with vertex colours, if there is a texture."""
+        return {} if self._texture is None else {"vertex colours": self._pictures(posed, textured=False)}
 
     def shape(self, posed):
         """``pictures`` of its geometry alone, grey."""
@@ -151,12 +173,18 @@ class MeshReconstruction(Kind):
         return f"{self._mesh.face_count:,} faces", self._pictures(near, looks.edges)[0]
 
     def export(self, folder):
-        """Writes the mesh in world units as OBJ, PLY and GLB with vertex colours; returns the names."""
-        vertices = self._fit.to_world(self._mesh.numpy("vertices"))
-        world = Mesh(vertices, self._mesh.numpy("faces"), colors=self._mesh.numpy("colors"), name="reconstruction")
-        for name in self.FILES:
+        """Writes the mesh in world units as OBJ, PLY and GLB, with vertex colours; returns the names.
+
+        With a texture if one was asked for: baked now, if Ctrl-C came before its share of the budget.
+        """
+        if self._settings.texture is not None and self._texture is None:
+            self._texture = self._new_texture()
+        shown = self._mesh if self._texture is None else self._texture.mesh
+        for name, mesh in {"mesh.obj": shown, "mesh.ply": self._mesh, "mesh.glb": shown}.items():
+            world = mesh.copy()
+            world.set("vertices", self._fit.to_world(mesh.numpy("vertices")))
             save_mesh(world, folder / name)
-        return list(self.FILES)
+        return [name for name in self.FILES if shown.has("texture") or name not in OF_TEXTURE]
 
     def describe(self):
         """What ``metrics.json`` says about the model."""
@@ -167,7 +195,7 @@ class MeshReconstruction(Kind):
             "renderer": self._settings.renderer,
             "renderer_because": WHY[self._settings.renderer],
             "skipped_steps": self._skipped.count,
-        }
+        } | ({} if self._texture is None else {"texture": self._texture.describe()})
 
     def state(self):
         """Level and step, and every array that the next steps depend on."""
@@ -176,7 +204,11 @@ class MeshReconstruction(Kind):
         for prefix, optimizer in self._optimizers():
             arrays |= {f"{prefix}/{name}": value for name, value in optimizer.state_dict().items()}
         header = {"level": self._level, "entered": self._entered, "step": self._step}
-        return header | {"skipped": self._skipped.count}, arrays
+        header["skipped"] = self._skipped.count
+        if self._texture is not None:
+            header["texture"], texture = self._texture.state()
+            arrays |= {f"texture/{name}": value for name, value in texture.items()}
+        return header, arrays
 
     def restore(self, header, arrays):
         """Begins where ``state`` left off."""
@@ -186,18 +218,21 @@ class MeshReconstruction(Kind):
         self._level = header["level"]
         self._smooth.variable().from_numpy(arrays["coordinates"])
         for prefix, optimizer in self._optimizers():
-            own = {name.removeprefix(f"{prefix}/"): v for name, v in arrays.items() if name.startswith(f"{prefix}/")}
-            optimizer.load_state_dict(own)
+            optimizer.load_state_dict(_below(prefix, arrays))
         self._step, self._skipped.count = header["step"], header["skipped"]
+        if "texture" in header:
+            arguments = self._mesh, self._groups, self._settings.seed
+            self._texture = _texture_fit().restored(*arguments, header["texture"], _below("texture", arrays))
         self._changed = False
 
-    def _pictures(self, posed, look=None):
+    def _pictures(self, posed, look=None, textured=True):
         size = (posed.height, posed.width)
         if size not in self._samplers:
             self._samplers[size] = Supersampler(size, samples=3)
         if id(posed) not in self._shown:  # a camera for every picture would cost compiling
             self._shown[id(posed)] = posed, unit_camera(posed)
-        return self._samplers[size].render(self._mesh, self._shown[id(posed)][1], look=look)
+        mesh = self._texture.mesh if textured and self._texture is not None else self._mesh
+        return self._samplers[size].render(mesh, self._shown[id(posed)][1], look=look)
 
     def _optimizers(self):
         return ("shape", self._shape_optimizer), ("color", self._color_optimizer)
@@ -261,6 +296,18 @@ class MeshReconstruction(Kind):
             moved &= self._color_optimizer.step()
             self._mesh.set("colors", np.clip(self._mesh.numpy("colors"), 0, 1))
         self._skipped.note(moved)
+
+
+def _texture_fit():
+    """The class, imported on first use: what it needs of SciPy takes a tenth of a second to import."""
+    from taichi_dr.jobs.reconstruct.texture import TextureFit
+
+    return TextureFit
+
+
+def _below(prefix, arrays):
+    """Those whose name begins with ``prefix/``, by the rest of it."""
+    return {name.removeprefix(f"{prefix}/"): v for name, v in arrays.items() if name.startswith(f"{prefix}/")}
 
 
 def _start_shape(settings, fit):

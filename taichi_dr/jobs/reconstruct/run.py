@@ -17,7 +17,7 @@ from taichi_dr.errors import DataSetError
 from taichi_dr.io.files import check_creatable, write_json
 from taichi_dr.jobs.listener import Audience, Moment
 from taichi_dr.jobs.reconstruct import checkpoint
-from taichi_dr.jobs.reconstruct.evaluation import evaluate, held_out_split
+from taichi_dr.jobs.reconstruct.evaluation import evaluate, evaluate_variants, held_out_split
 from taichi_dr.jobs.reconstruct.kinds import kind_class, settings_class
 from taichi_dr.jobs.reconstruct.scene_fit import fit_scene
 from taichi_dr.jobs.report.metrics import DEFINITIONS
@@ -274,6 +274,7 @@ class _Run:
         metrics = {
             "as": self.settings.kind,
             "held_out": evaluation.mean,
+            "held_out_variants": evaluate_variants(self.model, self.held_out),
             "definitions": DEFINITIONS | TIMES,
             "held_out_views": evaluation.by_view(),
             "seconds": round(self.seconds, 3),

@@ -27,6 +27,7 @@ class ViewGroups:
 
     def __init__(self, posed, batch, seed):
         self._seed = seed
+        self.size = posed.height, posed.width
         views = len(posed)
         batch = min(views, max(batch, batch * FULL_BATCH_SIZE // max(posed.height, posed.width)))
         order = np.random.default_rng(seed).permutation(views)
@@ -36,6 +37,9 @@ class ViewGroups:
             ViewGroup(unit_camera(posed.subset(chosen)), colors[chosen], posed.alpha[chosen])
             for chosen in order.reshape(-1, batch)
         ]
+
+    def __iter__(self):
+        return iter(self._groups)
 
     def at(self, step):
         """The ViewGroup that a step is shown."""

@@ -5,8 +5,10 @@ from typing import Annotated, Literal
 
 from tyro.conf import arg
 
-from taichi_dr.jobs.settings.domains import at_least, positive
+from taichi_dr.jobs.settings.domains import at_least, positive, within
 from taichi_dr.jobs.settings.reconstruct import As, ReconstructSettings
+
+SMALLEST_TEXTURE, LARGEST_TEXTURE = 64, 4096
 
 
 @dataclass(frozen=True)
@@ -20,9 +22,13 @@ class MeshSettings(ReconstructSettings):
     writes to OUT, besides what every kind writes:
       mesh.obj, .ply, .glb  the mesh with vertex colours, in the axes and units of the
                             transform matrices
+      mesh.mtl, mesh_texture.png
+                            with --texture: what mesh.obj has its colours from; mesh.glb
+                            has the texture inside, mesh.ply has vertex colours
 
     examples:
       taichi-dr reconstruct out/spot out/spot-mesh --as mesh --minutes 1
+      taichi-dr reconstruct out/spot out/spot-mesh --texture 1024
       taichi-dr reconstruct lego out/lego --as mesh --init hull
 
     taichi-dr reconstruct --help explains DATA, OUT and --resume.
@@ -43,6 +49,10 @@ class MeshSettings(ReconstructSettings):
     #: Images per step; more while they are smaller than 256 pixels. More: steadier and slower steps. Fewer: faster
     #: steps that follow single images.
     batch: int = 6
+    #: Side, in texels, of a texture to make: texture coordinates by xatlas (pip install taichi-dr[texture]), else by
+    #: box projection; colours from the images, optimised in the last tenth of the budget. Larger: finer detail, if the
+    #: images have it, and slower steps.
+    texture: Annotated[int | None, arg(metavar="TEXELS", help_behavior_hint="(default: vertex colours alone)")] = None
     #: Step size of the shape, in units of the object's radius. Larger: fewer steps needed, until the surface folds.
     #: Smaller: safer, but the budget may end first.
     lr: float = 0.05
@@ -58,4 +68,6 @@ class MeshSettings(ReconstructSettings):
         super().check()
         at_least(20, faces=self.faces)
         at_least(1, batch=self.batch)
+        if self.texture is not None:
+            within(SMALLEST_TEXTURE, LARGEST_TEXTURE, "texels", texture=self.texture)
         positive(lr=self.lr, color_lr=self.color_lr, smoothness=self.smoothness)

@@ -62,6 +62,9 @@ class Ball(Kind):
 
     shape = pictures
 
+    def variants(self, posed):
+        return {"half": self.pictures(posed) * 0.5}
+
     def portrait(self, near):
         return "near", self.pictures(near)[0]
 

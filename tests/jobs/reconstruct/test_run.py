@@ -31,7 +31,7 @@ from taichi_dr.jobs.terminal.listener import Terminal
 pytestmark = pytest.mark.usefixtures("own_runtime")
 
 STEPS = 40
-OUTPUTS = {*REPORTS, *MeshReconstruction.FILES}
+OUTPUTS = {*REPORTS, "mesh.obj", "mesh.ply", "mesh.glb"}
 
 
 @pytest.fixture(scope="module", autouse=True)
