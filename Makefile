@@ -1,5 +1,5 @@
 # make demo       the main job on data it makes itself: posed images of a procedural car, then a mesh from them
-# make test       format, lint and tests
+# make test       format, lint, types and tests
 # make bench      the table of forward and backward times (benchmarks/)
 # make gradients  every gradient against central differences: docs/GRADIENTS.md
 # make docs       every picture of docs/, from what make demo and the demos write
@@ -18,6 +18,7 @@ demo: .venv/installed
 test: .venv/installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/mypy
 	TI_LOG_LEVEL=error $(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile
 
 bench: .venv/installed-dev

@@ -1,5 +1,6 @@
 """The gradient of a user's own tape against central differences, in one call."""
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -8,6 +9,7 @@ import taichi as ti
 
 from taichi_dr.errors import GradientError, InputError
 from taichi_dr.runtime import check_field_runtime, current_tape, require_init
+from taichi_dr.types import Field
 
 STEPS, RATIO = 6, 4  # central differences at this many steps, each a quarter of the one before
 TOLERANCES = {ti.f64: 1e-5, ti.f32: 1e-2}
@@ -25,7 +27,7 @@ class Probe:
     the step, plus their rounding.
     """
 
-    direction: str | tuple
+    direction: str | tuple[int, ...]
     analytic: float
     numeric: float
     uncertainty: float
@@ -38,16 +40,16 @@ class ParameterCheck:
     """The probes of one parameter."""
 
     name: str
-    probes: tuple
+    probes: tuple[Probe, ...]
 
     @property
-    def verdict(self):
+    def verdict(self) -> str:
         """``"wrong"`` if a probe is, ``"right"`` if one is and none is wrong, else ``"unclear"``."""
         verdicts = {probe.verdict for probe in self.probes}
         return next((verdict for verdict in ("wrong", "right") if verdict in verdicts), "unclear")
 
     @property
-    def worst(self):
+    def worst(self) -> Probe:
         """The probe with the largest relative error among those that decided the verdict."""
         deciding = [probe for probe in self.probes if probe.verdict == self.verdict]
         return max(deciding, key=lambda probe: probe.relative_error)
@@ -59,24 +61,24 @@ class GradientReport:
 
     loss: float
     tolerance: float
-    parameters: tuple
+    parameters: tuple[ParameterCheck, ...]
 
     @property
-    def ok(self):
+    def ok(self) -> bool:
         """Whether every parameter's gradient was found right."""
         return all(parameter.verdict == "right" for parameter in self.parameters)
 
     @property
-    def wrong(self):
+    def wrong(self) -> list[str]:
         """Names of the parameters whose gradient is wrong."""
         return [parameter.name for parameter in self.parameters if parameter.verdict == "wrong"]
 
     @property
-    def unclear(self):
+    def unclear(self) -> list[str]:
         """Names of the parameters about which differences could not decide: a loss with jumps, or lost in rounding."""
         return [parameter.name for parameter in self.parameters if parameter.verdict == "unclear"]
 
-    def raise_if_wrong(self):
+    def raise_if_wrong(self) -> None:
         """Raises GradientError, with the table, if a parameter's gradient is wrong."""
         if self.wrong:
             raise GradientError(f"wrong gradient of {', '.join(self.wrong)}\n{self}")
@@ -93,7 +95,15 @@ class GradientReport:
         return "\n".join([f"gradients of a loss of {self.loss:.6g}, tolerance {self.tolerance:g}", *table])
 
 
-def check_gradients(program, parameters, *, step=None, samples=3, tolerance=None, seed=0):
+def check_gradients(
+    program: Callable[[], Field],
+    parameters: Field | Sequence[Field] | Mapping[str, Field],
+    *,
+    step: float | None = None,
+    samples: int = 3,
+    tolerance: float | None = None,
+    seed: int = 0,
+) -> GradientReport:
     """Compares the gradients that ``program`` gives on a tape with central differences.
 
     ``program()`` runs the forward computation and returns the loss, a 0-D field with ``needs_grad=True``.  It must give

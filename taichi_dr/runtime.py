@@ -19,6 +19,7 @@ import os
 import sys
 import threading
 from contextlib import contextmanager, redirect_stdout
+from typing import Any, Literal
 
 import taichi as ti
 from taichi.lang import impl
@@ -27,6 +28,7 @@ from taichi.lang.field import Field
 from taichi_dr import compilation  # noqa: F401  before any kernel is made
 from taichi_dr.devices import vulkan_device
 from taichi_dr.errors import BackendError, GradientError, InputError, RuntimeStateError
+from taichi_dr.types import Backend
 
 ARCHITECTURES = {"cpu": ti.cpu, "cuda": ti.cuda, "vulkan": ti.vulkan}
 LOG_LEVELS = (ti.TRACE, ti.DEBUG, ti.INFO, ti.WARN, ti.ERROR, ti.CRITICAL)
@@ -90,7 +92,7 @@ def _two_threads():
 _guard_tapes()
 
 
-def init(arch="auto", *, float64=False, **options):
+def init(arch: Backend | Literal["auto"] = "auto", *, float64: bool = False, **options: Any) -> Backend:
     """Initialises Taichi for the package: ``ti.init`` with a backend that exists and quiet logs.
 
     ``arch`` is ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"vulkan"``.  ``"auto"`` takes CUDA, then a Vulkan *hardware*
@@ -134,10 +136,10 @@ def _candidates(arch):
     return [arch]
 
 
-def available_backends():
+def available_backends() -> list[Backend]:
     """Names of the backends that this machine has, fastest first; ``"cpu"`` always is among them."""
     with without_messages(ti.ERROR):
-        names = ["cuda"] if ti.lang.misc.is_arch_supported(ti.cuda) else []
+        names: list[Backend] = ["cuda"] if ti.lang.misc.is_arch_supported(ti.cuda) else []
         if vulkan_device() is not None and ti.lang.misc.is_arch_supported(ti.vulkan):
             names.append("vulkan")
     return [*names, "cpu"]
@@ -222,7 +224,7 @@ def is_compiling():
     return impl.inside_kernel()
 
 
-def backend():
+def backend() -> Backend:
     """Name of the backend in use: ``"cpu"``, ``"cuda"``, ``"vulkan"`` (or Taichi's name of another)."""
     require_init()
     return _backend_name()

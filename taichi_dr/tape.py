@@ -6,16 +6,20 @@ flag on leaving, so that the rest of the outer one is back on the tape; so ``tap
 Gone when they can.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
+from typing import Any, TypeVar, cast
 
 import taichi as ti
 from taichi.lang import impl
 
 from taichi_dr.runtime import recording_tape
 
+Function = TypeVar("Function", bound=Callable[..., Any])
 
-def off_tape(function):
+
+def off_tape(function: Function) -> Function:
     """Decorates a function whose kernels an open tape must not record; may be nested."""
 
     @wraps(function)
@@ -27,7 +31,7 @@ def off_tape(function):
         finally:
             runtime.grad_replaced = outer
 
-    return run
+    return cast(Function, run)
 
 
 @dataclass
@@ -38,7 +42,7 @@ class _Call:
     complete: bool = False
 
 
-def tape_operation(forward, adjoint):
+def tape_operation(forward: Callable[..., object], adjoint: Callable[..., object]) -> Callable[..., None]:
     """A callable that runs ``forward(*arguments)``; an open tape calls ``adjoint(*arguments)`` on its way back.
 
     Not if it was called off the tape (inside ``off_tape``, ``ti.ad.no_grad`` or another operation): it just runs then.

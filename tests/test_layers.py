@@ -12,7 +12,7 @@ import pytest
 from names import ROOT, module_files
 
 FLOORS = (
-    ("errors", "version", "inputs"),
+    ("errors", "version", "types", "inputs"),
     ("devices", "straightline", "compilation"),
     ("runtime",),
     ("tape", "gradcheck"),

@@ -101,15 +101,21 @@ def test_every_import_is_a_dependency_and_every_dependency_is_imported(metadata)
 
 
 def imported_packages():
-    """Names that modules of the package import from outside, without the standard library."""
+    """Names that modules of the package import from outside, without the standard library and what checkers read."""
     names = set()
     for path in module_files().values():
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        unread = {child for node in ast.walk(tree) if _is_for_checkers(node) for child in ast.walk(node)}
+        for node in {*ast.walk(tree)} - unread:
             if isinstance(node, ast.Import):
                 names |= {alias.name.split(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom):
                 names.add(node.module.split(".")[0])
     return names - sys.stdlib_module_names - {"taichi_dr"}
+
+
+def _is_for_checkers(node):
+    return isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
 
 
 @pytest.mark.slow

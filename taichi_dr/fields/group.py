@@ -11,10 +11,12 @@ import taichi as ti
 
 from taichi_dr.errors import InputError, ShapeError
 from taichi_dr.fields.storage import Layout, pool
+from taichi_dr.fields.variable import Variable
 from taichi_dr.inputs import Inputs
 from taichi_dr.kernels.base.arrays import make_array
 from taichi_dr.runtime import check_runtime, float_dtype, is_compiling, runtime_token
 from taichi_dr.tape import off_tape
+from taichi_dr.types import Array, ArrayLike, Field
 
 
 class FieldGroup(Inputs):
@@ -30,7 +32,7 @@ class FieldGroup(Inputs):
     dropped group kept its numbers in serves the next one like it (``storage``).
     """
 
-    def __init__(self, owner, **layouts):
+    def __init__(self, owner: str, **layouts: Layout | tuple[tuple[int, ...], int]) -> None:
         self.owner, self.token = owner, runtime_token()
         self.layouts = {
             name: layout if isinstance(layout, Layout) else Layout.of(name, *layout) for name, layout in layouts.items()
@@ -39,12 +41,12 @@ class FieldGroup(Inputs):
         weakref.finalize(self, pool.give_back, self._storage).atexit = False
         self.arrays, self.adjoints = self._storage.arrays, self._storage.adjoints
 
-    def check(self):
+    def check(self) -> None:
         """Raises RuntimeStateError if ``ti.init`` was called since the group was made."""
         check_runtime(self.token, self.owner)
 
     @property
-    def fields(self):
+    def fields(self) -> dict[str, Field]:
         """All fields by name."""
         self.check()
         if is_compiling():
@@ -57,11 +59,11 @@ class FieldGroup(Inputs):
     def _show(self):
         self._storage.show(self.owner)
 
-    def field(self, name):
+    def field(self, name: str) -> Field:
         """The field of that name, for users."""
         return self.fields[name]
 
-    def variable(self, name):
+    def variable(self, name: str) -> Variable:
         """The array's numbers and gradient as a ``Variable``, which needs no field.
 
         Raises:
@@ -73,7 +75,7 @@ class FieldGroup(Inputs):
         return self._storage.variables[name]
 
     @off_tape
-    def set(self, name, values):
+    def set(self, name: str, values: ArrayLike) -> None:
         """Writes a NumPy array of the field's shape (broadcast where NumPy can) into a field.
 
         Raises:
@@ -94,12 +96,12 @@ class FieldGroup(Inputs):
         variable.array.from_numpy(rows)
         variable.write()
 
-    def get(self, name):
+    def get(self, name: str) -> Array:
         """The values of a field as a NumPy array."""
         self.check()
         return self._part(name, lambda variable: variable.read())
 
-    def gradient(self, name):
+    def gradient(self, name: str) -> Array:
         """The gradient of a field as a NumPy array."""
         self.check()
         return self._part(name, lambda variable: variable.read_gradient())
@@ -118,11 +120,11 @@ class FieldGroup(Inputs):
             for member, first, n in layout.members
         }
 
-    def has(self, name):
+    def has(self, name: str) -> bool:
         """Whether there is a field of that name."""
         return name in self._members
 
-    def known(self, name):
+    def known(self, name: str) -> str:
         """The name, if there is a field of that name.
 
         Raises:
@@ -132,14 +134,14 @@ class FieldGroup(Inputs):
             raise InputError(f"{self.owner} has no field {name!r}: it has {', '.join(self._members)}")
         return name
 
-    def pull(self, *names):
+    def pull(self, *names: str) -> None:
         """Makes the named arrays (all, by default) hold the numbers as they are now."""
         self.check()
         for name in names or self.arrays:
             self._storage.variables[name].read()
 
     @off_tape
-    def zero_adjoints(self):
+    def zero_adjoints(self) -> None:
         """Clears every adjoint array, making it on first use."""
         for name, array in self.arrays.items():
             if name not in self.adjoints:
@@ -147,7 +149,7 @@ class FieldGroup(Inputs):
             else:
                 self.adjoints[name].fill(0)
 
-    def push_gradients(self):
+    def push_gradients(self) -> None:
         """Adds every adjoint array to the gradient."""
         for name, adjoint in self.adjoints.items():
             self._storage.variables[name].add_gradient(adjoint)

@@ -1,6 +1,8 @@
 """What meshes, cameras and lights share: named numbers that are fields for whoever asks for fields."""
 
 from taichi_dr.fields.group import FieldGroup
+from taichi_dr.fields.variable import Variable
+from taichi_dr.types import Array
 
 
 class FieldOwner:
@@ -12,7 +14,7 @@ class FieldOwner:
         """The call that writes the field of that name, for a message; None if it is no field."""
         raise NotImplementedError
 
-    def gradient(self, name):
+    def gradient(self, name: str) -> Array:
         """The gradient of a field as a new NumPy array: ``mesh.gradient("vertices")`` is (B, N, 3).
 
         What ``mesh.vertices.grad.to_numpy()`` gives, without making a field.  It is that of the latest
@@ -23,7 +25,7 @@ class FieldOwner:
         """
         return self.fields.gradient(self.fields.known(name))
 
-    def variable(self, name):
+    def variable(self, name: str) -> Variable:
         """The numbers of a field and their gradient as a ``Variable``, for losses and optimisers, without the field.
 
         Raises:

@@ -3,6 +3,7 @@
 import importlib.util
 import io
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
 
 import imageio.v3 as iio
@@ -10,13 +11,14 @@ import numpy as np
 
 from taichi_dr.errors import FileError, InputError, ShapeError
 from taichi_dr.io.files import atomic_path, check_creatable, read_bytes
+from taichi_dr.types import Array, ArrayLike, Field, PathLike
 
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 WITHOUT_ALPHA = (".jpg", ".jpeg", ".bmp")
 ANIMATIONS = (".gif", ".mp4")
 
 
-def srgb_to_linear(values):
+def srgb_to_linear(values: ArrayLike) -> Array:
     """sRGB (IEC 61966-2-1) to linear: ``c/12.92`` up to 0.04045, ``((c + 0.055)/1.055)^2.4`` above.
 
     >>> float(srgb_to_linear(0.5).round(6))
@@ -26,7 +28,7 @@ def srgb_to_linear(values):
     return np.where(values <= 0.04045, values / 12.92, ((np.maximum(values, 0.04045) + 0.055) / 1.055) ** 2.4)
 
 
-def linear_to_srgb(values):
+def linear_to_srgb(values: ArrayLike) -> Array:
     """Linear to sRGB, inverse of ``srgb_to_linear``: ``12.92 c`` up to 0.0031308, ``1.055 c^(1/2.4) - 0.055`` above.
 
     >>> float(linear_to_srgb(0.5).round(6))
@@ -39,7 +41,7 @@ def linear_to_srgb(values):
 _LINEAR_OF_BYTE = srgb_to_linear(np.arange(256) / 255).astype(np.float32)
 
 
-def load_image(path):
+def load_image(path: PathLike) -> Array:
     """A picture as linear float32 (H, W, 3), or (H, W, 4) with straight alpha if the file has transparency.
 
     Grey pictures get three equal channels; a photograph's orientation tag is obeyed.
@@ -78,7 +80,7 @@ def _linear_from_bytes(pixels):
     return result
 
 
-def save_image(path, pixels, *, alpha=None):
+def save_image(path: PathLike, pixels: ArrayLike | Field, *, alpha: ArrayLike | Field | None = None) -> None:
     """Writes linear colours as an 8-bit sRGB picture (PNG, JPEG, BMP, TIFF by suffix).
 
     ``pixels`` is a NumPy array or a field of shape (H, W) grey, (H, W, 3), or (H, W, 4) with straight alpha; ``alpha``
@@ -133,7 +135,7 @@ def quantized(values):
     return np.round(np.clip(values, 0, 1) * 255).astype(np.uint8)
 
 
-def save_animation(path, frames, fps=20):
+def save_animation(path: PathLike, frames: Iterable[ArrayLike | Field], fps: float = 20) -> None:
     """Writes pictures of one size (as for ``save_image``) as a GIF that repeats, or an MP4 (H.264), by suffix.
 
     MP4 needs ``pip install av`` or ``pip install imageio-ffmpeg``.  Transparency shows white.  GIF frames last a whole

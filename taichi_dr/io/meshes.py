@@ -1,19 +1,29 @@
 """Mesh files: OBJ by ``io/obj.py``; PLY, STL, OFF and GLB through trimesh (``io/trimesh_files.py``)."""
 
 from pathlib import Path
+from typing import Any
 
 from taichi_dr.errors import FileError, InputError
 from taichi_dr.io.files import atomic_path
 from taichi_dr.io.images import load_image
 from taichi_dr.io.obj import read_obj, write_obj
+from taichi_dr.scene.material import Material
 from taichi_dr.scene.mesh import Mesh
 from taichi_dr.scene.topology import Topology
+from taichi_dr.types import PathLike
 
 SUFFIXES = (".obj", ".ply", ".stl", ".off", ".glb")
 SPLIT_BY_NATURE = (".stl", ".glb")  # formats that repeat a vertex where its normal, colour or uv changes
 
 
-def load_mesh(path, *, normalize=False, weld=None, texture=None, material=None):
+def load_mesh(
+    path: PathLike,
+    *,
+    normalize: bool = False,
+    weld: bool | None = None,
+    texture: PathLike | None = None,
+    material: Material | None = None,
+) -> Mesh:
     """Reads an OBJ (with MTL and texture), PLY, STL, OFF or GLB file as a ``Mesh`` of batch 1.
 
     Polygons are cut into triangles.  Vertices keep their order; those at exactly one position are made one if ``weld``
@@ -33,7 +43,7 @@ def load_mesh(path, *, normalize=False, weld=None, texture=None, material=None):
         weld = suffix in SPLIT_BY_NATURE and not Topology(surface.faces, len(surface.vertices)).is_closed
     if weld:
         surface = surface.welded()
-    options = {"name": path.name, "material": material}
+    options: dict[str, Any] = {"name": path.name, "material": material}
     if texture is not None:
         if surface.uv is None:
             raise InputError(f"{path}: has no texture coordinates to use {texture} with")
@@ -42,7 +52,7 @@ def load_mesh(path, *, normalize=False, weld=None, texture=None, material=None):
     return mesh.normalized() if normalize else mesh
 
 
-def save_mesh(mesh, path, index=0):
+def save_mesh(mesh: Mesh, path: PathLike, index: int = 0) -> None:
     """Writes mesh ``index`` of the batch as OBJ, PLY, STL, OFF or GLB by suffix.
 
     OBJ and GLB carry colours, or texture coordinates with the texture (OBJ: in ``.mtl`` and ``.png`` files beside it;

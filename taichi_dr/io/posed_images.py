@@ -5,6 +5,7 @@ import math
 import os
 import re
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from taichi_dr.errors import DataSetError, FileError, InputError, ShapeError
 from taichi_dr.io.files import atomic_path, read_bytes
 from taichi_dr.io.folders import whole_folder
 from taichi_dr.io.images import PICTURES, load_image, save_image
+from taichi_dr.types import Array, ArrayLike, PathLike, Progress, Size
 
 SUFFIXES = ("", ".png", ".jpg", ".jpeg")
 RIGID_TOLERANCE = 1e-3
@@ -31,12 +33,12 @@ class PosedImages:
     the image (its centre is (W/2, H/2)); ``names`` (V,): the file of each view.
     """
 
-    images: np.ndarray
-    alpha: np.ndarray
-    camera_to_world: np.ndarray
-    focal: np.ndarray
-    principal_point: np.ndarray
-    names: tuple
+    images: Array
+    alpha: Array
+    camera_to_world: Array
+    focal: Array
+    principal_point: Array
+    names: tuple[str, ...]
     has_alpha: bool = True
 
     def __post_init__(self):
@@ -62,31 +64,31 @@ class PosedImages:
         return f"PosedImages({len(self)} views of {self.height} x {self.width}, {alpha}: {shown})"
 
     @property
-    def height(self):
+    def height(self) -> int:
         """H, pixels."""
         return self.alpha.shape[1]
 
     @property
-    def width(self):
+    def width(self) -> int:
         """W, pixels."""
         return self.alpha.shape[2]
 
     @property
-    def fov_x(self):
+    def fov_x(self) -> Array:
         """(V,): full horizontal angle ``2 atan(W / (2 fl_x))`` in radians."""
         return 2 * np.arctan(self.width / (2 * self.focal[:, 0]))
 
     @property
-    def fov_y(self):
+    def fov_y(self) -> Array:
         """(V,): full vertical angle ``2 atan(H / (2 fl_y))`` in radians."""
         return 2 * np.arctan(self.height / (2 * self.focal[:, 1]))
 
-    def over(self, background=(1.0, 1.0, 1.0)):
+    def over(self, background: ArrayLike = (1.0, 1.0, 1.0)) -> Array:
         """The images composed over a linear RGB background: ``c alpha + b (1 - alpha)``, (V, H, W, 3)."""
         alpha = self.alpha[..., None]
         return self.images * alpha + np.asarray(background, dtype=np.float32) * (1 - alpha)
 
-    def subset(self, views):
+    def subset(self, views: Sequence[int] | slice | Array) -> "PosedImages":
         """The views of the given indices (a list, an array or a slice)."""
         views = np.arange(len(self))[views]
         return replace(
@@ -99,7 +101,7 @@ class PosedImages:
             names=tuple(self.names[i] for i in views),
         )
 
-    def resized(self, size):
+    def resized(self, size: Size) -> "PosedImages":
         """The views averaged down to ``size``: (H, W), or the longer side alone; cameras follow.
 
         Raises:
@@ -124,7 +126,15 @@ def splits(folder):
     return found or (["train"] if (folder / "transforms.json").is_file() else [])
 
 
-def load_posed_images(folder, split="train", *, size=None, scale=1.0, require_alpha=False, progress=None):
+def load_posed_images(
+    folder: PathLike,
+    split: str = "train",
+    *,
+    size: Size | None = None,
+    scale: float = 1.0,
+    require_alpha: bool = False,
+    progress: Progress | None = None,
+) -> PosedImages:
     """Reads ``folder/transforms_<split>.json`` (for ``"train"`` also ``transforms.json``) and the pictures it names.
 
     ``size`` ((H, W), or the longer side) or ``scale`` <= 1 average the pictures down over pixel areas, in linear light
@@ -145,7 +155,7 @@ def load_posed_images(folder, split="train", *, size=None, scale=1.0, require_al
     matrices = np.stack([_matrix(json_path, name, frame) for name, frame in zip(names, frames, strict=True)])
     paths = _picture_paths(json_path, names)
 
-    images, alpha, with_alpha, sizes = None, None, [], []
+    with_alpha, sizes = [], []
     for i, path in enumerate(paths):
         picture = _read_picture(path)
         sizes.append(picture.shape[:2])
@@ -153,10 +163,10 @@ def load_posed_images(folder, split="train", *, size=None, scale=1.0, require_al
         _check_sizes(json_path, paths, sizes)
         if require_alpha and not with_alpha[i]:
             raise DataSetError(f"{path}: has no alpha channel, which silhouettes are taken from")
-        if images is None:
+        if i == 0:
             height, width = _target_size(size, scale, sizes[0])
-            lenses = [_intrinsics(json_path, n, contents | f, sizes[0]) for n, f in zip(names, frames, strict=True)]
-            lenses = np.array(lenses) * np.tile([width / sizes[0][1], height / sizes[0][0]], 2)
+            given = [_intrinsics(json_path, n, contents | f, sizes[0]) for n, f in zip(names, frames, strict=True)]
+            lenses = np.array(given) * np.tile([width / sizes[0][1], height / sizes[0][0]], 2)
             images = np.empty((len(paths), height, width, 3), dtype=np.float32)
             alpha = np.empty((len(paths), height, width), dtype=np.float32)
         opacity = picture[:, :, 3] if with_alpha[i] else np.ones(sizes[i], dtype=np.float32)
@@ -169,7 +179,9 @@ def load_posed_images(folder, split="train", *, size=None, scale=1.0, require_al
     )
 
 
-def save_posed_images(folder, posed, split="train", *, progress=None):
+def save_posed_images(
+    folder: PathLike, posed: PosedImages, split: str = "train", *, progress: Progress | None = None
+) -> None:
     """Writes ``folder/<split>/r_<i>.png`` (RGBA, 8-bit sRGB) and ``folder/transforms_<split>.json``, that one last.
 
     All of them appear, in place of what an earlier call wrote, or nothing changes.

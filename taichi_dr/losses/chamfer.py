@@ -7,6 +7,7 @@ known as soon as they are: both are computed there, in float64, and the tape's b
 import numpy as np
 
 from taichi_dr.errors import GeometryError, InputError, ShapeError
+from taichi_dr.fields.variable import Variable
 from taichi_dr.losses.inputs import (
     add_value,
     array_rows,
@@ -19,9 +20,17 @@ from taichi_dr.losses.inputs import (
     push_gradient,
 )
 from taichi_dr.tape import off_tape, tape_operation
+from taichi_dr.types import Array, ArrayLike, Field, MeshLike
 
 
-def chamfer(source, target, loss, weight=1.0, samples=10_000, seed=0):
+def chamfer(
+    source: MeshLike | Field | Variable | ArrayLike,
+    target: MeshLike | Field | Variable | ArrayLike,
+    loss: Field,
+    weight: float = 1.0,
+    samples: int = 10_000,
+    seed: int = 0,
+) -> None:
     """Adds ``weight * (mean_x min_y |x - y|^2 + mean_y min_x |x - y|^2)``, averaged over meshes, to ``loss``.
 
     Fan et al., A Point Set Generation Network, 2017, with means in place of sums.
@@ -53,7 +62,7 @@ def chamfer(source, target, loss, weight=1.0, samples=10_000, seed=0):
     _operation(loss, weight, value, pulled)
 
 
-def sample_surface(vertices, faces, count, seed=0):
+def sample_surface(vertices: ArrayLike, faces: ArrayLike, count: int, seed: int = 0) -> tuple[Array, Array]:
     """Draws ``count`` points on a surface, uniformly by area: face of each (count,) and barycentrics (count, 3).
 
     ``vertices`` (N, 3), ``faces`` (F, 3), NumPy arrays.  ``b = (1 - sqrt(r), sqrt(r) (1 - s), sqrt(r) s)`` for uniform

@@ -5,6 +5,7 @@ import math
 import taichi as ti
 
 from taichi_dr.errors import InputError
+from taichi_dr.fields.variable import Variable
 from taichi_dr.kernels.base import bridge
 from taichi_dr.kernels.base.elements import get_component, set_component, unflatten
 from taichi_dr.kernels.base.types import Numbers, Rows
@@ -23,12 +24,13 @@ from taichi_dr.losses.inputs import (
 )
 from taichi_dr.runtime import backend
 from taichi_dr.tape import tape_operation
+from taichi_dr.types import ArrayLike, Field
 
 NAMES = ("mse", "l1", "huber")
 SQUARED, ABSOLUTE, HUBER = range(3)
 
 
-def mse(prediction, target, loss, weight=1.0):
+def mse(prediction: Field | Variable, target: Field | Variable | ArrayLike, loss: Field, weight: float = 1.0) -> None:
     """Adds ``weight * mean((prediction - target)^2)`` to ``loss``, the mean over pixels, views and components.
 
     Args:
@@ -47,12 +49,18 @@ def mse(prediction, target, loss, weight=1.0):
     _pixel_loss(prediction, target, loss, weight, 1.0, SQUARED)
 
 
-def l1(prediction, target, loss, weight=1.0):
+def l1(prediction: Field | Variable, target: Field | Variable | ArrayLike, loss: Field, weight: float = 1.0) -> None:
     """Adds ``weight * mean(|prediction - target|)`` to ``loss``; the slope at equality is 0.  Arguments as ``mse``."""
     _pixel_loss(prediction, target, loss, weight, 1.0, ABSOLUTE)
 
 
-def huber(prediction, target, loss, weight=1.0, delta=0.1):
+def huber(
+    prediction: Field | Variable,
+    target: Field | Variable | ArrayLike,
+    loss: Field,
+    weight: float = 1.0,
+    delta: float = 0.1,
+) -> None:
     """Adds ``weight * mean(h(prediction - target))`` to ``loss``.  Arguments as ``mse``.
 
     ``h(x) = x^2 / 2`` where ``|x| <= delta``, ``delta (|x| - delta / 2)`` elsewhere (Huber 1964).

@@ -1,5 +1,6 @@
 """Laplacian smoothness of a mesh."""
 
+from typing import Literal
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -10,12 +11,15 @@ from taichi_dr.kernels.base.arrays import array_from
 from taichi_dr.losses.inputs import add_sum, check_field, check_loss, push_gradient, rows, scratch
 from taichi_dr.runtime import runtime_token
 from taichi_dr.tape import tape_operation
+from taichi_dr.types import Field, MeshLike
 
 KINDS = ("uniform", "cotangent")
 DEGENERATE = 1e-10  # squared sine of an angle below which its cotangent is left out
 
 
-def laplacian(mesh, loss, weight=1.0, kind="uniform"):
+def laplacian(
+    mesh: MeshLike, loss: Field, weight: float = 1.0, kind: Literal["uniform", "cotangent"] = "uniform"
+) -> None:
     """Adds ``weight * sum_i |d_i|^2``, averaged over meshes, to ``loss``; ``d_i = sum_j w_ij v_j / sum_j w_ij - v_i``.
 
     * ``"uniform"``: w = 1 for every neighbour; also evens out the triangles (Liu et al., SoftRas).

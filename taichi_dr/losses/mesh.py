@@ -16,13 +16,14 @@ from taichi_dr.kernels.base.arrays import array_from
 from taichi_dr.losses.inputs import add_sum, check_field, check_loss, push_gradient, rows, scratch
 from taichi_dr.runtime import runtime_token
 from taichi_dr.tape import tape_operation
+from taichi_dr.types import Field, MeshLike
 
 NAMES = ("edge_length", "edge_length", "normal_consistency", "flatten")
 SQUARED_LENGTH, LENGTH_TO_TARGET, BEND, SQUARED_BEND = range(4)
 DEGENERATE = 1e-10  # squared sine of an angle below which a face has no normal
 
 
-def edge_length(mesh, loss, weight=1.0, target=None):
+def edge_length(mesh: MeshLike, loss: Field, weight: float = 1.0, target: float | None = None) -> None:
     """Adds ``weight * mean(|e|^2)`` over edges and meshes to ``loss``; ``mean((|e| - target)^2)`` with a ``target``.
 
     ``mesh`` is a ``Mesh``; lengths are in world units.  An edge of length 0 has no direction and gets no gradient.
@@ -38,7 +39,7 @@ def edge_length(mesh, loss, weight=1.0, target=None):
     _start(mesh, loss, weight / max(stencils.count, 1), stencils, 0.0 if target is None else target, kind)
 
 
-def normal_consistency(mesh, loss, weight=1.0):
+def normal_consistency(mesh: MeshLike, loss: Field, weight: float = 1.0) -> None:
     """Adds ``weight * mean(1 - cos(n_1, n_2))`` to ``loss``, over meshes and edges with two faces of normals n_1, n_2.
 
     Least, 0, where the surface is flat.  Faces are taken to be wound consistently.  Edges at a face without area are
@@ -48,7 +49,7 @@ def normal_consistency(mesh, loss, weight=1.0):
     _start(mesh, loss, weight / max(stencils.count, 1), stencils, 0.0, BEND)
 
 
-def flatten(mesh, loss, weight=1.0):
+def flatten(mesh: MeshLike, loss: Field, weight: float = 1.0) -> None:
     """Adds ``weight * sum_edges (cos theta + 1)^2``, averaged over meshes, to ``loss`` (Liu et al., SoftRas).
 
     theta is the dihedral angle between the two faces of an edge, pi where the surface is flat:

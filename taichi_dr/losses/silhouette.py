@@ -1,10 +1,12 @@
 """Intersection over union of silhouettes, view by view."""
 
 import math
+from typing import Literal
 
 import taichi as ti
 
 from taichi_dr.errors import InputError
+from taichi_dr.fields.variable import Variable
 from taichi_dr.losses.inputs import (
     add_sum,
     check_field,
@@ -16,12 +18,19 @@ from taichi_dr.losses.inputs import (
     scratch,
 )
 from taichi_dr.tape import tape_operation
+from taichi_dr.types import ArrayLike, Field
 
 KINDS = ("tanimoto", "soft_jaccard")
 TINY = 1e-20  # a union below this is empty
 
 
-def iou(alpha, target, loss, weight=1.0, kind="tanimoto"):
+def iou(
+    alpha: Field | Variable,
+    target: Field | Variable | ArrayLike,
+    loss: Field,
+    weight: float = 1.0,
+    kind: Literal["tanimoto", "soft_jaccard"] = "tanimoto",
+) -> None:
     """Adds ``weight * mean_v (1 - I_v / U_v)`` to ``loss``: ``I = sum(a t)`` and U, the union, over a view's pixels.
 
     Both kinds are 1 - IoU where a and t are 0 or 1.  They differ in what a fractional pixel is worth:

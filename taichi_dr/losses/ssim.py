@@ -4,6 +4,7 @@ import numpy as np
 import taichi as ti
 
 from taichi_dr.errors import ShapeError
+from taichi_dr.fields.variable import Variable
 from taichi_dr.kernels.base import bridge
 from taichi_dr.kernels.base.arrays import array_from
 from taichi_dr.kernels.base.launch import grain
@@ -19,6 +20,7 @@ from taichi_dr.losses.inputs import (
 )
 from taichi_dr.runtime import backend, runtime_token
 from taichi_dr.tape import tape_operation
+from taichi_dr.types import ArrayLike, Field
 
 RADIUS = 5
 WINDOW = 2 * RADIUS + 1
@@ -26,7 +28,7 @@ SIGMA = 1.5
 C1, C2 = 0.01**2, 0.03**2  # (K1 L)^2 and (K2 L)^2 for a data range L of 1
 
 
-def ssim(prediction, target, loss, weight=1.0):
+def ssim(prediction: Field | Variable, target: Field | Variable | ArrayLike, loss: Field, weight: float = 1.0) -> None:
     """Adds ``weight * (1 - mean SSIM)`` to ``loss``; the mean is over views, components and whole windows.
 
     ``SSIM = (2 m_x m_y + C1) (2 s_xy + C2) / ((m_x^2 + m_y^2 + C1) (s_xx + s_yy + C2))`` with means m and

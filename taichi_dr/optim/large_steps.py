@@ -7,8 +7,10 @@ import numpy as np
 
 from taichi_dr.errors import InputError
 from taichi_dr.fields.group import FieldGroup
+from taichi_dr.fields.variable import Variable
 from taichi_dr.kernels.base.arrays import array_from, write_array
 from taichi_dr.tape import tape_operation
+from taichi_dr.types import Field, MeshLike
 
 
 class LargeSteps:
@@ -40,7 +42,7 @@ class LargeSteps:
         InputError: ``strength`` is negative.
     """
 
-    def __init__(self, mesh, strength=19.0):
+    def __init__(self, mesh: MeshLike, strength: float = 19.0) -> None:
         from scipy import sparse  # here, because they would slow the import of the package for everybody
         from scipy.sparse.linalg import splu
 
@@ -66,19 +68,19 @@ class LargeSteps:
         )
 
     @property
-    def coordinates(self):
+    def coordinates(self) -> Field:
         """The (B, N) field of 3-vectors, with a gradient, that an optimiser moves in place of the vertices."""
         return self._fields.field("coordinates")
 
-    def variable(self):
+    def variable(self) -> Variable:
         """The coordinates as a ``Variable``, for optimisers, without a field."""
         return self._coordinates
 
-    def reset(self):
+    def reset(self) -> None:
         """Sets the coordinates to those of the mesh's vertices, after something else has moved them."""
         self._fields.set("coordinates", self._by_mesh(self._matrix.dot, self._vertices.to_numpy()))
 
-    def apply(self):
+    def apply(self) -> None:
         """Writes ``mesh.vertices`` from ``coordinates``; one operation of an open tape."""
         self._fields.check()
         self._operation()

@@ -28,13 +28,14 @@ outside their domain raise InputError.
 import math
 import warnings
 from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
+from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict
 
 import numpy as np
 import taichi as ti
 from taichi.lang import impl
-from taichi.lang.field import Field
 
 from taichi_dr.errors import GradientError, InputError, ShapeError
 from taichi_dr.fields.variable import Variable, of_field
@@ -42,6 +43,14 @@ from taichi_dr.kernels.base import bridge
 from taichi_dr.kernels.base.arrays import make_array
 from taichi_dr.kernels.optim import updates
 from taichi_dr.runtime import check_field_runtime, check_runtime, current_tape, float_dtype, runtime_token
+from taichi_dr.types import Array, ArrayLike, Field, Schedule
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+Parameter: TypeAlias = Field | Variable
+Parameters: TypeAlias = Parameter | Sequence[Parameter | Mapping[str, Any]] | Mapping[str, Parameter]
+"""A field, a list of fields and groups, or a dictionary of fields."""
 
 MOST_CHUNKS = 1024
 
@@ -52,6 +61,16 @@ _DOMAINS = {
     "eps": ("a finite number > 0", lambda x: x > 0),
     "weight_decay": ("a finite number >= 0", lambda x: x >= 0),
 }
+
+
+class OptimizerOptions(TypedDict, total=False):
+    """The keywords that all optimisers take; the module's description says what they do."""
+
+    schedule: Schedule | None
+    clip_value: float | None
+    clip_norm: float | None
+    check_finite: bool
+    weight_decay: float
 
 
 @dataclass
@@ -74,19 +93,19 @@ class _Parameter:
 class Optimizer(ABC):
     """What the optimisers share; see the module's description."""
 
-    moments = ()
+    moments: tuple[str, ...] = ()
 
     def __init__(
         self,
-        parameters,
-        defaults,
+        parameters: Parameters,
+        defaults: dict[str, Any],
         *,
-        schedule=None,
-        clip_value=None,
-        clip_norm=None,
-        check_finite=True,
-        weight_decay=0.0,
-    ):
+        schedule: Schedule | None = None,
+        clip_value: float | None = None,
+        clip_norm: float | None = None,
+        check_finite: bool = True,
+        weight_decay: float = 0.0,
+    ) -> None:
         self.token = runtime_token()
         self.schedule, self.clip_value, self.clip_norm = schedule, clip_value, clip_norm
         self.check_finite = check_finite
@@ -113,18 +132,18 @@ class Optimizer(ABC):
         return f"{type(self).__name__}({names}; lr={self.lr}, {self.steps} steps, {self.skipped} skipped)"
 
     @property
-    def lr(self):
+    def lr(self) -> float | list[float]:
         """The learning rate: a number, or a list where groups differ.  Setting it sets that of every group."""
         rates = [group["lr"] for group in self.groups]
         return rates[0] if len(set(rates)) == 1 else rates
 
     @lr.setter
-    def lr(self, value):
+    def lr(self, value: float) -> None:
         _check_settings({"lr": value})
         for group in self.groups:
             group["lr"] = value
 
-    def step(self):
+    def step(self) -> bool:
         """One update of every parameter from its gradient.  Returns whether it was made (False: it was skipped).
 
         Raises:
@@ -145,13 +164,13 @@ class Optimizer(ABC):
         self.steps += 1
         return True
 
-    def zero_grad(self):
+    def zero_grad(self) -> None:
         """Sets the gradients to zero (a ``ti.ad.Tape`` does so by itself on entry)."""
         self._check_ready("zero_grad")
         for parameter in self.parameters:
             parameter.variable.clear_gradient()
 
-    def carry(self, old_field, new_field, parents=None):
+    def carry(self, old_field: Parameter, new_field: Parameter, parents: ArrayLike | None = None) -> None:
         """Puts ``new_field``, of a subdivided mesh, in the place of ``old_field``.
 
         Row i of its moments becomes the mean of the old rows ``parents[i]``; ``parents`` is (N_new, K), as
@@ -184,7 +203,7 @@ class Optimizer(ABC):
             first += known.chunks
         self._sums = make_array((first, 2))
 
-    def state_dict(self):
+    def state_dict(self) -> dict[str, Array]:
         """Everything ``step`` depends on besides parameters and settings: a flat dictionary for ``np.savez``."""
         check_runtime(self.token, "optimizer")
         state = {"steps": np.array(self.steps), "skipped": np.array(self.skipped)}
@@ -194,7 +213,7 @@ class Optimizer(ABC):
                 state[f"{parameter.name}/{key}"] = array.to_numpy()
         return state
 
-    def load_state_dict(self, state):
+    def load_state_dict(self, state: Mapping[str, Array]) -> None:
         """Restores what ``state_dict`` gave; nothing changes if it does not fit.
 
         Raises:
@@ -234,9 +253,9 @@ class Optimizer(ABC):
             )
 
     def _check_parameter(self, name, field, replaces=None):
-        if not isinstance(field, Field | Variable):
+        if not isinstance(field, ti.Field | Variable):
             raise InputError(f"{name}: expected a Taichi field, got {type(field).__name__}")
-        if isinstance(field, Field):
+        if isinstance(field, ti.Field):
             _check_field(name, field)
         for known in self.parameters:
             if known.given is field and field is not replaces:
@@ -282,11 +301,24 @@ class SGD(Optimizer):
     """Stochastic gradient descent: ``v = momentum v + g``, ``p -= lr v`` (``nesterov``: ``p -= lr (g + momentum v)``).
 
     Sutskever et al., On the importance of initialization and momentum in deep learning, 2013, as PyTorch writes it.
+
+    Arguments:
+        parameters: a field or ``Variable`` with a gradient, a list or a dictionary of them, or groups with settings of
+            their own: ``{"parameters": ..., "lr": 0.05}``.
+        lr: learning rate.
+        common: ``schedule``, ``clip_value``, ``clip_norm``, ``check_finite``, ``weight_decay``, as for every optimiser.
     """
 
-    moments = ("velocity",)
+    moments: tuple[str, ...] = ("velocity",)
 
-    def __init__(self, parameters, lr, momentum=0.0, nesterov=False, **common):
+    def __init__(
+        self,
+        parameters: Parameters,
+        lr: float,
+        momentum: float = 0.0,
+        nesterov: bool = False,
+        **common: "Unpack[OptimizerOptions]",
+    ) -> None:
         super().__init__(parameters, {"lr": lr, "momentum": momentum, "nesterov": nesterov}, **common)
 
     def _update(self, parameter, arrays, lr, clip, factor):
@@ -304,11 +336,27 @@ class SGD(Optimizer):
 
 
 class Adam(Optimizer):
-    """``p -= lr m^ / (sqrt(v^) + eps)`` with bias-corrected running means m^ of g and v^ of g^2 (Kingma & Ba, 2015)."""
+    """``p -= lr m^ / (sqrt(v^) + eps)`` with bias-corrected running means m^ of g and v^ of g^2 (Kingma & Ba, 2015).
 
-    moments = ("first", "second")
+    Arguments:
+        parameters: a field or ``Variable`` with a gradient, a list or a dictionary of them, or groups with settings of
+            their own: ``{"parameters": ..., "lr": 0.05}``.
+        lr: learning rate; a step moves a number by about as much.
+        betas: how much of the running means of g and of g^2 each step keeps.
+        eps: added to the divisor.
+        common: ``schedule``, ``clip_value``, ``clip_norm``, ``check_finite``, ``weight_decay``, as for every optimiser.
+    """
 
-    def __init__(self, parameters, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, **common):
+    moments: tuple[str, ...] = ("first", "second")
+
+    def __init__(
+        self,
+        parameters: Parameters,
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        **common: "Unpack[OptimizerOptions]",
+    ) -> None:
         super().__init__(parameters, {"lr": lr, "betas": betas, "eps": eps}, **common)
 
     def _update(self, parameter, arrays, lr, clip, factor):
@@ -317,9 +365,19 @@ class Adam(Optimizer):
 
 class UniformAdam(Adam):
     """Adam with the largest v^ of each field in place of every component's own, so that the step keeps the gradient's
-    direction: what smooth (preconditioned) gradients want (Nicolet et al., Large Steps in Inverse Rendering, 2021)."""
+    direction: what smooth (preconditioned) gradients want (Nicolet et al., Large Steps in Inverse Rendering, 2021).
 
-    def __init__(self, parameters, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, **common):
+    Arguments as ``Adam``.
+    """
+
+    def __init__(
+        self,
+        parameters: Parameters,
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        **common: "Unpack[OptimizerOptions]",
+    ) -> None:
         super().__init__(parameters, lr, betas, eps, **common)
         self._largest = {}
 
@@ -367,7 +425,7 @@ def _check_field(name, field):
 
 def _groups(parameters, defaults):
     """Groups of named fields with all their settings, out of what the user may give."""
-    if isinstance(parameters, Field | Variable) or (isinstance(parameters, dict) and "parameters" not in parameters):
+    if isinstance(parameters, ti.Field | Variable) or (isinstance(parameters, dict) and "parameters" not in parameters):
         parameters = [{"parameters": parameters}]
     elif isinstance(parameters, dict):
         parameters = [parameters]

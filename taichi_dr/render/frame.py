@@ -1,7 +1,10 @@
 """What a renderer returns: images as fields with gradients, made when they are first asked for."""
 
 import math
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import taichi as ti
@@ -15,6 +18,7 @@ from taichi_dr.kernels.screen.blit import blit_array, blit_field
 from taichi_dr.render import viewing
 from taichi_dr.runtime import check_runtime, float_dtype, python_scope, runtime_token
 from taichi_dr.tape import off_tape
+from taichi_dr.types import Array, Field, PathLike
 
 INDEX = "index"
 """Stands in a renderer's outputs for an image of int32 indices, which has no gradient."""
@@ -31,7 +35,22 @@ class Frame:
     render of the same number of views into the same fields: take ``frame.numpy("color")`` to keep one.
     """
 
-    def __init__(self, outputs, shape, produce):
+    color: Field
+    """(V, H, W) of 3-vectors: linear RGB over the background; these are the outputs of the rasterizers."""
+    alpha: Field
+    """(V, H, W): coverage in [0, 1]."""
+    depth: Field
+    """(V, H, W): distance along the viewing axis in world units; the camera's ``far`` where nothing is hit."""
+    normal: Field
+    """(V, H, W) of 3-vectors: interpolated vertex normals in world space, 0 where nothing is hit."""
+    barycentric: Field
+    """(V, H, W) of 3-vectors: perspective-correct barycentric coordinates in the face ``face_id``."""
+    face_id: Field
+    """(V, H, W) of int32, without a gradient: the index of the visible face, -1 where nothing is hit."""
+
+    def __init__(
+        self, outputs: Mapping[str, int | str], shape: tuple[int, int, int], produce: Callable[["Frame", str], None]
+    ) -> None:
         self.outputs, self.shape = outputs, shape
         self._token = runtime_token()
         self._produce = produce
@@ -39,7 +58,7 @@ class Frame:
         self._fields, self._variables = {}, {}
         self._premultiplied = False
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> Any:
         if name == "outputs":  # a frame that is being copied has none yet
             raise AttributeError(name)
         if name not in self.outputs:
@@ -51,10 +70,10 @@ class Frame:
             raise AttributeError(f"{name}: expected to be read; to write into the image, frame.{name}.from_numpy(...)")
         super().__setattr__(name, value)
 
-    def __dir__(self):
+    def __dir__(self) -> list[str]:
         return [*super().__dir__(), *self.outputs]
 
-    def field(self, name):
+    def field(self, name: str) -> Field:
         """The field of an output, made and filled on first use."""
         self._known(name)
         check_runtime(self._token, "frame")
@@ -67,7 +86,7 @@ class Frame:
                 self._copy(name)
         return self._fields[name]
 
-    def variable(self, name):
+    def variable(self, name: str) -> Variable:
         """An output as a ``Variable``, for losses: its numbers and its gradient without a field, made on first use.
 
         Raises:
@@ -82,18 +101,18 @@ class Frame:
             self._write_variable(name)
         return self._variables[name]
 
-    def array(self, name):
+    def array(self, name: str) -> Any:
         """The array behind an output, (V*H*W,) or (V*H*W, components): what the renderer writes."""
         if name not in self._arrays:
             self._arrays[name] = self._allocate(name)
         return self._arrays[name]
 
-    def bind(self, first=0, **arrays):
+    def bind(self, first: int = 0, **arrays: Any) -> None:
         """Makes a renderer's own arrays, from column ``first`` on, those behind the outputs of the given names."""
         self._arrays.update(arrays)
         self._first.update(dict.fromkeys(arrays, first))
 
-    def adjoint(self, name):
+    def adjoint(self, name: str) -> Any:
         """The array of an output's gradient, as it is now; None if the output is not in use."""
         if not self.in_use(name) or self._is_index(name):
             return None
@@ -102,7 +121,7 @@ class Frame:
         self.copy_adjoints(self._adjoints[name], **{name: 0})
         return self._adjoints[name]
 
-    def copy_adjoints(self, array, **columns):
+    def copy_adjoints(self, array: Any, **columns: int) -> None:
         """Copies the gradients of those of the named outputs that are in use into an array, each from its column on."""
         names = [name for name in columns if name in self._fields]
         if names:
@@ -113,11 +132,11 @@ class Frame:
                 gradient = self._variables[name].gradient
                 bridge.copy_columns(gradient, array, 0, column, gradient.shape[1])
 
-    def in_use(self, name):
+    def in_use(self, name: str) -> bool:
         """Whether an output's field or variable has been asked for."""
         return name in self._fields or name in self._variables
 
-    def refresh(self, premultiplied=False):
+    def refresh(self, premultiplied: bool = False) -> None:
         """Copies the arrays into the fields and variables in use; the renderer calls it when it has rendered.
 
         ``premultiplied``: whether it was over nothing, so that the colours are multiplied by alpha.
@@ -134,7 +153,7 @@ class Frame:
             self._copy(*names)
 
     @off_tape
-    def numpy(self, name="color"):
+    def numpy(self, name: str = "color") -> Array:
         """An output as a new NumPy array (V, H, W) or (V, H, W, components)."""
         self._known(name)
         check_runtime(self._token, "frame")
@@ -147,7 +166,7 @@ class Frame:
         return values.reshape(self.shape + ((components,) if components else ()))
 
     @off_tape
-    def gradient(self, name="color"):
+    def gradient(self, name: str = "color") -> Array:
         """The gradient of an output as a new NumPy array of the output's shape: what a tape has left of its loss.
 
         Zeros where the output was not asked for before the gradient was there.
@@ -155,13 +174,13 @@ class Frame:
         self._require_gradient(name)
         return self.variable(name).gradient_to_numpy()
 
-    def pictures(self):
+    def pictures(self) -> Array:
         """What the views show, linear: RGB (V, H, W, 3), or over nothing RGBA (V, H, W, 4) with straight alpha."""
         if not self._premultiplied:
             return self.numpy("color")
         return straight(np.concatenate([self.numpy("color"), self.numpy("alpha")[..., None]], axis=-1))
 
-    def save(self, path, fps=12):
+    def save(self, path: PathLike, fps: float = 12) -> None:
         """Writes the views: a GIF or video of them by ``path``'s suffix, else a picture (a contact sheet if V > 1).
 
         What was rendered over nothing (``background=None``) has alpha in PNG and TIFF, elsewhere white behind it.
@@ -172,7 +191,7 @@ class Frame:
         else:
             save_image(path, viewing.contact_sheet(images))
 
-    def show(self):
+    def show(self) -> Path | None:
         """Shows the views, as one picture, enlarged if they are small: in the notebook that this is called from, else
         in a window, until that is closed; without a display it writes a PNG and prints where.
 
@@ -181,7 +200,7 @@ class Frame:
         return viewing.show(viewing.fitted(viewing.contact_sheet(self.pictures())), repr(self))
 
     @off_tape
-    def blit(self, window, view=0):
+    def blit(self, window: Field, view: int = 0) -> None:
         """Writes a view's colours as a window takes them into a field of your own, every frame, without recompiling.
 
         ``window`` is a field (W, H) of vectors of 3 or 4 floats, x to the right and y up: pixel (row, column) of the
@@ -207,7 +226,7 @@ class Frame:
             self._produce(self, "color")
             blit_array(self.array("color"), self._first.get("color", 0), view % views, window, components)
 
-    def _repr_png_(self):
+    def _repr_png_(self) -> bytes | None:
         """The views as a PNG for notebooks; None where they cannot be had, as after another ``ti.init``."""
         with suppress(Exception):
             return png_bytes(viewing.fitted(viewing.contact_sheet(self.pictures())))

@@ -11,8 +11,10 @@ from taichi_dr.errors import GradientError, InputError, RuntimeStateError
 from taichi_dr.kernels.base.buffers import Buffers
 from taichi_dr.render.background import background_values, is_varied, require_size
 from taichi_dr.render.frame import Frame
+from taichi_dr.render.shot import Shot
 from taichi_dr.runtime import check_runtime, recording_tape, runtime_token
 from taichi_dr.tape import off_tape, tape_operation
+from taichi_dr.types import Array, ArrayLike, Field, Size
 
 
 class Renderer(ABC):
@@ -39,7 +41,7 @@ class Renderer(ABC):
     OUTPUTS: ClassVar[dict]
     ON_DEMAND: ClassVar[tuple] = ()
 
-    def __init__(self, size, background=(0.0, 0.0, 0.0)):
+    def __init__(self, size: Size, background: ArrayLike | Field | None = (0.0, 0.0, 0.0)) -> None:
         self._token = runtime_token()
         self._buffers = Buffers()
         self._frames = {}
@@ -61,7 +63,7 @@ class Renderer(ABC):
         return f"{type(self).__name__}({', '.join(f'{name}={value}' for name, value in values.items())})"
 
     @property
-    def size(self):
+    def size(self) -> tuple[int, int]:
         """(height, width) in pixels; may be changed between renders.
 
         Renders of the new size have new frames; those of the old one keep what is in them, but for outputs on demand
@@ -70,18 +72,25 @@ class Renderer(ABC):
         return self._size
 
     @size.setter
-    def size(self, size):
+    def size(self, size: Size) -> None:
         size = image_size(size)
         if size != self._size:
             self._size, self._latest = size, None
             self._frames.clear()
             self._buffers.clear()  # frames hold arrays of theirs, which the next render would write to
 
-    height = property(lambda self: self._size[0], doc="In pixels; ``size`` changes it.")
-    width = property(lambda self: self._size[1], doc="In pixels; ``size`` changes it.")
+    @property
+    def height(self) -> int:
+        """In pixels; ``size`` changes it."""
+        return self._size[0]
 
     @property
-    def background(self):
+    def width(self) -> int:
+        """In pixels; ``size`` changes it."""
+        return self._size[1]
+
+    @property
+    def background(self) -> tuple[float, float, float] | Array | None:
         """What is behind everything, linear RGB; may be changed between renders, without compiling anything again.
 
         A colour (3,), one for each view (V, 3), an image (H, W, 3), or one for each view (V, H, W, 3): numbers, which
@@ -95,7 +104,7 @@ class Renderer(ABC):
         return self._background
 
     @background.setter
-    def background(self, given):
+    def background(self, given: ArrayLike | Field | None) -> None:
         self._background = background_values(given, self._size)
 
     @abstractmethod
@@ -112,7 +121,7 @@ class Renderer(ABC):
 
     @final
     @off_tape
-    def backward(self):
+    def backward(self) -> None:
         """Adds the latest render's gradients by hand, from what the caller wrote into the outputs' ``.grad`` fields.
 
         For programs without a tape; inside one it happens by itself.
@@ -127,7 +136,7 @@ class Renderer(ABC):
         self._run_adjoint(self._latest)
 
     @final
-    def _submit(self, shot):
+    def _submit(self, shot: Shot) -> Frame:
         """Renders a shot, as an operation on the tape if one is open, and returns its frame.
 
         Raises:

@@ -1,5 +1,8 @@
 """Cameras: batches of views with gradients for every parameter, from look-at points, orbits, matrices or OpenCV."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 
 from taichi_dr.errors import CameraError, InputError
@@ -25,6 +28,7 @@ from taichi_dr.kernels.camera.pack import (
 from taichi_dr.scene import camera_poses
 from taichi_dr.scene.camera_check import check_parameters
 from taichi_dr.tape import off_tape
+from taichi_dr.types import Array, ArrayLike, Field
 
 NEAR, FAR = 0.1, 100.0
 """The visible depths of a camera that was given without a target, in world units."""
@@ -66,18 +70,18 @@ class Camera(FieldOwner):
 
     def __init__(
         self,
-        eye,
-        target=(0.0, 0.0, 0.0),
-        up=(0.0, 1.0, 0.0),
+        eye: ArrayLike,
+        target: ArrayLike = (0.0, 0.0, 0.0),
+        up: ArrayLike = (0.0, 1.0, 0.0),
         *,
-        fov_y=None,
-        focal=None,
-        half_height=None,
-        principal=(0.0, 0.0),
-        pose=(0.0,) * 6,
-        near=None,
-        far=None,
-    ):
+        fov_y: ArrayLike | None = None,
+        focal: ArrayLike | None = None,
+        half_height: ArrayLike | None = None,
+        principal: ArrayLike = (0.0, 0.0),
+        pose: ArrayLike = (0.0,) * 6,
+        near: float | None = None,
+        far: float | None = None,
+    ) -> None:
         self.kind, lens = _choose_lens(fov_y, focal, half_height)
         rows = _join(_LENS_NAMES[self.kind], lens, eye=eye, target=target, up=up, pose=pose, principal=principal)
         distance = np.linalg.norm(rows[:, EYE : EYE + 3] - rows[:, TARGET : TARGET + 3], axis=1)
@@ -95,8 +99,16 @@ class Camera(FieldOwner):
 
     @classmethod
     def orbit(
-        cls, azimuth_deg=0.0, elevation_deg=0.0, distance=2.7, fov_y_deg=60.0, target=(0, 0, 0), *, near=None, far=None
-    ):
+        cls,
+        azimuth_deg: ArrayLike = 0.0,
+        elevation_deg: ArrayLike = 0.0,
+        distance: ArrayLike = 2.7,
+        fov_y_deg: ArrayLike = 60.0,
+        target: ArrayLike = (0, 0, 0),
+        *,
+        near: float | None = None,
+        far: float | None = None,
+    ) -> "Camera":
         """Cameras on a sphere around ``target``, y up.
 
         Azimuth 0 looks from +z, azimuth 90 from +x; a positive elevation looks from above.  Numbers and sequences
@@ -118,12 +130,31 @@ class Camera(FieldOwner):
         return cls(eye, center, up, fov_y=np.deg2rad(fov_y), near=near, far=far)
 
     @classmethod
-    def orthographic(cls, eye, target=(0, 0, 0), up=(0, 1, 0), *, half_height=1.0, near=None, far=None):
+    def orthographic(
+        cls,
+        eye: ArrayLike,
+        target: ArrayLike = (0, 0, 0),
+        up: ArrayLike = (0, 1, 0),
+        *,
+        half_height: ArrayLike = 1.0,
+        near: float | None = None,
+        far: float | None = None,
+    ) -> "Camera":
         """Parallel projection: the image shows ``half_height`` world units above and below its middle."""
         return cls(eye, target, up, half_height=half_height, near=near, far=far)
 
     @classmethod
-    def from_uvwe(cls, u, v, w, e, *, near=NEAR, far=FAR, **lens):
+    def from_uvwe(
+        cls,
+        u: ArrayLike,
+        v: ArrayLike,
+        w: ArrayLike,
+        e: ArrayLike,
+        *,
+        near: float = NEAR,
+        far: float = FAR,
+        **lens: ArrayLike,
+    ) -> "Camera":
         """Cameras from their axes (right, up, backward) and origins, each (3,) or (V, 3); ``target`` is e - w.
 
         ``lens`` is what ``Camera`` takes: ``fov_y``, ``focal`` or ``half_height``, and ``principal``.
@@ -138,7 +169,19 @@ class Camera(FieldOwner):
         return cls(e, e - w, v, near=near, far=far, **lens)
 
     @classmethod
-    def pinhole(cls, camera_to_world, fl_x, fl_y=None, cx=None, cy=None, *, width, height, near=NEAR, far=FAR):
+    def pinhole(
+        cls,
+        camera_to_world: ArrayLike,
+        fl_x: ArrayLike,
+        fl_y: ArrayLike | None = None,
+        cx: ArrayLike | None = None,
+        cy: ArrayLike | None = None,
+        *,
+        width: int,
+        height: int,
+        near: float = NEAR,
+        far: float = FAR,
+    ) -> "Camera":
         """Cameras with intrinsics in pixels of a ``width`` x ``height`` image; poses as in ``from_blender``.
 
         ``cx, cy`` run right and down from the upper left corner of the image, whose first pixel has its centre at
@@ -150,8 +193,16 @@ class Camera(FieldOwner):
 
     @classmethod
     def from_blender(
-        cls, camera_to_world, *, fov_y=None, camera_angle_x=None, width=None, height=None, near=NEAR, far=FAR
-    ):
+        cls,
+        camera_to_world: ArrayLike,
+        *,
+        fov_y: ArrayLike | None = None,
+        camera_angle_x: ArrayLike | None = None,
+        width: int | None = None,
+        height: int | None = None,
+        near: float = NEAR,
+        far: float = FAR,
+    ) -> "Camera":
         """Cameras from camera-to-world matrices (4, 4) or (V, 4, 4) with columns right, up, backward, origin.
 
         The convention of Blender, OpenGL and NeRF's ``transforms.json``.  The lens is ``fov_y``, or ``camera_angle_x``
@@ -164,7 +215,18 @@ class Camera(FieldOwner):
         return cls.from_uvwe(*camera_poses.axes_of_matrices(camera_to_world), fov_y=fov_y, near=near, far=far)
 
     @classmethod
-    def from_opencv(cls, rotation, translation, intrinsics, *, width, height, pixel_center=0.5, near=NEAR, far=FAR):
+    def from_opencv(
+        cls,
+        rotation: ArrayLike,
+        translation: ArrayLike,
+        intrinsics: ArrayLike,
+        *,
+        width: int,
+        height: int,
+        pixel_center: float = 0.5,
+        near: float = NEAR,
+        far: float = FAR,
+    ) -> "Camera":
         """Cameras from OpenCV's ``x_camera = R x + t`` (axes right, down, forward) and the matrix K.
 
         Shapes: rotation (V, 3, 3), translation (V, 3), intrinsics (V, 3, 3), or without V.  ``pixel_center`` is the
@@ -187,7 +249,7 @@ class Camera(FieldOwner):
         return cls.from_uvwe(*axes, focal=focal, principal=principal, near=near, far=far)
 
     @off_tape
-    def to_opencv(self, width, height, *, pixel_center=0.5):
+    def to_opencv(self, width: int, height: int, *, pixel_center: float = 0.5) -> tuple[Array, Array, Array]:
         """NumPy (R (V, 3, 3), t (V, 3), K (V, 3, 3)) of an image of ``width`` x ``height``; see ``from_opencv``."""
         if self.is_orthographic:
             raise CameraError("an orthographic camera has no intrinsic matrix K")
@@ -202,7 +264,7 @@ class Camera(FieldOwner):
         intrinsics[:, 2, 2] = 1
         return rotation, -np.einsum("vij,vj->vi", rotation, e), intrinsics
 
-    def set(self, **parameters):
+    def set(self, **parameters: ArrayLike) -> None:
         """Writes parameters by name; those that are not named stay as they are.
 
         ``eye``, ``target``, ``up``, ``pose``, ``principal``, ``near``, ``far`` and the lens that the camera has
@@ -235,7 +297,7 @@ class Camera(FieldOwner):
         self.near, self.far = near, far
         self._write(rows)
 
-    def look_from(self, eye, target=None, up=None):
+    def look_from(self, eye: ArrayLike, target: ArrayLike | None = None, up: ArrayLike | None = None) -> None:
         """Moves the cameras to ``eye``, looking at ``target`` (as before, by default), with ``pose`` zero.
 
         ``near`` and ``far`` stay as they are.  Each is (3,) or (V, 3).
@@ -246,7 +308,7 @@ class Camera(FieldOwner):
         given = {"eye": eye, "target": target, "up": up, "pose": np.zeros(6)}
         self.set(**{name: value for name, value in given.items() if value is not None})
 
-    def numpy(self, name):
+    def numpy(self, name: str) -> Array:
         """The numbers of ``"eye"`` (V, 3), ``"pose"`` (V, 6), ``"fov_y"`` (V,), ... as a NumPy array.
 
         Raises:
@@ -254,7 +316,7 @@ class Camera(FieldOwner):
         """
         return self.fields.get(self._member(name))
 
-    def gradient(self, name):
+    def gradient(self, name: str) -> Array:
         """The gradient of a parameter as a NumPy array of its shape; ``FieldOwner.gradient``, by the names above."""
         return self.fields.gradient(self._member(name))
 
@@ -266,19 +328,54 @@ class Camera(FieldOwner):
         return f"camera.set({name}=values)" if has else None
 
     @property
-    def is_orthographic(self):
+    def is_orthographic(self) -> bool:
         """Whether the projection is parallel."""
         return self.kind == ORTHOGRAPHIC
 
-    eye = property(lambda self: self.fields.field("eye"), doc="(V,) vec3 field, world units.")
-    target = property(lambda self: self.fields.field("target"), doc="(V,) vec3 field, world units.")
-    up = property(lambda self: self.fields.field("up"), doc="(V,) vec3 field.")
-    pose = property(lambda self: self.fields.field("pose"), doc="(V,) 6-vector field: rotation vector, translation.")
-    lens = property(lambda self: self.fields.field("lens"), doc="fov_y, focal or half_height: whichever it has.")
-    principal = property(lambda self: self.fields.field("principal"), doc="(V,) vec2 field, half image heights.")
-    fov_y = property(lambda self: self._lens_field(PERSPECTIVE), doc="(V,) field: full vertical angle, radians.")
-    focal = property(lambda self: self._lens_field(PINHOLE), doc="(V,) vec2 field: focal lengths, half heights.")
-    half_height = property(lambda self: self._lens_field(ORTHOGRAPHIC), doc="(V,) field, world units.")
+    @property
+    def eye(self) -> Field:
+        """(V,) vec3 field, world units."""
+        return self.fields.field("eye")
+
+    @property
+    def target(self) -> Field:
+        """(V,) vec3 field, world units."""
+        return self.fields.field("target")
+
+    @property
+    def up(self) -> Field:
+        """(V,) vec3 field."""
+        return self.fields.field("up")
+
+    @property
+    def pose(self) -> Field:
+        """(V,) 6-vector field: rotation vector, translation."""
+        return self.fields.field("pose")
+
+    @property
+    def lens(self) -> Field:
+        """fov_y, focal or half_height: whichever it has."""
+        return self.fields.field("lens")
+
+    @property
+    def principal(self) -> Field:
+        """(V,) vec2 field, half image heights."""
+        return self.fields.field("principal")
+
+    @property
+    def fov_y(self) -> Field:
+        """(V,) field: full vertical angle, radians."""
+        return self._lens_field(PERSPECTIVE)
+
+    @property
+    def focal(self) -> Field:
+        """(V,) vec2 field: focal lengths, half heights."""
+        return self._lens_field(PINHOLE)
+
+    @property
+    def half_height(self) -> Field:
+        """(V,) field, world units."""
+        return self._lens_field(ORTHOGRAPHIC)
 
     def _lens_field(self, kind):
         if self.kind != kind:
@@ -286,7 +383,7 @@ class Camera(FieldOwner):
         return self.lens
 
     @off_tape
-    def pack(self, width, height, packed=None):
+    def pack(self, width: int, height: int, packed: Any = None) -> Any:
         """The cameras as an array (V, 16) for the kernels (``kernels.camera``), from the numbers as they are now.
 
         ``packed`` is the array to write to; a new one by default.
@@ -296,7 +393,7 @@ class Camera(FieldOwner):
         return packed
 
     @off_tape
-    def add_gradients(self, camera_adjoint, width, height):
+    def add_gradients(self, camera_adjoint: Any, width: int, height: int) -> None:
         """Adds to the fields' gradients what an adjoint (V, 16) of ``pack(width, height)`` implies."""
         self.fields.zero_adjoints()
         adjoint = self.fields.adjoints["parameters"]
@@ -304,7 +401,7 @@ class Camera(FieldOwner):
         self.fields.push_gradients()
 
     @off_tape
-    def check(self):
+    def check(self) -> None:
         """Validates the fields as they are now.
 
         Raises:
@@ -313,12 +410,13 @@ class Camera(FieldOwner):
         check_parameters(self._read().to_numpy(), self.kind, self.near, self.far)
 
     @off_tape
-    def frames(self):
+    def frames(self) -> tuple[Array, Array, Array, Array]:
         """NumPy (u, v, w, e), each (V, 3): the axes (right, up, backward) and origins, pose included."""
-        return tuple(np.split(self.pack(1, 1).to_numpy()[:, :12], 4, axis=1))
+        u, v, w, e = np.split(self.pack(1, 1).to_numpy()[:, :12], 4, axis=1)
+        return u, v, w, e
 
     @off_tape
-    def select(self, indices):
+    def select(self, indices: int | slice | Sequence[int] | Array) -> "Camera":
         """A new camera with copies of the views ``indices`` (a number, a slice or a list), and gradients of its own."""
         rows = np.atleast_2d(self._read().to_numpy()[indices])
         if len(rows) == 0:
@@ -328,10 +426,10 @@ class Camera(FieldOwner):
         chosen._allocate(rows)
         return chosen
 
-    def __getitem__(self, indices):
+    def __getitem__(self, indices: int | slice | Sequence[int] | Array) -> "Camera":
         return self.select(indices)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return self.views
 
     def __repr__(self):

@@ -1,7 +1,9 @@
 """Lights: ambient, directional and point, with gradients for their colours, directions and positions."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Literal
 
 import numpy as np
 import taichi as ti
@@ -13,24 +15,25 @@ from taichi_dr.kernels.base.arrays import array_from
 from taichi_dr.kernels.shading.light import AMBIENT, DIRECTIONAL, POINT
 from taichi_dr.runtime import runtime_token
 from taichi_dr.tape import off_tape
+from taichi_dr.types import Array, ArrayLike, Color, Field
 
 
 @dataclass(frozen=True)
 class DirectionalLight:
     """Parallel light.  ``direction`` points from the scene *towards* the light, and need not be of unit length."""
 
-    direction: tuple
+    direction: ArrayLike
     intensity: float = 1.0
-    color: tuple = (1.0, 1.0, 1.0)
+    color: Color = (1.0, 1.0, 1.0)
 
 
 @dataclass(frozen=True)
 class PointLight:
     """Light from ``position`` in world space; it does not weaken with distance."""
 
-    position: tuple
+    position: ArrayLike
     intensity: float = 1.0
-    color: tuple = (1.0, 1.0, 1.0)
+    color: Color = (1.0, 1.0, 1.0)
 
 
 class Lights(FieldOwner):
@@ -51,7 +54,12 @@ class Lights(FieldOwner):
     2
     """
 
-    def __init__(self, ambient=0.3, directional=(), point=()):
+    def __init__(
+        self,
+        ambient: Color = 0.3,
+        directional: DirectionalLight | Sequence[DirectionalLight] = (),
+        point: PointLight | Sequence[PointLight] = (),
+    ) -> None:
         kinds, colors, vectors = _rows(ambient, directional, point)
         self.count = len(kinds)
         self.kinds = _kind_array(runtime_token(), kinds)
@@ -59,10 +67,22 @@ class Lights(FieldOwner):
         self._kinds = kinds
         self._write(colors, vectors)
 
-    color = property(lambda self: self.fields.field("color"), doc="(L,) vec3 field, linear RGB.")
-    vector = property(lambda self: self.fields.field("vector"), doc="(L,) vec3 field: directions, positions.")
+    @property
+    def color(self) -> Field:
+        """(L,) vec3 field: intensity times colour, linear RGB."""
+        return self.fields.field("color")
 
-    def set(self, ambient=0.3, directional=(), point=()):
+    @property
+    def vector(self) -> Field:
+        """(L,) vec3 field: the direction towards a directional light, the position of a point light."""
+        return self.fields.field("vector")
+
+    def set(
+        self,
+        ambient: Color = 0.3,
+        directional: DirectionalLight | Sequence[DirectionalLight] = (),
+        point: PointLight | Sequence[PointLight] = (),
+    ) -> None:
         """Writes all lights anew: as many of each kind as there are; arguments as the constructor's.
 
         One of their fields alone is written by ``lights.fields.set("color", values)`` and ``"vector"``.
@@ -84,7 +104,7 @@ class Lights(FieldOwner):
             )
         self._write(colors, vectors)
 
-    def numpy(self, name):
+    def numpy(self, name: Literal["color", "vector"]) -> Array:
         """The numbers of ``"color"`` or ``"vector"`` as a NumPy array (L, 3).
 
         Raises:
@@ -100,7 +120,7 @@ class Lights(FieldOwner):
         return f'lights.fields.set("{name}", values)' if self.fields.has(name) else None
 
     @classmethod
-    def default(cls):
+    def default(cls) -> "Lights":
         """A key light from the upper right, a weaker fill from the left, a rim light from behind, and ambient light."""
         return cls(
             ambient=0.35,
@@ -116,7 +136,7 @@ class Lights(FieldOwner):
         return f"Lights(ambient, {directional} directional, {point} point; fields: color, vector)"
 
     @off_tape
-    def check(self):
+    def check(self) -> None:
         """Validates the fields as they are now.
 
         Raises:

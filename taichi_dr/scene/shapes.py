@@ -4,6 +4,8 @@ Vertices are shared between faces, so that a shape deforms in one piece; texture
 The keywords ``colors``, ``face_colors``, ``texture``, ``material`` and ``name`` go to ``Mesh``.
 """
 
+from typing import TYPE_CHECKING, TypedDict
+
 import numpy as np
 
 from taichi_dr.errors import InputError
@@ -11,9 +13,23 @@ from taichi_dr.scene import solids, vehicles
 from taichi_dr.scene.material import Material
 from taichi_dr.scene.mesh import Mesh
 from taichi_dr.scene.topology import Topology
+from taichi_dr.types import ArrayLike, Color
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
-def icosphere(subdivisions=3, radius=1.0, **mesh):
+class MeshOptions(TypedDict, total=False):
+    """What every shape takes besides its own measures: the keywords of ``Mesh``."""
+
+    colors: Color
+    face_colors: Color
+    texture: ArrayLike
+    material: Material
+    name: str
+
+
+def icosphere(subdivisions: int = 3, radius: float = 1.0, **mesh: "Unpack[MeshOptions]") -> Mesh:
     """Sphere of ``20 * 4^subdivisions`` nearly equal faces (20; 80; 320; 1,280; 5,120; 20,480; 81,920 ...); no uv.
 
     >>> icosphere(3).face_count
@@ -30,7 +46,7 @@ def icosphere(subdivisions=3, radius=1.0, **mesh):
     return Mesh(vertices * radius, faces, **{"name": "icosphere", **mesh})
 
 
-def sphere(faces=2700, radius=1.0, **mesh):
+def sphere(faces: int = 2700, radius: float = 1.0, **mesh: "Unpack[MeshOptions]") -> Mesh:
     """Longitude-latitude sphere with texture coordinates and about (for 2,700: exactly) that many faces."""
     _whole(faces, 6, "sphere: faces")
     _positive(radius, "sphere: radius")
@@ -39,7 +55,7 @@ def sphere(faces=2700, radius=1.0, **mesh):
     return _mesh(solids.ellipsoid((radius,) * 3, segments, rings), "sphere", mesh)
 
 
-def box(size=1.0, **mesh):
+def box(size: ArrayLike = 1.0, **mesh: "Unpack[MeshOptions]") -> Mesh:
     """Box with edges of length ``size`` (a number or three); 8 vertices, 12 faces, flat shading by default."""
     size = np.broadcast_to(np.asarray(size, dtype=float), 3)
     for edge in size:
@@ -47,7 +63,9 @@ def box(size=1.0, **mesh):
     return _mesh(solids.cuboid(size), "box", {"material": Material(shading="flat"), **mesh})
 
 
-def torus(radius=0.7, tube=0.3, segments=48, sides=24, **mesh):
+def torus(
+    radius: float = 0.7, tube: float = 0.3, segments: int = 48, sides: int = 24, **mesh: "Unpack[MeshOptions]"
+) -> Mesh:
     """Torus about the y axis: ``radius`` to the middle of the tube, ``tube`` the radius of that."""
     _positive(tube, "torus: tube")
     if not radius > tube:
@@ -61,7 +79,7 @@ def torus(radius=0.7, tube=0.3, segments=48, sides=24, **mesh):
     return _mesh(solids.grid_surface(points, closed_rows=True), "torus", mesh)
 
 
-def plane(size=2.0, segments=1, **mesh):
+def plane(size: float = 2.0, segments: int = 1, **mesh: "Unpack[MeshOptions]") -> Mesh:
     """Square in the plane y = 0 facing +y, of ``segments^2`` cells; not closed."""
     _positive(size, "plane: size")
     _whole(segments, 1, "plane: segments")
@@ -71,21 +89,21 @@ def plane(size=2.0, segments=1, **mesh):
     return _mesh(solids.grid_surface(points, closed_columns=False), "plane", mesh)
 
 
-def cylinder(radius=0.5, height=1.0, segments=48, **mesh):
+def cylinder(radius: float = 0.5, height: float = 1.0, segments: int = 48, **mesh: "Unpack[MeshOptions]") -> Mesh:
     """Cylinder about the y axis; flat shading by default."""
     _check_revolution("cylinder", radius, height, segments)
     profile = [(0, -height / 2), (radius, -height / 2), (radius, height / 2), (0, height / 2)]
     return _mesh(solids.revolution(profile, segments), "cylinder", {"material": Material(shading="flat"), **mesh})
 
 
-def cone(radius=0.5, height=1.0, segments=48, **mesh):
+def cone(radius: float = 0.5, height: float = 1.0, segments: int = 48, **mesh: "Unpack[MeshOptions]") -> Mesh:
     """Cone about the y axis with the tip at y = height/2; flat shading by default."""
     _check_revolution("cone", radius, height, segments)
     profile = [(0, -height / 2), (radius, -height / 2), (0, height / 2)]
     return _mesh(solids.revolution(profile, segments), "cone", {"material": Material(shading="flat"), **mesh})
 
 
-def car(color=(0.72, 0.03, 0.03), **mesh):
+def car(color: Color = (0.72, 0.03, 0.03), **mesh: "Unpack[MeshOptions]") -> Mesh:
     """A car, front towards +x, coloured per vertex, within the unit sphere: body, cabin, lamps and four wheels.
 
     Each part is closed; parts overlap.
@@ -93,7 +111,7 @@ def car(color=(0.72, 0.03, 0.03), **mesh):
     return _vehicle(vehicles.car_parts(color), "car", mesh)
 
 
-def airplane(color=(0.05, 0.18, 0.5), **mesh):
+def airplane(color: Color = (0.05, 0.18, 0.5), **mesh: "Unpack[MeshOptions]") -> Mesh:
     """An airliner, nose towards +x, coloured per vertex, within the unit sphere; ``color`` paints tail and engines.
 
     Each part is closed; parts overlap.

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from typing import Any
 
 import numpy as np
 import taichi as ti
@@ -11,6 +12,7 @@ from taichi_dr.kernels.base.arrays import array_from
 from taichi_dr.kernels.base.gather import Adjacency
 from taichi_dr.runtime import python_scope, runtime_token
 from taichi_dr.tape import off_tape
+from taichi_dr.types import Array, ArrayLike, Field
 
 
 @dataclass(frozen=True)
@@ -20,8 +22,8 @@ class Subdivision:
     Faces 4f to 4f + 3 come from face f.  The old rows come first and unchanged (``parents[i] = (i, i)``).
     """
 
-    faces: np.ndarray
-    parents: np.ndarray
+    faces: Array
+    parents: Array
 
 
 class Topology:
@@ -31,13 +33,14 @@ class Topology:
     of the current runtime.  Faces with a repeated vertex have corners but no edges.
     """
 
-    def __init__(self, faces, rows):
+    def __init__(self, faces: ArrayLike, rows: int) -> None:
         self.faces = np.ascontiguousarray(faces, dtype=np.int32)
         self.rows = int(rows)
-        self._token, self._arrays = None, {}
-        self._face_field = None
+        self._token: object = None
+        self._arrays: dict[str, Any] = {}
+        self._face_field: tuple[object, Field] | None = None
 
-    def array(self, name):
+    def array(self, name: str) -> Any:
         """The property ``name`` as an int32 ``ti.ndarray``, made once per ``ti.init``."""
         token = runtime_token()
         if token is not self._token:
@@ -46,24 +49,24 @@ class Topology:
             self._arrays[name] = array_from(_at_least_one_row(getattr(self, name)), ti.i32)
         return self._arrays[name]
 
-    def face_field(self):
+    def face_field(self) -> Field:
         """``faces`` as a field (F,) of the current runtime, of 3-vectors of indices."""
         if self._face_field is None or self._face_field[0] is not runtime_token():
             with python_scope():
                 self._face_field = runtime_token(), _index_field(self.faces)
         return self._face_field[1]
 
-    def corners(self):
+    def corners(self) -> Adjacency:
         """The corners around each row, as an ``Adjacency`` of arrays of the current runtime."""
         return Adjacency(self.array("corner_start"), self.array("corner_list"))
 
     @property
-    def corner_list(self):
+    def corner_list(self) -> Array:
         """(3F,): the corners ``3 f + k`` sorted by the row they refer to, then by face."""
         return self._corners.list
 
     @property
-    def corner_start(self):
+    def corner_start(self) -> Array:
         """(rows + 1,): the corners of row i are ``corner_list[corner_start[i] : corner_start[i + 1]]``."""
         return self._corners.start
 
@@ -72,17 +75,17 @@ class Topology:
         return build_adjacency(self.faces, self.rows)
 
     @cached_property
-    def twins(self):
+    def twins(self) -> Array:
         """(F, 3): the other half-edge ``3 g + e`` of every edge of every face, -1 where there is not exactly one."""
         return build_twins(self.faces)
 
     @property
-    def edges(self):
+    def edges(self) -> Array:
         """(E, 2): every edge once, the smaller vertex first, in lexicographic order."""
         return self._edge_table[0]
 
     @property
-    def edge_faces(self):
+    def edge_faces(self) -> Array:
         """(E, 2): the faces beside each edge in increasing order; the second is -1 on a boundary.
 
         Where more than two faces meet (see ``edge_face_counts``) these are the first two.
@@ -90,17 +93,17 @@ class Topology:
         return self._edge_table[1]
 
     @property
-    def edge_opposites(self):
+    def edge_opposites(self) -> Array:
         """(E, 2): the vertex of each of ``edge_faces`` that is not on the edge; -1 on a boundary."""
         return self._edge_table[2]
 
     @property
-    def edge_face_counts(self):
+    def edge_face_counts(self) -> Array:
         """(E,): how many faces share each edge; 2 everywhere on a closed manifold."""
         return self._edge_table[3]
 
     @property
-    def face_edges(self):
+    def face_edges(self) -> Array:
         """(F, 3): the edge from corner k to corner k + 1 of each face; -1 for faces with a repeated vertex."""
         return self._edge_table[4]
 
@@ -126,12 +129,12 @@ class Topology:
         return edges, beside[0], beside[1], counts.astype(np.int32), face_edges
 
     @property
-    def neighbor_start(self):
+    def neighbor_start(self) -> Array:
         """(rows + 1,): the neighbours of row i are ``neighbors[neighbor_start[i] : neighbor_start[i + 1]]``."""
         return self._neighbor_table[0]
 
     @property
-    def neighbors(self):
+    def neighbors(self) -> Array:
         """(2E,): the vertices joined to each vertex by an edge, in increasing order."""
         return self._neighbor_table[1]
 
@@ -143,11 +146,11 @@ class Topology:
         return group_by_owner(here, self.rows).start, there[order]
 
     @property
-    def is_closed(self):
+    def is_closed(self) -> bool:
         """Whether every edge has exactly two faces, so that the surface encloses a volume."""
         return bool(len(self.edges)) and bool((self.edge_face_counts == 2).all())
 
-    def subdivision(self):
+    def subdivision(self) -> Subdivision:
         """Each face cut into four at the midpoints of its edges, as a ``Subdivision``."""
         edges, of_corner = _unique_edges(self.faces)
         middle = (self.rows + of_corner).reshape(-1, 3)

@@ -41,4 +41,4 @@ def preview(mesh):
     return image.reshape(SIZE, SAMPLES, SIZE, SAMPLES, 3).mean(axis=(1, 3))
 
 
-Mesh._repr_png_ = preview_png  # here, because a mesh knows of no renderer
+Mesh._repr_png_ = preview_png  # type: ignore[attr-defined]  # here, because a mesh knows of no renderer

@@ -11,6 +11,7 @@ from taichi_dr.render.mesh.pixels import PixelStage
 from taichi_dr.render.mesh.renderer import MeshRenderer
 from taichi_dr.render.mesh.surface.choose import choose_surface
 from taichi_dr.render.mesh.surface.normals import VertexNormals
+from taichi_dr.types import ArrayLike, Field, Size
 
 
 class Rasterizer(MeshRenderer):
@@ -31,7 +32,14 @@ class Rasterizer(MeshRenderer):
         cull_back: draw only faces whose corners run counter-clockwise as seen from the camera; fixed.
     """
 
-    def __init__(self, size, *, background=(0.0, 0.0, 0.0), antialias=False, cull_back=False):
+    def __init__(
+        self,
+        size: Size,
+        *,
+        background: ArrayLike | Field | None = (0.0, 0.0, 0.0),
+        antialias: bool = False,
+        cull_back: bool = False,
+    ) -> None:
         super().__init__(size, background)
         self._antialias, self._cull_back = bool(antialias), bool(cull_back)
         self._geometry = GeometryStage(self._buffers)
@@ -39,8 +47,15 @@ class Rasterizer(MeshRenderer):
         self._pixels = PixelStage(self._buffers)
         self._edges = EdgeStage(self._buffers)
 
-    antialias = property(lambda self: self._antialias, doc="Whether silhouettes are blended; fixed.")
-    cull_back = property(lambda self: self._cull_back, doc="Whether faces seen from behind are left out; fixed.")
+    @property
+    def antialias(self) -> bool:
+        """Whether silhouettes are blended; fixed."""
+        return self._antialias
+
+    @property
+    def cull_back(self) -> bool:
+        """Whether faces seen from behind are left out; fixed."""
+        return self._cull_back
 
     def _forward(self, shot):
         frame = shot.frame

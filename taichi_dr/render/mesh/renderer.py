@@ -1,16 +1,17 @@
 """What the renderers of meshes share: what they are given, and the images that they give back."""
 
-from typing import ClassVar, final
+from typing import Any, ClassVar, final
 
 from taichi_dr.errors import InputError
 from taichi_dr.render.camera_input import CameraInput
-from taichi_dr.render.frame import INDEX
+from taichi_dr.render.frame import INDEX, Frame
 from taichi_dr.render.mesh.shot import MeshShot
 from taichi_dr.render.renderer import Renderer
 from taichi_dr.render.views import view_map
 from taichi_dr.scene.camera import Camera
 from taichi_dr.scene.light import Lights
 from taichi_dr.scene.mesh import Mesh
+from taichi_dr.types import ArrayLike
 
 
 class MeshRenderer(Renderer):
@@ -36,7 +37,9 @@ class MeshRenderer(Renderer):
     ON_DEMAND = ("normal",)
 
     @final
-    def render(self, mesh, camera, lights=None, *, view_mesh=None):
+    def render(
+        self, mesh: Mesh, camera: Camera, lights: Lights | None = None, *, view_mesh: ArrayLike | None = None
+    ) -> Frame:
         """Renders V views and returns their Frame.
 
         ``camera`` has V views.  View v shows mesh 0 if ``mesh`` is a single one, mesh v if it is a batch of V, else
@@ -60,7 +63,7 @@ class MeshRenderer(Renderer):
         views = view_map(camera.views, mesh.batch, view_mesh)
         packed = CameraInput(camera, self.width, self.height, self._buffers)
         inputs = (mesh.fields, packed) if lights is None else (mesh.fields, lights.fields, packed)
-        given = {"mesh": mesh, "camera": camera, "lights": lights, "background": self.background}
+        given: dict[str, Any] = {"mesh": mesh, "camera": camera, "lights": lights, "background": self.background}
         return self._submit(
             MeshShot(frame=self._frame(camera.views), inputs=inputs, views=views, packed=packed, **given)
         )

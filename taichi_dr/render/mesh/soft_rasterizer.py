@@ -2,6 +2,7 @@
 
 import math
 from numbers import Real
+from typing import Any, Literal
 
 from taichi_dr.errors import InputError
 from taichi_dr.kernels.screen.background import lay_behind
@@ -15,6 +16,7 @@ from taichi_dr.render.mesh.point_shading import Shading
 from taichi_dr.render.mesh.renderer import MeshRenderer
 from taichi_dr.render.mesh.surface.choose import choose_surface
 from taichi_dr.render.mesh.surface.normals import VertexNormals
+from taichi_dr.types import ArrayLike, Field, Size
 
 
 class SoftRasterizer(MeshRenderer):
@@ -60,44 +62,55 @@ class SoftRasterizer(MeshRenderer):
 
     def __init__(
         self,
-        size,
-        sigma=1e-4,
-        gamma=1e-4,
+        size: Size,
+        sigma: float = 1e-4,
+        gamma: float = 1e-4,
         *,
-        background=(0.0, 0.0, 0.0),
-        alpha="product",
-        color="softmax",
-        distance="euclidean",
-    ):
+        background: ArrayLike | Field | None = (0.0, 0.0, 0.0),
+        alpha: Literal["product", "sum", "hard"] = "product",
+        color: Literal["softmax", "hard"] = "softmax",
+        distance: Literal["euclidean", "barycentric", "hard"] = "euclidean",
+    ) -> None:
         super().__init__(size, background)
         self.sigma, self.gamma = sigma, gamma
-        self._modes = {"alpha": alpha, "color": color, "distance": distance}
+        self._modes: dict[str, Any] = {"alpha": alpha, "color": color, "distance": distance}
         choose_modes(**self._modes)  # refuses unknown ones
         self._geometry = GeometryStage(self._buffers)
         self._shading = Shading(self._buffers)
         self._passes = {}
 
     @property
-    def sigma(self):
+    def sigma(self) -> float:
         """Softness of the edges in squared screen units; may be changed between renders."""
         return self._sigma
 
     @sigma.setter
-    def sigma(self, value):
+    def sigma(self, value: float) -> None:
         self._sigma = _positive("sigma", value)
 
     @property
-    def gamma(self):
+    def gamma(self) -> float:
         """Softness of the depth order, as a fraction of far - near; may be changed between renders."""
         return self._gamma
 
     @gamma.setter
-    def gamma(self, value):
+    def gamma(self, value: float) -> None:
         self._gamma = _positive("gamma", value)
 
-    alpha = property(lambda self: self._modes["alpha"], doc="How coverages make alpha; fixed.")
-    color = property(lambda self: self._modes["color"], doc="How faces are ordered by depth; fixed.")
-    distance = property(lambda self: self._modes["distance"], doc="What coverage is measured by; fixed.")
+    @property
+    def alpha(self) -> Literal["product", "sum", "hard"]:
+        """How coverages make alpha; fixed."""
+        return self._modes["alpha"]
+
+    @property
+    def color(self) -> Literal["softmax", "hard"]:
+        """How faces are ordered by depth; fixed."""
+        return self._modes["color"]
+
+    @property
+    def distance(self) -> Literal["euclidean", "barycentric", "hard"]:
+        """What coverage is measured by; fixed."""
+        return self._modes["distance"]
 
     def _forward(self, shot):
         self._geometry.forward(shot)

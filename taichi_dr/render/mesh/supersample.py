@@ -1,17 +1,31 @@
 """Smooth pictures of meshes for files: many samples per pixel, straight alpha."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from taichi_dr.kernels.base.arrays import array_from
 from taichi_dr.kernels.screen.average import average_squares
+from taichi_dr.render.frame import Frame
 from taichi_dr.render.mesh.rasterizer import Rasterizer
 from taichi_dr.render.renderer import image_size
+from taichi_dr.scene.camera import Camera
+from taichi_dr.scene.light import Lights
+from taichi_dr.scene.mesh import Mesh
 from taichi_dr.tape import off_tape
+from taichi_dr.types import Array, Progress, Size
 
 SAMPLES_AT_ONCE = 1 << 22  # pixels of the finer picture that are held at a time
 
 
-def supersampled(mesh, camera, size, lights=None, samples=4, progress=None):
+def supersampled(
+    mesh: Mesh,
+    camera: Camera,
+    size: Size,
+    lights: Lights | None = None,
+    samples: int = 4,
+    progress: Progress | None = None,
+) -> Array:
     """Pictures (V, H, W, 4) of a mesh, linear RGB with straight alpha; every pixel the mean of ``samples^2``.
 
     Colours are averaged premultiplied by alpha, in linear light.  ``size`` is (H, W), or one number for a square;
@@ -24,20 +38,34 @@ def supersampled(mesh, camera, size, lights=None, samples=4, progress=None):
 class Supersampler:
     """``supersampled`` pictures of one size, again and again with the same buffers."""
 
-    def __init__(self, size, samples=4):
+    def __init__(self, size: Size, samples: int = 4) -> None:
         self._size, self._samples = image_size(size), samples
         height, width = self._size
         self._renderer = Rasterizer((height * samples, width * samples), background=None)
         self._at_once = max(1, SAMPLES_AT_ONCE // (height * width * samples**2))
 
-    size = property(lambda self: self._size, doc="(height, width) of a picture; fixed.")
-    samples = property(lambda self: self._samples, doc="The square root of the samples per pixel; fixed.")
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) of a picture; fixed."""
+        return self._size
+
+    @property
+    def samples(self) -> int:
+        """The square root of the samples per pixel; fixed."""
+        return self._samples
 
     def __repr__(self):
         return f"Supersampler(size={self.size}, samples={self.samples})"
 
     @off_tape
-    def render(self, mesh, camera, lights=None, progress=None, look=None):
+    def render(
+        self,
+        mesh: Mesh,
+        camera: Camera,
+        lights: Lights | None = None,
+        progress: Progress | None = None,
+        look: Callable[[Frame, Camera], Array] | None = None,
+    ) -> Array:
         """As ``supersampled``; ``look(frame, camera)`` is what is shown in place of the colours: RGBA (V, H, W, 4),
         multiplied by alpha."""
         pictures = np.empty((camera.views, *self._size, 4), np.float32)
