@@ -23,6 +23,9 @@ def fit(images: Array, loss: Field) -> None:
     assert_type(renderer.size, tuple[int, int])
     mesh = dr.shapes.icosphere(3, radius=0.7, colors=(0.5, 0.4, 0.3))
     assert_type(mesh, dr.Mesh)
+    assert_type(mesh.vertices, Field)
+    assert_type(mesh.topology.edges, Array)
+    assert_type(mesh.subdivide().gradient("colors"), Array)
     lights = dr.Lights(ambient=0.3, directional=dr.DirectionalLight((0, 1, 1)))
     assert_type(lights.color.to_numpy(), Array)
     smooth = dr.LargeSteps(mesh)
@@ -52,3 +55,4 @@ def mistakes(mesh: dr.Mesh, camera: dr.Camera, loss: Field) -> None:
     dr.losses.iou(mesh, np.zeros(1), loss)  # type: ignore[arg-type]
     dr.Adam([mesh], lr=0.1)  # type: ignore[list-item]
     dr.init("metal")  # type: ignore[arg-type]
+    mesh.vertices = np.zeros((1, 4, 3))  # type: ignore[misc, assignment]

@@ -2,6 +2,8 @@
 
 import math
 import weakref
+from collections.abc import Iterable
+from typing import Any
 
 import taichi as ti
 
@@ -10,6 +12,7 @@ from taichi_dr.kernels.base.arrays import make_array, write_array
 from taichi_dr.kernels.base.types import Rows
 from taichi_dr.runtime import current_tape
 from taichi_dr.tape import off_tape
+from taichi_dr.types import Array, Field
 
 
 class Variable:
@@ -28,27 +31,35 @@ class Variable:
         fields, columns: the fields that show it, and the first column of each.
     """
 
-    def __init__(self, name, shape, n=0, *, fields=(), columns=(0,)):
+    def __init__(
+        self,
+        name: str,
+        shape: Iterable[int],
+        n: int = 0,
+        *,
+        fields: tuple[Field, ...] = (),
+        columns: tuple[int, ...] = (0,),
+    ) -> None:
         self.name, self.shape, self.n = name, tuple(shape), n
         self.fields, self.columns = fields, columns
         self._array = self._gradient = self._tape = None
 
     @property
-    def array(self):
+    def array(self) -> Any:
         """(elements, max(n, 1)): the numbers as of the latest ``read`` or ``write``."""
         if self._array is None:
             self._array = self._new()
         return self._array
 
     @property
-    def gradient(self):
+    def gradient(self) -> Any:
         """An array like ``array``: the gradient as of the latest ``read_gradient`` or, without fields, as it is."""
         if self._gradient is None:
             self._gradient = self._new()
         return self._gradient
 
     @off_tape
-    def read(self):
+    def read(self) -> Any:
         """The array of the numbers as they are now."""
         self._meet_tape()
         if self.fields:
@@ -56,21 +67,21 @@ class Variable:
         return self.array
 
     @off_tape
-    def write(self):
+    def write(self) -> None:
         """Makes what is in ``array`` the numbers."""
         self._meet_tape()
         if self.fields:
             bridge.array_to_fields(self.array, self.fields, self.columns)
 
     @off_tape
-    def read_gradient(self):
+    def read_gradient(self) -> Any:
         """The array of the gradient as it is now."""
         if self.fields:
             bridge.fields_to_array(self._gradients(), self.gradient, self.columns)
         return self.gradient
 
     @off_tape
-    def add_gradient(self, array):
+    def add_gradient(self, array: Any) -> None:
         """Adds an array like ``array`` to the gradient."""
         if self.fields:
             bridge.add_array_to_fields(array, self._gradients(), self.columns)
@@ -78,26 +89,26 @@ class Variable:
             add_rows(array, self.gradient)
 
     @off_tape
-    def clear_gradient(self):
+    def clear_gradient(self) -> None:
         """Sets the gradient to zero."""
         for gradient in self._gradients() or [self.gradient]:
             gradient.fill(0)
 
-    def to_numpy(self):
+    def to_numpy(self) -> Array:
         """The numbers as a new NumPy array of ``shape``, components last."""
         return self._shaped(self.read())
 
-    def from_numpy(self, values):
+    def from_numpy(self, values: Array) -> None:
         """Makes the numbers of a NumPy array, of the shape that ``to_numpy`` gives, the numbers."""
         write_array(self.array, values.reshape(self.array.shape))
         self.write()
 
-    def gradient_to_numpy(self):
+    def gradient_to_numpy(self) -> Array:
         """The gradient as a new NumPy array of ``shape``, components last."""
         return self._shaped(self.read_gradient())
 
     @off_tape
-    def show(self, fields, columns):
+    def show(self, fields: tuple[Field, ...], columns: tuple[int, ...]) -> None:
         """Has fields hold the numbers and the gradient from now on."""
         self._meet_tape()
         self.fields, self.columns = fields, columns
@@ -105,14 +116,14 @@ class Variable:
         bridge.array_to_fields(self.gradient, self._gradients(), columns)
 
     @off_tape
-    def renew(self):
+    def renew(self) -> None:
         """Begins anew for another owner: without fields, gradient and tape; the numbers are whatever they were."""
         self.fields, self._tape = (), None
         if self._gradient is not None:
             self._gradient.fill(0)
 
     @property
-    def count(self):
+    def count(self) -> int:
         """The number of elements."""
         return math.prod(self.shape)
 

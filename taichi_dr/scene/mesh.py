@@ -10,7 +10,8 @@ from taichi_dr.fields.group import FieldGroup
 from taichi_dr.fields.owner import FieldOwner
 from taichi_dr.runtime import float_dtype, is_initialised, python_scope
 from taichi_dr.scene.material import Material
-from taichi_dr.scene.topology import topology_of
+from taichi_dr.scene.topology import Topology, topology_of
+from taichi_dr.types import Array, ArrayLike, Color, Field
 
 GREY = (0.7, 0.7, 0.7)
 
@@ -46,33 +47,35 @@ class Mesh(FieldOwner):
 
     def __init__(
         self,
-        vertices,
-        faces,
+        vertices: ArrayLike,
+        faces: ArrayLike,
         *,
-        colors=None,
-        face_colors=None,
-        uv=None,
-        uv_faces=None,
-        texture=None,
-        material=None,
-        name="mesh",
-    ):
+        colors: Color | None = None,
+        face_colors: Color | None = None,
+        uv: ArrayLike | None = None,
+        uv_faces: ArrayLike | None = None,
+        texture: ArrayLike | None = None,
+        material: Material | None = None,
+        name: str = "mesh",
+    ) -> None:
         self.name = name
         self.material = Material() if material is None else material
-        vertices = _batched(_numbers(vertices, f"{name}.vertices"), f"{name}.vertices")
-        self.batch, self.vertex_count = vertices.shape[:2]
-        faces = self._face_array(faces, "faces")
-        self.face_count = len(faces)
+        points = _batched(_numbers(vertices, f"{name}.vertices"), f"{name}.vertices")
+        self.batch: int
+        self.vertex_count: int
+        self.batch, self.vertex_count = points.shape[:2]
+        corners = self._face_array(faces, "faces")
+        self.face_count = len(corners)
         if self.batch == 0 or self.vertex_count == 0 or self.face_count == 0:
             raise GeometryError(
                 f"{name}: an empty mesh ({self.batch} meshes of {self.vertex_count} vertices, {self.face_count} faces)"
             )
-        self.topology = topology_of(faces, self.vertex_count)
-        self.parents = None
-        self.face_parents = None
+        self.topology: Topology = topology_of(corners, self.vertex_count)
+        self.parents: Array | None = None
+        self.face_parents: Array | None = None
 
-        values = {"vertices": vertices, "colors": self._color_values(colors, face_colors)}
-        self.uv_topology = None
+        values = {"vertices": points, "colors": self._color_values(colors, face_colors)}
+        self.uv_topology: Topology | None = None
         if uv is not None:
             values["uv"] = self._uv_values(uv, uv_faces)
         elif uv_faces is not None:
@@ -82,67 +85,69 @@ class Mesh(FieldOwner):
         self._check_faces()
         self._check_finite(values)
         self._values = values  # until somebody needs the group
-        self._group = None
+        self._group: FieldGroup | None = None
 
     @property
-    def fields(self):
+    def fields(self) -> FieldGroup:  # type: ignore[override]  # made when somebody needs it
         """The ``FieldGroup`` of ``vertices``, ``colors`` and, where given, ``uv`` and ``texture``."""
         if self._group is None:
             with python_scope():
-                self._allocate()
+                self._group = self._allocate()
         return self._group
 
     def _allocate(self):
+        """The group, which has the values from then on."""
         shapes = {name: (value.shape[:-1], value.shape[-1]) for name, value in self._values.items()}
         group = FieldGroup(self.name, **shapes)
         for name, value in self._values.items():
             group.set(name, value)
-        self._group, self._values = group, dict.fromkeys(self._values)
+        self._values = dict.fromkeys(self._values)
+        return group
 
     def _setting(self, name):
         return f'{self.name}.set("{name}", values)' if self.has(name) else None
 
-    def has(self, name):
+    def has(self, name: str) -> bool:
         """Whether there is a field ``name``; ``"uv"`` and ``"texture"`` are there if they were given."""
         return name in self._values
 
     @property
-    def vertices(self):
+    def vertices(self) -> Field:
         """(B, N) field of 3-vectors: positions in world units."""
         return self.fields.field("vertices")
 
     @property
-    def colors(self):
+    def colors(self) -> Field:
         """(B, N) or, if ``colors_per`` is ``"face"``, (B, F) field of 3-vectors: linear RGB."""
         return self.fields.field("colors")
 
     @property
-    def uv(self):
+    def uv(self) -> Field | None:
         """(T,) field of 2-vectors, or None."""
         return self.fields.field("uv") if self.has("uv") else None
 
     @property
-    def texture(self):
+    def texture(self) -> Field | None:
         """(Ht, Wt) field of 3-vectors in linear RGB, or None."""
         return self.fields.field("texture") if self.has("texture") else None
 
     @property
-    def faces(self):
+    def faces(self) -> Field:
         """(F,) field of 3 vertex indices; not to be written to: derived data is kept in ``topology``."""
         self.fields.check()
         return self.topology.face_field()
 
     @property
-    def uv_faces(self):
+    def uv_faces(self) -> Array | None:
         """(F, 3) NumPy array of indices into ``uv``, or None."""
         return None if self.uv_topology is None else self.uv_topology.faces
 
     @cached_property
-    def corner_topology(self):
+    def corner_topology(self) -> Topology:
         """The topology in which every corner of every face has a row of its own."""
         return topology_of(np.arange(3 * self.face_count).reshape(-1, 3), 3 * self.face_count)
 
-    def numpy(self, name):
+    def numpy(self, name: str) -> Array:
         """The values of ``"vertices"`` (B, N, 3), ``"colors"``, ``"uv"`` (T, 2), ``"texture"`` (Ht, Wt, 3) or
         ``"faces"`` (F, 3) as a NumPy array."""
         if name == "faces":
@@ -151,7 +156,7 @@ class Mesh(FieldOwner):
             return np.array(self._values[self._known(name)], dtype=np.float32 if _single_precision() else np.float64)
         return self.fields.get(self._known(name))
 
-    def set(self, name, values):
+    def set(self, name: str, values: ArrayLike) -> None:
         """Writes an array of the field's shape, broadcast where NumPy can, to ``"vertices"``, ``"colors"``, ...
 
         Raises:
@@ -161,24 +166,24 @@ class Mesh(FieldOwner):
             self.fields.set(self._known(name), values)
             return
         expected = self._values[self._known(name)].shape
-        values = _numbers(values, f"{self.name}.{name}")
+        given = _numbers(values, f"{self.name}.{name}")
         try:
-            self._values[name] = np.broadcast_to(values, expected).copy()
+            self._values[name] = np.broadcast_to(given, expected).copy()
         except ValueError:
-            raise ShapeError(f"{self.name}.{name}: expected shape {expected}, got {values.shape}") from None
+            raise ShapeError(f"{self.name}.{name}: expected shape {expected}, got {given.shape}") from None
 
-    def check(self):
+    def check(self) -> None:
         """Raises GeometryError (naming mesh, index and value) if a field holds a number that is not finite.
 
         Faces cannot go wrong after construction.  Costs one read of each field.
         """
         self._check_finite({name: self.numpy(name) for name in self._values})
 
-    def copy(self):
+    def copy(self) -> "Mesh":
         """A mesh with fields of its own and the values of this one."""
         return self._like(self.numpy("vertices"))
 
-    def normalized(self, radius=1.0):
+    def normalized(self, radius: float = 1.0) -> "Mesh":
         """A copy moved and scaled to touch the sphere of ``radius`` about the origin from within.
 
         The centre of the bounding box goes to the origin and the vertex furthest from it to the sphere; a batch is
@@ -195,7 +200,7 @@ class Mesh(FieldOwner):
             raise GeometryError(f"{self.name}: all vertices are at {tuple(center)}, which cannot be scaled to a size")
         return self._like((vertices - center) * (radius / extent))
 
-    def subdivide(self, times=1):
+    def subdivide(self, times: int = 1) -> "Mesh":
         """A new mesh with each face cut into four at its edges' midpoints, ``times`` times; the shape stays the same.
 
         Vertex colours and texture coordinates are interpolated, face colours repeated, the texture is copied.

@@ -43,7 +43,8 @@ def icosphere(subdivisions: int = 3, radius: float = 1.0, **mesh: "Unpack[MeshOp
         step = Topology(faces, len(vertices)).subdivision()
         vertices, faces = vertices[step.parents].mean(axis=1), step.faces
         vertices /= np.linalg.norm(vertices, axis=1, keepdims=True)
-    return Mesh(vertices * radius, faces, **{"name": "icosphere", **mesh})
+    options: MeshOptions = {"name": "icosphere", **mesh}
+    return Mesh(vertices * radius, faces, **options)
 
 
 def sphere(faces: int = 2700, radius: float = 1.0, **mesh: "Unpack[MeshOptions]") -> Mesh:
