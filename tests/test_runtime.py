@@ -1,6 +1,7 @@
 """The runtime's state and types, whoever called ``ti.init``."""
 
 import gc
+import sys
 import threading
 
 import pytest
@@ -69,6 +70,18 @@ def test_an_array_is_freed_in_its_own_runtime_or_not_at_all(own_runtime, monkeyp
     del new
     gc.collect()
     assert freed == [(3,)]
+
+
+def test_an_array_that_outlives_taichi_says_nothing(own_runtime, monkeypatch):
+    said = []
+    monkeypatch.setattr(sys, "unraisablehook", said.append)
+    dr.init("cpu")
+    array = make_array((3,))
+    for name in ("get_runtime", "pytaichi"):  # as the interpreter does when it ends
+        monkeypatch.setattr(ti.lang.impl, name, None)
+    del array
+    gc.collect()
+    assert not said
 
 
 def field():

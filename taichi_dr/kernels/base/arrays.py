@@ -18,8 +18,9 @@ from taichi_dr.tape import off_tape
 class Array(ScalarNdarray):
     """A ``ti.ndarray`` of scalars that is freed in its own runtime or not at all."""
 
-    def __del__(self):
-        if impl is not None and impl.get_runtime() is self.runtime:
+    def __del__(self, get_runtime=impl.get_runtime):
+        # Bound at import: an array that dies with the interpreter may find ``impl`` emptied before itself.
+        if get_runtime() is self.runtime:
             super().__del__()
 
 
