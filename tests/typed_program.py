@@ -51,6 +51,8 @@ def mistakes(mesh: dr.Mesh, camera: dr.Camera, loss: Field) -> None:
     dr.Rasterizer("large")  # type: ignore[arg-type]
     dr.Rasterizer(64).render(camera, mesh)  # type: ignore[arg-type]
     dr.SoftRasterizer(64, alpha="softmax")  # type: ignore[arg-type]
+    dr.SoftRasterizer(64).sigmma = 1e-3  # type: ignore[attr-defined]
+    dr.Rasterizer(64).antialias = True  # type: ignore[misc]
     dr.shapes.car(colour=(1, 0, 0))  # type: ignore[call-arg]
     dr.losses.iou(mesh, np.zeros(1), loss)  # type: ignore[arg-type]
     dr.Adam([mesh], lr=0.1)  # type: ignore[list-item]

@@ -84,9 +84,21 @@ class PosedImages:
         return 2 * np.arctan(self.height / (2 * self.focal[:, 1]))
 
     def over(self, background: ArrayLike = (1.0, 1.0, 1.0)) -> Array:
-        """The images composed over a linear RGB background: ``c alpha + b (1 - alpha)``, (V, H, W, 3)."""
+        """The images composed over a linear RGB background: ``c alpha + b (1 - alpha)``, (V, H, W, 3).
+
+        ``background`` is as a renderer's: a colour (3,), one for each view (V, 3), an image (H, W, 3), an image for each
+        view (V, H, W, 3).
+
+        Raises:
+            ShapeError: another shape.
+        """
+        behind = np.asarray(background, dtype=np.float32)
+        size = (self.height, self.width, 3)
+        shapes = ((3,), (len(self), 3), size, (len(self), *size))
+        if behind.shape not in shapes:
+            raise ShapeError(f"background: expected shape {', '.join(map(str, shapes))}; got {behind.shape}")
         alpha = self.alpha[..., None]
-        return self.images * alpha + np.asarray(background, dtype=np.float32) * (1 - alpha)
+        return self.images * alpha + (behind[:, None, None] if behind.ndim == 2 else behind) * (1 - alpha)
 
     def subset(self, views: Sequence[int] | slice | Array) -> "PosedImages":
         """The views of the given indices (a list, an array or a slice)."""

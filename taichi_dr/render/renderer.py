@@ -3,7 +3,7 @@
 import weakref
 from abc import ABC, abstractmethod
 from numbers import Integral
-from typing import ClassVar, final
+from typing import TYPE_CHECKING, ClassVar, final
 
 import numpy as np
 
@@ -50,11 +50,13 @@ class Renderer(ABC):
         self._size = image_size(size)
         self.background = background
 
-    @final
-    def __setattr__(self, name, value):
-        if not name.startswith("_"):
-            self._require_setting(name)
-        super().__setattr__(name, value)
+    if not TYPE_CHECKING:  # with it, type checkers would accept every name
+
+        @final
+        def __setattr__(self, name, value):
+            if not name.startswith("_"):
+                self._require_setting(name)
+            super().__setattr__(name, value)
 
     def __repr__(self):
         values = {name: repr(getattr(self, name)) for name in _settings(type(self))}

@@ -179,6 +179,20 @@ def test_transparent_pixels_do_not_bleed():
     assert posed.over((0, 0, 1))[0, 0].tolist() == [[1, 0, 0], [0, 0, 1]]
 
 
+def test_backgrounds_of_every_shape():
+    posed, random = make_posed(2, 3, 4), np.random.default_rng(0)
+    for shape in ((3,), (2, 3), (3, 4, 3), (2, 3, 4, 3)):
+        background = random.random(shape)
+        behind = np.broadcast_to(background[:, None, None] if shape == (2, 3) else background, (2, 3, 4, 3))
+        alpha = posed.alpha[..., None]
+        np.testing.assert_allclose(posed.over(background), posed.images * alpha + behind * (1 - alpha), atol=1e-6)
+    for shape in ((4, 3), (2, 4), (3, 2, 4, 3)):
+        with pytest.raises(
+            ShapeError, match=r"background: expected shape \(3,\), \(2, 3\), \(3, 4, 3\), \(2, 3, 4, 3\); "
+        ):
+            posed.over(random.random(shape))
+
+
 def test_sizes_asked_for(tmp_path):
     make_folder(tmp_path)
     for options, shape in (({"size": 3}, (2, 3)), ({"size": (3, 2)}, (3, 2)), ({"scale": 0.5}, (2, 3)), ({}, (4, 6))):
