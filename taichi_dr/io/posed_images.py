@@ -86,8 +86,8 @@ class PosedImages:
     def over(self, background: ArrayLike = (1.0, 1.0, 1.0)) -> Array:
         """The images composed over a linear RGB background: ``c alpha + b (1 - alpha)``, (V, H, W, 3).
 
-        ``background`` is as a renderer's: a colour (3,), one for each view (V, 3), an image (H, W, 3), an image for each
-        view (V, H, W, 3).
+        As a renderer's it is a colour (3,), one for each view (V, 3), an image (H, W, 3), or an image for each view
+        (V, H, W, 3).
 
         Raises:
             ShapeError: another shape.
