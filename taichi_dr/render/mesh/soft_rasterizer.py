@@ -48,7 +48,7 @@ class SoftRasterizer(MeshRenderer):
     small weight until D falls below 1e-4, where it is cut off, so that colour alone hardly tells where an edge is.  Put
     alpha into the loss (``losses.iou``), or render over nothing.
 
-    ``size``, ``sigma``, ``gamma`` and ``background`` may be changed between renders, without recompiling anything.  The
+    ``size``, ``sigma``, ``gamma`` and ``background`` may be changed between renders, without recompiling a kernel.  The
     frame's ``face_id`` and ``barycentric`` are those of the face of the largest weight and have no gradients.
 
     Raises:
