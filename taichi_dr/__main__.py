@@ -10,12 +10,9 @@ def main():
     interrupt.end_at_once()
     # The matrices here are small: threads that wait for each other cost more than they give.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    try:
-        from taichi_dr.cli import run
+    from taichi_dr.cli import run
 
-        run()
-    finally:
-        interrupt.end_at_once()  # also while Python cleans up
+    run()
 
 
 if __name__ == "__main__":

@@ -363,6 +363,16 @@ def test_the_first_line_does_not_wait_for_taichi(tmp_path):
     assert done.stdout == "images of car\nset()\n"
 
 
+def test_what_was_compiled_is_kept_for_the_next_process(tmp_path):
+    command = [sys.executable, "-m", "taichi_dr", "render", "box", str(tmp_path / "a.png"), "--size", "16"]
+    environment = os.environ | {"TI_OFFLINE_CACHE": "1", "TI_OFFLINE_CACHE_FILE_PATH": str(tmp_path / "cache")}
+    done = subprocess.run([*command, "--backend", "cpu"], capture_output=True, text=True, env=environment, check=False)
+    assert (done.returncode, done.stdout) == (0, f"image of box\n{tmp_path / 'a.png'}\n")
+    kept = [path.suffix for path in (tmp_path / "cache").rglob("*")]
+    assert kept.count(".tic") >= 5
+    assert ".tcb" in kept
+
+
 def test_the_module_runs_quietly():
     command = [sys.executable, "-m", "taichi_dr", "--help"]
     environment = {name: value for name, value in os.environ.items() if name != "ENABLE_TAICHI_HEADER_PRINT"}

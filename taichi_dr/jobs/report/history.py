@@ -5,7 +5,7 @@ import numpy as np
 
 from taichi_dr.jobs.report.pages import animation_frame
 
-FRAMES = 30
+FRAMES = 25
 SHOWN_VIEWS = 3
 SHOWN_SIZE = 160  # pixels of each view in the animation
 

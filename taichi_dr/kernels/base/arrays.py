@@ -1,22 +1,56 @@
 """Arrays for the kernels, safe to outlive the runtime that they were made in, and never on an open tape.
 
-Taichi frees an array when Python drops it: by its address, in the *current* runtime.  After another ``ti.init`` a new
-array may live at that address, and dropping the old one then frees the new one, whose next use reads freed memory.
-``Array`` leaves old runtimes' arrays alone (they were freed with their runtime).  Gone when
-``ti.lang._ndarray.ScalarNdarray.__del__`` compares runtimes itself.
+What ``Array`` mends of Taichi's, and when it is gone:
+
+* On CPUs Taichi copies between an array and NumPy by kernels, which compile for every type and number of dimensions and
+  take 80 us a call; ``Array`` copies memory (4 us), whose address ``get_ndarray_data_ptr_as_int`` tells.  Gone when
+  Taichi copies memory.
+* Taichi frees an array when Python drops it: by its address, in the *current* runtime.  After another ``ti.init`` a
+  new array may live at that address, and dropping the old one then frees the new one, whose next use reads freed
+  memory.  ``Array`` leaves old runtimes' arrays alone (they were freed with their runtime).  Gone when
+  ``ti.lang._ndarray.ScalarNdarray.__del__`` compares runtimes itself.
 """
+
+import ctypes
+import math
 
 import numpy as np
 import taichi as ti
 from taichi.lang import impl
 from taichi.lang._ndarray import ScalarNdarray
 
-from taichi_dr.runtime import float_dtype, require_init
+from taichi_dr.kernels.base.launch import on_cpu
+from taichi_dr.runtime import check_runtime, float_dtype, require_init
 from taichi_dr.tape import off_tape
 
 
 class Array(ScalarNdarray):
-    """A ``ti.ndarray`` of scalars that is freed in its own runtime or not at all."""
+    """A ``ti.ndarray`` of scalars that is freed in its own runtime or not at all, and copied as memory on CPUs."""
+
+    def to_numpy(self):
+        """The numbers as a new NumPy array."""
+        return self._memory().copy() if on_cpu() else super().to_numpy()
+
+    def from_numpy(self, values):
+        """Writes the numbers of a NumPy array of the same shape.
+
+        Raises:
+            ValueError: the shapes differ.
+        """
+        if not on_cpu():
+            super().from_numpy(values)
+        elif values.shape != self.shape:
+            raise ValueError(f"expected shape {self.shape}, got {values.shape}")
+        else:
+            self._memory()[...] = values
+
+    def _memory(self):
+        """The numbers themselves as a NumPy array, on a CPU."""
+        check_runtime(self.runtime, "array")
+        dtype = np.dtype(ti.lang.util.to_numpy_type(self.dtype))
+        size = math.prod(self.shape) * dtype.itemsize
+        address = self.runtime.prog.get_ndarray_data_ptr_as_int(self.arr)
+        return np.frombuffer((ctypes.c_char * size).from_address(address), dtype).reshape(self.shape)
 
     def __del__(self, get_runtime=impl.get_runtime):
         # Bound at import: an array that dies with the interpreter may find ``impl`` emptied before itself.
