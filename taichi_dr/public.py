@@ -22,6 +22,7 @@ from taichi_dr.optim.large_steps import LargeSteps
 from taichi_dr.optim.optimizers import SGD, Adam, UniformAdam
 from taichi_dr.render.frame import Frame
 from taichi_dr.render.mesh import preview as _preview  # noqa: F401  how meshes look in notebooks
+from taichi_dr.render.mesh.primitives.rasterize import Primitives
 from taichi_dr.render.mesh.rasterizer import Rasterizer
 from taichi_dr.render.mesh.soft_rasterizer import SoftRasterizer
 from taichi_dr.render.mesh.supersample import Supersampler, supersampled
@@ -31,6 +32,7 @@ from taichi_dr.scene.camera import Camera
 from taichi_dr.scene.light import DirectionalLight, Lights, PointLight
 from taichi_dr.scene.material import Material
 from taichi_dr.scene.mesh import Mesh
+from taichi_dr.tape import tape_operation
 from taichi_dr.version import __version__
 
 __all__ = [
@@ -53,6 +55,7 @@ __all__ = [
     "Mesh",
     "PointLight",
     "PosedImages",
+    "Primitives",
     "Rasterizer",
     "RuntimeStateError",
     "ShapeError",
@@ -78,4 +81,5 @@ __all__ = [
     "shapes",
     "srgb_to_linear",
     "supersampled",
+    "tape_operation",
 ]

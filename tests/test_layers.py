@@ -28,6 +28,7 @@ FLOORS = (
     ("render",),
     ("render.mesh.surface",),
     ("render.mesh",),
+    ("render.mesh.primitives",),
     ("public",),
     ("taichi_dr",),
     ("jobs.pictures", "jobs.reconstruct.kinds", "jobs.listener"),

@@ -39,6 +39,7 @@ OBJECTS = {
     "Mesh": (dr.shapes.box, "'box', batch 1, 8 vertices, 12 faces; fields: vertices, colors"),
     "PointLight": (lambda: dr.PointLight((0, 2, 0)), "position=(0, 2, 0), intensity=1.0"),
     "PosedImages": (posed_images, "3 views of 4 x 5, with alpha: a.png, b.png, ..."),
+    "Primitives": (lambda: dr.Primitives(8), "size=(8, 8), background=None, cull_back=False"),
     "Rasterizer": (lambda: dr.Rasterizer(8), "size=(8, 8), background=(0.0, 0.0, 0.0), antialias=False, cull_back=F"),
     "SoftRasterizer": (lambda: dr.SoftRasterizer((4, 6)), "size=(4, 6), background=(0.0, 0.0, 0.0), sigma=0.0001, gam"),
     "Supersampler": (lambda: dr.Supersampler(8), "size=(8, 8), samples=4"),

@@ -8,23 +8,21 @@ from taichi_dr.kernels.antialias.blend import (
 )
 from taichi_dr.kernels.antialias.claims import Picture
 
-CHANNELS = 4  # colour and alpha are blended together
-
 
 class EdgeStage:
     """Finds the silhouette edges between neighbouring pixels and blends the two by where the edge crosses."""
 
-    def __init__(self, buffers):
-        self._buffers = buffers
+    def __init__(self, buffers, channels=4):
+        self._buffers, self._channels = buffers, channels
 
-    def forward(self, shot, rgba):
-        """Blends ``rgba`` (V*H*W, 4) in place."""
-        picture = Picture(shot.visible.face_id, shot.visible.depth, rgba)
+    def forward(self, shot, image):
+        """Blends ``image`` (V*H*W, channels), of which a rasterizer's are colour and alpha, in place."""
+        picture = Picture(shot.visible.face_id, shot.visible.depth, image)
         twins = shot.mesh.topology.array("twins")
         antialias(shot.projected, twins, picture, self._silhouettes(shot), shot.screen, shot.camera.near)
 
     def image_adjoint(self, shot, adjoint):
-        """Turns the adjoint (V*H*W, 4) of the blended image into that of the image before, in place.
+        """Turns the adjoint (V*H*W, channels) of the blended image into that of the image before, in place.
 
         Returns what it was at the pixels beside edges, for ``corner_adjoint``.
         """
@@ -40,4 +38,4 @@ class EdgeStage:
     def _silhouettes(self, shot):
         """What the blend leaves for its adjoint."""
         pixels, faces = shot.visible.face_id.shape[0], shot.views.views * shot.mesh.face_count
-        return make_silhouettes(self._buffers, pixels, faces, CHANNELS)
+        return make_silhouettes(self._buffers, pixels, faces, self._channels)

@@ -36,7 +36,7 @@ class PixelStage:
         if coverage:
             cover_channel(shot.frame.array("face_id"), color, 3)
         if surface.texture is not None:
-            self._find_lods(shot)
+            self._find_lods(shot, *surface.texture.size)
         shade_pixels(*self._shading_arguments(shot, surface), color)
 
     def adjoint_to_corners(self, shot, surface, zbuffer, outputs):
@@ -90,9 +90,8 @@ class PixelStage:
         attributes = Attributes(surface.attributes, surface.index)
         interpolate(attributes, shot.visible, background, image, shot.views.views, coverage)
 
-    def _find_lods(self, shot):
+    def _find_lods(self, shot, width, height):
         mesh = shot.mesh
-        height, width = mesh.texture.shape
         texture_lods(
             shot.frame.array("face_id"),
             shot.clip,

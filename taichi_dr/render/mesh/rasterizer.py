@@ -1,7 +1,6 @@
 """The z-buffer rasterizer, with analytic edge antialiasing as an option."""
 
 from taichi_dr.kernels.screen.background import composite, composite_adjoint
-from taichi_dr.kernels.zbuffer.face_records import DepthTest
 from taichi_dr.kernels.zbuffer.zbuffer import ZBuffer
 from taichi_dr.render.background import background_rows, is_varied
 from taichi_dr.render.mesh.check import check_shot
@@ -63,7 +62,7 @@ class Rasterizer(MeshRenderer):
         shot.surface = choose_surface(self._buffers, shot)
         shot.surface.forward(shot)
         check_shot(shot)
-        self._draw(shot)
+        self._zbuffer.draw(shot.projected, shot.screen, shot.depth_test, shot.visible, cull_back=self.cull_back)
         rgba = self._buffers.get("rgba", (frame.array("face_id").shape[0], 4))
         self._pixels.forward(shot, shot.surface, shot.ground, rgba, coverage=True)
         if self.antialias:
@@ -100,11 +99,6 @@ class Rasterizer(MeshRenderer):
             corner_adjoint = self._pixels.adjoint_to_corners(shot, shot.normals, self._zbuffer, outputs)
             self._pixels.gather_corners(shot, shot.normals, corner_adjoint, clip_adjoint)
         self._geometry.adjoint(shot, clip_adjoint)
-
-    def _draw(self, shot):
-        """Writes which face each pixel shows, and its depth and barycentric coordinates there."""
-        test = DepthTest(shot.camera.near, shot.camera.far, shot.camera.is_orthographic)
-        self._zbuffer.draw(shot.projected, shot.screen, test, shot.visible, cull_back=self.cull_back)
 
     def _blended_adjoint(self, shot):
         """Adjoint of the antialiased colour and alpha before the background was laid behind them, (V*H*W, 4)."""

@@ -56,17 +56,26 @@ class MeshRenderer(Renderer):
             CameraError: a camera that defines no image.
             GradientError: this renderer has rendered within the open tape before: its state would be overwritten.
         """
-        _require_kind("mesh", mesh, Mesh)
-        _require_kind("camera", camera, Camera)
-        if lights is not None:
-            _require_kind("lights", lights, Lights)
-        views = view_map(camera.views, mesh.batch, view_mesh)
-        packed = CameraInput(camera, self.width, self.height, self._buffers)
-        inputs = (mesh.fields, packed) if lights is None else (mesh.fields, lights.fields, packed)
         given: dict[str, Any] = {"mesh": mesh, "camera": camera, "lights": lights, "background": self.background}
-        return self._submit(
-            MeshShot(frame=self._frame(camera.views), inputs=inputs, views=views, packed=packed, **given)
-        )
+        return self._submit(make_shot(self._frame, self._buffers, view_mesh=view_mesh, **given))
+
+
+def make_shot(frame_of, buffers, *, mesh, camera, lights=None, background=None, view_mesh=None):
+    """The shot of what ``render`` was given; ``frame_of(views)`` is where it renders to.
+
+    Raises:
+        ShapeError, InputError: those of ``MeshRenderer.render``.
+    """
+    _require_kind("mesh", mesh, Mesh)
+    _require_kind("camera", camera, Camera)
+    if lights is not None:
+        _require_kind("lights", lights, Lights)
+    views, frame = view_map(camera.views, mesh.batch, view_mesh), frame_of(camera.views)
+    _, height, width = frame.shape
+    packed = CameraInput(camera, width, height, buffers)
+    inputs = (mesh.fields, packed) if lights is None else (mesh.fields, lights.fields, packed)
+    given = {"mesh": mesh, "camera": camera, "lights": lights, "background": background}
+    return MeshShot(frame=frame, inputs=inputs, views=views, packed=packed, **given)
 
 
 def _require_kind(name, value, kind):

@@ -5,6 +5,7 @@ from typing import Any
 
 from taichi_dr.kernels.screen.pixels import Screen
 from taichi_dr.kernels.screen.projected_mesh import ProjectedMesh
+from taichi_dr.kernels.zbuffer.face_records import DepthTest
 from taichi_dr.kernels.zbuffer.resolve import Visible
 from taichi_dr.render.camera_input import CameraInput
 from taichi_dr.render.mesh.surface.base import Surface
@@ -30,10 +31,12 @@ class MeshShot(Shot):
     clip: Any = None  # (V*N, 4) of kernels.camera.transform
     surface: Surface | None = None  # what is interpolated over the faces
     normals: Surface | None = None  # ... once the output ``normal`` is asked for
+    clip_adjoint: Any = None  # (V*N, 4), where more than one operation adds to it
 
     ground = property(lambda self: self.background if isinstance(self.background, tuple) else BLACK)
     projected = property(lambda self: ProjectedMesh(self.clip, self.mesh.topology.array("faces"), self.views.views))
     screen = property(lambda self: Screen(self.width, self.height))
+    depth_test = property(lambda self: DepthTest(self.camera.near, self.camera.far, self.camera.is_orthographic))
     visible = property(lambda self: Visible(*map(self.frame.array, Visible._fields)))
     camera_array = property(lambda self: self.packed.arrays["camera"], doc="(V, 16) of kernels.camera.")
     camera_adjoint = property(lambda self: self.packed.adjoints["camera"], doc="(V, 16); cameras' adjoints add to it.")

@@ -24,13 +24,13 @@ class PixelSurface(Surface):
 
     def __init__(self, buffers, mesh, lit=False, light_of=None):
         super().__init__(buffers, mesh.corner_topology)
-        textured = mesh.texture is not None
+        textured = mesh.has("texture")
         shiny = light_of is not None and mesh.material.specular > 0
         self.light = None if light_of is None else light_of(buffers, mesh, BOTH if shiny else IRRADIANCE)
         albedo = self.light is not None or not textured
         self.layout = Layout(albedo=albedo, lit=lit, textured=textured, shiny=shiny)
         self.channels = self.layout.channels
-        self.texture = Texture(buffers, mesh) if textured else None
+        self.texture = Texture(buffers, *mesh.fields.layouts["texture"].shape) if textured else None
 
     def forward(self, shot):
         self._allocate(shot)
@@ -38,7 +38,7 @@ class PixelSurface(Surface):
             arguments = (shot.views.view_mesh, topology.rows, owner, self.attributes, first)
             spread_to_corners(values, topology.array("faces"), *arguments)
         if self.texture is not None:
-            self.texture.forward(shot.mesh)
+            self.texture.forward(shot.mesh.fields.arrays["texture"])
 
     def checked_arrays(self, shot):
         fields, layout = shot.mesh.fields.arrays, self.layout
@@ -81,29 +81,30 @@ class PixelSurface(Surface):
             gather.per_mesh(mesh.topology, layout.position, 3, adjoints["vertices"])
         if layout.textured:
             gather.shared(mesh.uv_topology, layout.uv, 2, adjoints["uv"])
-            self.texture.adjoint(mesh)
+            self.texture.adjoint(adjoints["texture"])
 
 
 class Texture:
-    """The mip pyramid of a mesh's texture, and its adjoint."""
+    """The mip pyramid of a texture of height x width texels, and its adjoint."""
 
-    def __init__(self, buffers, mesh):
-        height, width = mesh.texture.shape
-        self._size = (width, height)
+    def __init__(self, buffers, height, width):
+        self.size = (width, height)
         self.levels = buffers.constant("levels", tuple(map(tuple, level_table(width, height).tolist())), ti.i32)
         self.pyramid = buffers.get("pyramid", (pyramid_texels(width, height), 3))
         self._buffers = buffers
 
-    def forward(self, mesh):
-        build_mipmaps(mesh.fields.arrays["texture"], self.pyramid, *self._size)
+    def forward(self, texels):
+        """Writes the pyramid of ``texels`` (height*width, 3)."""
+        build_mipmaps(texels, self.pyramid, *self.size)
 
     def new_adjoint(self):
         """A zeroed array for the adjoint of the pyramid."""
         return self._buffers.zeroed("pyramid_adjoint", self.pyramid.shape)
 
-    def adjoint(self, mesh):
+    def adjoint(self, texels_adjoint):
+        """Adds to ``texels_adjoint`` (height*width, 3) what the pyramid's implies."""
         pyramid_adjoint = self._buffers.get("pyramid_adjoint", self.pyramid.shape)
-        build_mipmaps_adjoint(mesh.fields.adjoints["texture"], pyramid_adjoint, *self._size)
+        build_mipmaps_adjoint(texels_adjoint, pyramid_adjoint, *self.size)
 
 
 class _Gather:

@@ -13,7 +13,7 @@ def choose_surface(buffers, shot):
     shading = "none" if shot.lights is None else mesh.material.shading
     if shading == "phong":
         return PixelSurface(buffers, mesh, lit=True)
-    if mesh.texture is not None:
+    if mesh.has("texture"):
         light_of = {"none": None, "flat": FaceLitColors, "gouraud": VertexLitColors}
         return PixelSurface(buffers, mesh, light_of=light_of[shading])
     if shading == "gouraud":
