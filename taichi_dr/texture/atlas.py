@@ -36,6 +36,19 @@ class Atlas:
         barycentric, face = self.texels.barycentric[self.known], self.texels.face[self.known]
         return np.einsum("pk,pkc->pc", barycentric, corners[face])
 
+    def at_vertices(self, values, chosen, topology):
+        """``(means, found)``, (N, C) and (N,): of ``values`` (K, C) of the known texels, as far as they are ``chosen``
+        (K,), the mean around each vertex, weighed as ``at_texels`` interpolates; and where there are any (else 0).
+
+        ``topology`` is that of the mesh.
+        """
+        texel = self.known[chosen]
+        vertex, weight = topology.faces[self.texels.face[texel]].reshape(-1), self.texels.barycentric[texel].reshape(-1)
+        weighed = np.repeat(values[chosen], 3, axis=0) * weight[:, None]
+        sums = np.stack([np.bincount(vertex, column, topology.rows) for column in weighed.T], axis=1)
+        total = np.bincount(vertex, weight, topology.rows)
+        return sums / np.where(total > 0, total, 1)[:, None], total > 0
+
     def picture(self, values):
         """(size, size, C): ``values`` (K, C) of the known texels; each other one is as the nearest of them, so that no
         halved copy of the texture mixes in what is on no surface."""

@@ -134,3 +134,17 @@ def test_values_on_the_mesh_become_a_texture_without_empty_texels():
     assert picture.shape == (64, 64, 3)
     assert (np.linalg.norm(picture, axis=2) > 0.95).all()
     np.testing.assert_array_equal(picture.reshape(-1, 3)[atlas.known], positions)
+
+
+def test_values_of_texels_are_averaged_around_vertices():
+    mesh = shapes.icosphere(2)
+    vertices, faces = of(mesh)
+    atlas = Atlas(*box_projection(vertices, faces, 128, GUTTER), 128, "box projection")
+    positions = atlas.at_texels(vertices[faces])
+    upper = positions[:, 1] > 0
+    means, found = atlas.at_vertices(positions, upper, mesh.topology)
+    assert found[vertices[:, 1] > 0].all()
+    assert not found[vertices[:, 1] < -0.4].any()
+    assert (means[~found] == 0).all()
+    high = vertices[:, 1] > 0.4
+    np.testing.assert_allclose(means[high], 0.97 * vertices[high], atol=0.05)

@@ -11,6 +11,7 @@ from taichi_dr.runtime import float_dtype
 from taichi_dr.scene.mesh import Mesh
 from taichi_dr.texture.atlas import Atlas, make_atlas
 from taichi_dr.texture.bake import Bake
+from taichi_dr.texture.inpaint import inpaint
 
 LR, LAST_LR = 3e-3, 3e-4
 LEAST_PIXEL = 0.02  # what a step shows less of moves less: coarse levels of a texture have a part in every texel
@@ -19,8 +20,8 @@ LEAST_PIXEL = 0.02  # what a step shows less of moves less: coarse levels of a t
 class TextureFit:
     """A texture on its way, for a mesh that has vertex colours, in the pictures of ``groups``, a ``ViewGroups``.
 
-    A texel begins as the mean of the pictures that it is seen in, or as the vertex colours if it is seen in none; then
-    the absolute difference between pictures and renders, over random backgrounds, is made less.
+    A texel begins as the mean of the pictures that it is seen in; those that are seen in none continue the colours
+    around them.  Then the absolute difference between pictures and renders, over random backgrounds, is made less.
     """
 
     def __init__(self, mesh, groups, seed, size):
@@ -92,7 +93,7 @@ class TextureFit:
 def _baked(mesh, groups, size):
     """``(atlas, texture, unseen)``: texture coordinates, a texture (size, size, 3), and how many of the texels that
     show the mesh no picture shows."""
-    vertices, faces, colors = mesh.numpy("vertices")[0], mesh.numpy("faces"), mesh.numpy("colors")[0]
+    vertices, faces = mesh.numpy("vertices")[0], mesh.topology.faces
     atlas = make_atlas(vertices, faces, size)
     corners = vertices[faces]
     normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
@@ -102,5 +103,7 @@ def _baked(mesh, groups, size):
         depth = renderer.render(mesh, camera).numpy("depth")
         bake.add(camera, depth, np.concatenate([pictures, alpha[..., None]], axis=-1))
     baked, seen = bake.colors()
-    texture = atlas.picture(np.where(seen[:, None], baked, atlas.at_texels(colors[faces])))
+    around, known = atlas.at_vertices(baked, seen, mesh.topology)
+    around = inpaint(np.where(known[:, None], around, mesh.numpy("colors")[0]), known, mesh.topology.edges)
+    texture = atlas.picture(np.where(seen[:, None], baked, atlas.at_texels(around[faces])))
     return atlas, texture, int((~seen).sum())

@@ -100,16 +100,15 @@ def test_views_held_out_gain_by_baking_and_by_optimising():
 
 
 @pytest.mark.usefixtures("cpu32", "boxes")
-def test_texels_that_no_image_shows_keep_the_vertex_colours():
+def test_texels_that_no_image_shows_continue_the_colours_around_them():
     train, mesh = posed_ball(16, 0.0), colored(2)
     above = train.subset(np.flatnonzero(train.camera_to_world[:, 1, 3] > 2))
     fit = TextureFit(mesh, ViewGroups(above, 2, [0]), 0, SIZE)
     assert 0.2 < fit.describe()["texels_that_no_image_shows"] / fit.describe()["texels"] < 0.5
-    faces = mesh.numpy("faces")
-    below = fit._atlas.at_texels(mesh.numpy("vertices")[0][faces])[:, 1] < -0.8
+    below = fit._atlas.at_texels(mesh.numpy("vertices")[0][mesh.numpy("faces")])[:, 1] < -0.8
     before = fit.mesh.numpy("texture").reshape(-1, 3)
-    expected = fit._atlas.at_texels(mesh.numpy("colors")[0][faces])
-    np.testing.assert_allclose(before[fit._atlas.known][below], expected[below], atol=1e-6)
+    assert np.ptp(before[fit._atlas.known][~below], axis=0).min() > 0.7
+    assert np.ptp(before[fit._atlas.known][below], axis=0).max() < 0.25
     for step in range(6):
         fit.step(step / 6)
     moved = np.abs(fit.mesh.numpy("texture").reshape(-1, 3) - before).max(axis=1)
