@@ -52,12 +52,13 @@ def load_mesh(
     return mesh.normalized() if normalize else mesh
 
 
-def save_mesh(mesh: Mesh, path: PathLike, index: int = 0) -> None:
+def save_mesh(mesh: Mesh, path: PathLike, index: int = 0, *, unlit: bool = False) -> None:
     """Writes mesh ``index`` of the batch as OBJ, PLY, STL, OFF or GLB by suffix.
 
     OBJ and GLB carry colours, or texture coordinates with the texture (OBJ: in ``.mtl`` and ``.png`` files beside it;
     GLB: inside); PLY carries colours per vertex or face, read off the texture if there is one; STL and OFF carry the
-    shape alone.  Colours are rounded to 8 bits except in OBJ.
+    shape alone.  Colours are rounded to 8 bits except in OBJ.  ``unlit`` says that the texture has the light in it, as
+    one made of photographs has: viewers of the GLB (that know ``KHR_materials_unlit``) then add none.
 
     Raises:
         FileError: unknown suffix, or the file cannot be written.
@@ -74,7 +75,7 @@ def save_mesh(mesh: Mesh, path: PathLike, index: int = 0) -> None:
     if suffix == ".obj":
         write_obj(mesh, path, index)
         return
-    data = _trimesh_files().encode(mesh, index, suffix)
+    data = _trimesh_files().encode(mesh, index, suffix, unlit)
     with atomic_path(path) as temporary:
         temporary.write_bytes(data)
 

@@ -111,11 +111,18 @@ def _grey(part):
     return np.tile(np.array(GREY), (len(part.faces), 3, 1))
 
 
-def encode(mesh, index, suffix):
-    """The bytes of a file of this suffix that holds one mesh of the batch."""
+def encode(mesh, index, suffix, unlit=False):
+    """The bytes of a file of this suffix that holds one mesh of the batch; ``unlit`` marks the texture of a GLB so."""
     made = {".glb": _to_glb, ".ply": _to_ply}.get(suffix, _to_shape)(mesh, index)
-    data = made.export(file_type=suffix[1:])
+    options = {"tree_postprocessor": _mark_unlit} if unlit and suffix == ".glb" else {}
+    data = made.export(file_type=suffix[1:], **options)
     return data.encode() if isinstance(data, str) else data
+
+
+def _mark_unlit(tree):
+    for material in tree.get("materials", []):
+        material["extensions"] = {"KHR_materials_unlit": {}}
+        tree["extensionsUsed"] = ["KHR_materials_unlit"]
 
 
 def _to_shape(mesh, index):

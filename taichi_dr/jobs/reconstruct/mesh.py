@@ -183,7 +183,7 @@ class MeshReconstruction(Kind):
         for name, mesh in {"mesh.obj": shown, "mesh.ply": self._mesh, "mesh.glb": shown}.items():
             world = mesh.copy()
             world.set("vertices", self._fit.to_world(mesh.numpy("vertices")))
-            save_mesh(world, folder / name)
+            save_mesh(world, folder / name, unlit=True)
         return [name for name in self.FILES if shown.has("texture") or name not in OF_TEXTURE]
 
     def describe(self):

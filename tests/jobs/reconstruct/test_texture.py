@@ -267,6 +267,8 @@ def test_the_glb_is_what_viewers_expect(runs):
     assert (surface["metallicFactor"], surface["roughnessFactor"]) == (0, 1)
     assert surface.get("baseColorFactor", [1, 1, 1, 1]) == [1, 1, 1, 1]
     assert material.get("alphaMode", "OPAQUE") == "OPAQUE"
+    assert material["extensions"] == {"KHR_materials_unlit": {}}
+    assert gltf["extensionsUsed"] == ["KHR_materials_unlit"]
     texture = gltf["textures"][surface["baseColorTexture"]["index"]]
     assert surface["baseColorTexture"].get("texCoord", 0) == 0
     image = gltf["images"][texture["source"]]
@@ -332,9 +334,10 @@ def test_sizes_that_make_no_sense_are_refused(texture):
 
 
 def test_without_a_texture_there_is_nothing_of_it(cpu32, tmp_path):
-    save_mesh(colored(1), tmp_path / "mesh.glb")
+    save_mesh(colored(1), tmp_path / "mesh.glb", unlit=True)
     gltf, binary = json_and_binary(tmp_path / "mesh.glb")
     attributes = gltf["meshes"][0]["primitives"][0]["attributes"]
     assert "COLOR_0" in attributes
     assert "TEXCOORD_0" not in attributes
+    assert not {"materials", "extensionsUsed"} & set(gltf)
     assert accessor(gltf, binary, attributes["COLOR_0"]).shape == (42, 4)
