@@ -75,15 +75,18 @@ class Primitives(Renderer):
         self._step = tape_operation(lambda step: step.forward(), self._step_adjoint)
         self._places = Places()
 
-    cull_back = property(lambda self: self._cull_back, doc="Whether faces seen from behind are left out; fixed.")
+    @property
+    def cull_back(self) -> bool:
+        """Whether faces seen from behind are left out; fixed."""
+        return self._cull_back
 
     @property
-    def background(self):
+    def background(self) -> None:
         """None: what is behind the surfaces is for the caller's shader to say."""
         return self._background
 
     @background.setter
-    def background(self, given):
+    def background(self, given: ArrayLike | Field | None) -> None:
         if given is not None:
             raise InputError("background: primitives have none; write it where face_id is -1")
         self._background = None
