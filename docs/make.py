@@ -3,6 +3,7 @@
 make docs
 """
 
+import re
 import shutil
 import subprocess
 import sys
@@ -29,6 +30,16 @@ def take(source, name):
     print(f"docs/{name}")
 
 
+def draw_toon():
+    """The picture of kernels.md, by its first program."""
+    program = re.search(r"```python\n# toon.py\n(.*?)```", (ROOT / "docs" / "kernels.md").read_text("utf-8"), re.DOTALL)
+    folder = ROOT / "out" / "kernels"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "toon.py").write_text(program[1], encoding="utf-8")
+    subprocess.run([sys.executable, "toon.py"], cwd=folder, check=True)
+    take(folder / "toon.png", "kernels.png")
+
+
 def main():
     """Runs everything, one demo after the other."""
     for name, own_name in RECONSTRUCTION.items():
@@ -40,6 +51,7 @@ def main():
         subprocess.run([sys.executable, f"demos/{demo}.py"], cwd=ROOT, check=True)
         for name in names:
             take(ROOT / "out" / demo / name, name)
+    draw_toon()
 
 
 if __name__ == "__main__":

@@ -5,11 +5,12 @@ import re
 import pytest
 from names import ROOT, code_spans, exists
 
-PAGES = ("CONTRIBUTING.md", "docs/ARCHITECTURE.md")
+PAGES = ("CONTRIBUTING.md", "docs/ARCHITECTURE.md", "docs/kernels.md")
 WORDS = {
     *("foo", "foo_adjoint", "_adjoint", "x_adjoint", "transmittance_slope"),  # of examples
     *("sum_k", "a.b", "make", "vulkan", "cpu32", "cpu64"),
     *("frame.color", "frame.color.grad"),  # by OUTPUTS
+    *("draw.interpolate", "draw.texture", "draw.antialias"),  # of Primitives: test_kernels_page
 }
 """Code spans that are no names of this repository."""
 

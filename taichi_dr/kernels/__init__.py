@@ -1,7 +1,8 @@
 """Everything that is compiled: Taichi functions and kernel pairs, a room per stage of a renderer.
 
-Public: whoever writes a simulation or a method of their own imports from here.  Of the package, kernels import other
-rooms, ``taichi_dr.runtime``, ``taichi_dr.tape`` and ``taichi_dr.errors``, and nothing else.
+Public: whoever writes a simulation or a method of their own imports from here; docs/kernels.md says what may be relied
+on, with a program for each.  Of the package, kernels import other rooms, ``taichi_dr.runtime``, ``taichi_dr.tape`` and
+``taichi_dr.errors``, and nothing else.
 
 =============  ==================================================================  ===================================
 room           what is in it                                                       door
