@@ -24,6 +24,7 @@ from taichi_dr.jobs.report.metrics import DEFINITIONS
 from taichi_dr.jobs.report.record import PICTURES, Record
 from taichi_dr.jobs.terminal.interrupt import interruptible
 from taichi_dr.jobs.terminal.output import claim, clear, sweep
+from taichi_dr.kernels.base.launch import stay_on_all_threads
 from taichi_dr.version import __version__
 
 REPORTS = ("metrics.json", *PICTURES, checkpoint.NAME)
@@ -80,6 +81,7 @@ def reconstruct(settings, *listeners):
                 audience.said("everything is written already")
                 return ReconstructionSummary(settings.out, metrics, interrupted=False)
     backend = runtime.init(settings.backend, random_seed=settings.seed)
+    stay_on_all_threads()
     train, held_out, note = held_out_split(
         settings.data, lambda done, total: audience.progressed("reading images", done / total)
     )

@@ -50,4 +50,16 @@ def is_serial(iterations, limit):
     Waking threads that have slept for a millisecond takes 0.15 to 0.3 ms; on a GPU a serial loop would run on a single
     one of thousands of lanes.
     """
-    return on_cpu() and iterations < limit
+    return on_cpu() and iterations < limit and runtime_token() is not _on_all_threads
+
+
+_on_all_threads = None  # a runtime
+
+
+def stay_on_all_threads():
+    """From now on, in this runtime, ``is_serial`` says no: what it decides for has one variant to compile, not two.
+
+    For programs that soon have large work and launch small work seldom enough not to mind waking threads.
+    """
+    global _on_all_threads
+    _on_all_threads = runtime_token()
