@@ -33,12 +33,12 @@ class Terminal(Listener):
             self._take_down()
 
     def compiling(self, kernel, model):
-        text = f"compiling kernels for {model}"
         if is_terminal():
-            self.progressed(self._what or "optimising", self._fraction, f"{text}: {kernel.strip('_')}")
+            text = f"compiling {kernel.strip('_')} for {model}"
+            self.progressed(self._what or "optimising", self._fraction, text)
         elif model != self._compiled:
             self._compiled = model
-            say(text)
+            say(f"compiling kernels for {model}")
 
     def stepped(self, moment):
         losses = " ".join(f"{name} {value:.3g}" for name, value in moment.losses.items())

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Column
 
 SECONDS_BETWEEN_LINES = 15.0
 
@@ -32,14 +33,14 @@ def progress_bar(what):
         yield _Lines(what).update
         return
     columns = [
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=24),
-        TaskProgressColumn(),
-        TextColumn("{task.fields[text]}"),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(compact=True),
+        TextColumn("{task.description}", table_column=Column(min_width=len(what))),
+        BarColumn(bar_width=16, table_column=Column(min_width=16)),
+        TaskProgressColumn(table_column=Column(min_width=4)),
+        TextColumn("{task.fields[text]}", table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis")),
+        TimeElapsedColumn(table_column=Column(min_width=7)),
+        TimeRemainingColumn(compact=True, table_column=Column(min_width=5)),
     ]
-    with Progress(*columns, console=console, refresh_per_second=4) as progress:
+    with Progress(*columns, console=console, refresh_per_second=4, expand=True) as progress:
         task = progress.add_task(what, total=1.0, text="")
         yield lambda fraction, text="": progress.update(task, completed=min(fraction, 1.0), text=text)
 

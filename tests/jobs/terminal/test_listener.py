@@ -36,6 +36,16 @@ def test_a_step_is_a_bar_with_its_losses(screen):
     assert "100%" in text
 
 
+def test_a_long_text_leaves_room_for_the_bar_and_the_times(monkeypatch):
+    console = Console(file=io.StringIO(), force_terminal=True, width=80, highlight=False, color_system=None)
+    monkeypatch.setattr(progress, "console", console)
+    with Terminal() as terminal:
+        terminal.progressed("optimising", 0.5, "step 36  20480 faces at 192²  " + "silhouette 0.0217  " * 9)
+    last = console.file.getvalue().rpartition("optimising ")[2]
+    for part in ("━━━━━━━━", " 50% step 36  20480 faces at 192²", "… 0:00:00 "):
+        assert part in last
+
+
 def test_a_line_or_another_task_takes_the_bar_down(screen):
     with Terminal() as terminal:
         terminal.progressed("reading", 0.5)
@@ -53,7 +63,7 @@ def test_what_is_compiled_stands_beside_the_bar(screen):
         terminal.compiling("_draw_tiles", "9 faces at 64²")
     text = screen.getvalue()
     assert "50%" in text
-    assert "compiling kernels for 9 faces at 64²: draw_tiles" in text
+    assert "compiling draw_tiles for 9 faces at 64²" in text
     assert text.count(SHOW_CURSOR) == 1, "one bar"
 
 
