@@ -17,7 +17,7 @@ class MeshSettings(ReconstructSettings):
 
     A sphere is deformed until its silhouettes and colours agree with the images: coarse first, then with more faces and
     larger images.  The colours found are those of the images, shading included.  With the defaults, 24 images of
-    256 x 256 pixels take one to two minutes on two CPU cores, 100 of 400 x 400 two to three.
+    256 x 256 pixels take about half a minute on two idle CPU cores, 100 of 400 x 400 two.
 
     writes to OUT, besides what every kind writes:
       mesh.obj, .ply, .glb  the mesh with vertex colours, in the axes and units of the
