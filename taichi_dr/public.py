@@ -20,6 +20,9 @@ from taichi_dr.io.posed_images import PosedImages, load_posed_images, save_posed
 from taichi_dr.optim import schedules
 from taichi_dr.optim.large_steps import LargeSteps
 from taichi_dr.optim.optimizers import SGD, Adam, UniformAdam
+from taichi_dr.recipes.colors import ColorFit, fit_colors
+from taichi_dr.recipes.pose import PoseFit, fit_pose
+from taichi_dr.recipes.shape import ShapeFit, fit_shape
 from taichi_dr.render.frame import Frame
 from taichi_dr.render.mesh import preview as _preview  # noqa: F401  how meshes look in notebooks
 from taichi_dr.render.mesh.primitives.rasterize import Primitives
@@ -41,6 +44,7 @@ __all__ = [
     "BackendError",
     "Camera",
     "CameraError",
+    "ColorFit",
     "DataSetError",
     "DirectionalLight",
     "Error",
@@ -54,11 +58,13 @@ __all__ = [
     "Material",
     "Mesh",
     "PointLight",
+    "PoseFit",
     "PosedImages",
     "Primitives",
     "Rasterizer",
     "RuntimeStateError",
     "ShapeError",
+    "ShapeFit",
     "SoftRasterizer",
     "Supersampler",
     "UniformAdam",
@@ -66,6 +72,9 @@ __all__ = [
     "available_backends",
     "backend",
     "check_gradients",
+    "fit_colors",
+    "fit_pose",
+    "fit_shape",
     "init",
     "kernels",
     "linear_to_srgb",

@@ -29,6 +29,7 @@ FLOORS = (
     ("render.mesh.surface",),
     ("render.mesh",),
     ("render.mesh.primitives",),
+    ("recipes",),
     ("public",),
     ("taichi_dr",),
     ("jobs.pictures", "jobs.reconstruct.kinds", "jobs.listener"),
@@ -169,7 +170,9 @@ def test_kernels_need_taichi_and_numpy_alone():
     assert not foreign, "kernels import Taichi, NumPy and the standard library:\n" + "\n".join(foreign)
 
 
-@pytest.mark.parametrize(("package", "rooms"), [("torch", ["torch"]), ("tyro", ["cli", "jobs"]), ("rich", ["jobs"])])
+@pytest.mark.parametrize(
+    ("package", "rooms"), [("torch", ["torch"]), ("tyro", ["cli", "jobs"]), ("rich", ["jobs", "recipes"])]
+)
 def test_some_packages_stay_in_their_rooms(package, rooms):
     elsewhere = [
         f"{path.relative_to(ROOT)}:{line}: {name}"

@@ -31,6 +31,7 @@ def posed_images():
 
 OBJECTS = {
     "Camera": (lambda: dr.Camera.orbit([0, 90]), "2 views, near=0.27, far=99.9; fields: eye, target, up, pose, fov_y"),
+    "ColorFit": (lambda: dr.ColorFit(dr.shapes.box(), np.array([0.5, 2])), "'box', 1 of 2 rows seen, not begun"),
     "DirectionalLight": (lambda: dr.DirectionalLight((0, 1, 1), 0.7), "direction=(0, 1, 1), intensity=0.7"),
     "Frame": (lambda: dr.Rasterizer((4, 6)).render(dr.shapes.box(), dr.Camera.orbit()), "1 view of 4 x 6: color, alph"),
     "LargeSteps": (lambda: dr.LargeSteps(dr.shapes.box()), "box, 8 vertices, strength=19; field: coordinates"),
@@ -38,9 +39,11 @@ OBJECTS = {
     "Material": (lambda: dr.Material("flat"), "shading='flat', specular=0.0, shininess=32.0"),
     "Mesh": (dr.shapes.box, "'box', batch 1, 8 vertices, 12 faces; fields: vertices, colors"),
     "PointLight": (lambda: dr.PointLight((0, 2, 0)), "position=(0, 2, 0), intensity=1.0"),
+    "PoseFit": (lambda: dr.PoseFit(None, [0.5, 0.25]), "loss 0.25 after 1 steps"),
     "PosedImages": (posed_images, "3 views of 4 x 5, with alpha: a.png, b.png, ..."),
     "Primitives": (lambda: dr.Primitives(8), "size=(8, 8), background=None, cull_back=False"),
     "Rasterizer": (lambda: dr.Rasterizer(8), "size=(8, 8), background=(0.0, 0.0, 0.0), antialias=False, cull_back=F"),
+    "ShapeFit": (lambda: dr.ShapeFit(dr.shapes.box()), "'box', 12 faces, not begun"),
     "SoftRasterizer": (lambda: dr.SoftRasterizer((4, 6)), "size=(4, 6), background=(0.0, 0.0, 0.0), sigma=0.0001, gam"),
     "Supersampler": (lambda: dr.Supersampler(8), "size=(8, 8), samples=4"),
     **{
