@@ -1,15 +1,13 @@
 """Colours from photographs of a known shape: the vertex colours of a car, and the texture of a globe.
 
-The geometry, the cameras and the lights are known; the colours start grey.  Rendering is linear in the colours, so the
-gradient of the images' difference finds them quickly, and finds the paint itself, not the paint with its shadows.
-Pictures from views that the fit has never seen tell how good it is.  All photographs have 16 samples per pixel, the
-renders that are fitted to them one, with antialiasing.
+The geometry, the cameras and the lights are known; the colours start grey.  ``dr.fit_colors`` finds the paint itself,
+not the paint with its shadows, and says what no photograph shows.  Pictures from views that the fit has never seen tell
+how good it is.  All photographs have 16 samples per pixel, the renders that are fitted to them one, with antialiasing.
 
     python demos/fit_colors.py
 """
 
 import numpy as np
-import taichi as ti
 from common import PAPER, enlarged, finish, over_paper, psnr, save_picture, sheet, start
 from PIL import Image, ImageDraw, ImageFont
 
@@ -37,79 +35,75 @@ def globe():
     return dr.shapes.sphere(2700, texture=dr.srgb_to_linear(np.asarray(image) / 255.0), name="globe")
 
 
-def fit(colors, render, goal, steps):
-    """Moves the field ``colors`` from grey until ``render()`` shows ``goal``; prints how the loss falls."""
-    colors.fill(GREY)
-    loss = ti.field(ti.f32, shape=(), needs_grad=True)
-    optimizer = dr.Adam([colors], lr=0.05, schedule=dr.schedules.cosine(steps, 0.05))
-    for step in range(steps):
-        with ti.ad.Tape(loss):
-            frame = render()
-            dr.losses.mse(frame.color, goal, loss)
-        if step % 20 == 0 or step == steps - 1:
-            print(f"  step {step:3d}  loss {loss[None]:.6f}")
-        optimizer.step()
-        colors.from_numpy(np.clip(colors.to_numpy(), 0, 1))
-
-
 class Study:
     """Photographs of a mesh whose colours are then forgotten, and how well the colours found explain others."""
 
     def __init__(self, mesh, colors):
         print(f"  {mesh.name}: {mesh}")
-        self.mesh, self.colors, self.truth = mesh, colors, colors.to_numpy()
+        self.mesh, self.colors, self.truth = mesh, colors, mesh.numpy(colors)
         self.lights = dr.Lights(ambient=0.15, directional=[dr.DirectionalLight((0.6, 1.0, 0.5), 0.75)])
         azimuth, elevation = np.arange(VIEWS) * 360 / VIEWS, np.resize([-35, 5, 45], VIEWS)
-        self.seen = dr.Camera.orbit(azimuth, elevation, distance=2.7, fov_y_deg=45)
+        self.camera = dr.Camera.orbit(azimuth, elevation, distance=2.7, fov_y_deg=45)
         self.unseen = dr.Camera.orbit([24, 205], [20, -10], distance=2.7, fov_y_deg=45)
-        self.images, self.target = self.photographs(self.seen, SIZE), self.photographs(self.unseen, TILE)
         self.judge = dr.Rasterizer(TILE, background=PAPER, antialias=True)
 
-    def photographs(self, camera, size):
-        """Images (V, size, size, 3) over the background."""
-        return over_paper(dr.supersampled(self.mesh, camera, (size, size), self.lights))
-
-    def look(self):
+    def look(self, mesh):
         """The first of the views that the fit does not see, and the PSNR of all of them."""
-        pictures = self.judge.render(self.mesh, self.unseen, self.lights).numpy("color")
+        pictures = self.judge.render(mesh, self.unseen, self.lights).numpy("color")
         return pictures[0], psnr(pictures, self.target)
 
-    def run(self, options):
-        """Fits the colours; returns the pictures by their titles, and the PSNR before and after."""
-        self.colors.fill(GREY)
-        start, before = self.look()
-        renderer = dr.Rasterizer(SIZE, background=PAPER, antialias=True)
-        fit(self.colors, lambda: renderer.render(self.mesh, self.seen, self.lights), self.images, options.steps)
-        found, after = self.look()
+    def run(self, steps):
+        """Fits the colours; returns the fit, a row of pictures, and the PSNR before and after."""
+        images = dr.supersampled(self.mesh, self.camera, SIZE, self.lights)
+        self.target = over_paper(dr.supersampled(self.mesh, self.unseen, TILE, self.lights))
+        self.mesh.set(self.colors, GREY)
+        fit = dr.fit_colors(self.mesh, images, self.camera, self.lights, steps=steps, on_step=report)
+        (start, before), (found, after) = self.look(self.mesh), self.look(fit.mesh)
         pictures = {
-            f"one of {VIEWS} images, {SIZE}²": enlarged(self.images[0], TILE // SIZE),
+            f"one of {VIEWS} images, {SIZE}²": enlarged(over_paper(images[2]), TILE // SIZE),
             f"unseen view, start\n{before:.1f} dB": start,
             f"unseen view, found\n{after:.1f} dB": found,
             "unseen view, target": self.target[0],
         }
-        return pictures, before, after
+        return fit, sheet([pictures.values()], tuple(pictures)), (before, after)
+
+
+def report(fit):
+    """Prints the loss now and then."""
+    if (len(fit.losses) - 1) % 5 == 0:
+        print(f"  step {len(fit.losses) - 1:3d}  loss {fit.losses[-1]:.6f}")
+
+
+def hatched(texture, hidden):
+    """A texture (Ht, Wt, 3), twice as large, with stripes of black and white where ``hidden`` (Ht, Wt) is true."""
+    picture, hidden = enlarged(texture, 2), enlarged(hidden, 2)
+    rows, columns = np.indices(hidden.shape)
+    stripes = np.where((rows + columns) % 8 < 4, 0.0, 1.0)
+    return np.where(hidden[..., None], stripes[..., None], picture)
 
 
 def main(arguments=None):
     """Fits both and compares."""
-    options = start(__file__, __doc__, steps=100, arguments=arguments)
-    car, sphere = dr.shapes.car(), globe()
-    painted, printed = Study(car, car.colors), Study(sphere, sphere.texture)
+    options = start(__file__, __doc__, steps=20, arguments=arguments)
+    painted, printed = Study(dr.shapes.car(), "colors"), Study(globe(), "texture")
     rows, results = [], {}
     for study in (painted, printed):
-        pictures, before, after = study.run(options)
-        rows.append([sheet([pictures.values()], tuple(pictures))])
+        study.fit, pictures, (before, after) = study.run(options.steps)
+        rows.append([pictures])
         results[f"{study.mesh.name}_psnr"] = f"{before:.1f} -> {after:.1f} dB"
-    found, truth = sphere.texture.to_numpy(), printed.truth
-    quality = psnr(found, truth)
-    textures = [enlarged(texture, 2) for texture in (found, truth)]
-    rows.append([sheet([textures], (f"texture, found: {quality:.1f} dB", "true texture"))])
+    seen, texture = printed.fit.seen, printed.fit.mesh.numpy("texture")
+    quality = psnr(texture[seen], printed.truth[seen])
+    titles = (f"texture, found: {quality:.1f} dB; striped: less than a pixel shows it", "true texture")
+    rows.append([sheet([[hatched(texture, ~seen), enlarged(printed.truth, 2)]], titles)])
     save_picture(options.out / "fit_colors.png", sheet(rows))
-    within = np.abs(car.colors.to_numpy() - painted.truth).max(axis=-1) < 0.05
+    seen, colors = painted.fit.seen, painted.fit.mesh.numpy("colors")
+    within = np.abs(colors - painted.truth).max(axis=-1)[0, seen] < 0.05
     return finish(
         options,
         **results,
         texture_psnr=quality,
+        texels_seen=float(printed.fit.seen.mean()),
+        car_vertices_seen=float(seen.mean()),
         car_colors_within_5_percent=float(within.mean()),
     )
 

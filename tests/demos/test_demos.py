@@ -56,34 +56,15 @@ def test_larger_sigma_and_gamma_reach_further(run):
 
 
 def test_a_few_steps_fit_the_silhouettes_better(run):
-    results, files = run("deform_mesh", "--steps", "30", "--views", "20", SIZE=64, TILE=64)
-    assert results["car_soft_iou"] > 0.8
-    assert results["airplane_soft_iou"] > 0.6
+    results, files = run("deform_mesh", "--steps", "30", VIEWS=20, SIZE=64, TILE=64)
+    assert results["car_iou"] > 0.85
+    assert results["airplane_iou"] > 0.6
     assert results["car_pixels_that_show_the_inside"] < 0.01
     assert files == ["deform_mesh.gif", "deform_mesh.png"]
 
 
-def test_a_surface_is_pushed_out_where_it_is_seen_from_behind(cpu32, monkeypatch):
-    monkeypatch.syspath_prepend(DEMOS)
-    deform_mesh = importlib.import_module("deform_mesh")
-    sphere = dr.shapes.icosphere(2, radius=deform_mesh.RADIUS)
-    points, faces = sphere.numpy("vertices")[0], sphere.topology.faces
-    outward = pushes(deform_mesh, points, faces).any(axis=1)
-    assert outward.mean() < 0.01, "all are seen from outside, but for ties of depth at the silhouette"
-    inward = pushes(deform_mesh, points, faces[:, ::-1])
-    outwards = np.einsum("fk,fk->f", inward, points[faces].mean(axis=1))
-    assert (outwards <= 0).all(), "along the normals of the faces, which point inwards"
-    assert (outwards < 0).mean() > 0.9, "nearly all faces are seen"
-
-
-def pushes(deform_mesh, points, faces):
-    solid = deform_mesh.Solid(dr.Mesh(points, faces))
-    solid.look(deform_mesh.rings(20))
-    return solid.push.to_numpy()
-
-
 def test_colors_are_found(run):
-    results, files = run("fit_colors", "--steps", "30", SIZE=64, VIEWS=6, TEXTURE=(32, 64))
+    results, files = run("fit_colors", "--steps", "10", SIZE=64, VIEWS=6, TEXTURE=(32, 64))
     before, after = (float(part) for part in results["car_psnr"].removesuffix(" dB").split(" -> "))
     assert after > before + 8
     before, after = (float(part) for part in results["globe_psnr"].removesuffix(" dB").split(" -> "))
