@@ -11,6 +11,7 @@ import taichi as ti
 
 import taichi_dr as dr
 from tests.gradients.program import Operation, TapeProgram, new_field, single
+from tests.render.mesh.primitives import test_primitives as primitives
 
 SIZE = (11, 14)
 BACKGROUND = (0.1, 0.4, 0.2)
@@ -177,6 +178,21 @@ def over(background, make_renderer):
     return make
 
 
+def shader(**scene):
+    """A program of all primitives with a kernel of one's own between them."""
+
+    def make(rng):
+        made = primitives.Program(**scene)
+
+        def run(loss):
+            made.loss = loss
+            made.run()
+
+        return TapeProgram(made.parameters, run)
+
+    return make
+
+
 def soft_modes():
     outputs = ("color", "alpha", "depth")
     plain = {"outputs": outputs, "make_mesh": tetrahedra, "lit": False}
@@ -218,6 +234,16 @@ OPERATIONS = [
         surfaces(rasterizer(antialias=True), ("color", "alpha"))
         | scenes(rasterizer(antialias=True), ("color", "alpha"), ("color", "alpha", "depth", "normal", "barycentric")),
         ANTIALIASED,
+    ),
+    Operation(
+        "renderers",
+        "Primitives",
+        {"one mesh": shader(), "view_mesh": shader(batch=2, view_mesh=[1, 0, 1])},
+        {
+            "visibility": "a choice; `antialias` differentiates where silhouettes are",
+            "the level of detail of a texture": SETTINGS["the level of detail of a texture"],
+            "face_id": "an integer",
+        },
     ),
     Operation(
         "renderers",
