@@ -25,7 +25,7 @@ STOREYS = (
     ("ground floor", "errors", "tape", "#6b7280"),
     ("kernels: compiled", "kernels.base", "kernels.soft", "#b45309"),
     ("what users own", "fields", "io", "#4d7c0f"),
-    ("renderers", "render", "render.mesh", "#0f766e"),
+    ("renderers", "render", "render.mesh.primitives", "#0f766e"),
     ("door", "public", "taichi_dr", "#1d4ed8"),
     ("jobs", "jobs.listener", "jobs", "#7e22ce"),
     ("command", "cli", "__main__", "#be123c"),

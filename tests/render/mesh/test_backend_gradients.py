@@ -40,12 +40,26 @@ def plain(rng):
     return mesh, None, {"vertices": mesh.vertices, "colors": mesh.colors}
 
 
-def lit(rng):
-    """A texture under the lights, Phong-shaded."""
+def lit(rng, shading="phong"):
+    """A texture under the lights."""
     uv, texture = 0.2 + 0.1 * rng.random((42, 2)), rng.random((8, 9, 3))
-    mesh = bent_ball(rng, uv=uv, texture=texture, material=dr.Material("phong", specular=0.3, shininess=7.0))
+    mesh = bent_ball(rng, uv=uv, texture=texture, material=dr.Material(shading, specular=0.3, shininess=7.0))
+    return under_lights(mesh, {"vertices": mesh.vertices, "uv": mesh.uv, "texture": mesh.texture})
+
+
+def gouraud(rng):
+    """A texture that light is found for at the vertices."""
+    return lit(rng, "gouraud")
+
+
+def faces(rng):
+    """Face colours under the lights, Gouraud-shaded."""
+    mesh = bent_ball(rng, face_colors=rng.random((80, 3)), material=dr.Material(specular=0.3, shininess=7.0))
+    return under_lights(mesh, {"vertices": mesh.vertices, "colors": mesh.colors})
+
+
+def under_lights(mesh, fields):
     lights = dr.Lights(0.3, dr.DirectionalLight((0.4, 1.0, 0.7), 0.5), dr.PointLight((1.5, 2.0, 2.5), 0.4))
-    fields = {"vertices": mesh.vertices, "uv": mesh.uv, "texture": mesh.texture}
     return mesh, lights, fields | {"light colors": lights.color, "light vectors": lights.vector}
 
 
@@ -68,7 +82,7 @@ def gradients(make_scene):
     return found
 
 
-@pytest.mark.parametrize("make_scene", [plain, lit])
+@pytest.mark.parametrize("make_scene", [plain, lit, gouraud, faces])
 def test_vulkan_and_cpu_agree(request, make_scene):
     request.getfixturevalue("cpu32")
     expected = gradients(make_scene)
