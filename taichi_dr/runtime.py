@@ -258,7 +258,7 @@ def check_runtime(token, owner):
 
 
 def check_field_runtime(name, field):
-    """Raises RuntimeStateError if ``field``, ``name`` in the message, was made before the latest ``ti.init``."""
+    """Raises RuntimeStateError if a field or variable, ``name`` in messages, was made before the latest ``ti.init``."""
     made_in = getattr(field, "made_in", _at_import)
     if made_in is not impl.get_runtime():
         check_runtime(made_in, name)

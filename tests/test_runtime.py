@@ -10,6 +10,7 @@ from taichi.lang._ndarray import ScalarNdarray
 
 import taichi_dr as dr
 from taichi_dr.errors import BackendError, GradientError, InputError, RuntimeStateError
+from taichi_dr.fields.variable import Variable
 from taichi_dr.kernels.base.arrays import array_from, make_array
 from taichi_dr.runtime import LOG_LEVELS
 
@@ -113,12 +114,21 @@ DEAD = {
 def test_a_field_does_not_outlive_its_runtime(own_runtime):
     dr.init("cpu")
     dead, dead_loss = field(), number()
+    variable = Variable("shade", (1, 12, 12))
     dr.losses.mse(dead, field(), dead_loss)
     dr.init("cpu")
     loss = number()
     for name, use in DEAD.values():
         with pytest.raises(RuntimeStateError, match=f"^{name}: made before the latest ti.init.*make it again"):
             use(dead, loss)
+    uses = {
+        "prediction": lambda: dr.losses.mse(variable, field(), loss),
+        "parameter 0": lambda: dr.Adam([variable]),
+        "shade": variable.to_numpy,
+    }
+    for name, use in uses.items():
+        with pytest.raises(RuntimeStateError, match=f"^{name}: made before the latest ti.init"):
+            use()
     with pytest.raises(RuntimeStateError, match="loss: made before"):
         dr.losses.mse(field(), field(), dead_loss)
     with pytest.raises(RuntimeStateError, match="field: made before"):

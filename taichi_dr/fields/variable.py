@@ -10,7 +10,7 @@ import taichi as ti
 from taichi_dr.kernels.base import bridge
 from taichi_dr.kernels.base.arrays import make_array, write_array
 from taichi_dr.kernels.base.types import Rows
-from taichi_dr.runtime import current_tape
+from taichi_dr.runtime import check_field_runtime, current_tape, runtime_token
 from taichi_dr.tape import off_tape
 from taichi_dr.types import Array, Field
 
@@ -42,11 +42,13 @@ class Variable:
     ) -> None:
         self.name, self.shape, self.n = name, tuple(shape), n
         self.fields, self.columns = fields, columns
+        self.made_in = runtime_token()
         self._array = self._gradient = self._tape = None
 
     @property
     def array(self) -> Any:
         """(elements, max(n, 1)): the numbers as of the latest ``read`` or ``write``."""
+        check_field_runtime(self.name, self)
         if self._array is None:
             self._array = self._new()
         return self._array
@@ -54,6 +56,7 @@ class Variable:
     @property
     def gradient(self) -> Any:
         """An array like ``array``: the gradient as of the latest ``read_gradient`` or, without fields, as it is."""
+        check_field_runtime(self.name, self)
         if self._gradient is None:
             self._gradient = self._new()
         return self._gradient

@@ -55,8 +55,8 @@ def check_loss(loss, weight=1.0):
 
 
 def check_alive(name, value):
-    """Raises RuntimeStateError if ``value`` is a field of before the latest ``ti.init``."""
-    if is_field(value):
+    """Raises RuntimeStateError if ``value`` is a field or a variable of before the latest ``ti.init``."""
+    if is_field(value) or is_variable(value):
         check_field_runtime(name, value)
 
 

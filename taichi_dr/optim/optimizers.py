@@ -255,6 +255,7 @@ class Optimizer(ABC):
     def _check_parameter(self, name, field, replaces=None):
         if not isinstance(field, ti.Field | Variable):
             raise InputError(f"{name}: expected a Taichi field, got {type(field).__name__}")
+        check_field_runtime(name, field)
         if isinstance(field, ti.Field):
             _check_field(name, field)
         for known in self.parameters:
@@ -413,7 +414,6 @@ def _variable(name, given):
 
 
 def _check_field(name, field):
-    check_field_runtime(name, field)
     impl.get_runtime().materialize()  # a field placed since the last launch has no tree to ask yet
     if not field.snode.ptr.has_adjoint():
         raise InputError(f"{name}: expected a field with a gradient (needs_grad=True), got one without")
