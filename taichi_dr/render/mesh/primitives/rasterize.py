@@ -44,8 +44,8 @@ class Primitives(Renderer):
     ``rasterize`` finds what every pixel shows; ``interpolate``, ``texture`` and ``antialias`` then write images (V, H,
     W) into fields that the caller has made, as often as they are wanted.  Inside a ``ti.ad.Tape`` each is an operation
     whose gradient flows to the fields that it has read and, through where faces and silhouettes are, to mesh and
-    camera.  Fields are scalars or vectors with gradients (``needs_grad=True``), or ``Variable``s.  A
-    whole shader is in docs/kernels.md.
+    camera.  Fields are scalars or vectors with gradients (``needs_grad=True``), or ``Variable``s.  docs/kernels.md has
+    a whole shader.
 
     The frame of ``rasterize`` has these outputs:
 
@@ -62,7 +62,17 @@ class Primitives(Renderer):
         size: (height, width) in pixels, or one number; may be changed between renders.
         cull_back: draw only faces whose corners run counter-clockwise as seen from the camera; fixed.
 
-    >>> draw = Primitives(64)
+    >>> import taichi as ti, taichi_dr as dr
+    >>> dr.init("cpu")
+    'cpu'
+    >>> square = dr.Mesh([[-1, -1, 0], [1, -1, 0], [1, 1, 0], [-1, 1, 0]], [[0, 1, 2], [0, 2, 3]])
+    >>> shade, image = ti.field(float, 4, needs_grad=True), ti.field(float, (1, 4, 4), needs_grad=True)
+    >>> shade.from_numpy(np.array([0, 1, 1, 0], np.float32))  # of the corners: dark on the left, bright on the right
+    >>> draw = dr.Primitives(4)
+    >>> seen = draw.rasterize(square, dr.Camera.orthographic((0, 0, 3), half_height=1))
+    >>> draw.interpolate(shade, image)
+    >>> image.to_numpy()[0, 0].round(6).tolist()
+    [0.125, 0.375, 0.625, 0.875]
     """
 
     OUTPUTS: ClassVar = {"depth": 0, "normal": 3, "barycentric": 3, "face_id": INDEX}
