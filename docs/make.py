@@ -23,6 +23,9 @@ DEMOS = {
 RECONSTRUCTION = {"overview.png": "reconstruct.png", "comparison.png": "reconstruct_comparison.png"}
 """The pictures that are taken from ``out/demo/mesh/``, which ``make demo`` writes, and their names here."""
 
+TOON = "kernels.png"
+"""The picture that the first program of ``kernels.md`` writes."""
+
 
 def take(source, name):
     """Copies the picture ``source`` into this folder."""
@@ -37,7 +40,7 @@ def draw_toon():
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "toon.py").write_text(program[1], encoding="utf-8")
     subprocess.run([sys.executable, "toon.py"], cwd=folder, check=True)
-    take(folder / "toon.png", "kernels.png")
+    take(folder / "toon.png", TOON)
 
 
 def main():
