@@ -1,18 +1,20 @@
 """What meshes, cameras and lights share: named numbers that are fields for whoever asks for fields."""
 
+from abc import ABC, abstractmethod
+
 from taichi_dr.fields.group import FieldGroup
 from taichi_dr.fields.variable import Variable
 from taichi_dr.types import Array
 
 
-class FieldOwner:
+class FieldOwner(ABC):
     """Has ``fields``, a ``FieldGroup``, and attributes that are fields of it."""
 
     fields: FieldGroup
 
+    @abstractmethod
     def _setting(self, name):
         """The call that writes the field of that name, for a message; None if it is no field."""
-        raise NotImplementedError
 
     def gradient(self, name: str) -> Array:
         """The gradient of a field as a new NumPy array: ``mesh.gradient("vertices")`` is (B, N, 3).
