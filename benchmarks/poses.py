@@ -1,10 +1,11 @@
 """Which of a camera's parameters find their way back: poses from one image, by what is optimised, and from how far off.
 
     python benchmarks/poses.py
-    python benchmarks/poses.py --shapes car --truths 1 --degrees 60
+    python benchmarks/poses.py --shapes car --truths 1 --starts 60
 
-Every start is turned about the object in one of 12 directions, the roll among them.  All compare the same blurred
-pictures, with Adam and the same schedule; counted are those that end within 1 degree of the truth.
+Every start is turned in one of 12 directions, the roll among them, about the object or in the camera's own place.  All
+compare the same blurred pictures, with Adam and the same schedule; counted are those that end within 1 degree of the
+truth.
 """
 
 import argparse
@@ -29,8 +30,11 @@ PARAMETERS = {
 }
 """What moves at each level."""
 
-FIRST_LEVEL = {5: 2, 20: 1}
-"""A start that is near begins at a finer level, with its smaller steps; the recipe always begins at the coarsest."""
+STARTS = {"3 in place": (3, True, 1), "5": (5, False, 1), "20": (20, False, 1), "60": (60, False, 0)}
+"""Degrees, whether the turn is about the camera itself, and the level to begin at: near starts need no coarse steps.
+
+The recipe always begins at the coarsest level.
+"""
 
 
 def directions(count):
@@ -50,12 +54,14 @@ def scene(shape, truth):
     return mesh, lights, camera, dr.supersampled(mesh, camera, SIZE, lights)
 
 
-def starts(truth, degrees):
-    """Cameras 2.8 from the origin that look at it, turned by so many degrees in every direction."""
-    eye, up = truth.numpy("eye")[0], truth.frames()[1][0]
+def turned(truth, degrees, in_place):
+    """Cameras 2.8 from the origin that look at it, or the true one, turned by so many degrees in every direction."""
+    _, up, backward, eye = (part[0].astype(np.float64) for part in truth.frames())
     turns = Rotation.from_rotvec(np.deg2rad(degrees) * directions(DIRECTIONS))
-    eyes = turns.apply(2.8 * eye / np.linalg.norm(eye))
-    return dr.Camera(eyes, (0, 0, 0), turns.apply(up), fov_y=np.deg2rad(45), near=0.1, far=100)
+    lens = {"fov_y": np.deg2rad(45), "near": 0.1, "far": 100}
+    if in_place:
+        return dr.Camera(eye, eye - 2.8 * turns.apply(backward), turns.apply(up), **lens)
+    return dr.Camera(turns.apply(2.8 * eye / np.linalg.norm(eye)), (0, 0, 0), turns.apply(up), **lens)
 
 
 def angles(camera, truth):
@@ -64,11 +70,10 @@ def angles(camera, truth):
     return np.rad2deg(Rotation.from_matrix(axes @ true_axes[0].T).magnitude())
 
 
-def by_parameters(moving, degrees, mesh, lights, image, camera):
-    """Optimises the named fields of all views of ``camera``, each on its own."""
+def by_parameters(moving, first, mesh, lights, image, camera):
+    """Optimises the named fields of all views of ``camera``, each on its own, from level ``first`` on."""
     targets = read_targets(image, 1, behind=GREY)
     renderer = dr.Rasterizer(SIZE, antialias=True, background=GREY)
-    first = FIRST_LEVEL.get(degrees, 0)
     for level, names in zip(levels_for((SIZE, SIZE))[first:], moving[first:], strict=True):
         goal = targets.shrunk(level.size)
         renderer.size = goal.size
@@ -87,7 +92,7 @@ def by_parameters(moving, degrees, mesh, lights, image, camera):
     return camera
 
 
-def by_recipe(guesses, degrees, mesh, lights, image, camera):
+def by_recipe(guesses, first, mesh, lights, image, camera):
     """``dr.fit_pose`` from every view."""
     found = [
         dr.fit_pose(mesh, image, camera[k], lights, guesses=guesses, steps=STEPS).camera for k in range(len(camera))
@@ -102,28 +107,33 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shapes", nargs="+", default=["car", "airplane"], help="names of dr.shapes")
     parser.add_argument("--truths", type=int, default=2, help="cameras for each shape")
-    parser.add_argument("--degrees", nargs="+", type=float, default=[5, 20, 60])
+    parser.add_argument("--starts", nargs="+", default=list(STARTS), choices=list(STARTS), help="degrees off")
     options = parser.parse_args()
     dr.init("cpu", random_seed=1)
     ways = {name: (by_parameters, moving) for name, moving in PARAMETERS.items()}
     ways |= {f"`fit_pose`, {guesses} guess{'es' * (guesses > 1)}": (by_recipe, guesses) for guesses in (1, 16)}
-    print(f"| found, of {DIRECTIONS * options.truths * len(options.shapes)}; median error | ", end="")
-    print(" | ".join(f"{degrees:g} degrees" for degrees in options.degrees), "| seconds each |")
-    print("|---" * (len(options.degrees) + 2) + "|")
+    count = DIRECTIONS * options.truths * len(options.shapes)
+    print(
+        f"| found, of {count}; median error | {' | '.join(f'{name} deg' for name in options.starts)} | seconds each |"
+    )
+    print("|---" * (len(options.starts) + 2) + "|")
     for name, (way, setting) in ways.items():
-        cells, began = [], time.process_time()
-        for degrees in options.degrees:
-            errors = []
-            for shape in options.shapes:
-                for truth in range(options.truths):
-                    mesh, lights, camera, image = scene(shape, truth)
-                    errors += angles(
-                        way(setting, degrees, mesh, lights, image, starts(camera, degrees)), camera
-                    ).tolist()
-            right = [error for error in errors if error < 1]
-            cells.append(f"{len(right)}; {statistics.median(errors):.2f}°")
-        each = (time.process_time() - began) / (len(errors) * len(options.degrees))
+        began = time.process_time()
+        cells = [cell(way, setting, start, options) for start in options.starts]
+        each = (time.process_time() - began) / (count * len(options.starts))
         print(f"| {name} | {' | '.join(cells)} | {each:.1f} |", flush=True)
+
+
+def cell(way, setting, start, options):
+    """How many come within a degree of the truth, and the median error."""
+    degrees, in_place, first = STARTS[start]
+    errors = []
+    for shape in options.shapes:
+        for truth in range(options.truths):
+            mesh, lights, camera, image = scene(shape, truth)
+            found = way(setting, first, mesh, lights, image, turned(camera, degrees, in_place))
+            errors += angles(found, camera).tolist()
+    return f"{sum(error < 1 for error in errors)}; {statistics.median(errors):.2f}°"
 
 
 if __name__ == "__main__":

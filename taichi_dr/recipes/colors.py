@@ -18,7 +18,7 @@ import numpy as np
 
 from taichi_dr.errors import CameraError, InputError
 from taichi_dr.kernels.base.arrays import write_array
-from taichi_dr.recipes.framing import require_single
+from taichi_dr.recipes.checks import require_counts, require_single
 from taichi_dr.recipes.targets import read_targets
 from taichi_dr.recipes.watching import standing, watched
 from taichi_dr.render.mesh.rasterizer import Rasterizer
@@ -111,8 +111,7 @@ def fit_colors(
     [0.1, 0.6, 0.3]
     """
     require_single(mesh)
-    if steps != int(steps) or steps < 1:
-        raise InputError(f"steps: expected a positive whole number, got {steps}")
+    require_counts(steps=steps)
     targets = read_targets(images, camera.views, background)
     if targets.color is None:
         raise InputError("images: expected colours, (V, H, W, 4) or (V, H, W, 3), got silhouettes")

@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from taichi_dr.errors import InputError
 from taichi_dr.kernels.camera.pack import F
 from taichi_dr.types import Array
 
@@ -24,9 +23,3 @@ def visible_radius(camera, center, size) -> float:
     eye = packed[:, 9:12]
     distance = 1.0 if camera.is_orthographic else np.linalg.norm(eye - center, axis=1)
     return float(np.mean(distance / packed[:, F : F + 2].max(axis=1)))
-
-
-def require_single(mesh):
-    """Raises InputError unless there is one mesh, not a batch of them."""
-    if mesh.batch != 1:
-        raise InputError(f"mesh: expected a single one, got a batch of {mesh.batch}; fit them one by one")

@@ -11,7 +11,8 @@ from taichi_dr.fields.variable import Variable
 from taichi_dr.kernels.base.arrays import write_array
 from taichi_dr.optim import schedules
 from taichi_dr.optim.optimizers import Adam
-from taichi_dr.recipes.framing import center_of, require_single, visible_radius
+from taichi_dr.recipes.checks import require_counts, require_single
+from taichi_dr.recipes.framing import center_of, visible_radius
 from taichi_dr.recipes.rig import Rig
 from taichi_dr.recipes.targets import read_targets
 from taichi_dr.recipes.watching import standing, watched
@@ -128,11 +129,9 @@ def fit_pose(
     True
     """
     require_single(mesh)
+    require_counts(guesses=guesses, steps=steps)
     if not 0 <= reach_deg <= 180:
         raise InputError(f"reach_deg: expected an angle from 0 to 180, got {reach_deg}")
-    for name, number in (("guesses", guesses), ("steps", steps)):
-        if number != int(number) or number < 1:
-            raise InputError(f"{name}: expected a positive whole number, got {number}")
     targets = read_targets(images, camera.views, background, behind=GREY)
     levels = levels_for(targets.size)
     rig = Rig.around(camera, center_of(mesh), guesses, np.deg2rad(min(SPREAD * reach_deg, 180.0)))

@@ -11,7 +11,8 @@ from taichi_dr.errors import InputError
 from taichi_dr.optim import schedules
 from taichi_dr.optim.large_steps import LargeSteps
 from taichi_dr.optim.optimizers import Adam
-from taichi_dr.recipes.framing import center_of, require_single, visible_radius
+from taichi_dr.recipes.checks import require_counts, require_single
+from taichi_dr.recipes.framing import center_of, visible_radius
 from taichi_dr.recipes.solid import Solid
 from taichi_dr.recipes.targets import read_targets
 from taichi_dr.recipes.watching import standing, watched
@@ -110,9 +111,7 @@ def fit_shape(
     True
     """
     require_single(mesh)
-    for name, number in (("size", size), ("batch", batch), ("steps", steps)):
-        if number != int(number) or number < 1:
-            raise InputError(f"{name}: expected a positive whole number, got {number}")
+    require_counts(size=size, batch=batch, steps=steps)
     targets = read_targets(images, camera.views)
     if targets.alpha is None:
         raise InputError(
