@@ -52,6 +52,7 @@ class Camera(FieldOwner):
             or half_height: half the visible height in world units (orthographic).  ``lens`` is whichever it has.
         principal: vec2, where the viewing axis meets the image, in half image heights right and up of its middle.
         pose: 6-vector.
+    ``fit_pose`` says which of them to optimise when, and finds its way from far off where none of them does.
     ``near`` and ``far`` are numbers: what lies outside that depth is not seen.
 
     Fields are made when the first is asked for; ``set``, ``look_from``, ``numpy`` and ``gradient`` write and read
