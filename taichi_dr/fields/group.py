@@ -99,12 +99,12 @@ class FieldGroup(Inputs):
     def get(self, name: str) -> Array:
         """The values of a field as a NumPy array."""
         self.check()
-        return self._part(name, lambda variable: variable.read())
+        return self._part(name, Variable.read)
 
     def gradient(self, name: str) -> Array:
         """The gradient of a field as a NumPy array."""
         self.check()
-        return self._part(name, lambda variable: variable.read_gradient())
+        return self._part(name, Variable.read_gradient)
 
     @off_tape
     def _part(self, name, read):

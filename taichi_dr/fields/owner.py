@@ -25,7 +25,15 @@ class FieldOwner(ABC):
         Raises:
             InputError: there is no such field.
         """
-        return self.fields.gradient(self.fields.known(name))
+        return self.fields.gradient(self._member(name))
+
+    def _member(self, name):
+        """What the group calls the field of that name.
+
+        Raises:
+            InputError: there is no such field.
+        """
+        return self.fields.known(name)
 
     def variable(self, name: str) -> Variable:
         """The numbers of a field and their gradient as a ``Variable``, for losses and optimisers, without the field.

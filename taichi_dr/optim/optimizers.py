@@ -30,6 +30,7 @@ import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from numbers import Real
 from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict
 
@@ -371,16 +372,10 @@ class UniformAdam(Adam):
     Arguments as ``Adam``.
     """
 
-    def __init__(
-        self,
-        parameters: Parameters,
-        lr: float = 1e-3,
-        betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-8,
-        **common: "Unpack[OptimizerOptions]",
-    ) -> None:
-        super().__init__(parameters, lr, betas, eps, **common)
-        self._largest = {}
+    @cached_property
+    def _largest(self):
+        """Scratch of the kernel, by the number of chunks."""
+        return {}
 
     def _update(self, parameter, arrays, lr, clip, factor):
         chunks = parameter.chunks

@@ -317,10 +317,6 @@ class Camera(FieldOwner):
         """
         return self.fields.get(self._member(name))
 
-    def gradient(self, name: str) -> Array:
-        """The gradient of a parameter as a NumPy array of its shape; ``FieldOwner.gradient``, by the names above."""
-        return self.fields.gradient(self._member(name))
-
     def _member(self, name):
         return self.fields.known("lens" if name == _LENS_NAMES[self.kind] else name)
 

@@ -12,6 +12,7 @@ import taichi as ti
 import taichi_dr as dr
 from tests.gradients.program import Operation, TapeProgram, new_field, single
 from tests.render.mesh.primitives import test_primitives as primitives
+from tests.render.mesh.test_gradients import some_lights, two_views
 
 SIZE = (11, 14)
 BACKGROUND = (0.1, 0.4, 0.2)
@@ -47,19 +48,6 @@ def panes(rng, shading):
 
 def front_views():
     return two_views(azimuth_deg=[-14, 23], elevation_deg=[11, -9])
-
-
-def two_views(**extras):
-    settings = {"azimuth_deg": [26, 133], "elevation_deg": [17, -21], "distance": 2.7, "fov_y_deg": 48, "near": 0.5}
-    return dr.Camera.orbit(**settings | {"far": 6.0} | extras)
-
-
-def some_lights():
-    return dr.Lights(
-        ambient=(0.2, 0.25, 0.3),
-        directional=[dr.DirectionalLight((0.4, 1.0, 0.7), 0.5, (1.0, 0.9, 0.8))],
-        point=[dr.PointLight((1.5, 2.0, 2.5), 0.4)],
-    )
 
 
 def orthographic():
