@@ -25,6 +25,8 @@ FLOORS = (
     ("losses",),
     ("scene", "optim"),
     ("io", "texture"),
+    ("implicit",),
+    ("implicit.sdf",),
     ("render",),
     ("render.mesh.surface",),
     ("render.mesh",),
