@@ -24,7 +24,7 @@ FLOORS = (
     ("fields",),
     ("losses",),
     ("scene", "optim"),
-    ("io", "texture"),
+    ("io", "texture", "measure"),
     ("implicit",),
     ("implicit.sdf",),
     ("render",),
