@@ -19,7 +19,7 @@ FLOORS = (
     ("kernels",),
     ("kernels.base",),
     ("kernels.screen", "kernels.camera", "kernels.optim"),
-    ("kernels.shading", "kernels.zbuffer", "kernels.antialias"),
+    ("kernels.shading", "kernels.zbuffer", "kernels.antialias", "kernels.networks"),
     ("kernels.soft",),
     ("fields",),
     ("losses",),

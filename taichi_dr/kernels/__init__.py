@@ -15,6 +15,7 @@ room           what is in it                                                    
 ``zbuffer``    the nearest face of each pixel, and what is interpolated over it    ``zbuffer.zbuffer.ZBuffer``
 ``antialias``  pixels blended across silhouettes: gradients of visibility          ``antialias.blend.antialias``
 ``soft``       the soft rasterizer: every nearby face, blended                     ``soft.soft_pass.SoftPass``
+``networks``   layers of networks, grids that are looked up                        ``networks.dense.dense``
 =============  ==================================================================  ===================================
 
 A kernel pair is a function ``foo`` and its hand-written ``foo_adjoint`` in one file, over arrays that its docstring

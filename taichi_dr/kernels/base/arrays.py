@@ -29,7 +29,7 @@ class Array(ScalarNdarray):
 
     def to_numpy(self):
         """The numbers as a new NumPy array."""
-        return self._memory().copy() if on_cpu() else super().to_numpy()
+        return self.memory().copy() if on_cpu() else super().to_numpy()
 
     def from_numpy(self, values):
         """Writes the numbers of a NumPy array of the same shape.
@@ -42,10 +42,10 @@ class Array(ScalarNdarray):
         elif values.shape != self.shape:
             raise ValueError(f"expected shape {self.shape}, got {values.shape}")
         else:
-            self._memory()[...] = values
+            self.memory()[...] = values
 
-    def _memory(self):
-        """The numbers themselves as a NumPy array, on a CPU."""
+    def memory(self):
+        """The numbers themselves as a NumPy array, on a CPU: for as long as the array is held."""
         check_runtime(self.runtime, "array")
         dtype = np.dtype(ti.lang.util.to_numpy_type(self.dtype))
         size = math.prod(self.shape) * dtype.itemsize
