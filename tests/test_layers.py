@@ -18,7 +18,7 @@ FLOORS = (
     ("tape", "gradcheck"),
     ("kernels",),
     ("kernels.base",),
-    ("kernels.screen", "kernels.camera", "kernels.optim"),
+    ("kernels.screen", "kernels.camera", "kernels.optim", "kernels.distance"),
     ("kernels.shading", "kernels.zbuffer", "kernels.antialias", "kernels.networks"),
     ("kernels.soft",),
     ("fields",),

@@ -1,0 +1,26 @@
+"""Nodes beside a surface: the upwind distance against numbers worked out by hand."""
+
+import numpy as np
+import pytest
+import taichi as ti
+
+from taichi_dr.kernels.base.arrays import array_from, make_array
+from taichi_dr.kernels.base.types import Numbers, Rows
+from taichi_dr.kernels.distance.anchor import upwind
+
+
+@ti.kernel
+def upwind_rows(near: Rows, distance: Numbers):
+    for i in distance:
+        distance[i] = upwind(ti.Vector([near[i, 0], near[i, 1], near[i, 2]]))
+
+
+def test_upwind_by_hand(any32):
+    rows = [(0, 0, 0), (0, 5, 5), (5, 0, 5), (0.2, 0.2, 9), (0, 0.6, 0.6), (1, 2, 3)]
+    distance = make_array((len(rows),))
+    upwind_rows(array_from(rows), distance)
+    # The fifth: 3 d^2 - 2.4 d + 0.72 = 1 has the root 0.4 + sqrt(0.16 + 0.28 / 3).
+    expected = [3**-0.5, 1, 1, 0.2 + 0.5**0.5, 0.4 + (0.16 + 0.28 / 3) ** 0.5, 2]
+    assert distance.to_numpy() == pytest.approx(expected, rel=1e-6)
+    excess = np.maximum(distance.to_numpy()[:, None] - np.array(rows), 0)
+    assert (excess**2).sum(axis=1) == pytest.approx(1, rel=1e-5)
