@@ -4,7 +4,7 @@ An edge of the grid with a change of sign crosses the surface at ``t = |f_p| / (
 ``f_q - f_p`` along the edge and, across it, the central differences of both ends, interpolated to t.  A node's stretch
 is the mean of ``1 / |gradient|`` over its crossings, its distance ``|f_p|`` times that.  Both ends of an edge count the
 same crossing, and stretches are averaged over neighbours across the surface: so the ratio of both ends, which is where
-the surface is, stays.  All lengths are in cells.
+the surface is, stays.  Node (i, j, k) is at ``(i hx, j hy, k hz)``.
 
 Sources: Russo and Smereka, A remark on computing distance functions, 2000 (anchors below the size of a cell); Hartmann
 et al., Differential equation based constrained reinitialization, 2008 (the ratio of both ends is kept).
@@ -19,12 +19,13 @@ TINY = 1e-30
 
 
 @ti.kernel
-def measure(values: Volume, closest: VectorVolume, stretch: Volume) -> int:
+def measure(values: Volume, closest: VectorVolume, stretch: Volume, hx: float, hy: float, hz: float) -> int:
     """Writes the ``stretch`` (X, Y, Z) of nodes with a neighbour of the other sign, 0 elsewhere; returns their number.
 
     The first three columns of their rows of ``closest`` become the direction that the values grow in.
     """
     count = 0
+    spacing = ti.Vector([hx, hy, hz])
     for i, j, k in stretch:
         p = ti.Vector([i, j, k])
         total, crossings, direction = 0.0, 0, ti.Vector([0.0, 0.0, 0.0])
@@ -32,7 +33,7 @@ def measure(values: Volume, closest: VectorVolume, stretch: Volume) -> int:
             for side in ti.static((-1, 1)):
                 q = neighbour(p, axis, side)
                 if crosses(values, p, q):
-                    gradient = gradient_at_crossing(values, p, q, axis)
+                    gradient = gradient_at_crossing(values, p, q, axis, spacing)
                     inverse = 1.0 / ti.max(gradient.norm(), TINY)
                     total += inverse
                     direction += inverse * gradient
@@ -59,7 +60,16 @@ def average(values: Volume, stretch: Volume, averaged: Volume):
 
 
 @ti.kernel
-def anchor(values: Volume, stretch: Volume, closest: VectorVolume, distance: Volume, cap: float):
+def anchor(
+    values: Volume,
+    stretch: Volume,
+    closest: VectorVolume,
+    distance: Volume,
+    cap: float,
+    hx: float,
+    hy: float,
+    hz: float,
+):
     """Writes ``distance``, at most ``cap``, and the closest points, as ``FIXED``, of nodes with a ``stretch``."""
     for i, j, k in distance:
         p = ti.Vector([i, j, k])
@@ -67,15 +77,17 @@ def anchor(values: Volume, stretch: Volume, closest: VectorVolume, distance: Vol
             d = ti.min(ti.abs(values[p]) * stretch[p], cap)
             distance[p] = d
             away = ti.Vector([closest[i, j, k, c] for c in ti.static(range(3))])
-            write_closest(closest, p, p - ti.select(values[p] < 0, -d, d) * away, FIXED)
+            point = p * ti.Vector([hx, hy, hz]) - ti.select(values[p] < 0, -d, d) * away
+            write_closest(closest, p, point, FIXED)
 
 
 @ti.kernel
-def continue_upwind(closest: VectorVolume, distance: Volume):
+def continue_upwind(closest: VectorVolume, distance: Volume, hx: float, hy: float, hz: float):
     """Begins the rows of nodes beside ``FIXED`` ones: ``upwind`` from those, which is exact for a plane.
 
     Closest points alone, about a cell apart, would make such distances too large by up to 0.4 cells.
     """
+    spacing = ti.Vector([hx, hy, hz])
     for i, j, k in distance:
         if closest[i, j, k, 3] != FIXED:
             p = ti.Vector([i, j, k])
@@ -87,26 +99,34 @@ def continue_upwind(closest: VectorVolume, distance: Volume):
                         if closest[q[0], q[1], q[2], 3] == FIXED and distance[q] < near[axis]:
                             near[axis], way[axis] = distance[q], side
             if near.min() < FAR:
-                d = upwind(near)
-                gradient = ti.max(d - near, 0.0) * way
-                write_closest(closest, p, p + d * gradient / gradient.norm(), d * d)
+                d = upwind(near, spacing)
+                gradient = ti.max(d - near, 0.0) / spacing * way
+                write_closest(closest, p, p * spacing + d * gradient / gradient.norm(), d * d)
 
 
 @ti.func
-def upwind(near):
-    """The distance d with ``sum_a max(d - near_a, 0)^2 = 1``; ``near`` is the nearer neighbour along each axis.
+def upwind(near, spacing):
+    """The distance d with ``sum_a (max(d - near_a, 0) / spacing_a)^2 = 1``, of the nearer neighbour along each axis.
 
-    ``near = (0, 0, 0)`` gives ``1 / sqrt(3)``, ``(0, 5, 5)`` gives 1.  Source: Rouy and Tourin 1992.
+    For spacings of 1, ``near = (0, 0, 0)`` gives ``1 / sqrt(3)``, ``(0, 5, 5)`` gives 1.  Source: Rouy and Tourin 1992.
     """
-    low, high = near.min(), near.max()
-    middle = ti.max(ti.min(near[0], near[1]), ti.min(ti.max(near[0], near[1]), near[2]))
-    d = low + 1.0
-    if d > middle:
-        d = 0.5 * (low + middle + ti.sqrt(2.0 - (middle - low) ** 2))
-        if d > high:
-            a, b = middle - low, high - low
-            d = low + (a + b + ti.sqrt(ti.max((a + b) ** 2 - 3.0 * (a * a + b * b - 1.0), 0.0))) / 3.0
-    return d
+    lowest = near.min()
+    excess = near - lowest  # so that no digits are lost in squares
+    highest = excess.max()
+    middle = ti.max(ti.min(excess[0], excess[1]), ti.min(ti.max(excess[0], excess[1]), excess[2]))
+    d = 0.0
+    for bound in ti.static(range(3)):
+        limit = 0.0 if bound == 0 else (middle if bound == 1 else highest)
+        if bound == 0 or d > limit:
+            a, b, c = 0.0, 0.0, -1.0
+            for axis in ti.static(range(3)):
+                if excess[axis] <= limit:
+                    weight = 1.0 / spacing[axis] ** 2
+                    a += weight
+                    b += weight * excess[axis]
+                    c += weight * excess[axis] ** 2
+            d = (b + ti.sqrt(ti.max(b * b - a * c, 0.0))) / a
+    return lowest + d
 
 
 @ti.func
@@ -121,7 +141,7 @@ def crosses(values: ti.template(), p, q):
 
 
 @ti.func
-def gradient_at_crossing(values: ti.template(), p, q, axis: ti.template()):
+def gradient_at_crossing(values: ti.template(), p, q, axis: ti.template(), spacing):
     """The gradient where the edge from p to q along ``axis`` meets the surface."""
     t = ti.abs(values[p]) / ti.max(ti.abs(values[p]) + ti.abs(values[q]), TINY)
     gradient = ti.Vector([0.0, 0.0, 0.0])
@@ -130,7 +150,7 @@ def gradient_at_crossing(values: ti.template(), p, q, axis: ti.template()):
             gradient[other] = (values[q] - values[p]) * (q[axis] - p[axis])
         else:
             gradient[other] = (1.0 - t) * _central(values, p, other) + t * _central(values, q, other)
-    return gradient
+    return gradient / spacing
 
 
 @ti.func

@@ -1,7 +1,8 @@
 """Distances everywhere on a grid from the closest points of the nodes near a surface.
 
-A row of ``closest`` (X, Y, Z, 4) is a node's closest point, in cells, and its squared distance from the node: ``FAR``
-where nothing is known yet, ``FIXED`` where the point is not to be replaced.
+A row of ``closest`` (X, Y, Z, 4) is a node's closest point and its squared distance from the node: ``FAR`` where
+nothing is known yet, ``FIXED`` where the point is not to be replaced.  Node (i, j, k) is at ``(i hx, j hy, k hz)``;
+``spacing`` is (hx, hy, hz).
 
 Sources: Danielsson, Euclidean distance mapping, 1980 (points are handed from neighbour to neighbour); Zhao, A fast
 sweeping method for eikonal equations, 2005 (in all eight directions); Detrixhe et al., A parallel fast sweeping method
@@ -17,7 +18,7 @@ FAR = 1e30
 FIXED = -1.0
 
 
-def spread(closest):
+def spread(closest, spacing):
     """Hands the closest points on until every node that is not ``FIXED`` has one of the nearest.
 
     A node's distance is that from points about a cell apart: at d cells from the surface too large by about
@@ -25,34 +26,34 @@ def spread(closest):
     """
     for direction in range(8):
         if on_cpu():
-            _sweep(closest, direction)
+            _sweep(closest, *spacing, direction)
         else:
             for plane in range(sum(closest.shape[:3]) - 2):
-                _sweep_plane(closest, direction, plane)
+                _sweep_plane(closest, *spacing, direction, plane)
 
 
 @ti.kernel
-def _sweep(closest: VectorVolume, direction: int):
+def _sweep(closest: VectorVolume, hx: float, hy: float, hz: float, direction: int):
     """Node after node, on one thread, where every node comes after those it looks at, as plane after plane."""
     x, y, z = closest.shape[0], closest.shape[1], closest.shape[2]
     ti.loop_config(serialize=True)
     for i in range(x):
         for j in range(y):
             for k in range(z):
-                _look_back(closest, ti.Vector([i, j, k]), direction)
+                _look_back(closest, ti.Vector([i, j, k]), ti.Vector([hx, hy, hz]), direction)
 
 
 @ti.kernel
-def _sweep_plane(closest: VectorVolume, direction: int, plane: int):
+def _sweep_plane(closest: VectorVolume, hx: float, hy: float, hz: float, direction: int, plane: int):
     """The nodes with ``i + j + k = plane``, which do not look at each other."""
     for i, j in ti.ndrange(closest.shape[0], closest.shape[1]):
         k = plane - i - j
         if 0 <= k and k < closest.shape[2]:
-            _look_back(closest, ti.Vector([i, j, k]), direction)
+            _look_back(closest, ti.Vector([i, j, k]), ti.Vector([hx, hy, hz]), direction)
 
 
 @ti.func
-def _look_back(closest: ti.template(), turned, direction):
+def _look_back(closest: ti.template(), turned, spacing, direction):
     """Takes the closest point of the neighbour before along each axis, if it is nearer.
 
     ``turned`` is the node counted from the other end of every axis whose bit of ``direction`` is set.
@@ -70,7 +71,7 @@ def _look_back(closest: ti.template(), turned, direction):
                 q[axis] -= step[axis]
                 if closest[q[0], q[1], q[2], 3] < FAR:
                     point = ti.Vector([closest[q[0], q[1], q[2], c] for c in ti.static(range(3))])
-                    square = (p - point).norm_sqr()
+                    square = (p * spacing - point).norm_sqr()
                     if square < best:
                         best = square
                         write_closest(closest, p, point, square)
@@ -86,7 +87,7 @@ def write_closest(closest: ti.template(), p, point, square):
 
 @ti.kernel
 def add_distances(closest: VectorVolume, distance: Volume):
-    """Writes ``distance`` (X, Y, Z), in cells, of the nodes that are not ``FIXED``."""
+    """Writes ``distance`` (X, Y, Z) of the nodes that are not ``FIXED``."""
     for i, j, k in distance:
         if closest[i, j, k, 3] >= 0:
             distance[i, j, k] = ti.sqrt(closest[i, j, k, 3])

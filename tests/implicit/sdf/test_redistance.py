@@ -65,6 +65,17 @@ def test_far_values_are_distances(any32):
     assert error.max() < 0.6
 
 
+def test_cells_need_not_be_cubes(cpu32):
+    spacing = np.array([1.0, 0.7, 0.5])
+    shape = (28, 40, 56)
+    p = (np.stack(np.meshgrid(*map(np.arange, shape), indexing="ij"), axis=-1) - np.array(shape) / 2 + 0.6) * spacing
+    exact = np.linalg.norm(p, axis=-1) - 9.0
+    found = redistance(3 * exact * (1 + 0.01 * exact**2), spacing)
+    assert np.abs(found - exact).mean() < 0.06
+    assert np.abs(found - exact)[np.abs(exact) < 0.4].max() < 0.03
+    assert np.abs(surface(found) - surface(exact)).max() < 0.02
+
+
 def test_what_is_flat_at_the_surface_is_capped(cpu32):
     x = np.arange(-4.0, 5.0)[:, None, None] * np.ones((9, 9, 9))
     found = redistance(np.where(x < 0, -1.0, 1e-6 * x), 1.0)
@@ -82,4 +93,4 @@ def test_what_is_refused(cpu32):
     with pytest.raises(InputError, match=r"1 values are not finite, the first at \[1, 2, 0\]"):
         redistance(wrong, 1.0)
     with pytest.raises(InputError, match="spacing"):
-        redistance(sphere(4, 1.0), 0.0)
+        redistance(sphere(4, 1.0), (1.0, 1.0, 0.0))
