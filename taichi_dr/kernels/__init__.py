@@ -15,6 +15,7 @@ room           what is in it                                                    
 ``shading``    light, normals, textures; colours at vertices, faces or points      ``shading.light.incident_light``
 ``zbuffer``    the nearest face of each pixel, and what is interpolated over it    ``zbuffer.zbuffer.ZBuffer``
 ``antialias``  pixels blended across silhouettes: gradients of visibility          ``antialias.blend.antialias``
+``march``      functions of a point in packets of points, for rays that march     ``march.packets.distances``
 ``soft``       the soft rasterizer: every nearby face, blended                     ``soft.soft_pass.SoftPass``
 ``networks``   layers of networks, grids that are looked up                        ``networks.dense.dense``
 =============  ==================================================================  ===================================
