@@ -17,6 +17,7 @@ import tyro
 
 from taichi_dr.errors import Error
 from taichi_dr.jobs.reconstruct import kinds
+from taichi_dr.jobs.settings.compare_mesh import CompareMeshSettings
 from taichi_dr.jobs.settings.dataset import DatasetSettings
 from taichi_dr.jobs.settings.doctor import DoctorSettings
 from taichi_dr.jobs.settings.reconstruct import ReconstructSettings
@@ -30,6 +31,8 @@ From images to a mesh:
   taichi-dr dataset car out/car               posed images of a mesh (or of a shape)
   taichi-dr reconstruct out/car out/car-mesh  a mesh from posed images
   taichi-dr render out/car-mesh/mesh.obj car.png --turntable car.gif
+  taichi-dr compare-mesh out/car-mesh/mesh.obj car
+                                              how far its shape is from the true one
   taichi-dr doctor                            what works on this machine
 
 taichi-dr COMMAND --help explains each; taichi-dr --version prints the version.
@@ -40,6 +43,7 @@ COMMANDS = {
     "dataset": (DatasetSettings, "Posed images of a mesh."),
     "reconstruct": (ReconstructSettings, "A mesh from posed images."),
     "render": (RenderSettings, "An image of a mesh."),
+    "compare-mesh": (CompareMeshSettings, "How far two shapes differ in 3-D."),
     "doctor": (DoctorSettings, "What works on this machine."),
 }
 MARKERS = (tyro.conf.PositionalMetavarFromFieldName, tyro.conf.FlagCreatePairsOff)
@@ -185,6 +189,14 @@ def _render(settings):
     return 0
 
 
+def _compare_mesh(settings):
+    from taichi_dr.jobs.compare_mesh import judge
+
+    _begin()
+    judge(settings)
+    return 0
+
+
 def _doctor(settings):
     from taichi_dr.jobs.doctor import examine
 
@@ -192,7 +204,13 @@ def _doctor(settings):
     return 0 if examine(settings) else 1
 
 
-_ACTIONS = {"dataset": _dataset, "reconstruct": _reconstruct, "render": _render, "doctor": _doctor}
+_ACTIONS = {
+    "dataset": _dataset,
+    "reconstruct": _reconstruct,
+    "render": _render,
+    "compare-mesh": _compare_mesh,
+    "doctor": _doctor,
+}
 
 
 def _show_warning(message, category, filename, lineno, file=None, line=None):

@@ -17,6 +17,7 @@ from taichi_dr.gradcheck import check_gradients
 from taichi_dr.io.images import linear_to_srgb, load_image, save_animation, save_image, srgb_to_linear
 from taichi_dr.io.meshes import load_mesh, save_mesh
 from taichi_dr.io.posed_images import PosedImages, load_posed_images, save_posed_images
+from taichi_dr.measure.comparison import compare_meshes
 from taichi_dr.optim import schedules
 from taichi_dr.optim.large_steps import LargeSteps
 from taichi_dr.optim.optimizers import SGD, Adam, UniformAdam
@@ -72,6 +73,7 @@ __all__ = [
     "available_backends",
     "backend",
     "check_gradients",
+    "compare_meshes",
     "fit_colors",
     "fit_pose",
     "fit_shape",

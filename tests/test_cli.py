@@ -21,7 +21,7 @@ def run(*arguments):
     return cli.main([str(argument) for argument in arguments])
 
 
-@pytest.mark.parametrize("command", ["dataset", "reconstruct", "render"])
+@pytest.mark.parametrize("command", ["dataset", "reconstruct", "render", "compare-mesh"])
 def test_help_has_examples_that_can_be_parsed(command, capsys):
     with pytest.raises(SystemExit) as exit_info:
         run(command, "--help")
@@ -44,7 +44,7 @@ def test_the_help_without_a_command_shows_each(capsys):
     assert all(f"  taichi-dr {command}" in text for command in cli.COMMANDS)
 
 
-@pytest.mark.parametrize("command", ["dataset", "reconstruct", "render", "doctor"])
+@pytest.mark.parametrize("command", ["dataset", "reconstruct", "render", "compare-mesh", "doctor"])
 def test_help_fits_the_terminal_and_names_the_real_defaults(command, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "70")
     with pytest.raises(SystemExit):
@@ -145,6 +145,8 @@ def test_who_reads_the_output_may_go(tmp_path):
         (("render", "car", "a.png", "--size", "64", "4"), "--size: expected at least 8, got 4"),
         (("render", "car", "a.png", "--distance", "0"), "--distance: expected a number > 0, got 0.0"),
         (("render", "car", "a.png", "--background", "reddish"), "reddish: no colour: expected a name"),
+        (("compare-mesh", "car", "box", "--threshold", "0"), "--threshold: expected a number > 0, got 0.0"),
+        (("compare-mesh", "car", "box", "--samples", "0"), "--samples: expected at least 1, got 0"),
         (("doctor", "--timeout", "-1"), "--timeout: expected a number > 0, got -1.0"),
     ],
 )

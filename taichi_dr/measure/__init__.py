@@ -1,4 +1,5 @@
-"""What shapes are like: how a surface hangs together.
+"""What shapes are like, and how far two of them differ in 3-D.  NumPy and SciPy on the host.
 
-Door: ``connectivity.connectivity`` (parts, genus, watertightness).
+Doors: ``comparison.compare_meshes`` (distances, normals, overlap), ``connectivity.connectivity`` (parts, genus,
+watertightness), ``nearest.NearestPoints``, ``volume.enclosed_volume``, ``alignment.alignment``.
 """

@@ -14,28 +14,38 @@ SHAPES = ("car", "airplane", "icosphere", "sphere", "torus", "box", "plane", "cy
 
 
 def named_mesh(name, texture=None):
-    """The mesh in the file ``name``, or the procedural shape of that name, normalised to radius 1 about the origin.
+    """The ``found_mesh`` of a name, normalised to radius 1 about the origin; one that has no colours is of clay.
 
-    One that has no colours is of clay.
     Warns of a file that has texture coordinates and nothing to colour them with.
 
     Raises:
-        FileError: neither (the message names files and shapes that are spelt alike), or no such texture.
+        FileError: neither a file nor a shape, or no such texture.
         InputError: a texture for a mesh without texture coordinates.
     """
     path = Path(name)
-    if name in SHAPES and not path.exists():
-        mesh = _shape(name, texture).normalized()
-    elif path.exists():
-        mesh = load_mesh(path, normalize=True, texture=texture)
-    else:
-        raise FileError(f"{name}: no such file, nor a shape ({', '.join(SHAPES)}){_near(path)}")
+    mesh = found_mesh(name, texture, normalize=True)
     mold(mesh)
     if path.exists() and mesh.has("uv") and is_clay(mesh):
         warnings.warn(
             f"{path}: has texture coordinates but no texture, so it is clay: --texture FILE gives it one", stacklevel=2
         )
     return mesh
+
+
+def found_mesh(name, texture=None, normalize=False):
+    """The mesh in the file ``name``, as it is there unless to ``normalize``, or the procedural shape of that name, of
+    radius 1 about the origin.
+
+    Raises:
+        FileError: neither (the message names files and shapes that are spelt alike), or no such texture.
+        InputError: a texture for a mesh without texture coordinates.
+    """
+    path = Path(name)
+    if path.exists():
+        return load_mesh(path, normalize=normalize, texture=texture)
+    if name in SHAPES:
+        return _shape(name, texture).normalized()
+    raise FileError(f"{name}: no such file, nor a shape ({', '.join(SHAPES)}){_near(path)}")
 
 
 def _shape(name, texture):

@@ -3,6 +3,6 @@
 Their docstrings and comments are the ``--help`` texts.  A help text is a comment above its field (tyro keeps the line
 breaks of indented docstrings).  Nothing here imports Taichi.
 
-Doors: ``dataset.DatasetSettings``, ``render.RenderSettings``, ``doctor.DoctorSettings``,
-``reconstruct.ReconstructSettings`` and what it becomes for a mesh, ``mesh.MeshSettings``.
+Doors: ``dataset.DatasetSettings``, ``render.RenderSettings``, ``compare_mesh.CompareMeshSettings``,
+``doctor.DoctorSettings``, ``reconstruct.ReconstructSettings`` and what it becomes for a mesh, ``mesh.MeshSettings``.
 """
