@@ -19,7 +19,7 @@ import numpy as np
 import taichi as ti
 
 from taichi_dr.kernels.base.launch import on_cpu
-from taichi_dr.kernels.base.types import Rows
+from taichi_dr.kernels.base.types import Numbers, Rows
 
 LINEAR, RELU, SOFTPLUS, TANH = range(4)
 
@@ -69,7 +69,7 @@ def dense(layer, x, weights, biases, y, rows):
         out = y.view(rows, layer.outputs)
         np.matmul(x.view(rows, layer.inputs), weights.view(layer.inputs, layer.outputs), out=out)
         out += biases.view(layer.outputs)
-        _activate(out, layer)
+        activate_array(out, layer)
     else:
         shape = layer.inputs, layer.outputs, layer.outputs, 1
         multiply(*x, *weights, *shape, *biases, *y, rows, layer.activation, layer.beta, True)
@@ -106,13 +106,14 @@ def _add_sums(layer, x, g, weights_adjoint, biases_adjoint, rows, buffers):
     """Adds ``x^T g`` and the sum of g's rows to what is there of the two, on a GPU."""
     inputs = layer.inputs if weights_adjoint is not None else 0
     count = inputs * layer.outputs
+    width = count + layer.outputs
     slices = max(1, min(MOST_SLICES, rows // SLICE))
-    partials = buffers.at_least("outer_products", slices, columns=((inputs + 1) * layer.outputs,), dtype=None)
+    partials = buffers.at_least("outer_products", slices * width)
     outer_products(*x, *g, partials, slices, rows, inputs, layer.outputs)
     if weights_adjoint is not None:
-        add_slices(partials, slices, 0, *weights_adjoint, count)
+        add_slices(partials, slices, width, 0, *weights_adjoint, count)
     if biases_adjoint is not None:
-        add_slices(partials, slices, count, *biases_adjoint, layer.outputs)
+        add_slices(partials, slices, width, count, *biases_adjoint, layer.outputs)
 
 
 def condition(layer, code, weights, biases):
@@ -162,7 +163,7 @@ def add_columns(source, target, rows, columns):
         move_columns(*source, *target, rows, columns, True)
 
 
-def _activate(y, layer):
+def activate_array(y, layer):
     """``y = s(y)`` of a NumPy array, in place."""
     if layer.activation == RELU:
         np.maximum(y, 0, out=y)
@@ -288,13 +289,16 @@ def outer_products(
     g: Rows,
     g_row: ti.i32,
     g_column: ti.i32,
-    partials: Rows,
+    partials: Numbers,
     slices: ti.i32,
     rows: ti.i32,
     inputs: ti.i32,
     outputs: ti.i32,
 ):
-    """``partials[s, k outputs + j] = sum of x[i, k] g[i, j]`` over the rows i of slice s; x[i, inputs] counts as 1."""
+    """Writes the sums of ``x[i, k] g[i, j]`` over the rows of each slice; x[i, inputs] counts as 1.
+
+    ``partials`` has them by slice, k and j.
+    """
     down = (inputs + TILE) // TILE  # of inputs + 1
     across = (outputs + TILE - 1) // TILE
     rows_of_slice = (rows + slices - 1) // slices
@@ -313,16 +317,24 @@ def outer_products(
                     sums[r, c] += value * row[c]
         for r, c in ti.static(ti.ndrange(TILE, TILE)):
             if k + r <= inputs and j + c < outputs:
-                partials[s, (k + r) * outputs + j + c] = sums[r, c]
+                partials[(s * (inputs + 1) + k + r) * outputs + j + c] = sums[r, c]
 
 
 @ti.kernel
-def add_slices(partials: Rows, slices: ti.i32, column: ti.i32, target: Rows, first: ti.i32, count: ti.i32):
-    """Adds ``count`` columns of the slices, from a column on, to the numbers of ``target`` from ``first`` on."""
+def add_slices(
+    partials: Numbers,
+    slices: ti.i32,
+    width: ti.i32,
+    column: ti.i32,
+    target: Rows,
+    first: ti.i32,
+    count: ti.i32,
+):
+    """Adds ``count`` of the ``width`` numbers of every slice, from a column on, to ``target`` from ``first`` on."""
     for i in range(count):
         total = 0.0
         for s in range(slices):
-            total += partials[s, column + i]
+            total += partials[s * width + column + i]
         target[first + i, 0] = target[first + i, 0] + total
 
 
