@@ -222,7 +222,7 @@ class MLP:
         self, weights: Any, x: Block, y_adjoint: Block, rows: int, x_adjoint: Block | None, weights_adjoint: Any | None
     ) -> None:
         """Adds what ``y_adjoint`` implies of the chunk that ``forward_chunk`` computed last."""
-        g = y_adjoint
+        g: Block | None = y_adjoint
         for k, link in reversed(list(enumerate(self._links))):
             sees_rows = x_adjoint is not None and (link.joins or k == 0)
             below = self._scratch("below" if k % 2 else "above") if k or sees_rows else None
