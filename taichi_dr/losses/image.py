@@ -20,9 +20,9 @@ from taichi_dr.losses.inputs import (
     is_variable,
     push_gradient,
     rows,
+    runs,
     scratch,
 )
-from taichi_dr.runtime import backend
 from taichi_dr.tape import tape_operation
 from taichi_dr.types import ArrayLike, Field
 
@@ -85,11 +85,8 @@ def _pixel_loss(prediction, target, loss, weight, delta, kind):
 
 def _forward(prediction, target, loss, scale, delta, kind):
     count = math.prod(prediction.shape)
-    length = max(64, math.isqrt(count))
-    chunks = -(-count // length)
-    # Neighbouring threads of a GPU read neighbouring pixels; a thread of a CPU reads a run of them.
-    steps = (length, 1) if backend() == "cpu" else (1, chunks)
-    partial = scratch("pixel", (chunks,))
+    threads, length, *steps = runs(count)
+    partial = scratch("pixel", (threads,))
     n = bridge.components(prediction)
     if is_variable(prediction) or is_variable(target):
         _row_sums(*_rows(prediction, target, n), partial, length, *steps, delta, kind)

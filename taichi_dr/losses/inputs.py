@@ -12,7 +12,7 @@ from taichi_dr.fields.variable import Variable
 from taichi_dr.kernels.base import bridge
 from taichi_dr.kernels.base.arrays import make_array
 from taichi_dr.kernels.base.elements import get_component, set_component, unflatten
-from taichi_dr.runtime import check_field_runtime, float_dtype, runtime_token
+from taichi_dr.runtime import backend, check_field_runtime, float_dtype, runtime_token
 
 
 def is_field(value):
@@ -127,6 +127,16 @@ def scratch(name, shape, dtype=None):
     if key not in _scratch:
         _scratch[key] = make_array(shape, dtype)
     return _scratch[key]
+
+
+def runs(count):
+    """How ``count`` rows are summed by threads: ``(threads, rows of each, step to the next thread's, step within)``.
+
+    Neighbouring threads of a GPU read neighbouring rows; a thread of a CPU reads a run of them.
+    """
+    length = max(64, math.isqrt(count))
+    threads = -(-count // length)
+    return (threads, length, length, 1) if backend() == "cpu" else (threads, length, 1, threads)
 
 
 def add_sum(name, values, loss, scale, constant, read):

@@ -35,6 +35,42 @@ def image_and_array(name, components=3):
     return make
 
 
+def of_surfaces(name, components, **options):
+    """A loss of depths or normals, some of whose pixels do not count."""
+
+    def make(rng):
+        prediction, target = (_image(rng, components) for _ in range(2))
+        alpha, mask = (single(rng.random((VIEWS, SIDE, SIDE))) for _ in range(2))
+        given = {"alpha": alpha, "mask": mask, **options}
+        fields = {"prediction": prediction, "target": target}
+        return TapeProgram(fields, lambda loss: getattr(dr.losses, name)(prediction, target, loss, 1.3, **given))
+
+    return make
+
+
+def of_closest(name, **options):
+    """A loss of the signed closest approach, a few pixels to either side."""
+
+    def make(rng):
+        closest = new_field(rng.normal(scale=3, size=(VIEWS, SIDE, SIDE)), 0)
+        mask = single(rng.random((VIEWS, SIDE, SIDE)))
+        return TapeProgram(
+            {"closest": closest}, lambda loss: getattr(dr.losses, name)(closest, mask, loss, 1.3, **options)
+        )
+
+    return make
+
+
+def latent_prior(components):
+    """The prior of five codes of four numbers, as vectors or as rows."""
+
+    def make(rng):
+        codes = new_field(rng.normal(size=(5, 4)), components)
+        return TapeProgram({"codes": codes}, lambda loss: dr.losses.latent_prior(codes, loss, 1.3, sigma=0.7))
+
+    return make
+
+
 def of_mesh(name, batch=2, **options):
     """A loss of a mesh's vertices."""
 
@@ -101,7 +137,21 @@ MESH_LOSSES = {
     "flatten": {"a mesh": of_mesh("flatten", 1), "two meshes": of_mesh("flatten")},
     "chamfer": {"points": chamfer_of_points, "a surface": chamfer_of_a_surface},
 }
+SURFACE_LOSSES = {
+    "depth": {"squared": of_surfaces("depth", 0), "delta 0.2": of_surfaces("depth", 0, delta=0.2)},
+    "normal": {"two fields": of_surfaces("normal", 3)},
+    "missed": {"a mask": of_closest("missed")},
+    "extra": {"a mask": of_closest("extra")},
+    "silhouette_cross_entropy": {"a mask": of_closest("silhouette_cross_entropy", softness=1.7)},
+    "latent_prior": {"vectors": latent_prior(4), "rows": latent_prior(0)},
+}
 CONSTANT = {
+    "depth": {"alpha, mask": "which pixels count is a choice", "weight, delta": "plain numbers"},
+    "normal": {"alpha, mask": "which pixels count is a choice", "weight": "a plain number"},
+    "missed": {"mask, weight": "plain numbers"},
+    "extra": {"mask, weight": "plain numbers"},
+    "silhouette_cross_entropy": {"mask, weight, softness": "plain numbers"},
+    "latent_prior": {"weight, sigma": "plain numbers"},
     "l1": {"weight, and equality": "a plain number; the slope of abs(x) at 0 is 0"},
     "huber": {"weight, delta": "plain numbers"},
     "laplacian": {
@@ -116,7 +166,7 @@ CONSTANT = {
 OPERATIONS = [
     *(
         Operation("losses", name, cases, CONSTANT.get(name, {"weight": "a plain number"}))
-        for name, cases in (IMAGE_LOSSES | MESH_LOSSES).items()
+        for name, cases in (IMAGE_LOSSES | SURFACE_LOSSES | MESH_LOSSES).items()
     ),
     Operation("optimisation", "LargeSteps.apply", {"two meshes": large_steps}, {"strength": "a plain number"}),
 ]

@@ -29,6 +29,34 @@ def ssim(x, y):
     return 1 - np.mean([structural_similarity(a, b, channel_axis=axis, **options) for a, b in zip(x, y, strict=True)])
 
 
+def depth(a, t, hit, delta=None):
+    """``hit``: which pixels count."""
+    d = np.abs(a - t)[hit]
+    return np.mean(d * d if delta is None else np.where(d <= delta, d * d / 2, delta * (d - delta / 2)))
+
+
+def normal(a, t, hit):
+    cosines = (a * t).sum(axis=-1) / (np.linalg.norm(a, axis=-1) * np.linalg.norm(t, axis=-1))
+    return np.mean(1 - cosines[hit])
+
+
+def missed(s, m):
+    return np.mean(m * np.maximum(s, 0))
+
+
+def extra(s, m):
+    return np.mean((1 - m) * np.maximum(-s, 0))
+
+
+def silhouette_cross_entropy(s, m, softness=1.0):
+    chance = 1 / (1 + np.exp(s / softness))
+    return -np.mean(m * np.log(chance) + (1 - m) * np.log(1 - chance))
+
+
+def latent_prior(codes, sigma=1.0):
+    return np.mean((codes**2).sum(axis=-1)) / (2 * sigma**2)
+
+
 def edge_table(faces):
     """For each edge, once: its vertices and the vertices opposite (one per face)."""
     table = {}
