@@ -5,7 +5,8 @@ stationary where they are equal, and more elsewhere, so that a fit started at th
 ``"soft_jaccard"`` is not.  What compares a mask with how far rays pass a surface (missed, extra,
 silhouette_cross_entropy) pulls at any distance; the last of them is least where mask and silhouette agree, but not 0.
 What keeps a mesh smooth is least, 0, where the mesh is flat (normal_consistency, flatten) or has shrunk to a point
-(laplacian, edge_length without a target), and latent_prior where codes are 0: weigh it against what pulls the other way.
+(laplacian, edge_length without a target), and latent_prior where codes are 0: weigh them against what pulls the other
+way.
 
 Several losses, and several uses of one, may add to the same field within one tape.  The predictions they read must not
 be overwritten before the tape closes (Taichi's rule for everything on a tape).
