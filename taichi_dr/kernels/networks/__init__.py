@@ -1,4 +1,4 @@
 """Networks as kernel pairs over arrays: products of matrices, and what is looked up in grids.
 
-Door: ``dense.dense``, a layer.
+Doors: ``dense.dense``, a layer; ``voxel_grid.interpolate``, numbers on a grid between its points.
 """
