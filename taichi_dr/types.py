@@ -63,6 +63,17 @@ class Field(Protocol):
     def __setitem__(self, key: Any, value: Any, /) -> None: ...
 
 
+class GridLike(Protocol):
+    """A ``dr.sdf.Grid``, or what has values at the points of a grid as it has."""
+
+    @property
+    def spacing(self) -> tuple[float, float, float]:
+        """Between neighbouring points, along each axis."""
+
+    def variable(self, name: str) -> Any:
+        """Its ``"values"`` (nx, ny, nz), numbers or vectors, as a ``Variable``."""
+
+
 class MeshLike(Protocol):
     """A ``Mesh``, or what has vertices and a topology as it has."""
 

@@ -57,6 +57,19 @@ def latent_prior(codes, sigma=1.0):
     return np.mean((codes**2).sum(axis=-1)) / (2 * sigma**2)
 
 
+def eikonal(values, spacing):
+    return np.mean((np.linalg.norm(np.gradient(values, *spacing), axis=0) - 1) ** 2)
+
+
+def grid_laplacian(values, spacing):
+    """``values`` (nx, ny, nz, C)."""
+    total = np.zeros(values.shape)
+    for k in range(3):
+        inner = [slice(1, -1) if axis == k else slice(None) for axis in range(3)]
+        total[tuple(inner)] += np.diff(values, 2, axis=k) / spacing[k] ** 2
+    return np.mean((total**2).sum(axis=-1))
+
+
 def edge_table(faces):
     """For each edge, once: its vertices and the vertices opposite (one per face)."""
     table = {}
