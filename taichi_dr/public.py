@@ -14,6 +14,7 @@ from taichi_dr.errors import (
     ShapeError,
 )
 from taichi_dr.gradcheck import check_gradients
+from taichi_dr.implicit.bounds import Ball, Box
 from taichi_dr.io.images import linear_to_srgb, load_image, save_animation, save_image, srgb_to_linear
 from taichi_dr.io.meshes import load_mesh, save_mesh
 from taichi_dr.io.posed_images import PosedImages, load_posed_images, save_posed_images
@@ -25,6 +26,7 @@ from taichi_dr.recipes.colors import ColorFit, fit_colors
 from taichi_dr.recipes.pose import PoseFit, fit_pose
 from taichi_dr.recipes.shape import ShapeFit, fit_shape
 from taichi_dr.render.frame import Frame
+from taichi_dr.render.march.sphere_tracer import SphereTracer
 from taichi_dr.render.mesh import preview as _preview  # noqa: F401  how meshes look in notebooks
 from taichi_dr.render.mesh.primitives.rasterize import Primitives
 from taichi_dr.render.mesh.rasterizer import Rasterizer
@@ -43,6 +45,8 @@ __all__ = [
     "SGD",
     "Adam",
     "BackendError",
+    "Ball",
+    "Box",
     "Camera",
     "CameraError",
     "ColorFit",
@@ -67,6 +71,7 @@ __all__ = [
     "ShapeError",
     "ShapeFit",
     "SoftRasterizer",
+    "SphereTracer",
     "Supersampler",
     "UniformAdam",
     "__version__",

@@ -29,7 +29,7 @@ FLOORS = (
     ("implicit.sdf",),
     ("render",),
     ("render.mesh.surface",),
-    ("render.mesh",),
+    ("render.mesh", "render.march"),
     ("render.mesh.primitives",),
     ("recipes",),
     ("public",),

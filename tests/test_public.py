@@ -6,8 +6,14 @@ import sys
 
 import numpy as np
 import pytest
+import taichi as ti
 
 import taichi_dr as dr
+
+
+@ti.func
+def _ball(p):
+    return p.norm() - 1.0
 
 
 def test_every_public_name_is_there_and_listed():
@@ -41,6 +47,9 @@ OBJECTS = {
     "PointLight": (lambda: dr.PointLight((0, 2, 0)), "position=(0, 2, 0), intensity=1.0"),
     "PoseFit": (lambda: dr.PoseFit(None, [0.5, 0.25]), "loss 0.25 after 1 steps"),
     "PosedImages": (posed_images, "3 views of 4 x 5, with alpha: a.png, b.png, ..."),
+    "Ball": (lambda: dr.Ball((0, 1, 0), 0.5), "center=(0.0, 1.0, 0.0), radius=0.5"),
+    "Box": (lambda: dr.Box(-1, 1), "low=(-1.0, -1.0, -1.0), high=(1.0, 1.0, 1.0)"),
+    "SphereTracer": (lambda: dr.SphereTracer(_ball, 8, bounds=dr.Box(-1, 1)), "size=(8, 8), background="),
     "Primitives": (lambda: dr.Primitives(8), "size=(8, 8), background=None, cull_back=False"),
     "Rasterizer": (lambda: dr.Rasterizer(8), "size=(8, 8), background=(0.0, 0.0, 0.0), antialias=False, cull_back=F"),
     "ShapeFit": (lambda: dr.ShapeFit(dr.shapes.box()), "'box', 12 faces, not begun"),

@@ -1,7 +1,11 @@
 """The contract of functions of space: values at points, and adjoints back to points and parameters."""
 
 from abc import ABC, abstractmethod
+from functools import cached_property
 from typing import Any, NamedTuple
+
+from taichi_dr.kernels.base.buffers import Buffers
+from taichi_dr.kernels.march.stencil import combine, combine_adjoint, spread, spread_adjoint
 
 
 class SpaceFunction(ABC):
@@ -80,6 +84,55 @@ class DistanceFunction(SpaceFunction):
         """The points that the gradient is taken from."""
         return tetrahedron(step)
 
+    def gradient(self, points: Any, gradients: Any, count: int, step: float) -> None:
+        """Writes ``gradients`` (count, 3) of the function at ``points`` (count, 3), by its stencil."""
+        offsets, scale = self._offsets(step)
+        rows = offsets.shape[0] * count
+        around, values = self._scratch.at_least("around", rows, columns=(3,)), self._values("values", rows)
+        spread(points, offsets, count, around)
+        self.forward(around, values, rows)
+        combine(values, offsets, scale, count, gradients)
+
+    def gradient_adjoint(
+        self, points: Any, gradients_adjoint: Any, points_adjoint: Any, count: int, step: float
+    ) -> None:
+        """Adds to ``points_adjoint`` (count, 3) and to the parameters' gradients what ``gradients_adjoint`` implies."""
+        offsets, scale = self._offsets(step)
+        rows = offsets.shape[0] * count
+        around, values_adjoint = self._scratch.at_least("around", rows, columns=(3,)), self._values("adjoint", rows)
+        around_adjoint = self._scratch.at_least("around_adjoint", rows, columns=(3,))
+        around_adjoint.fill(0)
+        spread(points, offsets, count, around)
+        combine_adjoint(gradients_adjoint, offsets, scale, count, values_adjoint)
+        self.adjoint(around, values_adjoint, around_adjoint, rows)
+        spread_adjoint(around_adjoint, offsets, count, points_adjoint)
+
+    def _offsets(self, step):
+        stencil = self.stencil(step)
+        return self._scratch.constant("offsets", stencil.offsets), stencil.scale
+
+    def _values(self, name, rows):
+        return self._scratch.at_least(name, rows, columns=(1,))
+
+    @cached_property
+    def _scratch(self):
+        return Buffers()
+
     @abstractmethod
-    def march(self, rays: Any, settings: Any, out: Any) -> None:
-        """Marches along every ray to what it meets; ``kernels.march`` says what is read and what is written."""
+    def trace(self, rays: Any, march: Any, start: Any, met: Any) -> None:
+        """Marches along every ray to what it meets: fills ``met``, ``kernels.march.settings.Met``.
+
+        ``rays``: ``Rays``; ``march``: ``March``; ``start`` (V*blocks,) is scratch: how far all rays of a block may go.
+        """
+
+    @abstractmethod
+    def follow(self, rays: Any, march: Any, met: Any, grazing: Any, count: int, layers: Any) -> None:
+        """Follows the rays of the first ``count`` pixels in ``grazing`` through all layers that they graze.
+
+        They begin at ``met.t[pixel]``; fills ``layers``, ``kernels.march.settings.Layers``, and adds to
+        ``met.evaluations``.
+        """
+
+    @abstractmethod
+    def approach(self, rays: Any, march: Any, t: Any) -> None:
+        """Writes into ``t`` (V*H*W,) where every ray comes closest to the surface, or deepest into it."""

@@ -54,7 +54,9 @@ def is_varied(background):
 
 
 def background_rows(background, buffers):
-    """The ``Background`` of the kernels of one that ``is_varied``."""
+    """The ``Background`` of the kernels; of any but None."""
+    if not is_varied(background):
+        return Background(buffers.constant("background_color", (background,)), 0, 0)
     of_views = background.ndim != 3 and len(background) > 1
     rows = buffers.loaded("background", background)
     return Background(rows, math.prod(background.shape[1:-1]) if of_views else 0, int(background.ndim > 2))

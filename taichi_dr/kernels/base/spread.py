@@ -57,3 +57,11 @@ def fill_rows(row: Rows, out: Rows):
     for i in range(out.shape[0]):
         for c in range(row.shape[1]):
             out[i, c] = row[0, c]
+
+
+@ti.kernel
+def fill_first(row: Rows, out: Rows, count: ti.i32):
+    """``out[i, c] = row[0, c]`` for the row's columns and the first ``count`` rows."""
+    for i in range(count):
+        for c in range(row.shape[1]):
+            out[i, c] = row[0, c]

@@ -1,4 +1,6 @@
-"""Rays through functions of space: the functions in packets of points, as SIMD code.
+"""Rays through functions of space: marching, surface points and their derivatives, silhouettes, light, blending.
 
-Door: ``packets.distances``, what a function of a point is at the points of a packet.
+Doors: ``trace.march_packets`` (what rays meet), ``layers.follow_rays`` (rays that graze), ``rows.gather_rows`` (what is
+seen, row by row), ``surface.converge`` (implicit points), ``edges.cover`` (coverage), ``blend.blend``;
+``packets.distances``, what a function of a point is at the points of a packet.
 """

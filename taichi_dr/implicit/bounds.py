@@ -1,0 +1,78 @@
+"""Where something is: a box or a ball that rays enter and leave."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from taichi_dr.errors import InputError
+from taichi_dr.types import ArrayLike
+
+
+@dataclass(frozen=True)
+class Box:
+    """An axis-aligned box between two corners; a number stands for a corner with three equal coordinates.
+
+    Raises:
+        InputError: a corner that is no point, or not below the other one in every coordinate.
+
+    >>> Box(-1, 1).radius
+    1.7320508075688772
+    """
+
+    low: ArrayLike
+    high: ArrayLike
+
+    def __post_init__(self):
+        low, high = _point("Box.low", self.low), _point("Box.high", self.high)
+        if not all(a < b for a, b in zip(low, high, strict=True)):
+            raise InputError(f"Box: expected low < high in every coordinate, got {low} and {high}")
+        object.__setattr__(self, "low", low)
+        object.__setattr__(self, "high", high)
+
+    @property
+    def numbers(self) -> tuple[float, ...]:
+        """Six numbers, as ``kernels.march.bounds`` takes them."""
+        return (*self.low, *self.high)
+
+    @property
+    def center(self) -> tuple[float, ...]:
+        """The middle."""
+        return tuple(0.5 * (a + b) for a, b in zip(self.low, self.high, strict=True))
+
+    @property
+    def radius(self) -> float:
+        """That of the ball around the middle that holds it."""
+        return 0.5 * math.dist(self.low, self.high)
+
+
+@dataclass(frozen=True)
+class Ball:
+    """A ball around ``center``.
+
+    Raises:
+        InputError: a centre that is no point, a radius that is not positive.
+    """
+
+    center: ArrayLike = (0.0, 0.0, 0.0)
+    radius: float = 1.0
+
+    def __post_init__(self):
+        object.__setattr__(self, "center", _point("Ball.center", self.center))
+        if not (math.isfinite(self.radius) and self.radius > 0):
+            raise InputError(f"Ball.radius: expected a finite number > 0, got {self.radius!r}")
+
+    @property
+    def numbers(self) -> tuple[float, ...]:
+        """Six numbers, as ``kernels.march.bounds`` takes them."""
+        return (*self.center, self.radius, 0.0, 0.0)
+
+
+def _point(name, value):
+    try:
+        point = np.broadcast_to(np.asarray(value, float), (3,))
+    except (TypeError, ValueError):
+        raise InputError(f"{name}: expected a point (x, y, z), or one number for all three; got {value!r}") from None
+    if not np.isfinite(point).all():
+        raise InputError(f"{name}: expected finite numbers, got {value!r}")
+    return tuple(point.tolist())

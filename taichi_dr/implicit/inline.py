@@ -1,0 +1,84 @@
+"""Functions of space that a user writes as a ``ti.func``, reading any fields of his own."""
+
+from functools import lru_cache
+
+import taichi as ti
+
+from taichi_dr.implicit.function import DistanceFunction, SpaceFunction
+from taichi_dr.kernels.base.launch import on_cpu
+from taichi_dr.kernels.march import evaluate as kernels
+from taichi_dr.kernels.march.approach import approach
+from taichi_dr.kernels.march.layers import follow
+from taichi_dr.kernels.march.packets import misfit
+from taichi_dr.kernels.march.trace import trace
+from taichi_dr.runtime import check_runtime, float_dtype, runtime_token
+from taichi_dr.straightline import require_straight_line
+
+PIECE = 1 << 18  # points that are differentiated at once
+LANES = {ti.f32: 16, ti.f64: 8}
+
+
+class InlineFunction(SpaceFunction):
+    """A loop-free ``ti.func`` (or a bound method of an object of Taichi's) of a point, of ``components`` numbers.
+
+    Gradients go to the ``.grad`` of every field that it reads.
+
+    Raises:
+        GradientError: it has a loop, which Taichi would differentiate wrongly; the message has the line.
+    """
+
+    def __init__(self, func, components):
+        require_straight_line(func)
+        self.func, self.components = func, components
+        self._token = runtime_token()
+
+    def check(self):
+        check_runtime(self._token, "function of space")
+
+    def forward(self, points, values, count):
+        kernels.evaluate_vectors(self.func, self.components, points, values, count)
+
+    def adjoint(self, points, values_adjoint, points_adjoint, count):
+        fields = _piece(self._token, self.components)
+        point, value = fields
+        for first in range(0, count, PIECE):
+            part = min(PIECE, count - first)
+            kernels.load_piece(points, values_adjoint, first, part, point, point.grad, value.grad, self.components)
+            kernels.evaluate_piece.grad(self.func, point, value, part)
+            if points_adjoint is not None:
+                kernels.add_piece(point.grad, first, part, points_adjoint)
+
+
+class InlineDistance(InlineFunction, DistanceFunction):
+    """A signed distance as a ``ti.func``, in packets where it fits.
+
+    ``packets``: points that are evaluated at once; 1 on GPUs, and where the function does not fit (``misfit`` says
+    why).
+    """
+
+    def __init__(self, func, *, is_exact=False):
+        super().__init__(func, 1)
+        self.is_exact = is_exact
+        self.misfit = misfit(func) if on_cpu() else None
+        self.packets = LANES[float_dtype()] if on_cpu() and self.misfit is None else 1
+
+    def forward(self, points, values, count):
+        kernels.evaluate(self.func, self.packets, points, values, count)
+
+    def trace(self, rays, march, start, met):
+        trace(self.func, self.packets, *rays.flat(), *march, start, *met)
+
+    def follow(self, rays, march, met, grazing, count, layers):
+        follow(self.func, *rays.flat(), *march, met.t, met.evaluations, grazing, count, *layers)
+
+    def approach(self, rays, march, t):
+        approach(self.func, self.packets, *rays.flat(), *march, t)
+
+
+@lru_cache(maxsize=4)
+def _piece(token, components):
+    """The fields that all functions of a runtime are differentiated over."""
+    point = ti.Vector.field(3, float_dtype(), shape=PIECE, needs_grad=True)
+    if components == 1:
+        return point, ti.field(float_dtype(), shape=PIECE, needs_grad=True)
+    return point, ti.Vector.field(components, float_dtype(), shape=PIECE, needs_grad=True)

@@ -1,0 +1,152 @@
+"""What rays met, gathered into rows: one for each layer of each pixel, pixel by pixel and front to back.
+
+What is computed afterwards (normals, colours, light) is computed for rows, and costs nothing where nothing is seen.
+"""
+
+from typing import Any, NamedTuple
+
+import taichi as ti
+
+from taichi_dr.kernels.base.launch import is_serial
+from taichi_dr.kernels.base.types import Ints, Numbers
+from taichi_dr.kernels.march.bounds import NEVER
+from taichi_dr.kernels.march.settings import BAND, CUT, LAYERS, MISS
+
+COVERED = -1
+FIXED = -2
+"""Stand in ``Rows.edge``: the layer covers its pixel; ... and begins with the bounds, so that nothing moves it."""
+
+CHUNK = 256  # pixels that one thread counts
+SERIAL_PIXELS = 1 << 16
+
+
+class Rows(NamedTuple):
+    """Rows of what is seen.
+
+    ``first`` (V*H*W + 1,): the first row of each pixel; ``pixel``, ``t`` (R,): whose, and where on its ray; ``edge``
+    (R,): the row among the edges, or ``COVERED`` or ``FIXED``.  ``edge_pixel``, ``edge_t`` (E,): of every edge, whose
+    it is and where the ray comes closest.
+    """
+
+    first: Any
+    pixel: Any
+    t: Any
+    edge: Any
+    edge_pixel: Any
+    edge_t: Any
+
+
+def list_grazing(status, block, grazing):
+    """Writes the pixels of ``status`` BAND into ``grazing`` (V*H*W,), ascending, and returns their number.
+
+    ``block``: scratch of ``chunks(V*H*W) + 1`` numbers, which ``gather_rows`` reads.
+    """
+    pixels = status.shape[0]
+    return _list_grazing(status, block, grazing, chunks(pixels), is_serial(pixels, SERIAL_PIXELS))
+
+
+def gather_rows(met, block, layers, row_block, edge_block, rows):
+    """Fills ``rows`` with what ``met`` and ``layers`` say; returns the numbers of rows and of edges.
+
+    ``row_block``, ``edge_block``: scratch like ``block`` of ``list_grazing``.
+    """
+    arrays = (met.status, met.t, block, *layers, row_block, edge_block, *rows)
+    pixels = met.status.shape[0]
+    return _gather_rows(*arrays, chunks(pixels), is_serial(pixels, SERIAL_PIXELS)).to_list()
+
+
+def chunks(pixels):
+    """Chunks that so many pixels are counted in."""
+    return -(-pixels // CHUNK)
+
+
+@ti.kernel
+def _list_grazing(status: Ints, block: Ints, grazing: Ints, count: ti.i32, serial: ti.template()) -> ti.i32:
+    ti.loop_config(serialize=serial)
+    for chunk in range(count):
+        total = 0
+        for pixel in range(chunk * CHUNK, ti.min((chunk + 1) * CHUNK, status.shape[0])):
+            if status[pixel] == BAND:
+                total += 1
+        block[chunk] = total
+    ti.loop_config(serialize=True)
+    for _ in range(1):
+        _running_sum(block, count)
+    ti.loop_config(serialize=serial)
+    for chunk in range(count):
+        at = block[chunk]
+        for pixel in range(chunk * CHUNK, ti.min((chunk + 1) * CHUNK, status.shape[0])):
+            if status[pixel] == BAND:
+                grazing[at] = pixel
+                at += 1
+    return block[count]
+
+
+@ti.func
+def _running_sum(block: ti.template(), count):
+    """Makes the numbers the sums of those before them; the total comes after the last."""
+    total = 0
+    for b in range(count):
+        here = block[b]
+        block[b] = total
+        total += here
+    block[count] = total
+
+
+@ti.kernel
+def _gather_rows(
+    status: Ints,
+    t: Numbers,
+    block: Ints,
+    layer_surface: Numbers,
+    layer_closest: Numbers,
+    layer_count: Ints,
+    row_block: Ints,
+    edge_block: Ints,
+    first: Ints,
+    row_pixel: Ints,
+    row_t: Numbers,
+    row_edge: Ints,
+    edge_pixel: Ints,
+    edge_t: Numbers,
+    count: ti.i32,
+    serial: ti.template(),
+) -> ti.types.vector(2, ti.i32):
+    ti.loop_config(serialize=serial)
+    for chunk in range(count):
+        rows, edges, ray = 0, 0, block[chunk]
+        for pixel in range(chunk * CHUNK, ti.min((chunk + 1) * CHUNK, status.shape[0])):
+            if status[pixel] == BAND:
+                rows += layer_count[ray]
+                for layer in range(layer_count[ray]):
+                    if layer_closest[ray * LAYERS + layer] < NEVER:
+                        edges += 1
+                ray += 1
+            elif status[pixel] != MISS:
+                rows += 1
+        row_block[chunk], edge_block[chunk] = rows, edges
+    ti.loop_config(serialize=True)
+    for _ in range(1):
+        _running_sum(row_block, count)
+        _running_sum(edge_block, count)
+        first[status.shape[0]] = row_block[count]
+    ti.loop_config(serialize=serial)
+    for chunk in range(count):
+        row, edge, ray = row_block[chunk], edge_block[chunk], block[chunk]
+        for pixel in range(chunk * CHUNK, ti.min((chunk + 1) * CHUNK, status.shape[0])):
+            first[pixel] = row
+            if status[pixel] == BAND:
+                for layer in range(layer_count[ray]):
+                    row_pixel[row], row_t[row] = pixel, layer_surface[ray * LAYERS + layer]
+                    row_edge[row] = COVERED
+                    if layer_closest[ray * LAYERS + layer] < NEVER:
+                        row_edge[row] = edge
+                        edge_pixel[edge], edge_t[edge] = pixel, layer_closest[ray * LAYERS + layer]
+                        edge += 1
+                    row += 1
+                ray += 1
+            elif status[pixel] != MISS:
+                row_pixel[row], row_t[row] = pixel, t[pixel]
+                row_edge[row] = ti.select(status[pixel] == CUT, FIXED, COVERED)
+                row += 1
+    return ti.Vector([row_block[count], edge_block[count]])

@@ -1,0 +1,67 @@
+"""What marching is told, what it finds, and how it asks how far the surface is."""
+
+from typing import Any, NamedTuple
+
+MISS, OPAQUE, CUT, BAND = range(4)
+"""What becomes of a ray: it meets nothing; it goes deep into the surface, or begins inside; it grazes something."""
+
+LAYERS = 4
+"""Surfaces that a ray may graze before it is given up."""
+
+
+class Distance(NamedTuple):
+    """How a kernel evaluates a distance: ``at(x, y, z, distance)`` for numbers, or packets of ``lanes`` of them."""
+
+    at: Any  # a ti.func
+    data: Any  # whatever it reads: a user's function, arrays
+    lanes: Any
+
+
+class March(NamedTuple):
+    """Numbers that marching follows.
+
+    ``scale``: what values are multiplied by before they are trusted as distances; ``width``: of the silhouettes' band,
+    in pixels; ``near``, ``far``: depths; ``limit``: evaluations at most; ``relaxation``: what steps are multiplied by
+    where the next one makes sure that nothing was stepped over (1: nothing of the kind).
+    """
+
+    scale: Any
+    width: Any
+    near: Any
+    far: Any
+    limit: Any
+    relaxation: Any
+
+
+class Met(NamedTuple):
+    """What rays meet: ``status`` (V*H*W,) i32, ``t`` (V*H*W,) where, and the evaluations that it took."""
+
+    status: Any
+    t: Any
+    evaluations: Any
+
+
+class Layers(NamedTuple):
+    """The layers of rays that graze something: of ray i the rows from ``LAYERS i`` on, ``count[i]`` of them.
+
+    ``surface``: where on the ray the layer is seen; ``closest``: where the ray comes closest to what makes it, or
+    deepest into it, ``NEVER`` if it is opaque.
+    """
+
+    surface: Any
+    closest: Any
+    count: Any
+
+
+class Rays(NamedTuple):
+    """Of which rays: ``camera`` (V, 16) packed, ``orthographic`` (static), ``bounds`` (a ``Bounds``), and the image."""
+
+    camera: Any
+    orthographic: Any
+    bounds: Any
+    width: Any
+    height: Any
+
+    def flat(self):
+        """The arguments of kernels from ``camera`` to ``height``."""
+        return self.camera, self.orthographic, *self.bounds, self.width, self.height

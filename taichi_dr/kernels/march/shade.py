@@ -1,0 +1,151 @@
+"""Light on rows of surface points, and where the adjoints of what all rows share are added up: cameras and lights.
+
+Rows of a view are consecutive, but views have different numbers of them: each view's are cut into the same number of
+chunks, one column of partial sums each.
+"""
+
+import taichi as ti
+
+from taichi_dr.kernels.base.partial_sums import clear_column
+from taichi_dr.kernels.base.types import Ints, Numbers, Rows
+from taichi_dr.kernels.base.vectors import row3
+from taichi_dr.kernels.camera.pack import PACKED, E, W
+from taichi_dr.kernels.camera.rays import Eye, ray_adjoint
+from taichi_dr.kernels.screen.pixels import Screen, pixel_center
+from taichi_dr.kernels.shading.at_points import Layout, PointShading, PointSums, shade_point, shade_point_adjoint
+from taichi_dr.kernels.shading.light import Finish, Lights
+
+LIT = Layout(albedo=True, lit=True)
+
+
+@ti.kernel
+def shade_rows(
+    albedo: Rows,
+    gradient: Rows,
+    points: Rows,
+    pixel: Ints,
+    count: ti.i32,
+    pixels: ti.i32,
+    camera: Rows,
+    orthographic: ti.template(),
+    light_kind: Numbers,
+    light_color: Rows,
+    light_vector: Rows,
+    specular: float,
+    shininess: float,
+    color: Rows,
+):
+    """``color`` (count, 3) of points with ``albedo`` and normals along ``gradient``, in views of so many ``pixels``."""
+    lights, finish = ti.static(Lights(light_kind, light_color, light_vector), Finish(specular, shininess, False))
+    shading = ti.static(PointShading(camera, orthographic, lights, finish, albedo, albedo, LIT))
+    for i in range(count):
+        rgb = shade_point(_values(albedo, gradient, points, i), 0.0, pixel[i] // pixels, shading)
+        for c in ti.static(range(3)):
+            color[i, c] = rgb[c]
+
+
+@ti.kernel
+def shade_rows_adjoint(
+    albedo: Rows,
+    gradient: Rows,
+    points: Rows,
+    first: Ints,
+    pixels: ti.i32,
+    camera: Rows,
+    orthographic: ti.template(),
+    light_kind: Numbers,
+    light_color: Rows,
+    light_vector: Rows,
+    specular: float,
+    shininess: float,
+    color_adjoint: Rows,
+    albedo_adjoint: Rows,
+    gradient_adjoint: Rows,
+    points_adjoint: Rows,
+    partials: Rows,
+):
+    """Writes ``albedo_adjoint``, adds to those of gradients and points; ``light.reduce_partials`` does the rest.
+
+    ``first``: of ``rows.Rows``.
+    """
+    lights, finish = ti.static(Lights(light_kind, light_color, light_vector), Finish(specular, shininess, False))
+    shading = ti.static(PointShading(camera, orthographic, lights, finish, albedo, albedo, LIT))
+    for column in range(partials.shape[1]):
+        clear_column(partials, column)
+        view, start, end = _rows_of(column, first, pixels, partials.shape[1] // camera.shape[0])
+        for i in range(start, end):
+            sums = ti.static(PointSums(albedo, partials, column))
+            values = _values(albedo, gradient, points, i)
+            _, adjoint = shade_point_adjoint(values, 0.0, view, shading, row3(color_adjoint, i), sums)
+            for c in ti.static(range(3)):
+                albedo_adjoint[i, c] = adjoint[c]
+                gradient_adjoint[i, c] = gradient_adjoint[i, c] + adjoint[3 + c]
+                points_adjoint[i, c] = points_adjoint[i, c] + adjoint[6 + c]
+
+
+@ti.kernel
+def rays_adjoint(
+    first: Ints,
+    pixel: Ints,
+    t: Numbers,
+    points: Rows,
+    points_adjoint: Rows,
+    depth_adjoint: Numbers,
+    edge: Ints,
+    edge_t: Numbers,
+    edge_points_adjoint: Rows,
+    width: ti.i32,
+    height: ti.i32,
+    camera: Rows,
+    orthographic: ti.template(),
+    camera_adjoint: Rows,
+    partials: Rows,
+):
+    """Adds to ``camera_adjoint`` (V, 16) what rows and their edges, points at t on the rays of pixels, imply.
+
+    ``depth_adjoint`` (R,): of the points' depths.  ``partials``: scratch (16, V*columns).
+    """
+    eye, screen = ti.static(Eye(camera, orthographic), Screen(width, height))
+    for column in range(partials.shape[1]):
+        clear_column(partials, column)
+        view, start, end = _rows_of(column, first, width * height, partials.shape[1] // camera.shape[0])
+        for i in range(start, end):
+            g = row3(points_adjoint, i)
+            inside = pixel[i] - view * width * height
+            x, y = pixel_center(inside // width, inside % width, screen)
+            origin_adjoint, direction_adjoint = g, t[i] * g
+            if edge[i] >= 0:
+                g_edge = row3(edge_points_adjoint, edge[i])
+                origin_adjoint += g_edge
+                direction_adjoint += edge_t[edge[i]] * g_edge
+            out = ray_adjoint(eye, view, x, y, origin_adjoint, direction_adjoint)
+            for c in ti.static(range(3)):
+                out[E + c] += depth_adjoint[i] * camera[view, W + c]
+                out[W + c] += depth_adjoint[i] * (camera[view, E + c] - points[i, c])
+            for c in ti.static(range(PACKED)):
+                partials[c, column] = partials[c, column] + out[c]
+    for k in range(camera.shape[0] * PACKED):
+        columns = partials.shape[1] // camera.shape[0]
+        total = 0.0
+        for c in range(columns):
+            total += partials[k % PACKED, k // PACKED * columns + c]
+        camera_adjoint[k // PACKED, k % PACKED] = camera_adjoint[k // PACKED, k % PACKED] + total
+
+
+@ti.func
+def _rows_of(column, first: ti.template(), pixels, columns):
+    """View, first and last row of a column of partial sums."""
+    view = column // columns
+    start, end = first[view * pixels], first[(view + 1) * pixels]
+    size = (end - start + columns - 1) // columns
+    start = start + (column - view * columns) * size
+    return view, start, ti.min(start + size, end)
+
+
+@ti.func
+def _values(albedo: ti.template(), gradient: ti.template(), points: ti.template(), i):
+    """The attributes of a row in the order of ``LIT``."""
+    values = ti.Vector([0.0 for _ in ti.static(range(LIT.channels))])
+    for c in ti.static(range(3)):
+        values[c], values[3 + c], values[6 + c] = albedo[i, c], gradient[i, c], points[i, c]
+    return values

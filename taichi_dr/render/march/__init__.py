@@ -1,0 +1,4 @@
+"""Renderers of surfaces that a function of space defines, met by marching along rays.
+
+Door: ``sphere_tracer.SphereTracer``.
+"""

@@ -1,0 +1,52 @@
+"""What rays meet: from a function of space to rows of surface points.  It chooses, and has no gradient."""
+
+import taichi as ti
+
+from taichi_dr.kernels.march.rows import Rows, chunks, gather_rows, list_grazing
+from taichi_dr.kernels.march.settings import LAYERS, Layers, Met
+from taichi_dr.kernels.march.trace import BLOCK
+
+
+class VisibilityStage:
+    """Marches, follows the rays that graze something, and gathers rows."""
+
+    def __init__(self, buffers, function):
+        self._buffers, self._function = buffers, function
+
+    def forward(self, shot):
+        """Sets ``rows``, ``count`` and ``edges`` of a shot; writes its frame's ``steps``."""
+        pixels = shot.frame.array("steps").shape[0]
+        met = self._trace(shot, pixels)
+        block, grazing = self._ints("grazing_block", chunks(pixels) + 1), self._ints("grazing", pixels)
+        count = list_grazing(met.status, block, grazing)
+        layers = Layers(
+            self._numbers("layer_surface", LAYERS * count + 1),
+            self._numbers("layer_closest", LAYERS * count + 1),
+            self._ints("layer_count", count + 1),
+        )
+        if count:
+            self._function.follow(shot.rays, shot.march, met, grazing, count, layers)
+        most = pixels + LAYERS * count
+        shot.rows = Rows(
+            self._buffers.get("row_first", (pixels + 1,), ti.i32),
+            self._ints("row_pixel", most),
+            self._numbers("row_t", most),
+            self._ints("row_edge", most),
+            self._ints("edge_pixel", LAYERS * count + 1),
+            self._numbers("edge_t", LAYERS * count + 1),
+        )
+        scratch = (self._ints("row_block", chunks(pixels) + 1), self._ints("edge_block", chunks(pixels) + 1))
+        shot.count, shot.edges = gather_rows(met, block, layers, *scratch, shot.rows)
+
+    def _trace(self, shot, pixels):
+        blocks = shot.frame.shape[0] * -(-shot.height // BLOCK) * -(-shot.width // BLOCK)
+        status, t = self._buffers.get("status", (pixels,), ti.i32), self._buffers.get("t", (pixels,))
+        met = Met(status, t, shot.frame.array("steps"))
+        self._function.trace(shot.rays, shot.march, self._buffers.get("block_start", (blocks,)), met)
+        return met
+
+    def _ints(self, name, rows):
+        return self._buffers.at_least(name, rows, ti.i32)
+
+    def _numbers(self, name, rows):
+        return self._buffers.at_least(name, rows)

@@ -1,0 +1,102 @@
+"""Layers of pixels blended front to back, and their coverage, against the formulas and central differences."""
+
+import numpy as np
+import taichi as ti
+from oracles import march
+from oracles.differences import relative_errors
+
+from taichi_dr.kernels.base.arrays import array_from, make_array
+from taichi_dr.kernels.march.blend import blend, blend_adjoint
+from taichi_dr.kernels.march.edges import cover, cover_adjoint
+from taichi_dr.kernels.march.rows import COVERED
+
+FIRST = [0, 2, 2, 3, 6]  # four pixels of 2, 0, 1 and 3 layers
+EDGE = [0, COVERED, COVERED, 1, 2, 3]
+FAR = 9.0
+CAMERA = np.array([[1, 0, 0, 0, 1, 0, 0, 0, 1, 0.1, 0.2, 3.0, 1.5, 1.5, 0, 0]])
+
+
+def inputs():
+    random = np.random.default_rng(1)
+    names = {"color": (6, 3), "gradient": (6, 3), "points": (6, 3)}
+    made = {name: random.normal(size=shape) for name, shape in names.items()}
+    return made | {"coverage": np.array([0.3, 0.7, 0.2, 0.6])}
+
+
+def images(x):
+    out = make_array((4, 4)), make_array((4,)), make_array((4, 3)), make_array((4, 3))
+    rows = array_from(FIRST, ti.i32), array_from(EDGE, ti.i32)
+    blend(
+        *rows,
+        *(array_from(x[name]) for name in ("coverage", "color", "gradient", "points")),
+        array_from(CAMERA),
+        FAR,
+        *out,
+    )
+    return [image.to_numpy() for image in out]
+
+
+def test_images_equal_the_formula(any32):
+    x = inputs()
+    rgba, depth, normal, position = images(x)
+    for pixel in range(4):
+        rows = range(FIRST[pixel], FIRST[pixel + 1])
+        a = {row: x["coverage"][EDGE[row]] if EDGE[row] >= 0 else 1.0 for row in rows}
+        color, alpha = march.blend([(a[row], x["color"][row]) for row in rows])
+        np.testing.assert_allclose(rgba[pixel], [*color, alpha], atol=1e-6)
+        seen = next((row for row in rows if a[row] >= 0.5), None)
+        if seen is None:
+            assert depth[pixel] == FAR
+            assert not normal[pixel].any()
+            assert not position[pixel].any()
+        else:
+            g = x["gradient"][seen]
+            np.testing.assert_allclose(normal[pixel], g / np.linalg.norm(g), atol=1e-6)
+            np.testing.assert_allclose(position[pixel], x["points"][seen], atol=1e-6)
+            np.testing.assert_allclose(depth[pixel], 3.0 - x["points"][seen, 2], atol=1e-6)
+
+
+def test_adjoints_equal_central_differences(cpu64):
+    x = inputs()
+    weights = [np.random.default_rng(2).normal(size=image.shape) for image in images(x)]
+    out = make_array((6, 3)), make_array((6, 3)), make_array((6, 3)), make_array((4,)), make_array((6,))
+    given = (array_from(x["coverage"]), array_from(x["color"]), array_from(x["gradient"]), array_from(CAMERA))
+    rows = array_from(FIRST, ti.i32), array_from(EDGE, ti.i32)
+    blend_adjoint(*rows, *given, *(array_from(w) for w in weights), *out)
+    adjoints = dict(zip(("color", "gradient", "points", "coverage"), (a.to_numpy() for a in out), strict=False))
+    value = lambda x: sum(np.sum(w * image) for w, image in zip(weights, images(x), strict=True))  # noqa: E731
+    assert max(relative_errors(value, x, adjoints, x, components=6).values()) < 1e-8
+    np.testing.assert_array_equal(out[4].to_numpy(), [0, weights[1][0], weights[1][2], weights[1][3], 0, 0])
+
+
+def test_an_opaque_layer_hides_what_is_behind_exactly(cpu64):
+    x = inputs()
+    x["color"][1] = 0.4
+    x["coverage"][0] = 1.0
+    first = images(x)[0][0]
+    x["color"][1] = 7.0
+    np.testing.assert_array_equal(images(x)[0][0], first)
+
+
+VALUES = np.array([[0.0], [0.25], [-1.0], [0.9], [-0.1]])
+SCALE = np.array([1.0, 1.0, 1.0, 2.0, 3.0])
+
+
+def covered(values, width):
+    out = make_array((5,))
+    cover(array_from(values), array_from(SCALE), 5, width, out)
+    return out
+
+
+def test_coverage_equals_the_formula(any32):
+    np.testing.assert_allclose(covered(VALUES, 1.0).to_numpy(), [0.5, 0.25, 1.0, 0.0, 0.8], atol=1e-6)
+    expected = march.coverage(VALUES[:, 0] * SCALE, 4.0)
+    np.testing.assert_allclose(covered(VALUES, 4.0).to_numpy(), expected, atol=1e-6)
+
+
+def test_the_adjoint_of_coverage_equals_central_differences(cpu64):
+    weights, out = np.random.default_rng(3).normal(size=5), make_array((5, 1))
+    cover_adjoint(covered(VALUES, 1.0), array_from(SCALE), 5, 1.0, array_from(weights), out)
+    value = lambda x: np.sum(weights * covered(x["values"], 1.0).to_numpy())  # noqa: E731
+    errors = relative_errors(value, {"values": VALUES}, {"values": out.to_numpy()}, ["values"], components=5)
+    assert errors["values"] < 1e-8

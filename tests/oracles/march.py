@@ -1,0 +1,49 @@
+"""Rays, coverage and blending in NumPy float64, one at a time, written from the formulas."""
+
+import numpy as np
+
+
+def ray(camera, x, y, orthographic):
+    """Origin and unit direction of the ray through (x, y) on the screen of a packed camera (16,)."""
+    u, v, w, e = camera[:12].reshape(4, 3)
+    fx, fy, px, py = camera[12:]
+    across = (x - px) / fx * u + (y - py) / fy * v
+    if orthographic:
+        return e + across, -w / np.linalg.norm(w)
+    return e, (across - w) / np.linalg.norm(across - w)
+
+
+def screen(width, height):
+    """Screen positions (H, W) of the pixels' centres, x and y."""
+    side = min(width, height)
+    return np.meshgrid((2 * np.arange(width) + 1 - width) / side, -(2 * np.arange(height) + 1 - height) / side)
+
+
+def coverage(closest, width):
+    """Coverage of a pixel by how close its ray comes, in pixels."""
+    return np.clip(0.5 - closest / width, 0.0, 1.0)
+
+
+def blend(layers):
+    """(color, alpha) over nothing of (coverage, color) pairs, front to back."""
+    color, left = np.zeros(3), 1.0
+    for a, layer in layers:
+        color = color + left * a * np.asarray(layer)
+        left *= 1.0 - a
+    return color, 1.0 - left
+
+
+def torus(p, major, minor):
+    """Distance to a torus around the y axis."""
+    return np.hypot(np.hypot(p[..., 0], p[..., 2]) - major, p[..., 1]) - minor
+
+
+def unrolled(values, slopes, step):
+    """dt / dtheta of ``t <- t + step f(t)``, all steps: ``sum_k step df_k prod_{j > k} (1 + step s_j)``.
+
+    ``values`` (K,): the derivatives df_k by theta at the points of the march; ``slopes`` (K,): s_k = grad f . d there.
+    """
+    total = 0.0
+    for df, s in zip(values, slopes, strict=True):
+        total = total * (1.0 + step * s) + step * df
+    return total

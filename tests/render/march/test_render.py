@@ -1,0 +1,132 @@
+"""What a sphere tracer shows: closed forms, invariants, every backend alike."""
+
+import numpy as np
+import pytest
+import taichi as ti
+
+import taichi_dr as dr
+
+BOX = dr.Box(-1.2, 1.2)
+
+
+@ti.func
+def ball(p):
+    return p.norm() - 0.5
+
+
+@ti.func
+def branching_ball(p):
+    d = p.norm() - 0.5
+    if d > 100.0:
+        d = 0.0
+    return d
+
+
+@ti.func
+def ring(p):
+    return ti.Vector([ti.Vector([p.x, p.z]).norm() - 0.7, p.y]).norm() - 0.25
+
+
+@ti.func
+def half_space(p):
+    return p.z
+
+
+@ti.func
+def position_color(p):
+    return 0.5 + 0.4 * p
+
+
+def front(**settings):
+    return dr.Camera(**{"eye": (0, 0, 3), "fov_y": 0.8, "near": 0.1, "far": 10.0} | settings)
+
+
+def test_a_ball_is_where_the_closed_form_says(any32):
+    frame = dr.SphereTracer(ball, 33, bounds=BOX).render(front())
+    depth, position, normal = (frame.numpy(name)[0] for name in ("depth", "position", "normal"))
+    for row, col in ((16, 16), (16, 10), (12, 20)):
+        x, y = (2 * col + 1 - 33) / 33 * np.tan(0.4), (33 - 2 * row - 1) / 33 * np.tan(0.4)
+        d = np.array([x, y, -1]) / np.sqrt(x * x + y * y + 1)
+        half = 3 * d[2]
+        t = -half - np.sqrt(half**2 - 9 + 0.25)
+        p = np.array([0, 0, 3]) + t * d
+        np.testing.assert_allclose(position[row, col], p, atol=2e-5)
+        np.testing.assert_allclose(normal[row, col], p / 0.5, atol=2e-3)
+        np.testing.assert_allclose(depth[row, col], 3 - p[2], atol=2e-5)
+    assert depth[0, 0] == 10.0
+    assert not normal[0, 0].any()
+
+
+def test_packets_and_single_rays_show_the_same(cpu32):
+    packets, single = dr.SphereTracer(ball, (37, 50), bounds=BOX), dr.SphereTracer(branching_ball, (37, 50), bounds=BOX)
+    assert packets.packets > 1
+    assert single.packets == 1
+    one, other = packets.render(front()), single.render(front())
+    for name in ("color", "alpha", "depth", "normal", "position"):
+        np.testing.assert_allclose(one.numpy(name), other.numpy(name), atol=1e-3, err_msg=name)
+
+
+def test_backends_agree(cpu32, own_runtime):
+    names = ("color", "alpha", "depth", "position", "closest")
+
+    def images():
+        tracer = dr.SphereTracer(
+            ring, (40, 33), bounds=dr.Ball((0, 0, 0), 1.0), color=position_color, background=(1, 0, 0)
+        )
+        frame = tracer.render(
+            dr.Camera(eye=[(1, 1.5, 2), (0, 0.3, 2)], fov_y=0.8), dr.Lights(0.2, point=dr.PointLight((2, 2, 2)))
+        )
+        return {name: frame.numpy(name) for name in names}
+
+    expected = images()
+    if "vulkan" not in dr.available_backends():
+        pytest.skip("no Vulkan device on this machine")
+    dr.init("vulkan")
+    for name, image in images().items():
+        assert np.mean(np.abs(image - expected[name]) > 1e-4) < 2e-3, name
+
+
+def test_moving_camera_and_scene_together_changes_nothing(cpu64):
+    shift = ti.Vector.field(3, ti.f64, ())
+
+    @ti.func
+    def moved(p):
+        return ring(p - shift[None])
+
+    def image(by):
+        shift[None] = by
+        tracer = dr.SphereTracer(moved, 24, bounds=dr.Box(np.add(-1, by), np.add(1, by)), color=(1, 0.5, 0.2))
+        camera = dr.Camera(eye=np.add((0.4, 1, 2), by), target=by, fov_y=0.9)
+        return tracer.render(camera, dr.Lights(0.3, directional=dr.DirectionalLight((1, 1, 1)))).numpy("color")
+
+    np.testing.assert_allclose(image((0.5, -0.25, 2.0)), image((0, 0, 0)), atol=1e-9)
+
+
+def test_several_views_are_the_views(any32):
+    eyes = [(0, 0, 2.5), (1.5, 1, 1.5), (0, 2, 0.5)]
+    tracer = dr.SphereTracer(ring, 20, bounds=BOX)
+    lights = dr.Lights(0.3, directional=dr.DirectionalLight((1, 1, 1)))
+    together = tracer.render(dr.Camera(eye=eyes, fov_y=0.9), lights).numpy("color")
+    for view, eye in enumerate(eyes):
+        alone = tracer.render(dr.Camera(eye=eye, fov_y=0.9), lights).numpy("color")
+        np.testing.assert_array_equal(together[view], alone[0])
+
+
+def test_bounds_cut_off_what_is_beyond(any32):
+    tracer = dr.SphereTracer(half_space, 16, bounds=dr.Box((-0.3, -0.3, -1), (0.3, 0.3, -0.5)))
+    frame = tracer.render(front())
+    assert frame.numpy("depth")[0, 8, 8] == pytest.approx(3.5, abs=1e-5)  # the box begins inside the half space
+    assert frame.numpy("alpha")[0, 8, 8] == 1.0
+    assert frame.numpy("alpha")[0, 1, 1] == 0.0
+
+
+def test_an_orthographic_camera_sees_every_ball_from_the_front(any32):
+    camera = dr.Camera.orthographic(eye=(0, 0, 3), half_height=1.0, near=0.1, far=10.0)
+    frame = dr.SphereTracer(ball, 64, bounds=BOX).render(camera)
+    assert frame.numpy("alpha").sum() * (2 / 64) ** 2 == pytest.approx(np.pi / 4, rel=2e-3)
+    assert frame.numpy("depth")[0, 32, 32] == pytest.approx(2.5, abs=1e-3)
+
+
+def test_a_camera_inside_the_bounds_sees_what_is_in_front_of_it(any32):
+    frame = dr.SphereTracer(ball, 16, bounds=BOX).render(front(eye=(0, 0, 1.0)))
+    assert frame.numpy("depth")[0, 8, 8] == pytest.approx(0.5, abs=2e-3)
