@@ -14,6 +14,7 @@ from taichi_dr.errors import (
     ShapeError,
 )
 from taichi_dr.gradcheck import check_gradients
+from taichi_dr.implicit import sdf
 from taichi_dr.implicit.bounds import Ball, Box
 from taichi_dr.io.images import linear_to_srgb, load_image, save_animation, save_image, srgb_to_linear
 from taichi_dr.io.meshes import load_mesh, save_mesh
@@ -94,6 +95,7 @@ __all__ = [
     "save_mesh",
     "save_posed_images",
     "schedules",
+    "sdf",
     "shapes",
     "srgb_to_linear",
     "supersampled",

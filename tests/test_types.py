@@ -65,6 +65,8 @@ def test_functions_methods_and_properties_are_looked_at():
 def test_everything_has_hints():
     missing = []
     for name, function in FUNCTIONS:
+        if getattr(function, "_is_taichi_function", False):
+            continue  # a ti.func converts to what it is annotated with, or refuses it: packets, tuples, fields' numbers
         signature = inspect.signature(function)
         untyped = [
             parameter.name

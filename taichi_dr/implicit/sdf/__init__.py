@@ -1,4 +1,54 @@
-"""Signed distance functions: negative inside, zero on the surface.
+"""Signed distance functions, public as ``taichi_dr.sdf``: negative inside, zero on the surface.
 
-Door: ``taichi_dr.implicit.function.DistanceFunction``, the contract that they keep.
+Solids (``sphere``, ``box``, ...), what combines and moves them (``union``, ``smooth_union``, ``translate``, ...): for
+functions of a point of one's own.  ``taichi_dr.implicit.function.DistanceFunction`` is the contract of whole functions.
+docs/FORMULAS.md has the formulas.
 """
+
+from taichi_dr.implicit.sdf.combine import (
+    difference,
+    intersection,
+    repeat,
+    rotate,
+    scale,
+    smooth_difference,
+    smooth_intersection,
+    smooth_union,
+    translate,
+    twist,
+    union,
+)
+from taichi_dr.implicit.sdf.primitives import (
+    box,
+    capsule,
+    cone,
+    cylinder,
+    ellipsoid,
+    plane,
+    rounded_box,
+    sphere,
+    torus,
+)
+
+__all__ = [
+    "box",
+    "capsule",
+    "cone",
+    "cylinder",
+    "difference",
+    "ellipsoid",
+    "intersection",
+    "plane",
+    "repeat",
+    "rotate",
+    "rounded_box",
+    "scale",
+    "smooth_difference",
+    "smooth_intersection",
+    "smooth_union",
+    "sphere",
+    "torus",
+    "translate",
+    "twist",
+    "union",
+]
