@@ -1,6 +1,6 @@
 # make demo       the main job on data it makes itself: posed images of a procedural car, then a mesh from them
 # make test       format, lint, types and tests
-# make bench      the table of forward and backward times (benchmarks/)
+# make bench      the tables of forward and backward times (benchmarks/)
 # make gradients  every gradient against central differences: docs/GRADIENTS.md
 # make docs       every picture of docs/, from what make demo and the demos write
 
@@ -23,6 +23,7 @@ test: .venv/installed-dev
 
 bench: .venv/installed-dev
 	$(BIN)/python benchmarks/raster.py
+	$(BIN)/python benchmarks/sdf.py
 
 gradients: .venv/installed-dev
 	TI_LOG_LEVEL=error PYTHONPATH=.:tests $(BIN)/python -W ignore::SyntaxWarning -m tests.gradients

@@ -47,6 +47,16 @@ def test_the_pipeline_covers_what_it_projects(run):
     assert files == [*stages, "pipeline.png"]
 
 
+def test_sphere_tracing_has_the_gradient_of_its_picture(run):
+    results, files = run("sphere_tracing", "--size", "96")
+    assert results["gradient_by_tape"] == pytest.approx(results["gradient_by_differences"], rel=0.05)
+    assert 2 < results["steps_per_ray"] < 12
+    assert 0.2 < results["pixels_covered"] / 96**2 < 0.5
+    stages = [name for name in files if name[0].isdigit()]
+    assert [name[0] for name in stages] == list("12345678")
+    assert files == [*stages, "sphere_tracing.png"]
+
+
 def test_larger_sigma_and_gamma_reach_further(run):
     results, files = run("sigma_gamma", "--size", "48")
     reached = results["vertices_colored_by_picture"]
