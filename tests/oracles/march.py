@@ -19,9 +19,20 @@ def screen(width, height):
     return np.meshgrid((2 * np.arange(width) + 1 - width) / side, -(2 * np.arange(height) + 1 - height) / side)
 
 
-def coverage(closest, width):
-    """Coverage of a pixel by how close its ray comes, in pixels."""
-    return np.clip(0.5 - closest / width, 0.0, 1.0)
+def coverage(x, normal):
+    """Area of the unit square around the origin where ``p . normal <= x``, by clipping its outline at the line."""
+    corners = np.array([[-0.5, -0.5], [0.5, -0.5], [0.5, 0.5], [-0.5, 0.5]])
+    kept = []
+    for start, end in zip(corners, np.roll(corners, -1, axis=0), strict=True):
+        before, after = start @ normal - x, end @ normal - x
+        if before <= 0:
+            kept.append(start)
+        if before * after < 0:
+            kept.append(start + (end - start) * before / (before - after))
+    if len(kept) < 3:
+        return 0.0
+    x, y = np.transpose(kept)
+    return 0.5 * abs(np.sum(x * np.roll(y, -1) - y * np.roll(x, -1)))
 
 
 def blend(layers):

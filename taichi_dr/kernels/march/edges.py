@@ -2,16 +2,22 @@
 
 With s the distance where the ray is closest to the surface (negative if it goes through), and
 
-    n = |(ds/dcolumn, ds/drow)|
+    (a, b) = (ds/dcolumn, ds/drow),  n = |(a, b)|
 
-how much s changes from a pixel to the next, s / n is the signed distance from the pixel's centre to the silhouette, in
-pixels, to first order; whatever the length of f's gradient, the lens and the angle of view are.  The coverage is
+what s changes from a pixel to the next, s / n is the signed distance from the pixel's centre to the silhouette, in
+pixels, to first order; whatever the length of f's gradient, the lens and the angle of view are.  The coverage is that
+of a square of ``width`` pixels by the half-plane behind this edge: with p >= q the sizes of a / n and b / n, and
+x = -s / (n width),
 
-    a = clamp(1/2 - s / (n width), 0, 1)
+    c(x) = 1/2 + x / p                               |x| <= (p - q) / 2
+    c(x) = 1 - ((p + q) / 2 - x)^2 / (2 p q)         (p - q) / 2 < x < (p + q) / 2
 
-a band of ``width`` pixels, half of it on either side.  (A disc of radius R covers pi R^2 + pi width^2 / 12 that way.)
-At the closest point df/dt = 0, so s changes with the parameters as f does at that point (envelope theorem); n is held
-constant, which changes what the two sides of the band say by equal amounts in opposite directions.
+and c(-x) = 1 - c(x), 0 or 1 further away: a ramp along the edge's normal, 1 wide for upright edges, 1.4 for diagonal
+ones.  Sums over pixels are then those of the area, whichever way an edge lies among the pixels, which those of a ramp
+of one width are not: a diagonal edge has now one pixel in it, now two.
+
+At the closest point df/dt = 0, so s changes with the parameters as f does at that point (envelope theorem); (a, b) are
+held constant, which changes what the two sides of the ramp say by equal amounts in opposite directions.
 
 Where f has a kink (a ray through the middle of a thin plate) central differences see both sides, and n is what they
 agree on: nothing for a plate, which covers its pixel however thin it is; the edge's own for the edge of a box.
@@ -69,33 +75,72 @@ def _across(view, origin, p, direction, eye: ti.template(), screen: ti.template(
 
 
 @ti.kernel
-def approach(values: Rows, count: ti.i32, scale: Numbers):
-    """``scale`` (count,) = 1 / n, of ``values`` (5 count, 1) at the points of ``place_edges``."""
+def approach(values: Rows, count: ti.i32, scale: Numbers, normal: Rows):
+    """``scale`` (count,) = 1 / n and ``normal`` (count, 2) = (a, b) / n.
+
+    ``values``: (5 count, 1), at the points of ``place_edges``.
+    """
     for i in range(count):
         right = (values[count + i, 0] - values[2 * count + i, 0]) / (2.0 * STEP)
         up = (values[3 * count + i, 0] - values[4 * count + i, 0]) / (2.0 * STEP)
         scale[i] = 1.0 / ti.sqrt(ti.max(right * right + up * up, 1e-20))
+        normal[i, 0], normal[i, 1] = right * scale[i], up * scale[i]
 
 
 @ti.kernel
-def cover(values: Rows, scale: Numbers, count: ti.i32, width: float, coverage: Numbers):
-    """``coverage`` (count,) = clamp(1/2 - s scale / width, 0, 1); s = ``values[i, 0]``.
-
-    ``s = 0, 0.25, -1`` with scale 1 and width 1 give 0.5, 0.25, 1.
-    """
+def cover(values: Rows, scale: Numbers, normal: Rows, count: ti.i32, width: float, coverage: Numbers):
+    """``coverage`` (count,) of edges where s = ``values[i, 0]``."""
     for i in range(count):
-        coverage[i] = ti.min(ti.max(0.5 - values[i, 0] * scale[i] / width, 0.0), 1.0)
+        p, q = _sides(normal, i)
+        coverage[i] = half_plane_coverage(-values[i, 0] * scale[i] / width, p, q)
 
 
 @ti.kernel
 def cover_adjoint(
-    coverage: Numbers, scale: Numbers, count: ti.i32, width: float, coverage_adjoint: Numbers, values_adjoint: Rows
+    values: Rows,
+    scale: Numbers,
+    normal: Rows,
+    count: ti.i32,
+    width: float,
+    coverage_adjoint: Numbers,
+    values_adjoint: Rows,
 ):
     """Writes ``values_adjoint`` (count, 1), the adjoint of s."""
     for i in range(count):
-        values_adjoint[i, 0] = 0.0
-        if coverage[i] > 0.0 and coverage[i] < 1.0:
-            values_adjoint[i, 0] = -coverage_adjoint[i] * scale[i] / width
+        p, q = _sides(normal, i)
+        slope = half_plane_slope(-values[i, 0] * scale[i] / width, p, q)
+        values_adjoint[i, 0] = -coverage_adjoint[i] * slope * scale[i] / width
+
+
+@ti.func
+def _sides(normal: ti.template(), i):
+    """(p, q) of an edge: the larger and the smaller size of its normal's components; upright where it has none."""
+    a, b = ti.abs(normal[i, 0]), ti.abs(normal[i, 1])
+    return ti.max(a, b, 0.7), ti.max(ti.min(a, b), 1e-6)
+
+
+@ti.func
+def half_plane_coverage(x, p, q):
+    """The part of a unit square, within x of whose middle a half-plane ends, that it covers.
+
+    Its normal's components have the sizes p >= q.  ``x = 0, 0.25, 2`` with p = 1, q = 0 give 0.5, 0.75, 1.
+    """
+    away = ti.abs(x)
+    part = 0.5 + away / p
+    if away > 0.5 * (p - q):
+        rest = ti.max(0.5 * (p + q) - away, 0.0)
+        part = 1.0 - rest * rest / (2.0 * p * q)
+    return ti.select(x < 0.0, 1.0 - part, part)
+
+
+@ti.func
+def half_plane_slope(x, p, q):
+    """The derivative of ``half_plane_coverage`` by x."""
+    away = ti.abs(x)
+    slope = 1.0 / p
+    if away > 0.5 * (p - q):
+        slope = ti.max(0.5 * (p + q) - away, 0.0) / (p * q)
+    return slope
 
 
 @ti.kernel

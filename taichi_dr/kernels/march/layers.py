@@ -13,7 +13,7 @@ from taichi_dr.kernels.camera.rays import Eye, footprint, ray_components
 from taichi_dr.kernels.march.bounds import NEVER, Bounds, interval
 from taichi_dr.kernels.march.evaluate import value_at
 from taichi_dr.kernels.march.settings import LAYERS, Distance, Layers, March
-from taichi_dr.kernels.march.trace import MARGIN, Ray, signed_distance
+from taichi_dr.kernels.march.trace import BAND_REACH, MARGIN, Ray, signed_distance
 from taichi_dr.kernels.screen.pixels import Screen, pixel_center, pixel_size
 
 LEAST = 1.0  # pixels: the shortest step; what is thinner is between three samples, and found there
@@ -100,7 +100,7 @@ def _follow(
         h = signed_distance(t, ray, distance, march)
         w = ray.constant + ray.slope * t
         taken += 1
-        is_near = h < (0.5 * march.width + MARGIN) * w
+        is_near = h < (BAND_REACH * march.width + MARGIN) * w
         if is_near and (within == 0 or h < lowest):
             lowest, t_lowest, low, high, rising = h, t, t_before, t, 0
         elif within == 1 and rising == 0:
@@ -111,7 +111,7 @@ def _follow(
             crossing = t
             if h_before < NEVER:
                 crossing = t + h * (t - t_before) / (h_before - h)
-        if is_near and h < -(0.5 * march.width + MARGIN) * w:
+        if is_near and h < -(BAND_REACH * march.width + MARGIN) * w:
             layers.surface[i * LAYERS + found] = crossing
             layers.closest[i * LAYERS + found] = NEVER
             found += 1

@@ -30,6 +30,7 @@ BLOCK = 8  # pixels along the side of a block whose rays share a start
 CLOSE = 0.02  # pixels: nearer is there
 LEAST = 0.75  # pixels: the shortest step
 PATIENCE = 8  # evaluations within the band: those who need more graze the surface
+BAND_REACH = 0.71  # of its width: half of a diagonal edge's ramp
 MARGIN = 0.25  # pixels beside the band that are looked at with it: values between samples are not known
 
 
@@ -124,7 +125,7 @@ def _march_packet(first, ray: ti.template(), distance: ti.template(), bounds: ti
         h = signed_distance(t, ray, distance, march)
         w = ray.constant + ray.slope * t
         evaluations += alive
-        here = ti.select(h < (0.5 * march.width + MARGIN) * w, 1.0, 0.0)
+        here = ti.select(h < (BAND_REACH * march.width + MARGIN) * w, 1.0, 0.0)
         entered = ti.select(here > within, t, entered)
         there = alive * ti.select(h < CLOSE * w, 1.0, 0.0)
         patience = patience - here
@@ -147,10 +148,10 @@ def _march_packet(first, ray: ti.template(), distance: ti.template(), bounds: ti
     cut = ti.select(previous < NEVER, 0.0, 1.0)
     surface = t + (1.0 - cut) * higher(lower(value / closing, w), -step)
     if any_lane(ti.select(status == OPAQUE, 1.0, 0.0), distance.lanes):
-        deeper = surface + (0.5 * march.width + MARGIN) * w / higher(closing, 0.15)
+        deeper = surface + (BAND_REACH * march.width + MARGIN) * w / higher(closing, 0.15)
         h = signed_distance(deeper, ray, distance, march)
         evaluations += ti.select(status == OPAQUE, 1.0, 0.0)
-        thin = ti.select(h > -0.5 * march.width * w, 1.0, 0.0) + ti.select(deeper > leave, 1.0, 0.0)
+        thin = ti.select(h > -BAND_REACH * march.width * w, 1.0, 0.0) + ti.select(deeper > leave, 1.0, 0.0)
         opaque = ti.select(thin > 0.0, zero + BAND, zero + OPAQUE)
         opaque = ti.select(cut > 0.0, zero + CUT, opaque)
         status = ti.select(status == OPAQUE, opaque, status)
@@ -201,7 +202,7 @@ def _march_cone(ray: ti.template(), distance: ti.template(), bounds: ti.template
     That leaves them outside of every band, so that they see all of it.
     """
     zero = 0.0 * ray.cosine
-    spread = ti.static(1.0 + (1.0 + 2.0 * MARGIN) / BLOCK)  # with the band, and some more
+    spread = ti.static(1.0 + (1.5 + 2.0 * MARGIN) / BLOCK)  # with the band, and some more
     t, leave = _around(ray, bounds)
     t = higher(t - ray.constant, zero + march.near)
     leave = lower(leave + ray.constant, march.far / ray.cosine * (1.0 + ray.slope))

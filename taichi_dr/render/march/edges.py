@@ -10,13 +10,13 @@ class EdgeStage:
         self._buffers, self._function, self._name = buffers, function, name
 
     def forward(self, shot, pixel, t, count):
-        """``(values, scale)``: s and 1 / n at t on the rays of ``pixel``, ``count`` of them."""
+        """``(values, scale, normal)`` of ``approach`` at t on the rays of ``pixel``, ``count`` of them."""
         points, values = self._points(count), self._array("values", POINTS * count, 1)
         place_edges(*shot.view, pixel, t, count, points)
         self._function.forward(points, values, POINTS * count)
-        scale = self._array("scale", count)
-        approach(values, count, scale)
-        return values, scale
+        scale, normal = self._array("scale", count), self._array("normal", count, 2)
+        approach(values, count, scale, normal)
+        return values, scale, normal
 
     def cover(self, shot, pixel, t, count):
         """Their coverage."""
@@ -28,8 +28,8 @@ class EdgeStage:
     def cover_adjoint(self, shot, coverage_adjoint, count):
         """The adjoint of the points, (count, 3), of that of the coverage."""
         if count:
-            arrays = (self._array("coverage", count), self._array("scale", count), count, shot.march.width)
-            cover_adjoint(*arrays, coverage_adjoint, self._array("values_adjoint", count, 1))
+            edges = (self._array("values", count, 1), self._array("scale", count), self._array("normal", count, 2))
+            cover_adjoint(*edges, count, shot.march.width, coverage_adjoint, self._array("values_adjoint", count, 1))
         return self.adjoint(self._array("values_adjoint", count, 1), count)
 
     def adjoint(self, values_adjoint, count):

@@ -31,9 +31,10 @@ class SphereTracer(Renderer):
     """Sphere tracing: each pixel's ray steps by the distance that the function promises to be free.
 
     Gradients go to every field that ``function`` and ``color`` read, to the camera and to the lights: the points where
-    rays meet the surface move by the implicit function theorem (Liu et al., DIST, 2020), normals and light with them,
-    and at silhouettes coverage is a band around the closest approach, in which the image changes with whatever moves
-    the surface.
+    rays meet the surface move by the implicit function theorem (Liu et al., DIST, 2020), normals and light with them.
+    Silhouettes are antialiased, whatever is behind them: where a ray comes closer to the surface than a pixel, or goes
+    through less of it, how close says how much of the pixel is covered, and how that changes with what moves the
+    surface.
 
     ============  ======  =====================================================================================
     output        type    meaning

@@ -1,4 +1,4 @@
-"""Layers of pixels blended front to back, and their coverage, against the formulas and central differences."""
+"""Layers of pixels blended front to back, against the formula and central differences."""
 
 import numpy as np
 import taichi as ti
@@ -7,7 +7,6 @@ from oracles.differences import relative_errors
 
 from taichi_dr.kernels.base.arrays import array_from, make_array
 from taichi_dr.kernels.march.blend import blend, blend_adjoint
-from taichi_dr.kernels.march.edges import cover, cover_adjoint
 from taichi_dr.kernels.march.rows import COVERED
 
 FIRST = [0, 2, 2, 3, 6]  # four pixels of 2, 0, 1 and 3 layers
@@ -76,27 +75,3 @@ def test_an_opaque_layer_hides_what_is_behind_exactly(cpu64):
     first = images(x)[0][0]
     x["color"][1] = 7.0
     np.testing.assert_array_equal(images(x)[0][0], first)
-
-
-VALUES = np.array([[0.0], [0.25], [-1.0], [0.9], [-0.1]])
-SCALE = np.array([1.0, 1.0, 1.0, 2.0, 3.0])
-
-
-def covered(values, width):
-    out = make_array((5,))
-    cover(array_from(values), array_from(SCALE), 5, width, out)
-    return out
-
-
-def test_coverage_equals_the_formula(any32):
-    np.testing.assert_allclose(covered(VALUES, 1.0).to_numpy(), [0.5, 0.25, 1.0, 0.0, 0.8], atol=1e-6)
-    expected = march.coverage(VALUES[:, 0] * SCALE, 4.0)
-    np.testing.assert_allclose(covered(VALUES, 4.0).to_numpy(), expected, atol=1e-6)
-
-
-def test_the_adjoint_of_coverage_equals_central_differences(cpu64):
-    weights, out = np.random.default_rng(3).normal(size=5), make_array((5, 1))
-    cover_adjoint(covered(VALUES, 1.0), array_from(SCALE), 5, 1.0, array_from(weights), out)
-    value = lambda x: np.sum(weights * covered(x["values"], 1.0).to_numpy())  # noqa: E731
-    errors = relative_errors(value, {"values": VALUES}, {"values": out.to_numpy()}, ["values"], components=5)
-    assert errors["values"] < 1e-8
