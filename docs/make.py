@@ -24,8 +24,8 @@ DEMOS = {
 RECONSTRUCTION = {"overview.png": "reconstruct.png", "comparison.png": "reconstruct_comparison.png"}
 """The pictures that are taken from ``out/demo/mesh/``, which ``make demo`` writes, and their names here."""
 
-TOON = "kernels.png"
-"""The picture that the first program of ``kernels.md`` writes."""
+PROGRAMS = {"kernels.png": ("kernels.md", "toon.png"), "sdf.png": ("sdf.md", "sdf.png")}
+"""The pictures that the first program of a page writes: the page, and their names there."""
 
 
 def take(source, name):
@@ -34,14 +34,15 @@ def take(source, name):
     print(f"docs/{name}")
 
 
-def draw_toon():
-    """The picture of kernels.md, by its first program."""
-    program = re.search(r"```python\n# toon.py\n(.*?)```", (ROOT / "docs" / "kernels.md").read_text("utf-8"), re.DOTALL)
-    folder = ROOT / "out" / "kernels"
+def draw(name, page, written):
+    """Runs the first program of a page, and takes the picture that it has ``written``."""
+    found = re.search(r"```python\n# (\w+\.py)\n(.*?)```", (ROOT / "docs" / page).read_text("utf-8"), re.DOTALL)
+    file, program = found.groups()
+    folder = ROOT / "out" / page.removesuffix(".md")
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "toon.py").write_text(program[1], encoding="utf-8")
-    subprocess.run([sys.executable, "toon.py"], cwd=folder, check=True)
-    take(folder / "toon.png", TOON)
+    (folder / file).write_text(program, encoding="utf-8")
+    subprocess.run([sys.executable, file], cwd=folder, check=True)
+    take(folder / written, name)
 
 
 def main():
@@ -55,7 +56,8 @@ def main():
         subprocess.run([sys.executable, f"demos/{demo}.py"], cwd=ROOT, check=True)
         for name in names:
             take(ROOT / "out" / demo / name, name)
-    draw_toon()
+    for name, (page, written) in PROGRAMS.items():
+        draw(name, page, written)
 
 
 if __name__ == "__main__":
