@@ -169,13 +169,13 @@ class Point(_Lanes):
         return self
 
     def _augassign(self, value, name):
-        value = value._variable() if isinstance(value, _Lanes) else value  # of v *= v.x, before v.x changes
         for component, part in self._pairs(value):
             component._augassign(part, name)
         return self
 
     def _pairs(self, value):
-        """Every component, with that of a vector or with a number."""
+        """Every component, with that of a vector or with a number, as they are before any changes: ``v *= v.x``."""
+        value = value._variable() if isinstance(value, _Lanes) else value
         if _size(value) is not None:
             _require_vector(value, len(self))
         return [(component, _component(value, k)) for k, component in enumerate(self)]
