@@ -6,6 +6,8 @@ from scipy.spatial.transform import Rotation
 POINTS = 1000  # of each surface
 STEPS = 30
 CONVERGED = 1e-6  # the largest change in a step, lengths in units of the fixed surface's diagonal
+FAR = 3.0  # median gaps: from there on a pair counts little
+TINY = 1e-9  # of the fixed surface's diagonal: gaps that are none
 DAMPING = 1e-6  # of the equations' mean square: what keeps a ball from turning
 
 
@@ -41,7 +43,8 @@ def _placed(center, size):
 
 
 def _step(matrix, moving, fixed, unit, may_turn):
-    """The least-squares solution of ``n . (p + s p + w x p + t - q) = 0`` over pairs p, q and normals n: s, t, w."""
+    """The solution ``s, t, w`` of ``n . (p + s p + w x p + t - q) = 0`` over pairs p, q and normals n, in the least
+    squares weighted by ``1 / (1 + (gap / c)^2)`` (Cauchy), so that what one surface lacks does not pull."""
     there = moved(matrix, moving.points[:POINTS])
     here = fixed.nearest(there)
     back = moving.nearest(moved(np.linalg.inv(matrix), fixed.points[:POINTS]))
@@ -50,8 +53,10 @@ def _step(matrix, moving, fixed, unit, may_turn):
     q = moved(np.linalg.inv(unit), np.concatenate([here.points, fixed.points[:POINTS]]))
     n = np.concatenate([here.normals, turned])
     rows = np.concatenate([(n * p).sum(axis=1, keepdims=True), n, np.cross(p, n) * may_turn], axis=1)
-    products = rows.T @ rows
-    return np.linalg.solve(products + DAMPING * np.trace(products) / 7 * np.eye(7), rows.T @ (n * (q - p)).sum(axis=1))
+    gaps = (n * (q - p)).sum(axis=1)
+    weights = 1 / (1 + (gaps / max(FAR * np.median(np.abs(gaps)), TINY)) ** 2)
+    products = rows.T @ (weights[:, None] * rows)
+    return np.linalg.solve(products + DAMPING * np.trace(products) / 7 * np.eye(7), rows.T @ (weights * gaps))
 
 
 def _motion(step):

@@ -27,7 +27,8 @@ class CompareMeshSettings:
       parts, genus   pieces of the surface, and their handles together: a torus has 1
       watertight     two faces at every edge, which agree on what is outside
 
-    Distances are in the units of REFERENCE and in parts of its diagonal, that of its bounding box.
+    Distances are in the units of REFERENCE and in parts of its diagonal, that of its bounding box. Surfaces that are
+    hidden inside count like all others: what images do not show is missing from what is made of them.
 
     examples:
       taichi-dr compare-mesh out/car-mesh/mesh.obj car
