@@ -84,7 +84,7 @@ class DistanceFunction(SpaceFunction):
         """The points that the gradient is taken from."""
         return tetrahedron(step)
 
-    def gradient(self, points: Any, gradients: Any, count: int, step: float) -> None:
+    def gradients(self, points: Any, gradients: Any, count: int, step: float) -> None:
         """Writes ``gradients`` (count, 3) of the function at ``points`` (count, 3), by its stencil."""
         offsets, scale = self._offsets(step)
         rows = offsets.shape[0] * count
@@ -93,7 +93,7 @@ class DistanceFunction(SpaceFunction):
         self.forward(around, values, rows)
         combine(values, offsets, scale, count, gradients)
 
-    def gradient_adjoint(
+    def gradients_adjoint(
         self, points: Any, gradients_adjoint: Any, points_adjoint: Any, count: int, step: float
     ) -> None:
         """Adds to ``points_adjoint`` (count, 3) and to the parameters' gradients what ``gradients_adjoint`` implies."""

@@ -38,7 +38,7 @@ class Buffers:
         """
         held = self._growing.get(name)
         if held is None or held.shape[0] < rows:
-            held = new_array(dtype or float_dtype(), (rows + rows // 2, *columns))
+            held = new_array(dtype or float_dtype(), (max(1, rows + rows // 2), *columns))  # Taichi has no empty ones
             self._growing[name] = held
         return held
 

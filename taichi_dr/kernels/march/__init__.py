@@ -2,5 +2,6 @@
 
 Doors: ``trace.march_packets`` (what rays meet), ``layers.follow_rays`` (rays that graze), ``rows.gather_rows`` (what is
 seen, row by row), ``surface.converge`` (implicit points), ``edges.cover`` (coverage), ``blend.blend``;
-``packets.distances``, what a function of a point is at the points of a packet.
+``packets.distances``, what a function of a point is at the points of a packet; ``wavefront.advance_pixels``, a step of
+all rays at once, by values that are given.
 """

@@ -32,6 +32,7 @@ LEAST = 0.75  # pixels: the shortest step
 PATIENCE = 8  # evaluations within the band: those who need more graze the surface
 BAND_REACH = 0.71  # of its width: half of a diagonal edge's ramp
 MARGIN = 0.25  # pixels beside the band that are looked at with it: values between samples are not known
+SPREAD = 1.0 + (1.5 + 2.0 * MARGIN) / BLOCK  # of a block's cone: with the band, and some more
 
 
 class Ray(NamedTuple):
@@ -202,24 +203,23 @@ def _march_cone(ray: ti.template(), distance: ti.template(), bounds: ti.template
     That leaves them outside of every band, so that they see all of it.
     """
     zero = 0.0 * ray.cosine
-    spread = ti.static(1.0 + (1.5 + 2.0 * MARGIN) / BLOCK)  # with the band, and some more
-    t, leave = _around(ray, bounds)
+    t, leave = around(ray, bounds)
     t = higher(t - ray.constant, zero + march.near)
     leave = lower(leave + ray.constant, march.far / ray.cosine * (1.0 + ray.slope))
     alive = ti.select(t < leave, 1.0, 0.0)
     for _ in range(march.limit):
         if not any_lane(alive, distance.lanes):
             break
-        reach = (ray.constant + ray.slope * t) * (spread + 0.2 * march.width)
+        reach = (ray.constant + ray.slope * t) * (SPREAD + 0.2 * march.width)
         free = signed_distance(t, ray, distance, march) - reach
         alive = alive * ti.select(free > 0.1 * reach, 1.0, 0.0)
-        t = t + alive * free / (1.0 + ray.slope * (spread + 0.2 * march.width))
+        t = t + alive * free / (1.0 + ray.slope * (SPREAD + 0.2 * march.width))
         alive = alive * ti.select(t < leave, 1.0, 0.0)
     return ti.select(t < leave, t, zero + NEVER)
 
 
 @ti.func
-def _around(ray: ti.template(), bounds: ti.template()):
+def around(ray: ti.template(), bounds: ti.template()):
     """An interval (from, to) outside of which no ray from this origin is within the bounds."""
     square, radius = 0.0 * ray.cosine, 0.0
     for k in ti.static(range(3)):

@@ -33,7 +33,7 @@ class SurfaceStage:
             self._function.forward(points, values, 3 * count)
             find_slopes(rows.t, rows.edge, rows.edge_t, count, nearby, values, inverse)
             converge(*shot.view, rows.pixel, rows.t, count, values, points, inverse)
-        self._function.gradient(points, self.array("gradient", count, 3), count, step)
+        self._function.gradients(points, self.array("gradient", count, 3), count, step)
         self._color.forward(points, self._albedo(shot), count)
         if shot.lights is not None:
             shade_rows(
@@ -49,7 +49,7 @@ class SurfaceStage:
             color_adjoint = self._shade_adjoint(shot, color_adjoint, points_adjoint)
         self._color.adjoint(points, color_adjoint, points_adjoint, count)
         gradient_adjoint = self.array("gradient_adjoint", count, 3)
-        self._function.gradient_adjoint(points, gradient_adjoint, points_adjoint, count, step)
+        self._function.gradients_adjoint(points, gradient_adjoint, points_adjoint, count, step)
         values_adjoint = self.array("values_adjoint", count, 1)
         converge_adjoint(*shot.view, rows.pixel, count, self.array("inverse", count), points_adjoint, values_adjoint)
         self._function.adjoint(points, values_adjoint, points_adjoint, count)

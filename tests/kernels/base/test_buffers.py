@@ -21,6 +21,10 @@ def test_constants_of_a_name_share_one_array(any32):
     assert (whole.dtype, whole.to_numpy().tolist()) == (ti.i32, [[7, 8]])
 
 
+def test_arrays_of_at_least_no_rows_are_arrays(cpu32):
+    assert Buffers().at_least("rows", 0, columns=(3,)).shape == (1, 3)
+
+
 @pytest.mark.parametrize("size", [(1, 2), (2, 3), (9, 7)])
 def test_another_number_of_views_finds_clean_scratch(any32, size):
     """Images of a few pixels, where arrays of whole blocks of pixels fit several numbers of views."""
