@@ -57,6 +57,13 @@ def test_sphere_tracing_has_the_gradient_of_its_picture(run):
     assert files == [*stages, "sphere_tracing.png"]
 
 
+def test_a_scene_of_solids_is_found_in_one_picture(run):
+    results, files = run("csg_inverse", "--steps", "150", SIZE=96, LEVELS={48: 0.8, 96: 0.2})
+    assert results["error"] < 0.5 * results["first_error"]
+    assert results["unseen_view_psnr"] > 20
+    assert files == ["csg_inverse.gif", "csg_inverse.png"]
+
+
 def test_larger_sigma_and_gamma_reach_further(run):
     results, files = run("sigma_gamma", "--size", "48")
     reached = results["vertices_colored_by_picture"]
