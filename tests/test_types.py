@@ -1,6 +1,7 @@
 """Everything public says what it takes and what it gives: type hints, and a docstring for a hover in an editor."""
 
 import inspect
+from functools import cached_property
 
 import taichi_dr as dr
 
@@ -17,7 +18,7 @@ def functions_of(name, value):
                 yield from ((f"{name}.{member}", part) for part in (what.fget, what.fset) if part)
             elif isinstance(what, classmethod | staticmethod):
                 yield f"{name}.{member}", what.__func__
-            elif hasattr(what, "func"):  # a cached property
+            elif isinstance(what, cached_property):
                 yield f"{name}.{member}", what.func
             elif callable(what):
                 yield f"{name}.{member}", what

@@ -23,6 +23,7 @@ from taichi_dr.types import Array, ArrayLike, Field, PathLike
 
 BAD_ARCHIVE = zipfile.BadZipFile, zlib.error
 Self = TypeVar("Self", bound="VoxelGrid")
+Interpolation = Literal["trilinear", "tricubic"]
 METHODS = {"trilinear": LINEAR, "tricubic": CUBIC}
 
 
@@ -56,7 +57,7 @@ class VoxelGrid(FieldOwner, SpaceFunction):
         values: ArrayLike,
         bounds: Sequence[ArrayLike],
         *,
-        interpolation: Literal["trilinear", "tricubic"] = "trilinear",
+        interpolation: Interpolation = "trilinear",
         name: str = "grid",
     ) -> None:
         self.name = name
@@ -191,21 +192,17 @@ class VoxelGrid(FieldOwner, SpaceFunction):
 
     def forward(self, points: Any, values: Any, count: int) -> None:
         """Writes ``values`` (count, C) at ``points`` (count, 3)."""
-        interpolate(self.fields.arrays["values"], self._lattice, points, values, count, self.kind)
+        interpolate(*self._arrays, points, values, count, self.kind)
 
     def adjoint(self, points: Any, values_adjoint: Any, points_adjoint: Any | None, count: int) -> None:
         """Adds to ``points_adjoint`` (count, 3), and to the grid's adjoint, what ``values_adjoint`` implies."""
-        interpolate_adjoint(
-            self.fields.arrays["values"],
-            self._lattice,
-            points,
-            values_adjoint,
-            points_adjoint,
-            self.fields.adjoints["values"],
-            self._sums,
-            count,
-            self.kind,
-        )
+        to = points_adjoint, self.fields.adjoints["values"], self._sums
+        interpolate_adjoint(*self._arrays, points, values_adjoint, *to, count, self.kind)
+
+    @property
+    def _arrays(self) -> tuple[Any, Any]:
+        """The numbers, and where they are: what kernels read."""
+        return self.fields.arrays["values"], self._lattice
 
     def _setting(self, name):
         return f"{self.name}.set(values)" if self.fields.has(name) else None

@@ -18,7 +18,7 @@ from taichi_dr.types import Field, GridLike
 def eikonal(grid: GridLike, loss: Field, weight: float = 1.0) -> None:
     """Adds ``weight * mean((|g| - 1)^2)`` to ``loss``, g being the slope of a distance at the grid's points.
 
-    ``grid`` is a ``dr.sdf.Grid``; g are central differences ``(v[i + 1] - v[i - 1]) / 2h`` along the axes, one-sided at
+    ``grid`` is a ``dr.sdf.Grid``; g are central differences ``(v[i + 1] - v[i - 1]) / 2h`` along the axes, one-sided
     at the bounds, as NumPy's ``gradient``.  0 for distances from a plane; a sign or a smooth surface is not asked for.
     Where g is 0 it has no direction and gets no gradient.
 

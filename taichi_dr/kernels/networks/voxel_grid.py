@@ -41,7 +41,7 @@ class Kind(NamedTuple):
 def sample(numbers: ti.template(), lattice: ti.template(), p, kind: ti.template()):
     """The ``components`` values at p as a vector; ``numbers`` are an array (nx*ny*nz, C) or a field (nx, ny, nz)."""
     q = nearest_in_bounds(p, lattice)
-    value = _sample_inside(numbers, lattice, q, kind)
+    value = sample_inside(numbers, lattice, q, kind)
     if ti.static(kind.is_distance):
         value[0] = distance_outside(value[0], p - q)
     return value
@@ -54,7 +54,7 @@ def sample_distance(numbers: ti.template(), lattice: ti.template(), p, kind: ti.
 
 
 @ti.func
-def _sample_inside(numbers: ti.template(), lattice: ti.template(), q, kind: ti.template()):
+def sample_inside(numbers: ti.template(), lattice: ti.template(), q, kind: ti.template()):
     near = ti.static(around(q, lattice, kind.method))
     w, ends = ti.static(near.weights, _ends(kind.method))
     value = ti.Vector([0.0 for _ in ti.static(range(kind.components))])
@@ -201,7 +201,7 @@ def _interpolate_adjoint(
                 p_adjoint = sample_adjoint(numbers, grid, row3(points, n), g, sums, piece * summed, kind)
                 if ti.static(to_points):
                     add_row3(points_adjoint, n, 0, p_adjoint)
-    _add_up(numbers_adjoint, sums, pieces, summed)
+    add_up(numbers_adjoint, sums, pieces, summed)
 
 
 @ti.func
@@ -211,7 +211,7 @@ def first_of(piece, pieces, count):
 
 
 @ti.func
-def _add_up(total: ti.template(), sums: ti.template(), pieces, rows):
+def add_up(total: ti.template(), sums: ti.template(), pieces, rows):
     """Adds the pieces' sums to the total, in order, and clears them."""
     for row in range(rows):
         for c in range(total.shape[1]):
@@ -242,7 +242,7 @@ def sample_adjoint(
     by_beyond = ti.Vector([0.0, 0.0, 0.0])
     if ti.static(kind.is_distance):
         if beyond.dot(beyond) > 0.0:
-            by_value, slope = distance_outside_slope(_sample_inside(numbers, lattice, q, kind)[0], beyond)
+            by_value, slope = distance_outside_slope(sample_inside(numbers, lattice, q, kind)[0], beyond)
             by_beyond = g[0] * slope
             g[0] = g[0] * by_value
     near = ti.static(around(q, lattice, kind.method))
@@ -273,17 +273,20 @@ def value_and_gradient(numbers, lattice, points, values, gradients, count, kind)
 
 
 def value_and_gradient_adjoint(numbers, lattice, points, adjoints, points_adjoint, numbers_adjoint, sums, count, kind):
-    """As ``interpolate_adjoint``, of ``adjoints``: those of the values (P, 1) and of the gradients (P, 3)."""
+    """As ``interpolate_adjoint``, of ``adjoints``: those of the values (P, 1), or None, and of the gradients (P, 3)."""
+    values_adjoint, gradients_adjoint = adjoints
     _value_and_gradient_adjoint(
         numbers,
         lattice,
         points,
-        *adjoints,
+        gradients_adjoint if values_adjoint is None else values_adjoint,
+        gradients_adjoint,
         points if points_adjoint is None else points_adjoint,
         numbers_adjoint,
         *sums.pieces(numbers_adjoint, count),
         count,
         kind,
+        values_adjoint is not None,
         points_adjoint is not None,
     )
 
@@ -342,6 +345,7 @@ def _value_and_gradient_adjoint(
     summed: ti.i32,
     count: ti.i32,
     kind: ti.template(),
+    of_values: ti.template(),
     to_points: ti.template(),
 ):
     for task in range(pieces * ti.static(grain())):
@@ -349,11 +353,14 @@ def _value_and_gradient_adjoint(
             piece = task // ti.static(grain())
             for n in range(first_of(piece, pieces, count), first_of(piece + 1, pieces, count)):
                 grid = ti.static(read_lattice(lattice))
+                value_adjoint = 0.0
+                if ti.static(of_values):
+                    value_adjoint = values_adjoint[n, 0]
                 p_adjoint = sample_with_gradient_adjoint(
                     numbers,
                     grid,
                     row3(points, n),
-                    values_adjoint[n, 0],
+                    value_adjoint,
                     row3(gradients_adjoint, n),
                     sums,
                     piece * summed,
@@ -361,7 +368,7 @@ def _value_and_gradient_adjoint(
                 )
                 if ti.static(to_points):
                     add_row3(points_adjoint, n, 0, p_adjoint)
-    _add_up(numbers_adjoint, sums, pieces, summed)
+    add_up(numbers_adjoint, sums, pieces, summed)
 
 
 @ti.func
@@ -380,7 +387,7 @@ def sample_with_gradient_adjoint(
     beyond = p - q
     by_value, by_beyond = 1.0, ti.Vector([0.0, 0.0, 0.0])
     if beyond.dot(beyond) > 0.0:
-        by_value, by_beyond = distance_outside_slope(_sample_inside(numbers, lattice, q, kind)[0], beyond)
+        by_value, by_beyond = distance_outside_slope(sample_inside(numbers, lattice, q, kind)[0], beyond)
     g, h = by_value * value_adjoint, gradient_adjoint * lattice.per_unit
     near = ti.static(around(q, lattice, kind.method))
     by_place = ti.Vector([0.0, 0.0, 0.0])

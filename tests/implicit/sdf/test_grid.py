@@ -99,11 +99,11 @@ def test_blended_with_another_distance(cpu64):
 def test_gradients_are_smoother_than_slopes(any32):
     grid = Grid.from_function(ball, (-1, 1), 33)
     directions = POINTS / np.linalg.norm(POINTS, axis=1, keepdims=True)
-    values, gradients, slopes = make_array((500, 1)), make_array((500, 3)), make_array((500, 3))
-    grid.forward_with_gradient(array_from(0.6 * directions), values, gradients, 500, 0.1)
+    gradients, slopes = make_array((500, 3)), make_array((500, 3))
+    grid.gradients(array_from(0.6 * directions), gradients, 500, 0.1)
     grid.fields.zero_adjoints()
     grid.adjoint(array_from(0.6 * directions), array_from(np.ones((500, 1))), slopes, 500)
-    assert np.abs(values.to_numpy()).max() < 2e-3
+    assert np.abs(grid.at(0.6 * directions)).max() < 2e-3
     assert np.linalg.norm(gradients.to_numpy() - directions, axis=1).max() < 0.007
     assert np.linalg.norm(slopes.to_numpy() - directions, axis=1).max() > 0.05
 
@@ -113,3 +113,22 @@ def test_one_cell_is_too_thin(cpu64):
         Grid(np.zeros((2, 5, 5)), (-1, 1))
     with pytest.raises(dr.ShapeError, match=r"expected values \(nx, ny, nz\), got shape \(3, 3, 3, 3\)"):
         Grid(np.zeros((3, 3, 3, 3)), (-1, 1))
+
+
+def test_from_a_mesh(cpu32):
+    grid = Grid.from_mesh(dr.shapes.sphere(2000), (-1.2, 1.2), 25)
+    exact = np.linalg.norm(grid.positions(), axis=-1) - 1
+    assert np.abs(grid.numpy() - exact)[np.abs(exact) < 0.2].max() < 0.02
+    shell = Grid.from_mesh(dr.shapes.sphere(500), (-1.2, 1.2), (20, 21, 22), sign="unsigned", thickness=0.3)
+    assert shell.shape == (20, 21, 22)
+    assert shell.at([0, 0, 0]) > 0
+
+
+def test_redistancing_keeps_the_surface(cpu32):
+    grid = Grid.from_function(ball, (-1, 1), 25)
+    exact = grid.numpy()
+    grid.set(3 * exact + exact**2)
+    grid.redistance()
+    errors, cell = np.abs(grid.numpy() - exact), grid.spacing[0]
+    assert errors.max() < 0.6 * cell
+    assert errors[np.abs(exact) < cell].max() < 0.05 * cell
