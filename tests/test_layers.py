@@ -19,7 +19,7 @@ FLOORS = (
     ("kernels",),
     ("kernels.base",),
     ("kernels.screen", "kernels.camera", "kernels.optim", "kernels.distance"),
-    ("kernels.shading", "kernels.zbuffer", "kernels.antialias", "kernels.networks"),
+    ("kernels.shading", "kernels.zbuffer", "kernels.antialias", "kernels.networks", "kernels.fit"),
     ("kernels.soft", "kernels.march"),
     ("fields",),
     ("losses",),

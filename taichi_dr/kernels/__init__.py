@@ -10,6 +10,7 @@ room           what is in it                                                    
 ``base``       arrays, fields to arrays and back, sums in a fixed order, launches  ``base.arrays``, ``base.bridge``
 ``optim``      the updates of optimisers                                           ``optim.updates``
 ``distance``   distances at the nodes of grids                                     ``distance.closest_points.spread``
+``fit``        steps of fitting grids to pixels of many views                      ``fit.approach.approach``
 ``screen``     pixel centres, barycentrics, which faces may touch which tile       ``screen.barycentric.edge_values``
 ``camera``     camera parameters to packed cameras, world to clip coordinates      ``camera.transform.transform``
 ``shading``    light, normals, textures; colours at vertices, faces or points      ``shading.light.incident_light``

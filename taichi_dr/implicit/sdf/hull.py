@@ -37,7 +37,7 @@ def visual_hull(posed: PosedImages, lower: ArrayLike, spacing: float | Sequence[
     values = make_array(tuple(shape))
     arrays = (
         array_from(signed_pixels(posed.alpha)),
-        array_from(_views(posed)),
+        array_from(view_rows(posed)),
         array_from(np.asarray(lower, dtype=np.float64)),
     )
     silhouettes.hull(*arrays, values, *spacing)
@@ -80,7 +80,7 @@ def signed_pixels(alpha: Array) -> Array:
     return np.where(inside, -1.0, 1.0) * np.minimum(distances.to_numpy(), 2.0 * max(alpha.shape[1:]))
 
 
-def _views(posed):
-    """Rows of ``kernels.distance.silhouettes``."""
+def view_rows(posed):
+    """(V, 16): views as ``kernels.distance.silhouettes`` and ``kernels.fit.rays`` have them."""
     matrices = posed.camera_to_world[:, :3]
     return np.concatenate([matrices.transpose(0, 2, 1).reshape(len(posed), 12), posed.focal, posed.principal_point], 1)

@@ -5,6 +5,7 @@ import warnings
 from pathlib import Path
 
 from taichi_dr.errors import FileError, InputError
+from taichi_dr.implicit.sdf.colored import ColoredSolid
 from taichi_dr.io.images import load_image
 from taichi_dr.io.meshes import load_mesh
 from taichi_dr.jobs.pictures.clay import is_clay, mold
@@ -33,19 +34,28 @@ def named_mesh(name, texture=None):
 
 
 def found_mesh(name, texture=None, normalize=False):
-    """The mesh in the file ``name``, as it is there unless to ``normalize``, or the procedural shape of that name, of
-    radius 1 about the origin.
+    """The mesh in the file ``name``, or the surface of a ``ColoredSolid`` in it, as it is unless to ``normalize``;
+    or the procedural shape of that name, of radius 1 about the origin.
 
     Raises:
         FileError: neither (the message names files and shapes that are spelt alike), or no such texture.
         InputError: a texture for a mesh without texture coordinates.
     """
     path = Path(name)
+    if path.suffix == ".npz" and path.exists():
+        return _surface(path, texture, normalize)
     if path.exists():
         return load_mesh(path, normalize=normalize, texture=texture)
     if name in SHAPES:
         return _shape(name, texture).normalized()
     raise FileError(f"{name}: no such file, nor a shape ({', '.join(SHAPES)}){_near(path)}")
+
+
+def _surface(path, texture, normalize):
+    if texture is not None:
+        raise InputError(f"{path}: has colours of its own, and no texture coordinates to use {texture} with")
+    mesh = ColoredSolid.load(path).mesh(path.name)
+    return mesh.normalized() if normalize else mesh
 
 
 def _shape(name, texture):

@@ -23,6 +23,11 @@ KINDS = {
         "taichi_dr.jobs.reconstruct.mesh:MeshReconstruction",
         "taichi_dr.jobs.settings.mesh:MeshSettings",
     ),
+    "sdf": Entry(
+        "a signed distance on a grid with colours, of any topology, and its mesh",
+        "taichi_dr.jobs.reconstruct.sdf:SdfReconstruction",
+        "taichi_dr.jobs.settings.sdf:SdfSettings",
+    ),
 }
 
 DEFAULT = "mesh"

@@ -19,13 +19,14 @@ class RenderSettings:
 
     examples:
       taichi-dr render spot.obj spot.png
+      taichi-dr render out/spot-sdf/scene.npz spot.png
       taichi-dr render spot.obj spot.png --azimuth-deg 120 --elevation-deg 30 --soft --sigma 1e-3
       taichi-dr render car car.png --size 480 640 --distance 2 --background white
       taichi-dr render car car.png --turntable car.gif
     """
 
-    #: A mesh file (.obj, .ply, .stl, .off, .glb), or a shape: car, airplane, icosphere, sphere, torus, box, plane,
-    #: cylinder, cone.
+    #: A mesh file (.obj, .ply, .stl, .off, .glb), a scene.npz of reconstruct --as sdf, or a shape: car, airplane,
+    #: icosphere, sphere, torus, box, plane, cylinder, cone.
     mesh: Positional[str]
     #: The image to write (.png, .tif, .tiff, .jpg, .jpeg, .bmp); one that exists is replaced.
     image: Positional[Path]
