@@ -16,6 +16,7 @@ from taichi_dr.errors import (
 from taichi_dr.gradcheck import check_gradients
 from taichi_dr.implicit import sdf
 from taichi_dr.implicit.bounds import Ball, Box
+from taichi_dr.implicit.voxel_grid import VoxelGrid
 from taichi_dr.io.images import linear_to_srgb, load_image, save_animation, save_image, srgb_to_linear
 from taichi_dr.io.meshes import load_mesh, save_mesh
 from taichi_dr.io.posed_images import PosedImages, load_posed_images, save_posed_images
@@ -75,6 +76,7 @@ __all__ = [
     "SphereTracer",
     "Supersampler",
     "UniformAdam",
+    "VoxelGrid",
     "__version__",
     "available_backends",
     "backend",

@@ -83,6 +83,16 @@ def of_mesh(name, batch=2, **options):
     return make
 
 
+def of_grid(name, *components, shape=(4, 3, 5)):
+    """A loss of a grid whose spacing differs from axis to axis."""
+
+    def make(rng):
+        grid = dr.VoxelGrid(single(rng.normal(size=(*shape, *components))), ((0, 0, 0), (1, 2, 1.5)))
+        return TapeProgram({"grid.values": grid.values}, lambda loss: getattr(dr.losses, name)(grid, loss, 1.3))
+
+    return make
+
+
 def chamfer_of_points(rng):
     source, target = (_points(rng, count) for count in (9, 7))
     fields = {"source": source, "target": target}
@@ -137,6 +147,10 @@ MESH_LOSSES = {
     "flatten": {"a mesh": of_mesh("flatten", 1), "two meshes": of_mesh("flatten")},
     "chamfer": {"points": chamfer_of_points, "a surface": chamfer_of_a_surface},
 }
+GRID_LOSSES = {
+    "eikonal": {"numbers": of_grid("eikonal"), "two points along an axis": of_grid("eikonal", shape=(2, 6, 4))},
+    "grid_laplacian": {"numbers": of_grid("grid_laplacian"), "vectors": of_grid("grid_laplacian", 3)},
+}
 SURFACE_LOSSES = {
     "depth": {"squared": of_surfaces("depth", 0), "delta 0.2": of_surfaces("depth", 0, delta=0.2)},
     "normal": {"two fields": of_surfaces("normal", 3)},
@@ -166,7 +180,7 @@ CONSTANT = {
 OPERATIONS = [
     *(
         Operation("losses", name, cases, CONSTANT.get(name, {"weight": "a plain number"}))
-        for name, cases in (IMAGE_LOSSES | SURFACE_LOSSES | MESH_LOSSES).items()
+        for name, cases in (IMAGE_LOSSES | SURFACE_LOSSES | MESH_LOSSES | GRID_LOSSES).items()
     ),
     Operation("optimisation", "LargeSteps.apply", {"two meshes": large_steps}, {"strength": "a plain number"}),
 ]

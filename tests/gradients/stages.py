@@ -7,6 +7,7 @@ from tests.gradients.program import Operation, PairProgram, single
 from tests.kernels.antialias import test_blend as antialias
 from tests.kernels.camera import test_pack as pack
 from tests.kernels.camera import test_transform as transform
+from tests.kernels.networks import test_voxel_grid as voxel_grid
 from tests.kernels.shading import test_at_points as at_points
 from tests.kernels.shading import test_at_vertices as at_vertices
 from tests.kernels.shading import test_normals as normals
@@ -182,6 +183,25 @@ SOFTNESS = {
 }
 CUT = {"faces": 4, "depth": (0.3, 2.0), "size": (11, 12)}
 
+GRID = {"lattice": "where the grid is: plain numbers"}
+
+
+def grid_case(method, components, is_distance, with_gradients=False):
+    """Points inside and outside of a grid."""
+
+    def make(rng):
+        def forward(x):
+            case = voxel_grid.Case(x, method, is_distance)
+            return case.with_gradients() if with_gradients else [case.values()]
+
+        def adjoint(x, weights):
+            return voxel_grid.Case(x, method, is_distance).adjoints(tuple(weights) if with_gradients else weights[0])
+
+        return PairProgram(rng, voxel_grid.inputs(components), forward, adjoint)
+
+    return make
+
+
 OPERATIONS = [
     Operation(
         "stages",
@@ -282,5 +302,25 @@ OPERATIONS = [
             for cut in (False, True)
         },
         SOFTNESS | LIGHT | CUTTING | {"lod": "the level of detail is held constant"},
+    ),
+    Operation(
+        "stages",
+        "networks.interpolate",
+        {
+            "linear, vectors": grid_case(voxel_grid.LINEAR, 2, False),
+            "linear, a distance": grid_case(voxel_grid.LINEAR, 1, True),
+            "cubic, vectors": grid_case(voxel_grid.CUBIC, 2, False),
+            "cubic, a distance": grid_case(voxel_grid.CUBIC, 1, True),
+        },
+        GRID,
+    ),
+    Operation(
+        "stages",
+        "networks.value_and_gradient",
+        {
+            "linear": grid_case(voxel_grid.LINEAR, 1, True, with_gradients=True),
+            "cubic": grid_case(voxel_grid.CUBIC, 1, True, with_gradients=True),
+        },
+        GRID,
     ),
 ]

@@ -124,6 +124,21 @@ def test_from_a_mesh(cpu32):
     assert shell.at([0, 0, 0]) > 0
 
 
+def test_from_silhouettes(cpu32):
+    """Two views along z and x of a square each: a cube, seen from far away."""
+    matrices = np.tile(np.eye(4), (2, 1, 1))
+    matrices[0, 2, 3] = matrices[1, 0, 3] = 100.0
+    matrices[1, :3, :3] = [[0, 0, 1], [0, 1, 0], [-1, 0, 0]]
+    alpha = np.zeros((2, 60, 60), np.float32)
+    alpha[:, 15:45, 15:45] = 1
+    lens = np.full((2, 2), 3000.0), np.full((2, 2), 30.0)
+    posed = dr.PosedImages(np.zeros((2, 60, 60, 3), np.float32), alpha, matrices, *lens, ("a", "b"))
+    grid = Grid.from_silhouettes(posed, (-0.9, 0.9), (13, 15, 17))
+    assert grid.shape == (13, 15, 17)
+    np.testing.assert_allclose(grid.at([[0, 0, 0], [0.4, 0, 0], [0, 0, 0.4]]), [-0.5, -0.1, -0.1], atol=0.06)
+    assert np.all(grid.at([[0.6, 0, 0], [0, 0.6, 0], [0, 0, 0.6]]) > 0)
+
+
 def test_redistancing_keeps_the_surface(cpu32):
     grid = Grid.from_function(ball, (-1, 1), 25)
     exact = grid.numpy()

@@ -87,11 +87,7 @@ def test_gradients_by_the_values(cpu64, output):
 def test_a_grid_as_color(cpu64):
     """The colour of a point is interpolated, and its gradient goes to the grid."""
     corners = np.random.default_rng(1).uniform(size=(2, 2, 2, 3))
-    colors = dr.VoxelGrid(corners, (-1, 1)) if hasattr(dr, "VoxelGrid") else None
-    if colors is None:
-        from taichi_dr.implicit.voxel_grid import VoxelGrid
-
-        colors = VoxelGrid(corners, (-1, 1))
+    colors = dr.VoxelGrid(corners, (-1, 1))
     tracer = dr.SphereTracer(scene, 16, bounds=dr.Box(-1, 1), color=colors)
     frame = tracer.render(dr.Camera(**CAMERA))
     whole = frame.numpy("alpha") == 1
