@@ -4,6 +4,7 @@ from dataclasses import fields
 
 from taichi_dr.kernels.shading.at_points import Layout
 from tests.gradients.program import Operation, PairProgram, single
+from tests.implicit import test_networks as networks
 from tests.kernels.antialias import test_blend as antialias
 from tests.kernels.camera import test_pack as pack
 from tests.kernels.camera import test_transform as transform
@@ -202,6 +203,23 @@ def grid_case(method, components, is_distance, with_gradients=False):
     return make
 
 
+def mlp_case(**settings):
+    """A chain with a skip and a code."""
+
+    def make(rng):
+        mlp = networks.chain(**settings)
+
+        def forward(x):
+            return [networks.output(mlp, x)]
+
+        def adjoint(x, weights):
+            return networks.adjoints(mlp, x, weights[0])
+
+        return PairProgram(rng, networks.inputs(mlp), forward, adjoint)
+
+    return make
+
+
 OPERATIONS = [
     Operation(
         "stages",
@@ -322,5 +340,11 @@ OPERATIONS = [
             "cubic": grid_case(voxel_grid.CUBIC, 1, True, with_gradients=True),
         },
         GRID,
+    ),
+    Operation(
+        "stages",
+        "networks.MLP",
+        {"softplus": mlp_case(), "tanh": mlp_case(activation="tanh")},
+        {"beta": "a plain number"},
     ),
 ]

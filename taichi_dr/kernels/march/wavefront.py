@@ -18,7 +18,6 @@ from taichi_dr.kernels.base.types import Ints, Numbers, Rows
 from taichi_dr.kernels.camera.pack import F
 from taichi_dr.kernels.camera.rays import Eye, footprint, ray_components
 from taichi_dr.kernels.march.bounds import NEVER, Bounds, interval
-from taichi_dr.kernels.march.layers import SMOOTH
 from taichi_dr.kernels.march.settings import BAND, CUT, LAYERS, MISS, OPAQUE
 from taichi_dr.kernels.march.trace import (
     BAND_REACH,
@@ -56,6 +55,8 @@ COLUMNS = 10
 
 PROBES = 3
 """Points between the ends of a bracket: at a quarter, a half and three quarters of it."""
+
+SMOOTH = 0.01  # pixels: a parabola that foretells the probes this well is good enough
 
 FORETOLD, SHIFT, PROBED, BRACKET = 2, 3, 4, 7
 """Columns of a bracket behind its two ends: whether there was one before; from the middle of that to its own, in
