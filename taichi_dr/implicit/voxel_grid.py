@@ -15,7 +15,6 @@ from taichi_dr.fields.owner import FieldOwner
 from taichi_dr.implicit.function import SpaceFunction
 from taichi_dr.io.files import atomic_path, read_bytes
 from taichi_dr.kernels.base.arrays import array_from
-from taichi_dr.kernels.base.buffers import Buffers
 from taichi_dr.kernels.networks.lattice import CUBIC, LINEAR, constant_lattice, lattice_rows
 from taichi_dr.kernels.networks.voxel_grid import Kind, PrivateSums, interpolate, interpolate_adjoint, sample
 from taichi_dr.tape import off_tape
@@ -75,7 +74,7 @@ class VoxelGrid(FieldOwner, SpaceFunction):
         self.inputs = (self.fields,)
         self.kind = Kind(self.components, METHODS[interpolation], self.IS_DISTANCE)
         self._lattice = array_from(lattice_rows(self.lower, self.upper, self.shape))
-        self._sums = PrivateSums(Buffers())
+        self._sums = PrivateSums()
 
     def _checked(self, values):
         numbers = np.asarray(values)

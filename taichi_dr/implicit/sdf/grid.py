@@ -162,7 +162,7 @@ class Grid(VoxelGrid, DistanceFunction):
             InputError: a distance that is not finite (where, and how many).
         """
         numbers = self.fields.arrays["values"]
-        if not all_usable(numbers, numbers):
+        if not all_usable(numbers, self._lattice):
             check_finite(self.name, self.numpy())
         kernels.trace(*self._arrays, self._lanes, *rays.flat(), *march, start, *met)
 

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import taichi as ti
 
+from taichi_dr.kernels.base.arrays import make_array
 from taichi_dr.kernels.base.launch import cpu_threads, grain, is_serial, on_cpu
 from taichi_dr.kernels.base.types import Rows
 from taichi_dr.kernels.base.vectors import add_row3, row3
@@ -23,6 +24,7 @@ from taichi_dr.kernels.networks.lattice import LINEAR, around, nearest_in_bounds
 
 SERIAL_POINTS = 1 << 12
 MOST_SUMS = 1 << 24  # numbers of all threads' private sums
+NUMBERS_PER_POINT = 64  # of private sums: adding up more takes as long as the points
 
 
 class Kind(NamedTuple):
@@ -138,7 +140,7 @@ def interpolate_adjoint(numbers, lattice, points, values_adjoint, points_adjoint
 
 
 class PrivateSums:
-    """Where each thread of a CPU adds its points' adjoints up, to be added to the grid's in the order of the threads.
+    """Where each thread of a CPU adds its points' adjoints up, to be added to one grid's in the order of the threads.
 
     So the result depends on how many threads there are and not on what they do; atomic additions are ten times
     slower there.  GPUs add atomically, in the order in which threads come.
@@ -146,18 +148,21 @@ class PrivateSums:
     The sums are zero between calls, which whoever adds them up sees to.
     """
 
-    def __init__(self, buffers):
-        self._buffers = buffers
+    def __init__(self):
+        self._array = None
 
     def pieces(self, numbers_adjoint, count):
         """``(array, pieces, rows)``: where to add, in how many pieces, and how many rows to add up afterwards."""
         if not on_cpu():
             return numbers_adjoint, count, 0
         rows, components = numbers_adjoint.shape
-        pieces = min(cpu_threads(), MOST_SUMS // (rows * components))
+        numbers = rows * components
+        pieces = min(cpu_threads(), NUMBERS_PER_POINT * count // numbers, MOST_SUMS // numbers)
         if pieces <= 1 or is_serial(count, SERIAL_POINTS):
             return numbers_adjoint, 1, 0
-        return self._buffers.get("private sums", (pieces * rows, components)), pieces, rows
+        if self._array is None or self._array.shape[0] < pieces * rows:
+            self._array = make_array((pieces * rows, components))
+        return self._array, pieces, rows
 
 
 @ti.kernel

@@ -6,7 +6,6 @@ from oracles import voxel_grid as oracle
 from oracles.differences import relative_errors
 
 from taichi_dr.kernels.base.arrays import array_from, make_array
-from taichi_dr.kernels.base.buffers import Buffers
 from taichi_dr.kernels.networks import voxel_grid
 from taichi_dr.kernels.networks.lattice import CUBIC, LINEAR, lattice_rows
 from taichi_dr.kernels.networks.voxel_grid import Kind, PrivateSums
@@ -38,7 +37,7 @@ class Case:
         self.kind = Kind(self.components, method, is_distance)
         self.numbers = array_from(x["numbers"].reshape(-1, self.components))
         self.lattice, self.points = array_from(lattice_rows(*BOUNDS, shape[:3])), array_from(x["points"])
-        self.sums, self.shape = PrivateSums(Buffers()), shape
+        self.sums, self.shape = PrivateSums(), shape
 
     def values(self):
         out = make_array((self.count, self.components))
