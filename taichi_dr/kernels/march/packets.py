@@ -14,12 +14,14 @@ What this file changes below Taichi's documented interface, and why:
 * ``matrix_ops.dot`` and ``cross`` do so: ``normal[None].dot(p)``.
 * ``matrix.make_matrix`` and ``make_matrix_with_shape``, which ``ti.Vector`` and ``ti.math.vec3`` call, make a ``Point``
   where a component is a packet; a vector of vectors would be a matrix.
-* ``impl.expr_init``, which makes a variable of every value that is assigned or passed, makes one of packets too.
+* ``impl.expr_init`` and ``expr_init_func``, which make a variable of every value that is assigned or passed, make one
+  of packets too, and of numbers that packets are assigned to later.
 
 Gone when Taichi has vectors of vectors.
 """
 
 import functools
+from contextlib import contextmanager
 
 import taichi as ti
 from taichi._lib import core
@@ -27,6 +29,7 @@ from taichi.lang import impl, matrix, matrix_ops, ops
 from taichi.lang.common_ops import TaichiOperations
 from taichi.lang.exception import TaichiTypeError
 from taichi.lang.expr import Expr
+from taichi.types.primitive_types import real_types
 
 from taichi_dr.tape import off_tape
 
@@ -69,7 +72,8 @@ class Packet(_Lanes):
         return self
 
     def _augassign(self, value, name):
-        self.lanes._augassign(value.lanes if isinstance(value, Packet) else _scalar(value), name)
+        with _assigning(0):
+            self.lanes._augassign(value.lanes if isinstance(value, Packet) else _scalar(value), name)
         return self
 
 
@@ -221,7 +225,7 @@ def _spread(value, lanes):
     """A packet with a number in every lane."""
     if isinstance(value, Packet):
         return value
-    return Packet(_make_matrix([_scalar(value)] * lanes))
+    return Packet(_make_matrix([_expr_init(_scalar(value))] * lanes))
 
 
 def _each_lane(original, taichi_op, python_op, operands):
@@ -246,6 +250,7 @@ def _lane_by_lane(original):
     def operation(taichi_op, python_op, *operands):
         if not any(isinstance(operand, _Lanes) for operand in operands):
             return original(taichi_op, python_op, *operands)
+        operands = [_point_or_same(operand) for operand in operands]
         sizes = {size for size in map(_size, operands) if size is not None}
         if len(sizes) > 1:
             raise TaichiTypeError(f"vectors of {' and '.join(map(str, sorted(sizes)))} components do not match")
@@ -280,7 +285,7 @@ def _vector_of(entries, dtype=None):
 
 
 _expr_init, _make_matrix, _make_matrix_with_shape = impl.expr_init, matrix.make_matrix, matrix.make_matrix_with_shape
-_dot, _cross = matrix_ops.dot, matrix_ops.cross
+_expr_init_func, _dot, _cross = impl.expr_init_func, matrix_ops.dot, matrix_ops.cross
 
 
 def _make_matrix_or_point(arr, dt=None):
@@ -298,8 +303,59 @@ def _make_vector_or_point(arr, shape, dt):
     return point
 
 
+def _point_or_same(value):
+    """A tuple or a list with packets in it as a point."""
+    point = _vector_of(value) if isinstance(value, (tuple, list)) else None
+    return value if point is None else point
+
+
+_lanes = 0  # of packets that numbers become when they are assigned; 0 where they stay numbers
+
+
 def _make_variable(value):
+    if _lanes and (_is_float(value) or _is_float_vector(value)):
+        value = _widened(value)
     return value._variable() if isinstance(value, _Lanes) else _expr_init(value)
+
+
+def _make_argument(value):
+    with _assigning(0):
+        return _expr_init_func(value)
+
+
+@contextmanager
+def _assigning(lanes):
+    """Within the block numbers that are assigned become packets."""
+    global _lanes
+    outer, _lanes = _lanes, lanes
+    try:
+        yield
+    finally:
+        _lanes = outer
+
+
+def _is_float(value):
+    if isinstance(value, Expr) and not value.is_tensor() and not value.is_struct():
+        return value.ptr.get_rvalue_type() in real_types
+    return isinstance(value, float)
+
+
+def _is_float_vector(value):
+    return (
+        isinstance(value, Expr)
+        and value.is_tensor()
+        and len(value.get_shape()) == 1
+        and value.element_type() in real_types
+    )
+
+
+def _widened(value):
+    """A number or a vector as a packet, as a point."""
+    value = _expr_init(value)  # evaluated once: it may be the outcome of an assignment
+    size = _size(value)
+    if size is None:
+        return _spread(value, _lanes)
+    return Point(*(_spread(_component(value, k), _lanes) for k in range(size)))
 
 
 def _dot_of_either(vec_x, vec_y):
@@ -314,7 +370,7 @@ for _name in ("_unary_operation", "_binary_operation", "_ternary_operation"):
     setattr(ops, _name, _lane_by_lane(getattr(ops, _name)))
 matrix.make_matrix, matrix.make_matrix_with_shape = _make_matrix_or_point, _make_vector_or_point
 matrix_ops.dot, matrix_ops.cross = _dot_of_either, _cross_of_either
-impl.expr_init = _make_variable
+impl.expr_init, impl.expr_init_func = _make_variable, _make_argument
 
 
 @_called_by_kernels
@@ -331,10 +387,18 @@ def lanes_of(value, lanes):
     return _spread(value, lanes).lanes
 
 
+@_called_by_kernels
+def _traced(function, at):
+    """What a function returns of a packet of points."""
+    wide = getattr(getattr(function, "__func__", function), "_assigns_packets", False)
+    with _assigning(at.x.lanes.n if wide else 0):
+        return function(at)
+
+
 @ti.func
 def distances(function: ti.template(), x, y, z):
     """``function((x[k], y[k], z[k]))`` for every lane k of the vectors x, y and z: a vector of as many lanes."""
-    value = function(point(x, y, z))
+    value = _traced(function, point(x, y, z))
     return lanes_of(value, ti.static(x.n))
 
 
@@ -349,10 +413,17 @@ def _try(function: ti.template()):
 def misfit(function):
     """Why a ``ti.func`` of a point cannot be evaluated in packets, with the line; None if it can.
 
-    It is compiled for a packet of two points, and run at the origin.
+    It is compiled for a packet of two points, and run at the origin.  If that fails, once more with the numbers that it
+    assigns as packets: ``d = 1e9``, then ``d = ti.min(d, p.x)``; from then on ``distances`` does so with it.
     """
+    marked = getattr(function, "__func__", function)
+    marked._assigns_packets = False
     try:
         _try(function)
     except Exception as error:
-        return str(error)
+        marked._assigns_packets = True
+        try:
+            _try(function)
+        except Exception:
+            return str(error)
     return None

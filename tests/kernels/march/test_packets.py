@@ -312,6 +312,57 @@ def truncated(p):
 
 
 @ti.func
+def number_becomes_packet(p):
+    d = 0.0
+    d = p.x
+    return d
+
+
+@ti.func
+def number_adds_packet(p):
+    d = 0.0
+    d += p.x
+    return d
+
+
+@ti.func
+def vector_becomes_point(p):
+    q = ti.Vector([0.0, 0.0, 0.0])
+    q[0] = p.x
+    return q.norm()
+
+
+@ti.func
+def nearest_of_several(p):
+    d = 1e9
+    total = 0.0
+    offset = Fields.center[None]
+    for k in ti.static(range(3)):
+        offset += CONSTANT * k
+        d = ti.min(d, (p - offset).norm())
+        total += ti.exp(-d)
+    if Fields.radius[None] > 0.5:
+        d -= 0.1
+    a, b = 0.0, 1.0
+    a += p.x
+    return d + total + a * b + inner(p - (a, 0.5, b), 0.25)
+
+
+@ti.func
+def changed_copies(q, r, v):
+    r += 1.0
+    v -= r
+    return q.dot(v) * r
+
+
+@ti.func
+def argument_changed(p):
+    d = 0.0
+    d += changed_copies(p, Fields.radius[None], Fields.center[None])
+    return d + Fields.radius[None] + Fields.center[None].x
+
+
+@ti.func
 def lengths(p):
     return p.norm_sqr() + p.normalized().x - p.norm_inv() + p.norm(1e-3) + p.normalized(0.5).y + p.sum()
 
@@ -339,11 +390,13 @@ def a_literal(p):
 
 
 FITTING = [
-    minus_field, field_minus, number_times_vector, vector_times_vector, literals, lists, indices, slices, static_loop,
-    comprehension, negative, nested, numbers_max_min, points_max_min, absolute, math_functions, math_vectors, vec3s,
-    plane_vectors, constant_component, swizzles, swizzle_assigned, powers, divisions, transcendental, selected,
-    conditions, conditional_expression, branch_on_a_field, copies_are_copies, reassigned, changed_by_itself,
-    unpacked_tuple, casts, truncated, lengths, crosses, product_with_a_matrix, no_point_in_it, a_literal,
+    minus_field, field_minus, number_times_vector, vector_times_vector, literals, lists, indices, slices,
+    static_loop, comprehension, negative, nested, numbers_max_min, points_max_min, absolute, math_functions,
+    math_vectors, vec3s, plane_vectors, constant_component, swizzles, swizzle_assigned, powers, divisions,
+    transcendental, selected, conditions, conditional_expression, branch_on_a_field, copies_are_copies,
+    reassigned, changed_by_itself, unpacked_tuple, casts, truncated, number_becomes_packet, number_adds_packet,
+    vector_becomes_point, nearest_of_several, argument_changed, lengths, crosses, product_with_a_matrix,
+    no_point_in_it, a_literal,
 ]  # fmt: skip
 
 
@@ -394,24 +447,13 @@ def loop(p):
 
 
 @ti.func
-def number_becomes_packet(p):
+def condition_on_what_may_be_a_packet(p):
     d = 0.0
     d = p.x
+    r = Fields.radius[None]
+    if r > 0.5:
+        d = 1.0
     return d
-
-
-@ti.func
-def number_adds_packet(p):
-    d = 0.0
-    d += p.x
-    return d
-
-
-@ti.func
-def vector_becomes_point(p):
-    q = ti.Vector([0.0, 0.0, 0.0])
-    q[0] = p.x
-    return q.norm()
 
 
 @ti.func
@@ -540,11 +582,10 @@ def checked(p):
 
 
 REFUSED = [
-    branch, branch_on_a_point, static_branch, loop, number_becomes_packet, number_adds_packet, vector_becomes_point,
-    point_becomes_packet, atomic, stored, index_of_a_field, index_of_a_point, index_too_high, packet_as_vector,
-    packet_component, packet_dot, matrix_of_packets, matrix_of_points, matrix_of_rows, matrix_times_packet,
-    outer_product, wrong_sizes, wrong_dot, wrong_vector, annotated, returns_a_point, returns_a_vector, unpacked, bits,
-    checked,
+    branch, branch_on_a_point, static_branch, loop, condition_on_what_may_be_a_packet, point_becomes_packet,
+    atomic, stored, index_of_a_field, index_of_a_point, index_too_high, packet_as_vector, packet_component,
+    packet_dot, matrix_of_packets, matrix_of_points, matrix_of_rows, matrix_times_packet, outer_product,
+    wrong_sizes, wrong_dot, wrong_vector, annotated, returns_a_point, returns_a_vector, unpacked, bits, checked,
 ]  # fmt: skip
 
 
