@@ -27,6 +27,8 @@ from taichi_dr.tape import off_tape
 class Array(ScalarNdarray):
     """A ``ti.ndarray`` of scalars that is freed in its own runtime or not at all, and copied as memory on CPUs."""
 
+    _shared = None  # what ``memory`` returns
+
     def to_numpy(self):
         """The numbers as a new NumPy array."""
         return self.memory().copy() if on_cpu() else super().to_numpy()
@@ -47,10 +49,13 @@ class Array(ScalarNdarray):
     def memory(self):
         """The numbers themselves as a NumPy array, on a CPU: for as long as the array is held."""
         check_runtime(self.runtime, "array")
-        dtype = np.dtype(ti.lang.util.to_numpy_type(self.dtype))
-        size = math.prod(self.shape) * dtype.itemsize
-        address = self.runtime.prog.get_ndarray_data_ptr_as_int(self.arr)
-        return np.frombuffer((ctypes.c_char * size).from_address(address), dtype).reshape(self.shape)
+        if self._shared is None:
+            dtype = np.dtype(ti.lang.util.to_numpy_type(self.dtype))
+            size = math.prod(self.shape) * dtype.itemsize
+            address = self.runtime.prog.get_ndarray_data_ptr_as_int(self.arr)
+            buffer = (ctypes.c_char * size).from_address(address)
+            self._shared = np.frombuffer(buffer, dtype).reshape(self.shape)
+        return self._shared
 
     def __del__(self, get_runtime=impl.get_runtime):
         # Bound at import: an array that dies with the interpreter may find ``impl`` emptied before itself.

@@ -13,6 +13,7 @@ Nonlinearities s, and their slopes by what came out, so that nothing else is kep
 A concatenation is two writers side by side in one array: ``Block`` says where (``copy_columns``, ``add_columns``).
 """
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -57,7 +58,7 @@ class Flat(NamedTuple):
 
     def view(self, *shape):
         """As many of the numbers as ``shape`` has, as a NumPy array of that shape, on a CPU."""
-        return self.array.memory()[self.first : self.first + int(np.prod(shape)), 0].reshape(shape)
+        return self.array.memory()[self.first : self.first + math.prod(shape), 0].reshape(shape)
 
 
 def dense(layer, x, weights, biases, y, rows):
