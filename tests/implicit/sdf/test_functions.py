@@ -44,6 +44,11 @@ def expected_of(name):
     return case.oracle(random_points(), parameters())
 
 
+def find(name):
+    """The function of the case of this name."""
+    return next(case.function for case in CASES if name_of(case) == name)
+
+
 each_case = pytest.mark.parametrize("case", CASES, ids=name_of)
 
 
@@ -61,6 +66,23 @@ def test_values_in_single_precision(any32, case):
     np.testing.assert_allclose(values(case.function, random_points()), expected, atol=2e-6)
     assert misfit(case.function) is None
     np.testing.assert_allclose(packed_values(case.function, random_points()), expected, atol=2e-6)
+
+
+def test_a_repeated_box_is_as_near_as_the_nearest_of_its_copies(cpu64):
+    x, near = parameters(), np.arange(-2, 3)
+    steps = np.stack(np.meshgrid(near, near, near), axis=-1).reshape(-1, 3) * x["period"]
+    points = 2 * random_points()
+    expected = np.min([oracle.box(points - step, x["half"]) for step in steps], axis=0)
+    np.testing.assert_allclose(values(find("repeat"), points), expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("radii", [(1, 0.5, 0.25), (1, 1, 0.05), (0.05, 0.05, 1), (1, 1, 1), (0.3, 2, 1)])
+def test_ellipsoids_of_any_shape(any32, restored, radii):
+    points, radii = random_points(400), np.array(radii)
+    expected = oracle.ellipsoid(points, radii)
+    errors = np.abs(case_values("ellipsoid", points, radii=radii) - expected)
+    assert errors[expected > -0.02 * radii.min()].max() < 2e-6
+    assert errors.max() < 2e-3 * radii.max()
 
 
 LIPSCHITZ = {"twist": (0.8 * 1.7 + np.sqrt((0.8 * 1.7) ** 2 + 4)) / 2}
@@ -275,7 +297,7 @@ def case_values(case, points, **settings):
     """The case's function with some parameters set to other values."""
     for name, value in settings.items():
         getattr(Fields, name)[None] = value
-    return values(next(item for item in CASES if name_of(item) == case).function, points)
+    return values(find(case), points)
 
 
 @some
