@@ -23,7 +23,7 @@ SURE = 0.99
 NEAR = 3.0  # cells: nodes that near to the surface are optimised
 LEAST_SLOPE = 0.3  # of the distance along a ray: the surface moves by no more than 1 / this of a change of distance
 LARGEST_EXPONENT = 30.0
-COLOR_SCALE = 0.02  # differences of less are squared, of more absolute
+COLOR_SCALE = 0.1  # differences of less are squared, of more absolute
 LARGEST = 1.0  # what the colour of a pixel counts at most, against 1 for its alpha
 
 
@@ -41,8 +41,8 @@ class GridFit:
         self._alpha, self._pictures = posed.alpha.reshape(-1), posed.images.reshape(-1, 3)
         edge = np.abs(signed_pixels(posed.alpha)).reshape(-1) < EDGE
         self._pools = np.flatnonzero(edge), np.flatnonzero(self._alpha > SURE), np.arange(len(self._alpha))
-        self.distances = GridNumbers(distances[..., None], 0.05)
-        self.colors = GridNumbers(colors, 0.005)
+        self.distances = GridNumbers(distances[..., None], 0.05, blurs=True)
+        self.colors = GridNumbers(colors, 0.005, blurs=False)
         self._find_nodes()
 
     def values(self):

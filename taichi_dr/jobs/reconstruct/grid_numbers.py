@@ -9,15 +9,15 @@ BETAS = 0.8, 0.95
 class GridNumbers:
     """``array`` and ``gradient``, (X, Y, Z, C).
 
-    ``least_part``: of the largest root of a second moment, added to every one, so that nodes that hardly count hardly
-    move.
+    ``blurs``: gradients are made smooth first, so that a surface moves as a whole.  ``least_part``: of the largest root
+    of a second moment, added to every one, so that nodes that hardly count hardly move.
     """
 
-    def __init__(self, values, least_part):
+    def __init__(self, values, least_part, blurs):
         self.array = array_from(values)
         self.gradient, self._first, self._second, self._moved = (make_array(values.shape) for _ in range(4))
         self._largest = make_array((1,))
-        self._least_part, self._steps = least_part, 0
+        self._least_part, self._blurs, self._steps = least_part, blurs, 0
 
     def update(self, nodes, rate, smoothing=0.0):
         """A step at ``nodes`` (A, 3) of about ``rate`` at most; clears the gradient.
@@ -26,7 +26,7 @@ class GridNumbers:
         """
         self._steps += 1
         self._largest.fill(0)
-        add_moments(self.gradient, nodes, self._first, self._second, self._largest, *BETAS)
+        add_moments(self.gradient, nodes, self._first, self._second, self._largest, *BETAS, self._blurs)
         scales = 1 - BETAS[0] ** self._steps, 1 - BETAS[1] ** self._steps, self._least_part
         moments = self._first, self._second, self._largest
         move(self.array, nodes, *moments, self._moved, rate, *scales, smoothing)

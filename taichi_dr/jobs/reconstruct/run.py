@@ -30,7 +30,6 @@ from taichi_dr.version import __version__
 REPORTS = ("metrics.json", *PICTURES, checkpoint.NAME)
 SECONDS_BETWEEN_CHECKPOINTS = 20.0
 SAME_PLACE = 1e-3  # the object may seem to have moved by this part of its radius
-DEFAULT_STEPS = 600
 TAKEN_ANEW = ("data", "out", "resume", "overwrite", "backend")  # by --resume
 TIMES = {
     "seconds": "s, from the first step to the last, with all that happened in between",
@@ -147,7 +146,7 @@ def _fraction(settings, steps, seconds_optimising):
     """The part of the budget that so many steps in so many seconds have spent."""
     if settings.minutes is not None:
         return seconds_optimising / (60 * settings.minutes)
-    return steps / (settings.steps or DEFAULT_STEPS)
+    return steps / (settings.steps or settings.DEFAULT_STEPS)
 
 
 def _finished(out, steps):

@@ -22,7 +22,7 @@ from taichi_dr.scene.mesh import Mesh
 HALF = 1.1
 """Half side of the grid's cube in the unit scene."""
 
-BETWEEN = 15
+BETWEEN = 20
 """Steps from one redistancing to the next."""
 
 SHARES = 0.38, 0.57, 0.05
@@ -116,7 +116,7 @@ class SdfReconstruction(Kind):
             [round(share * settings.pixels) for share in shares],
             rates,
             level.band,
-            0.0 if level.free else settings.smoothness * 0.2**within,
+            0.0 if level.free else settings.smoothness * 0.5**within,
             COLOR_WEIGHT if self._step >= COLORS_FIRST and not level.free else 0.0,
         )
         self._step += 1
@@ -139,7 +139,7 @@ class SdfReconstruction(Kind):
 
     def portrait(self, near):
         """Its faces from near."""
-        return f"{self._nodes}³ points, {self._surface().face_count:,} faces", self._pictures(near, looks.edges)[0]
+        return f"{self._surface().face_count:,} faces", self._pictures(near, looks.edges)[0]
 
     def export(self, folder):
         """Writes the grid, and its surface as OBJ, PLY and GLB with vertex colours; returns the names."""

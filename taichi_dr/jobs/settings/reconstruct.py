@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from tyro.conf import Positional, arg
 
@@ -45,6 +45,8 @@ class ReconstructSettings:
       taichi-dr reconstruct out/spot out/spot-mesh --resume --minutes 5
       taichi-dr reconstruct lego out/lego --as mesh --init hull
     """
+
+    DEFAULT_STEPS: ClassVar[int] = 600
 
     #: Folder of posed images.
     data: Positional[Path]

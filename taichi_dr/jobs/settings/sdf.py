@@ -1,7 +1,7 @@
 """Options of ``taichi-dr reconstruct --as sdf``."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from tyro.conf import arg
 
@@ -33,8 +33,12 @@ class SdfSettings(ReconstructSettings):
     taichi-dr reconstruct --help explains DATA, OUT and --resume.
     """
 
+    DEFAULT_STEPS: ClassVar[int] = 300
+
     #: What to reconstruct.
     kind: As = "sdf"
+    #: Stop after this many steps in all.
+    steps: Annotated[int | None, arg(metavar="N", help_behavior_hint="(default: 300 without --minutes)")] = None
     #: What to start from: hull (the volume that all silhouettes allow); ball; or a mesh file, placed as it is in the
     #: axes and units of the transform matrices. From a ball or a file, coarser grids come first.
     init: Annotated[str, arg(metavar="{hull,ball,FILE}")] = "hull"

@@ -18,21 +18,18 @@ def add_moments(
     largest: Numbers,
     beta1: float,
     beta2: float,
+    blurs: ti.template(),
 ):
-    """Updates both moments (X, Y, Z, C) at ``nodes`` (A, 3) from the blurred ``gradient``; ``largest`` (1,) grows.
+    """Updates both moments (X, Y, Z, C) at ``nodes`` (A, 3) from the ``gradient``; ``largest`` (1,) grows.
 
-    The blur is (1, 2, 1) / 4 along each axis.
+    ``blurs``: the gradient is blurred by (1, 2, 1) / 4 along each axis before.
     """
     for n in range(nodes.shape[0]):
         i, j, k = nodes[n, 0], nodes[n, 1], nodes[n, 2]
         for c in range(gradient.shape[3]):
-            total = 0.0
-            for x in range(3):
-                for y in range(3):
-                    for z in range(3):
-                        a, b, d = _inside(gradient, i + x - 1, 0), _inside(gradient, j + y - 1, 1), k + z - 1
-                        weight = (2 - ti.abs(x - 1)) * (2 - ti.abs(y - 1)) * (2 - ti.abs(z - 1)) / 64.0
-                        total += weight * gradient[a, b, _inside(gradient, d, 2), c]
+            total = gradient[i, j, k, c]
+            if ti.static(blurs):
+                total = _blurred(gradient, i, j, k, c)
             first[i, j, k, c] = beta1 * first[i, j, k, c] + (1.0 - beta1) * total
             second[i, j, k, c] = beta2 * second[i, j, k, c] + (1.0 - beta2) * total * total
             if second[i, j, k, c] > largest[0]:
@@ -72,6 +69,18 @@ def move(
         i, j, k = nodes[n, 0], nodes[n, 1], nodes[n, 2]
         for c in range(numbers.shape[3]):
             numbers[i, j, k, c] = moved[i, j, k, c]
+
+
+@ti.func
+def _blurred(gradient: ti.template(), i, j, k, c):
+    total = 0.0
+    for x in range(3):
+        for y in range(3):
+            for z in range(3):
+                weight = (2 - ti.abs(x - 1)) * (2 - ti.abs(y - 1)) * (2 - ti.abs(z - 1)) / 64.0
+                a, b = _inside(gradient, i + x - 1, 0), _inside(gradient, j + y - 1, 1)
+                total += weight * gradient[a, b, _inside(gradient, k + z - 1, 2), c]
+    return total
 
 
 @ti.func
