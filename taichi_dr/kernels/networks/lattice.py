@@ -103,10 +103,14 @@ def around(q, lattice: ti.template(), method: ti.template()):
     """What is ``Around`` a point within the bounds."""
     cell, place = cell_and_place(q, lattice)
     indices = [_indices(cell, axis, lattice) for axis in ti.static(range(3))]
-    w = [_value_weights(place, cell, axis, lattice, method) for axis in ti.static(range(3))]
-    s = [_value_slopes(place, cell, axis, lattice, method) for axis in ti.static(range(3))]
-    d = [_extrapolated(difference(place[axis], method), cell, axis, lattice) for axis in ti.static(range(3))]
-    e = [_extrapolated(difference_slope(place[axis], method), cell, axis, lattice) for axis in ti.static(range(3))]
+    w = [weights(place[axis], method) for axis in ti.static(range(3))]
+    s = [weights_slope(place[axis], method) for axis in ti.static(range(3))]
+    d = [difference(place[axis], method) for axis in ti.static(range(3))]
+    e = [difference_slope(place[axis], method) for axis in ti.static(range(3))]
+    for axis in ti.static(range(3)):
+        if cell[axis] == 0 or cell[axis] == lattice.count[axis] - 2:
+            for group in ti.static((d, e) if method == LINEAR else (w, s, d, e)):
+                group[axis] = _extrapolated(group[axis], cell, axis, lattice)
     return ti.static(Around(indices, w, s, d, e))
 
 
@@ -180,26 +184,8 @@ def cubic_slope(t):
 
 
 @ti.func
-def _value_weights(place, cell, axis: ti.template(), lattice: ti.template(), method: ti.template()):
-    w = weights(place[axis], method)
-    if ti.static(method != LINEAR):
-        w = _extrapolated(w, cell, axis, lattice)
-    return w
-
-
-@ti.func
-def _value_slopes(place, cell, axis: ti.template(), lattice: ti.template(), method: ti.template()):
-    s = weights_slope(place[axis], method)
-    if ti.static(method != LINEAR):
-        s = _extrapolated(s, cell, axis, lattice)
-    return s
-
-
-@ti.func
 def _extrapolated(w, cell, axis: ti.template(), lattice: ti.template()):
     """Weights of the four points around an axis' cell, those beyond an end given to the two points before it."""
-    if cell[axis] == 0:  # seldom: branches are faster here than two selections
-        w = ti.Vector([0.0, w[1] + 2.0 * w[0], w[2] - w[0], w[3]])
-    if cell[axis] == lattice.count[axis] - 2:
-        w = ti.Vector([w[0], w[1] - w[3], w[2] + 2.0 * w[3], 0.0])
-    return w
+    low = ti.select(cell[axis] == 0, w[0], 0.0)
+    high = ti.select(cell[axis] == lattice.count[axis] - 2, w[3], 0.0)
+    return ti.Vector([w[0] - low, w[1] + 2.0 * low - high, w[2] - low + 2.0 * high, w[3] - high])
