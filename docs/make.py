@@ -25,8 +25,8 @@ DEMOS = {
 RECONSTRUCTION = {"overview.png": "reconstruct.png", "comparison.png": "reconstruct_comparison.png"}
 """The pictures that are taken from ``out/demo/mesh/``, which ``make demo`` writes, and their names here."""
 
-PROGRAMS = {"kernels.png": ("kernels.md", "toon.png"), "sdf.png": ("sdf.md", "sdf.png")}
-"""The pictures that the first program of a page writes: the page, and their names there."""
+PROGRAMS = {"kernels.png": "kernels.md/toon", "sdf.png": "sdf.md/picture", "sdf_grid.png": "sdf.md/grid"}
+"""The pictures that programs of pages write, each under its own name and ``.png``."""
 
 
 def take(source, name):
@@ -35,15 +35,15 @@ def take(source, name):
     print(f"docs/{name}")
 
 
-def draw(name, page, written):
-    """Runs the first program of a page, and takes the picture that it has ``written``."""
-    found = re.search(r"```python\n# (\w+\.py)\n(.*?)```", (ROOT / "docs" / page).read_text("utf-8"), re.DOTALL)
-    file, program = found.groups()
+def draw(name, program):
+    """Runs a program of a page, given as ``page/program``, and takes its picture."""
+    page, _, program = program.partition("/")
+    found = re.search(rf"```python\n# {program}\.py\n(.*?)```", (ROOT / "docs" / page).read_text("utf-8"), re.DOTALL)
     folder = ROOT / "out" / page.removesuffix(".md")
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / file).write_text(program, encoding="utf-8")
-    subprocess.run([sys.executable, file], cwd=folder, check=True)
-    take(folder / written, name)
+    (folder / f"{program}.py").write_text(found[1], encoding="utf-8")
+    subprocess.run([sys.executable, f"{program}.py"], cwd=folder, check=True)
+    take(folder / f"{program}.png", name)
 
 
 def main():
@@ -57,8 +57,8 @@ def main():
         subprocess.run([sys.executable, f"demos/{demo}.py"], cwd=ROOT, check=True)
         for name in names:
             take(ROOT / "out" / demo / name, name)
-    for name, (page, written) in PROGRAMS.items():
-        draw(name, page, written)
+    for name, program in PROGRAMS.items():
+        draw(name, program)
 
 
 if __name__ == "__main__":

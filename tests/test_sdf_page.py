@@ -16,7 +16,7 @@ PROGRAMS = dict(re.findall(r"^```python\n# (\w+)\.py\n(.*?)^```", PAGE, re.DOTAL
 def printed(name, folder):
     """What the program prints; Taichi reads its source from the file."""
     (folder / f"{name}.py").write_text(PROGRAMS[name], encoding="utf-8")
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1"}  # threads wait for busy cores
     command = [sys.executable, f"{name}.py"]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -29,7 +29,7 @@ def numbers(text):
 
 def test_the_first_picture(tmp_path):
     printed("picture", tmp_path)
-    assert (tmp_path / "sdf.png").stat().st_size > 10_000
+    assert (tmp_path / "picture.png").stat().st_size > 10_000
 
 
 def test_the_ring_is_found(tmp_path):
@@ -37,8 +37,18 @@ def test_the_ring_is_found(tmp_path):
     np.testing.assert_allclose(numbers(found), [0.5, 0.3, -0.4, 0.5, 0.15], atol=0.02)
 
 
+def test_a_ball_becomes_a_ring(tmp_path):
+    (overlap,) = numbers(printed("grid", tmp_path).partition("IoU")[2])
+    assert overlap > 0.94
+
+
+def test_a_ring_is_known_by_its_depth(tmp_path):
+    (error,) = numbers(printed("codes", tmp_path).partition("surface:")[2])
+    assert error < 0.03
+
+
 def test_every_program_is_run():
-    assert set(PROGRAMS) == {"picture", "fit"}
+    assert set(PROGRAMS) == {"picture", "fit", "grid", "codes"}
 
 
 @pytest.mark.parametrize("target", re.findall(r"\]\(([^)\s]+)\)", PAGE))
