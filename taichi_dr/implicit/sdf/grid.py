@@ -136,7 +136,11 @@ class Grid(VoxelGrid, DistanceFunction):
 
     @ti.func
     def distance(self, p):
-        """``sample(p)``: for ``ti.func``s of your own that blend the grid with other distances."""
+        """``sample(p)``: for ``ti.func``s of your own that blend the grid with other distances.
+
+        A ``SphereTracer`` of such a function is compiled in seconds if the grid is trilinear, in two minutes if it is
+        tricubic.  (A tracer of the grid itself in seconds, either way.)
+        """
         return self.sample(p)
 
     def stencil(self, step: float) -> Stencil:

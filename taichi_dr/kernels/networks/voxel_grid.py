@@ -19,8 +19,8 @@ import taichi as ti
 from taichi_dr.kernels.base.arrays import make_array
 from taichi_dr.kernels.base.launch import cpu_threads, grain, is_serial, on_cpu
 from taichi_dr.kernels.base.types import Rows
-from taichi_dr.kernels.base.vectors import add_row3, row3
-from taichi_dr.kernels.networks.lattice import LINEAR, around, nearest_in_bounds, read_lattice, row_of
+from taichi_dr.kernels.base.vectors import TINY, add_row3, row3
+from taichi_dr.kernels.networks.lattice import LINEAR, around, cell_and_place, nearest_in_bounds, read_lattice, row_of
 
 SERIAL_POINTS = 1 << 12
 MOST_SUMS = 1 << 24  # numbers of all threads' private sums
@@ -50,22 +50,27 @@ def sample(numbers: ti.template(), lattice: ti.template(), p, kind: ti.template(
 
 
 @ti.func
-def sample_distance(numbers: ti.template(), lattice: ti.template(), p, kind: ti.template()):
-    """``sample`` of a distance, as a number."""
-    return sample(numbers, lattice, p, kind)[0]
-
-
-@ti.func
 def sample_inside(numbers: ti.template(), lattice: ti.template(), q, kind: ti.template()):
-    near = ti.static(around(q, lattice, kind.method))
-    w, ends = ti.static(near.weights, _ends(kind.method))
+    """``sample`` at a point within the bounds."""
     value = ti.Vector([0.0 for _ in ti.static(range(kind.components))])
-    for i in ti.static(ends):
-        for j in ti.static(ends):
-            for k in ti.static(ends):
-                weight = w[0][i] * w[1][j] * w[2][k]
-                for c in ti.static(range(kind.components)):
-                    value[c] += weight * _number(numbers, near.indices, i, j, k, lattice, c)
+    if ti.static(kind.method == LINEAR):  # the same as below: without its branches it compiles ten times sooner
+        cell, place = cell_and_place(q, lattice)
+        w = [1.0 - place, place]
+        for i in ti.static(range(2)):
+            for j in ti.static(range(2)):
+                for k in ti.static(range(2)):
+                    weight = w[i][0] * w[j][1] * w[k][2]
+                    for c in ti.static(range(kind.components)):
+                        value[c] += weight * _number(numbers, cell[0] + i, cell[1] + j, cell[2] + k, lattice, c)
+    else:
+        near = ti.static(around(q, lattice, kind.method))
+        at, w = ti.static(near.indices, near.weights)
+        for i in ti.static(range(4)):
+            for j in ti.static(range(4)):
+                weight = w[0][i] * w[1][j]
+                for k in ti.static(range(4)):
+                    for c in ti.static(range(kind.components)):
+                        value[c] += weight * w[2][k] * _number(numbers, at[0][i], at[1][j], at[2][k], lattice, c)
     return value
 
 
@@ -80,26 +85,23 @@ def _counts(method, *point):
 
 
 @ti.func
-def _number(numbers: ti.template(), at: ti.template(), i, j, k, lattice: ti.template(), c: ti.template()):
-    """Component c of the point that is i-th along x of the four around, j-th along y and k-th along z."""
+def _number(numbers: ti.template(), i, j, k, lattice: ti.template(), c: ti.template()):
     result = 0.0
     if ti.static(len(numbers.shape) == 2):
-        result = numbers[row_of(at[0][i], at[1][j], at[2][k], lattice), c]
+        result = numbers[row_of(i, j, k, lattice), c]
     elif ti.static(hasattr(numbers, "n")):
-        result = numbers[at[0][i], at[1][j], at[2][k]][c]
+        result = numbers[i, j, k][c]
     else:
-        result = numbers[at[0][i], at[1][j], at[2][k]]
+        result = numbers[i, j, k]
     return result
 
 
 @ti.func
 def distance_outside(value, beyond):
     """``sqrt(|beyond|^2 + max(value, 0)^2)``, ``beyond = p - q`` and the value at q; the value itself within."""
-    result = value
     squared = beyond.dot(beyond)
-    if squared > 0.0:
-        result = ti.sqrt(squared + ti.max(value, 0.0) ** 2)
-    return result
+    positive = ti.max(value, 0.0)
+    return ti.select(squared > 0.0, ti.sqrt(squared + positive * positive + TINY), value)  # without TINY NaN gradients
 
 
 @ti.func
