@@ -9,7 +9,7 @@ from taichi_dr.kernels.march.surface import converge, converge_adjoint, find_slo
 from taichi_dr.kernels.shading.light import partials_rows, reduce_partials
 from taichi_dr.runtime import float_dtype
 
-ROUNDS = {ti.f32: 1, ti.f64: 3}
+ROUNDS = {ti.f32: 2, ti.f64: 3}
 NEARBY = {ti.f32: 1.0, ti.f64: 1e-3}
 """By precision: steps of Newton's method, and the step of a ray's slope, as a part of that of normals."""
 
