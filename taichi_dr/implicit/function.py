@@ -4,8 +4,16 @@ from abc import ABC, abstractmethod
 from functools import cached_property
 from typing import Any, NamedTuple
 
+import taichi as ti
+
 from taichi_dr.kernels.base.buffers import Buffers
 from taichi_dr.kernels.march.stencil import combine, combine_adjoint, spread, spread_adjoint
+from taichi_dr.kernels.march.surface import converge, find_slopes, place_rows
+from taichi_dr.runtime import float_dtype
+
+ROUNDS = {ti.f32: 1, ti.f64: 3}
+NEARBY = {ti.f32: 1.0, ti.f64: 1e-3}
+"""By precision: steps of Newton's method, and the step of a ray's slope, as a part of that of normals."""
 
 
 class SpaceFunction(ABC):
@@ -117,6 +125,20 @@ class DistanceFunction(SpaceFunction):
     @cached_property
     def _scratch(self):
         return Buffers()
+
+    def surface(self, rays: Any, rows: Any, count: int, step: float, found: Any) -> None:
+        """Moves the first ``count`` of ``rows`` onto the surface: their ``t``, and ``found``, a ``Surface``.
+
+        ``rows``: ``kernels.march.rows.Rows``; ``step``: of differences.
+        """
+        view, nearby = rays.view(), NEARBY[float_dtype()] * step
+        points, values = self._scratch.at_least("rows", 2 * count, columns=(3,)), self._values("row_values", 2 * count)
+        for _ in range(ROUNDS[float_dtype()]):
+            place_rows(*view, rows.pixel, rows.t, count, nearby, points)
+            self.forward(points, values, 2 * count)
+            find_slopes(rows.t, rows.edge, rows.edge_t, count, nearby, values, found.inverse)
+            converge(*view, rows.pixel, rows.t, count, values, found.points, found.inverse)
+        self.gradients(found.points, found.gradient, count, step)
 
     @abstractmethod
     def trace(self, rays: Any, march: Any, start: Any, met: Any) -> None:

@@ -4,12 +4,14 @@ from functools import lru_cache
 
 import taichi as ti
 
-from taichi_dr.implicit.function import DistanceFunction, SpaceFunction
+from taichi_dr.implicit.function import NEARBY, ROUNDS, DistanceFunction, SpaceFunction
 from taichi_dr.kernels.base.launch import on_cpu
 from taichi_dr.kernels.march import evaluate as kernels
 from taichi_dr.kernels.march.approach import approach
 from taichi_dr.kernels.march.layers import follow
 from taichi_dr.kernels.march.packets import misfit
+from taichi_dr.kernels.march.rows import columns_of
+from taichi_dr.kernels.march.surface import find_surface
 from taichi_dr.kernels.march.trace import trace
 from taichi_dr.runtime import check_runtime, float_dtype, runtime_token
 from taichi_dr.straightline import require_straight_line
@@ -65,11 +67,17 @@ class InlineDistance(InlineFunction, DistanceFunction):
     def forward(self, points, values, count):
         kernels.evaluate(self.func, self.packets, points, values, count)
 
+    def surface(self, rays, rows, count, step, found):
+        columns, precision = columns_of(count, rays.camera.shape[0]), float_dtype()
+        arrays = (rows.first, rows.pixel, rows.t, rows.edge, rows.edge_t, columns)
+        steps = (NEARBY[precision] * step, step, ROUNDS[precision])
+        find_surface(self.func, self.packets, *rays.view(), *arrays, *steps, *found)
+
     def trace(self, rays, march, start, met):
         trace(self.func, self.packets, *rays.flat(), *march, start, *met)
 
     def follow(self, rays, march, met, grazing, count, layers):
-        follow(self.func, *rays.flat(), *march, met.t, met.evaluations, grazing, count, *layers)
+        follow(self.func, self.packets, *rays.flat(), *march, met.t, met.evaluations, grazing, count, *layers)
 
     def approach(self, rays, march, t):
         approach(self.func, self.packets, *rays.flat(), *march, t)

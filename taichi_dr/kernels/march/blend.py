@@ -11,49 +11,54 @@ Source: Porter and Duff, Compositing Digital Images, 1984.
 import taichi as ti
 
 from taichi_dr.kernels.base.types import Ints, Numbers, Rows
-from taichi_dr.kernels.base.vectors import get3, row3, unit, unit_adjoint
+from taichi_dr.kernels.base.vectors import add_row3, get3, row3, unit, unit_adjoint
 from taichi_dr.kernels.camera.pack import E, W
 
 
 @ti.kernel
-def blend(
+def blend(first: Ints, edge: Ints, coverage: Numbers, color: Rows, rgba: Rows):
+    """Writes ``rgba`` (V*H*W, 4), over nothing, of rows with ``color`` (R, 3).
+
+    A layer of colour 1 and coverage 0.5 in front of one of colour 0 that covers give colour 0.5, alpha 1.
+    """
+    for i in range(rgba.shape[0]):
+        left, total = 1.0, ti.Vector([0.0, 0.0, 0.0])
+        for row in range(first[i], first[i + 1]):
+            a = _coverage(edge, coverage, row)
+            total += left * a * row3(color, row)
+            left *= 1.0 - a
+        for k in ti.static(range(3)):
+            rgba[i, k] = total[k]
+        rgba[i, 3] = 1.0 - left
+
+
+@ti.kernel
+def show(
     first: Ints,
     edge: Ints,
     coverage: Numbers,
-    color: Rows,
     gradient: Rows,
     points: Rows,
     camera: Rows,
     far: float,
-    rgba: Rows,
     depth: Numbers,
     normal: Rows,
     position: Rows,
 ):
-    """Writes images of rows, whose ``color``, ``gradient`` of f and ``points`` are (R, 3).
+    """Writes ``depth`` (V*H*W,), ``normal`` and ``position`` (V*H*W, 3).
 
-    ``rgba`` (V*H*W, 4), over nothing; ``depth`` (V*H*W,); ``normal`` and ``position`` (V*H*W, 3).
-
-    A layer of colour 1 and coverage 0.5 in front of one of colour 0 that covers give colour 0.5, alpha 1.
+    ``gradient`` of f and ``points``: (R, 3), of the rows.
     """
     for i in range(depth.shape[0]):
-        left, seen = 1.0, -1
-        sum_ = ti.Vector([0.0, 0.0, 0.0])
-        for row in range(first[i], first[i + 1]):
-            a = _coverage(edge, coverage, row)
-            if seen < 0 and a >= 0.5:
-                seen = row
-            sum_ += left * a * row3(color, row)
-            left *= 1.0 - a
-        depth[i] = far
-        n, p = ti.Vector([0.0, 0.0, 0.0]), ti.Vector([0.0, 0.0, 0.0])
+        seen = _seen(first, edge, coverage, i)
+        n, p, z = ti.Vector([0.0, 0.0, 0.0]), ti.Vector([0.0, 0.0, 0.0]), far
         if seen >= 0:
             view = i // (depth.shape[0] // camera.shape[0])
             n, p = unit(row3(gradient, seen)), row3(points, seen)
-            depth[i] = (get3(camera, view, E) - p).dot(get3(camera, view, W))
+            z = (get3(camera, view, E) - p).dot(get3(camera, view, W))
+        depth[i] = z
         for k in ti.static(range(3)):
-            rgba[i, k], normal[i, k], position[i, k] = sum_[k], n[k], p[k]
-        rgba[i, 3] = 1.0 - left
+            normal[i, k], position[i, k] = n[k], p[k]
 
 
 @ti.kernel
@@ -62,25 +67,14 @@ def blend_adjoint(
     edge: Ints,
     coverage: Numbers,
     color: Rows,
-    gradient: Rows,
-    camera: Rows,
     rgba_adjoint: Rows,
-    depth_adjoint: Numbers,
-    normal_adjoint: Rows,
-    position_adjoint: Rows,
     color_adjoint: Rows,
-    gradient_adjoint: Rows,
-    points_adjoint: Rows,
     coverage_adjoint: Numbers,
-    row_depth_adjoint: Numbers,
 ):
-    """Writes the adjoints of the rows' colours, gradients and points, of coverage, and of each row's depth.
-
-    The latter is in ``points_adjoint``, and stands alone for the camera, which it depends on as well.
-    """
-    for i in range(depth_adjoint.shape[0]):
-        g, view = get3(rgba_adjoint, i, 0), i // (depth_adjoint.shape[0] // camera.shape[0])
-        behind, open_, seen = ti.Vector([0.0, 0.0, 0.0]), 1.0, -1  # the colour behind a row, and what it lets through
+    """Writes the adjoints of the rows' colours and of the edges' coverage."""
+    for i in range(rgba_adjoint.shape[0]):
+        g = get3(rgba_adjoint, i, 0)
+        behind, open_ = ti.Vector([0.0, 0.0, 0.0]), 1.0  # the colour behind a row, and what it lets through
         for k in range(first[i + 1] - first[i]):
             row = first[i + 1] - 1 - k
             a, left = _coverage(edge, coverage, row), 1.0
@@ -88,22 +82,50 @@ def blend_adjoint(
                 left *= 1.0 - _coverage(edge, coverage, nearer)
             if edge[row] >= 0:
                 coverage_adjoint[edge[row]] = left * (g.dot(row3(color, row) - behind) + rgba_adjoint[i, 3] * open_)
-            if a >= 0.5:
-                seen = row
             for c in ti.static(range(3)):
                 color_adjoint[row, c] = left * a * g[c]
-                gradient_adjoint[row, c] = 0.0
-                points_adjoint[row, c] = 0.0
-            row_depth_adjoint[row] = 0.0
             behind = a * row3(color, row) + (1.0 - a) * behind
             open_ *= 1.0 - a
+
+
+@ti.kernel
+def show_adjoint(
+    first: Ints,
+    edge: Ints,
+    coverage: Numbers,
+    gradient: Rows,
+    camera: Rows,
+    depth_adjoint: Numbers,
+    normal_adjoint: Rows,
+    position_adjoint: Rows,
+    gradient_adjoint: Rows,
+    points_adjoint: Rows,
+    row_depth_adjoint: Numbers,
+):
+    """Adds to the adjoints of the rows' gradients and points, and writes those of their depths.
+
+    The latter are in ``points_adjoint``, and stand alone for the camera, which depths depend on as well.
+    """
+    for i in range(depth_adjoint.shape[0]):
+        seen = _seen(first, edge, coverage, i)
         if seen >= 0:
-            g_gradient = unit_adjoint(row3(gradient, seen), row3(normal_adjoint, i))
-            g_point = row3(position_adjoint, i) - depth_adjoint[i] * get3(camera, view, W)
+            view = i // (depth_adjoint.shape[0] // camera.shape[0])
             row_depth_adjoint[seen] = depth_adjoint[i]
-            for c in ti.static(range(3)):
-                gradient_adjoint[seen, c] = g_gradient[c]
-                points_adjoint[seen, c] = g_point[c]
+            g_gradient = unit_adjoint(row3(gradient, seen), row3(normal_adjoint, i))
+            add_row3(gradient_adjoint, seen, 0, g_gradient)
+            g_point = row3(position_adjoint, i) - depth_adjoint[i] * get3(camera, view, W)
+            add_row3(points_adjoint, seen, 0, g_point)
+
+
+@ti.func
+def _seen(first: ti.template(), edge: ti.template(), coverage: ti.template(), i):
+    """The first row of a pixel that covers half of it, -1 if there is none."""
+    seen, row = -1, first[i]
+    while seen < 0 and row < first[i + 1]:
+        if _coverage(edge, coverage, row) >= 0.5:
+            seen = row
+        row += 1
+    return seen
 
 
 @ti.func

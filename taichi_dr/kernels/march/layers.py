@@ -6,6 +6,8 @@ ray enters, or the closest one where it does not.  A ray that goes deeper than t
 pixel (and has no closest point); else it goes on, through thin edges and past near misses, to what is behind.
 """
 
+import math
+
 import taichi as ti
 
 from taichi_dr.kernels.base.types import Ints, Numbers, Rows
@@ -18,13 +20,15 @@ from taichi_dr.kernels.screen.pixels import Screen, pixel_center, pixel_size
 
 LEAST = 1.0  # pixels: the shortest step; what is thinner is between three samples, and found there
 GOLDEN = 0.6180339887498949
-SECTIONS = 10  # of the golden section: 1.5 pixels become 0.01
-SMOOTH = 0.01  # pixels: a parabola through three samples that foretells a fourth this well is good enough
+FINE = 56  # the closest point is found to this part of the samples' distance; then by a parabola, through values
+WIDE = 3  # samples apart, which are further apart than single precision can tell equal
+ROUND = 0.1  # pixels: the same for samples taken one by one
 
 
 @ti.kernel
 def follow(
     func: ti.template(),
+    lanes: ti.template(),
     camera: Rows,
     orthographic: ti.template(),
     numbers: Numbers,
@@ -46,7 +50,7 @@ def follow(
     count: Ints,
 ):
     """``follow_rays`` for a user's function ``func``."""
-    distance = ti.static(Distance(value_at, func, 1))
+    distance = ti.static(Distance(value_at, func, lanes))
     march = ti.static(March(scale, band, near, far, limit, relaxation))
     eye, bounds, screen = ti.static(Eye(camera, orthographic), Bounds(numbers, is_ball), Screen(width, height))
     layers = ti.static(Layers(surface, closest, count))
@@ -95,38 +99,79 @@ def _follow(
     leave = ti.min(leave, march.far / ray.cosine)
     found, taken, within, rising = 0, 0, 0, 0
     t, t_before, h_before = start, start, NEVER
-    lowest, t_lowest, low, high, crossing = 0.0, 0.0, 0.0, 0.0, NEVER
+    lowest, low, high, crossing = 0.0, 0.0, 0.0, NEVER
     while t <= leave and found < LAYERS and taken < 4 * march.limit:
-        h = signed_distance(t, ray, distance, march)
-        w = ray.constant + ray.slope * t
+        least = LEAST * (ray.constant + ray.slope * t)
+        count = 1
+        values = _one_sample(t, ray, distance, march)
+        if ti.static(distance.lanes > 1):
+            if values[0] < distance.lanes * least:
+                count = distance.lanes
+                values = signed_distance(_samples(t, least, distance.lanes), ray, distance, march)
         taken += 1
-        is_near = h < (BAND_REACH * march.width + MARGIN) * w
-        if is_near and (within == 0 or h < lowest):
-            lowest, t_lowest, low, high, rising = h, t, t_before, t, 0
-        elif within == 1 and rising == 0:
-            high, rising = t, 1
-        if is_near and within == 0:
-            within, crossing = 1, NEVER
-        if is_near and h <= 0.0 and crossing == NEVER:
-            crossing = t
-            if h_before < NEVER:
-                crossing = t + h * (t - t_before) / (h_before - h)
-        if is_near and h < -(BAND_REACH * march.width + MARGIN) * w:
-            layers.surface[i * LAYERS + found] = crossing
-            layers.closest[i * LAYERS + found] = NEVER
-            found += 1
-            within = 0
-            break
-        if not is_near and within == 1:
-            taken += _close(i * LAYERS + found, low, high, crossing, ray, distance, march, layers)
-            found += 1
-            within = 0
-        t_before, h_before = t, h
-        t += ti.max(ti.abs(h), LEAST * w)
+        for k in range(count):
+            if t <= leave and found < LAYERS:
+                h, w = sample_of(values, k, distance.lanes), ray.constant + ray.slope * t
+                reach = (BAND_REACH * march.width + MARGIN) * w
+                if h < reach:
+                    if within == 0:
+                        within, crossing, lowest = 1, NEVER, NEVER
+                    if h < lowest:
+                        lowest, low, high, rising = h, t_before, t, 0
+                    elif rising == 0:
+                        high, rising = t, 1
+                    if h <= 0.0 and crossing == NEVER:
+                        crossing = t
+                        if h_before < NEVER:
+                            crossing = t + h * (t - t_before) / (h_before - h)
+                    if h < -reach:
+                        layers.surface[i * LAYERS + found] = crossing
+                        layers.closest[i * LAYERS + found] = NEVER
+                        found += 1
+                        within = 0
+                        leave = -1.0  # nothing is seen behind
+                elif within == 1:
+                    high = ti.select(rising == 0, t, high)
+                    taken += _close(i * LAYERS + found, low, high, crossing, ray, distance, march, layers)
+                    found += 1
+                    within = 0
+                t_before, h_before = t, h
+                t += ti.select(k + 1 < count, least, ti.max(ti.abs(h), least))
     if within == 1 and found < LAYERS:
-        taken += _close(i * LAYERS + found, low, ti.max(high, t_lowest), crossing, ray, distance, march, layers)
+        high = ti.select(rising == 0, leave, high)
+        taken += _close(i * LAYERS + found, low, high, crossing, ray, distance, march, layers)
         found += 1
     return found, taken
+
+
+@ti.func
+def _one_sample(t, ray: ti.template(), distance: ti.template(), march: ti.template()):
+    """The distance at t, as lane 0 of a packet where there are packets."""
+    single = ti.static(Distance(distance.at, distance.data, 1))
+    if ti.static(distance.lanes == 1):
+        return signed_distance(t, ray, single, march)
+    else:
+        values = ti.Vector([0.0 for _ in ti.static(range(distance.lanes))])
+        values[0] = signed_distance(t, ray, single, march)
+        return values
+
+
+@ti.func
+def _samples(start, step, lanes: ti.template()):
+    """As many numbers as there are lanes from ``start`` on."""
+    if ti.static(lanes == 1):
+        return start
+    else:
+        return start + step * ti.Vector([float(lane) for lane in ti.static(range(lanes))])
+
+
+@ti.func
+def sample_of(values, k, lanes: ti.template()):
+    """Lane k of a packet, or the number that there is."""
+    if ti.static(lanes == 1):
+        return values
+    else:
+        return values[k]
 
 
 @ti.func
@@ -141,35 +186,50 @@ def _close(
     layers: ti.template(),
 ):
     """Writes a layer whose closest point is between ``low`` and ``high``; returns the evaluations that it took."""
-    middle = 0.5 * (low + high)
-    h_low = signed_distance(low, ray, distance, march)
-    h_middle = signed_distance(middle, ray, distance, march)
-    h_high = signed_distance(high, ray, distance, march)
-    bend = h_low - 2.0 * h_middle + h_high
-    half = 0.5 * (high - low)
-    closest, taken, smooth = middle, 4, 0
-    if bend > 0.0:
-        shift = ti.min(ti.max(0.5 * (h_low - h_high) / bend, -1.0), 1.0)
-        closest = middle + shift * half
-        expected = h_middle + shift * (0.5 * (h_high - h_low) + 0.5 * shift * bend)
-        h = signed_distance(closest, ray, distance, march)
-        if ti.abs(h - expected) < SMOOTH * (ray.constant + ray.slope * closest):
-            smooth = 1
-    if smooth == 0:
-        closest = _least(low, high, ray, distance, march)
-        taken += SECTIONS + 2
+    closest, taken = 0.0, 0
+    if ti.static(distance.lanes == 1):
+        closest, taken = _golden(low, high, ray, distance, march)
+    else:
+        closest, taken = _sampled(low, high, ray, distance, march)
     layers.closest[row] = closest
     layers.surface[row] = ti.min(crossing, closest)
     return taken
 
 
 @ti.func
-def _least(low, high, ray: ti.template(), distance: ti.template(), march: ti.template()):
-    """Where the distance along a ray is least, by golden section."""
+def _sampled(low, high, ray: ti.template(), distance: ti.template(), march: ti.template()):
+    """Where the distance along a ray is least, a packet of samples at a time; and the evaluations that it took."""
+    lanes, rounds = ti.static(distance.lanes, math.ceil(math.log(FINE) / math.log(0.5 * (distance.lanes - 1))))
+    a, b, closest = low, high, low
+    for _ in range(rounds):
+        step = (b - a) / (lanes - 1)
+        values = signed_distance(_samples(a, step, lanes), ray, distance, march)
+        at = 0
+        for k in range(1, lanes):
+            if values[k] < values[at]:
+                at = k
+        closest = a + at * step
+        if WIDE <= at and at < lanes - WIDE:
+            closest += WIDE * step * _vertex(values[at - WIDE], values[at], values[at + WIDE])
+        a, b = ti.max(closest - step, a), ti.min(closest + step, b)
+    return closest, rounds
+
+
+@ti.func
+def _vertex(before, here, after):
+    """Where the parabola through three values, of which the middle one is the least, has its own: from -1/2 to 1/2."""
+    bend = ti.max(before - 2.0 * here + after, 1e-30)
+    return ti.min(ti.max(0.5 * (before - after) / bend, -0.5), 0.5)
+
+
+@ti.func
+def _golden(low, high, ray: ti.template(), distance: ti.template(), march: ti.template()):
+    """The same one by one, by golden section."""
     a, b = low, high
     left, right = b - GOLDEN * (b - a), a + GOLDEN * (b - a)
     h_left, h_right = signed_distance(left, ray, distance, march), signed_distance(right, ray, distance, march)
-    for _ in range(SECTIONS):
+    sections = ti.static(math.ceil(math.log(FINE) / -math.log(GOLDEN)))
+    for _ in range(sections):
         if h_left < h_right:
             b, right, h_right = right, left, h_left
             left = b - GOLDEN * (b - a)
@@ -178,4 +238,10 @@ def _least(low, high, ray: ti.template(), distance: ti.template(), march: ti.tem
             a, left, h_left = left, right, h_right
             right = a + GOLDEN * (b - a)
             h_right = signed_distance(right, ray, distance, march)
-    return 0.5 * (a + b)
+    middle = 0.5 * (a + b)
+    half = ROUND * (ray.constant + ray.slope * middle)
+    before, after = (
+        signed_distance(middle - half, ray, distance, march),
+        signed_distance(middle + half, ray, distance, march),
+    )
+    return middle + half * _vertex(before, signed_distance(middle, ray, distance, march), after), sections + 5

@@ -10,13 +10,14 @@ import taichi as ti
 from taichi_dr.kernels.base.launch import is_serial
 from taichi_dr.kernels.base.types import Ints, Numbers
 from taichi_dr.kernels.march.bounds import NEVER
-from taichi_dr.kernels.march.settings import BAND, CUT, LAYERS, MISS
+from taichi_dr.kernels.march.settings import BAND, BROKEN, CUT, LAYERS, MISS
 
 COVERED = -1
 FIXED = -2
 """Stand in ``Rows.edge``: the layer covers its pixel; ... and begins with the bounds, so that nothing moves it."""
 
 CHUNK = 256  # pixels that one thread counts
+ROWS_PER_COLUMN = 64  # that one thread goes through, at least half of them
 SERIAL_PIXELS = 1 << 16
 
 
@@ -37,9 +38,10 @@ class Rows(NamedTuple):
 
 
 def list_grazing(status, block, grazing):
-    """Writes the pixels of ``status`` BAND into ``grazing`` (V*H*W,), ascending, and returns their number.
+    """Writes the pixels of ``status`` BAND into ``grazing`` (V*H*W,), ascending, and returns their number, and -1 if
+    there are BROKEN ones.
 
-    ``block``: scratch of ``chunks(V*H*W) + 1`` numbers, which ``gather_rows`` reads.
+    ``block``: scratch of ``chunks(V*H*W) + 2`` numbers, which ``gather_rows`` reads.
     """
     pixels = status.shape[0]
     return _list_grazing(status, block, grazing, chunks(pixels), is_serial(pixels, SERIAL_PIXELS))
@@ -62,12 +64,17 @@ def chunks(pixels):
 
 @ti.kernel
 def _list_grazing(status: Ints, block: Ints, grazing: Ints, count: ti.i32, serial: ti.template()) -> ti.i32:
+    ti.loop_config(serialize=True)
+    for _ in range(1):
+        block[count + 1] = 0
     ti.loop_config(serialize=serial)
     for chunk in range(count):
         total = 0
         for pixel in range(chunk * CHUNK, ti.min((chunk + 1) * CHUNK, status.shape[0])):
             if status[pixel] == BAND:
                 total += 1
+            elif status[pixel] == BROKEN:
+                block[count + 1] = 1
         block[chunk] = total
     ti.loop_config(serialize=True)
     for _ in range(1):
@@ -79,7 +86,7 @@ def _list_grazing(status: Ints, block: Ints, grazing: Ints, count: ti.i32, seria
             if status[pixel] == BAND:
                 grazing[at] = pixel
                 at += 1
-    return block[count]
+    return ti.select(block[count + 1] > 0, -1, block[count])
 
 
 @ti.func
@@ -150,3 +157,18 @@ def _gather_rows(
                 row_edge[row] = ti.select(status[pixel] == CUT, FIXED, COVERED)
                 row += 1
     return ti.Vector([row_block[count], edge_block[count]])
+
+
+@ti.func
+def rows_of(column, first: ti.template(), pixels, columns):
+    """View, first and last row of a column of partial sums."""
+    view = column // columns
+    start, end = first[view * pixels], first[(view + 1) * pixels]
+    size = (end - start + columns - 1) // columns
+    start = start + (column - view * columns) * size
+    return view, start, ti.min(start + size, end)
+
+
+def columns_of(count, views):
+    """Columns per view for so many rows: enough to keep threads busy, and as many when the scene changes a little."""
+    return max(8, 1 << (count // views // ROWS_PER_COLUMN).bit_length())

@@ -2,8 +2,10 @@
 
 from typing import Any, NamedTuple
 
-MISS, OPAQUE, CUT, BAND = range(4)
-"""What becomes of a ray: it meets nothing; it goes deep into the surface, or begins inside; it grazes something."""
+MISS, OPAQUE, CUT, BAND, BROKEN = range(5)
+"""What becomes of a ray: it meets nothing; it goes deep into the surface, or begins inside; it grazes something; the
+function's value is NaN.
+"""
 
 LAYERS = 4
 """Surfaces that a ray may graze before it is given up."""
@@ -21,8 +23,8 @@ class March(NamedTuple):
     """Numbers that marching follows.
 
     ``scale``: what values are multiplied by before they are trusted as distances; ``width``: of the silhouettes' band,
-    in pixels; ``near``, ``far``: depths; ``limit``: evaluations at most; ``relaxation``: what steps are multiplied by
-    where the next one makes sure that nothing was stepped over (1: nothing of the kind).
+    in pixels; ``near``, ``far``: depths; ``limit``: evaluations at most; ``relaxation``: what distances are multiplied
+    by for steps that the next one shows to have been free, 1 where they are not exact.
     """
 
     scale: Any
@@ -65,3 +67,17 @@ class Rays(NamedTuple):
     def flat(self):
         """The arguments of kernels from ``camera`` to ``height``."""
         return self.camera, self.orthographic, *self.bounds, self.width, self.height
+
+    def view(self):
+        """The first arguments of kernels that find the rays of pixels."""
+        return self.camera, self.orthographic, self.width, self.height
+
+
+class Surface(NamedTuple):
+    """Where rows meet the surface: ``points`` and ``gradient`` of the function there (R, 3), ``inverse`` (R,): 1 over
+    its slope along the ray, 0 where nothing moves the point.
+    """
+
+    points: Any
+    inverse: Any
+    gradient: Any

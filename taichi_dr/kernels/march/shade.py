@@ -11,6 +11,7 @@ from taichi_dr.kernels.base.types import Ints, Numbers, Rows
 from taichi_dr.kernels.base.vectors import row3
 from taichi_dr.kernels.camera.pack import PACKED, E, W
 from taichi_dr.kernels.camera.rays import Eye, ray_adjoint
+from taichi_dr.kernels.march.rows import rows_of
 from taichi_dr.kernels.screen.pixels import Screen, pixel_center
 from taichi_dr.kernels.shading.at_points import Layout, PointShading, PointSums, shade_point, shade_point_adjoint
 from taichi_dr.kernels.shading.light import Finish, Lights
@@ -72,7 +73,7 @@ def shade_rows_adjoint(
     shading = ti.static(PointShading(camera, orthographic, lights, finish, albedo, albedo, LIT))
     for column in range(partials.shape[1]):
         clear_column(partials, column)
-        view, start, end = _rows_of(column, first, pixels, partials.shape[1] // camera.shape[0])
+        view, start, end = rows_of(column, first, pixels, partials.shape[1] // camera.shape[0])
         for i in range(start, end):
             sums = ti.static(PointSums(albedo, partials, column))
             values = _values(albedo, gradient, points, i)
@@ -108,11 +109,12 @@ def rays_adjoint(
     eye, screen = ti.static(Eye(camera, orthographic), Screen(width, height))
     for column in range(partials.shape[1]):
         clear_column(partials, column)
-        view, start, end = _rows_of(column, first, width * height, partials.shape[1] // camera.shape[0])
+        view, start, end = rows_of(column, first, width * height, partials.shape[1] // camera.shape[0])
         for i in range(start, end):
             g = row3(points_adjoint, i)
             inside = pixel[i] - view * width * height
-            x, y = pixel_center(inside // width, inside % width, screen)
+            row = inside // width
+            x, y = pixel_center(row, inside - row * width, screen)
             origin_adjoint, direction_adjoint = g, t[i] * g
             if edge[i] >= 0:
                 g_edge = row3(edge_points_adjoint, edge[i])
@@ -130,16 +132,6 @@ def rays_adjoint(
         for c in range(columns):
             total += partials[k % PACKED, k // PACKED * columns + c]
         camera_adjoint[k // PACKED, k % PACKED] = camera_adjoint[k // PACKED, k % PACKED] + total
-
-
-@ti.func
-def _rows_of(column, first: ti.template(), pixels, columns):
-    """View, first and last row of a column of partial sums."""
-    view = column // columns
-    start, end = first[view * pixels], first[(view + 1) * pixels]
-    size = (end - start + columns - 1) // columns
-    start = start + (column - view * columns) * size
-    return view, start, ti.min(start + size, end)
 
 
 @ti.func

@@ -1,21 +1,27 @@
 """Points where rays meet a surface: where exactly, and what moves them.
 
-At t0 marching has found |f| small.  One step of Newton's method gives the point itself,
+At t0 marching has found |f| small.  A step of Newton's method gives the point itself,
 
-    t = t0 - f(o + t0 d) / s,   s = df/dt,
+    t = t0 - f / s,   s = df/dt,
 
-and, with t0 and s held constant, its derivative by everything that f depends on: ``dt = -df / s``, the implicit
-function theorem.  Rays that graze have a small s; it counts as at least ``STEEP``, so that no derivative explodes.
+with f and s as mean and difference of the values a little behind and in front of t0; and, with t0 and s held constant,
+its derivative by everything that f depends on: ``dt = -df / s``, the implicit function theorem.  Rays that graze have a
+small s; it counts as at least ``STEEP``, so that no derivative explodes.
 
 Source: Liu et al., DIST, 2020, section 3.3; Yariv et al., Multiview Neural Surface Reconstruction, 2020 (implicit).
 """
 
 import taichi as ti
 
+from taichi_dr.kernels.base.lanes import lower
 from taichi_dr.kernels.base.types import Ints, Numbers, Rows
 from taichi_dr.kernels.base.vectors import row3
-from taichi_dr.kernels.camera.rays import Eye, ray
-from taichi_dr.kernels.march.rows import FIXED
+from taichi_dr.kernels.camera.rays import Eye, ray, ray_components
+from taichi_dr.kernels.march.evaluate import value_at
+from taichi_dr.kernels.march.rows import FIXED, rows_of
+from taichi_dr.kernels.march.rows import Rows as SeenRows
+from taichi_dr.kernels.march.settings import Distance
+from taichi_dr.kernels.march.trace import lane_of
 from taichi_dr.kernels.screen.pixels import Screen, pixel_center
 
 STEEP = 0.05  # cosine: about 3 degrees
@@ -26,7 +32,8 @@ def ray_of_pixel(pixel, eye: ti.template(), screen: ti.template()):
     """(view, origin, direction) of the ray of pixel ``pixel`` of all views."""
     view = pixel // (screen.width * screen.height)
     inside = pixel - view * screen.width * screen.height
-    x, y = pixel_center(inside // screen.width, inside % screen.width, screen)
+    row = inside // screen.width
+    x, y = pixel_center(row, inside - row * screen.width, screen)
     origin, direction = ray(eye, view, x, y)
     return view, origin, direction
 
@@ -43,14 +50,13 @@ def place_rows(
     step: float,
     points: Rows,
 ):
-    """Writes the points at t on the rays of ``pixel``, then those a ``step`` behind and in front: (3 count, 3)."""
+    """Writes the points a ``step`` behind t on the rays of ``pixel``, then those in front of it: (2 count, 3)."""
     eye, screen = ti.static(Eye(camera, orthographic), Screen(width, height))
     for i in range(count):
         _, origin, direction = ray_of_pixel(pixel[i], eye, screen)
         for k in ti.static(range(3)):
-            points[i, k] = origin[k] + t[i] * direction[k]
-            points[count + i, k] = origin[k] + (t[i] + step) * direction[k]
-            points[2 * count + i, k] = origin[k] + (t[i] - step) * direction[k]
+            points[i, k] = origin[k] + (t[i] + step) * direction[k]
+            points[count + i, k] = origin[k] + (t[i] - step) * direction[k]
 
 
 @ti.kernel
@@ -63,18 +69,14 @@ def find_slopes(
     values: Rows,
     inverse: Numbers,
 ):
-    """Writes ``inverse`` (count,): 1/s, from ``values`` (3 count, 1) at the points of ``place_rows``.
+    """Writes ``inverse`` (count,): 1/s, from ``values`` (2 count, 1) at the points of ``place_rows``.
 
-    It is 0 where nothing moves the point along its ray: it begins with the bounds, or is the closest one of a ray that
-    passes by.
+    It is 0 where nothing moves the point along its ray.
     """
     for i in range(count):
-        moves = edge[i] != FIXED
-        if edge[i] >= 0:
-            moves = t[i] != edge_t[edge[i]]
         inverse[i] = 0.0
-        if moves:
-            inverse[i] = 1.0 / ti.min((values[count + i, 0] - values[2 * count + i, 0]) / (2.0 * step), -STEEP)
+        if _moves(i, t, edge, edge_t):
+            inverse[i] = 1.0 / ti.min((values[i, 0] - values[count + i, 0]) / (2.0 * step), -STEEP)
 
 
 @ti.kernel
@@ -94,7 +96,7 @@ def converge(
     eye, screen = ti.static(Eye(camera, orthographic), Screen(width, height))
     for i in range(count):
         _, origin, direction = ray_of_pixel(pixel[i], eye, screen)
-        t[i] = t[i] - values[i, 0] * inverse[i]
+        t[i] = t[i] - 0.5 * (values[i, 0] + values[count + i, 0]) * inverse[i]
         for k in ti.static(range(3)):
             points[i, k] = origin[k] + t[i] * direction[k]
 
@@ -116,3 +118,102 @@ def converge_adjoint(
     for i in range(count):
         _, _, direction = ray_of_pixel(pixel[i], eye, screen)
         values_adjoint[i, 0] = -row3(points_adjoint, i).dot(direction) * inverse[i]
+
+
+@ti.kernel
+def find_surface(
+    func: ti.template(),
+    lanes: ti.template(),
+    camera: Rows,
+    orthographic: ti.template(),
+    width: ti.i32,
+    height: ti.i32,
+    first: Ints,
+    pixel: Ints,
+    t: Numbers,
+    edge: Ints,
+    edge_t: Numbers,
+    columns: ti.i32,
+    nearby: float,
+    step: float,
+    rounds: ti.template(),
+    points: Rows,
+    inverse: Numbers,
+    gradient: Rows,
+):
+    """What ``place_rows``, ``find_slopes`` and ``converge`` do ``rounds`` times, and the gradient by a tetrahedron.
+
+    For a user's function, in packets of rows.
+    """
+    eye, screen = ti.static(Eye(camera, orthographic), Screen(width, height))
+    rows = ti.static(SeenRows(first, pixel, t, edge, edge_t, edge_t))
+    for column in range(camera.shape[0] * columns):
+        view, start, end = rows_of(column, first, width * height, columns)
+        for packet in range((end - start + lanes - 1) // lanes):
+            begin = start + packet * lanes
+            x, y, at, moves = _load(rows, begin, end, view * width * height, screen, lanes)
+            ox, oy, oz, dx, dy, dz, _ = ray_components(eye, view, x, y)
+            slope = 0.0 * at - 1.0
+            for _ in ti.static(range(rounds)):
+                behind, before = at + nearby, at - nearby
+                f_behind = _value(func, lanes, ox + behind * dx, oy + behind * dy, oz + behind * dz)
+                f_before = _value(func, lanes, ox + before * dx, oy + before * dy, oz + before * dz)
+                slope = lower((f_behind - f_before) / (2.0 * nearby), -STEEP)
+                at -= moves * 0.5 * (f_behind + f_before) / slope
+            px, py, pz = ox + at * dx, oy + at * dy, oz + at * dz
+            a = _value(func, lanes, px + step, py - step, pz - step)
+            b = _value(func, lanes, px - step, py - step, pz + step)
+            c = _value(func, lanes, px - step, py + step, pz - step)
+            d = _value(func, lanes, px + step, py + step, pz + step)
+            scale = 0.25 / step
+            gx, gy, gz = (a - b - c + d) * scale, (c - a - b + d) * scale, (b - a - c + d) * scale
+            for lane in ti.static(range(lanes)):
+                i = begin + lane
+                if i < end:
+                    t[i] = lane_of(at, lane, lanes)
+                    inverse[i] = lane_of(moves / slope, lane, lanes)
+                    points[i, 0], gradient[i, 0] = lane_of(px, lane, lanes), lane_of(gx, lane, lanes)
+                    points[i, 1], gradient[i, 1] = lane_of(py, lane, lanes), lane_of(gy, lane, lanes)
+                    points[i, 2], gradient[i, 2] = lane_of(pz, lane, lanes), lane_of(gz, lane, lanes)
+
+
+@ti.func
+def _value(func: ti.template(), lanes: ti.template(), x, y, z):
+    return value_at(x, y, z, ti.static(Distance(value_at, func, lanes)))
+
+
+@ti.func
+def _load(rows: ti.template(), begin, end, corner, screen: ti.template(), lanes: ti.template()):
+    """Screen positions of a packet of rows, where they are on their rays, and 1 where that moves, else 0.
+
+    ``corner``: the first pixel of their view.
+    """
+    if ti.static(lanes == 1):
+        return _load_row(rows, begin, corner, screen)
+    else:
+        x = ti.Vector([0.0 for _ in ti.static(range(lanes))])
+        y, t, moves = 0.0 * x, 0.0 * x, 0.0 * x
+        for lane in ti.static(range(lanes)):
+            i = ti.min(begin + lane, end - 1)
+            x[lane], y[lane], t[lane], moves[lane] = _load_row(rows, i, corner, screen)
+        return x, y, t, moves
+
+
+@ti.func
+def _load_row(rows: ti.template(), i, corner, screen: ti.template()):
+    inside = rows.pixel[i] - corner
+    row = inside // screen.width
+    x, y = pixel_center(row, inside - row * screen.width, screen)
+    return x, y, rows.t[i], ti.select(_moves(i, rows.t, rows.edge, rows.edge_t), 1.0, 0.0)
+
+
+@ti.func
+def _moves(i, t: ti.template(), edge: ti.template(), edge_t: ti.template()):
+    """Whether the surface moves the point of a row along its ray.
+
+    Not where it begins with the bounds, nor where it is the closest one of a ray that passes by.
+    """
+    moves = edge[i] != FIXED
+    if edge[i] >= 0:
+        moves = t[i] != edge_t[edge[i]]
+    return moves

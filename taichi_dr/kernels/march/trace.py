@@ -23,7 +23,7 @@ from taichi_dr.kernels.camera.pack import F
 from taichi_dr.kernels.camera.rays import Eye, footprint, ray_components
 from taichi_dr.kernels.march.bounds import NEVER, Bounds, interval
 from taichi_dr.kernels.march.evaluate import value_at
-from taichi_dr.kernels.march.settings import BAND, CUT, MISS, OPAQUE, Distance, March, Met
+from taichi_dr.kernels.march.settings import BAND, BROKEN, CUT, MISS, OPAQUE, Distance, March, Met
 from taichi_dr.kernels.screen.pixels import Screen, pixel_size
 
 BLOCK = 8  # pixels along the side of a block whose rays share a start
@@ -120,26 +120,35 @@ def _march_packet(first, ray: ti.template(), distance: ti.template(), bounds: ti
     alive = ti.select(t < leave, 1.0, 0.0)
     status, evaluations, within, entered = zero + MISS, zero, zero, t
     previous, value, step, patience = zero + NEVER, zero, zero + 1.0, zero + PATIENCE
+    total, longer, further = zero, zero, zero + march.relaxation - 1.0
     for _ in range(march.limit):
         if not any_lane(alive, distance.lanes):
             break
         h = signed_distance(t, ray, distance, march)
         w = ray.constant + ray.slope * t
         evaluations += alive
+        total += ti.select(alive > 0.0, h, zero)  # NaN once one of them is
         here = ti.select(h < (BAND_REACH * march.width + MARGIN) * w, 1.0, 0.0)
-        entered = ti.select(here > within, t, entered)
-        there = alive * ti.select(h < CLOSE * w, 1.0, 0.0)
+        # a longer step whose ends' balls do not touch, or that ends near the surface, was too long: back
+        back = alive * longer * higher(here, ti.select(ti.abs(h) + previous < step, 1.0, 0.0))
+        t = t - back * (step - previous)
+        further = further * (1.0 - back)
+        going = alive * (1.0 - back)
+        entered = ti.select(going * (here - within) > 0.0, t, entered)
+        there = going * ti.select(h < CLOSE * w, 1.0, 0.0)
         patience = patience - here
-        passed = alive * ti.select(within - here > 0.0, 1.0, ti.select(patience > 0.0, 0.0, 1.0))
+        passed = going * ti.select(within - here > 0.0, 1.0, ti.select(patience > 0.0, 0.0, 1.0))
         value = ti.select(there > 0.0, h, value)
         status = ti.select(passed > 0.0, zero + BAND, status)
         status = ti.select(there > 0.0, zero + OPAQUE, status)
-        alive = alive * (1.0 - there) * (1.0 - passed)
-        within = ti.select(alive > 0.0, here, within)
-        previous = ti.select(alive > 0.0, h, previous)
-        step = ti.select(alive > 0.0, higher(h, LEAST * w), step)
-        t = t + alive * step
-        gone = alive * ti.select(t > leave, 1.0, 0.0)
+        ended = higher(there, passed)
+        alive, going = alive * (1.0 - ended), going * (1.0 - ended)
+        within = ti.select(going > 0.0, here, within)
+        previous = ti.select(going > 0.0, h, previous)
+        step = ti.select(going > 0.0, higher(h + h * further * (1.0 - here), LEAST * w), step)
+        longer = ti.select(going * further * (1.0 - here) > 0.0, 1.0, 0.0)
+        t = t + going * step
+        gone = going * ti.select(t > leave, 1.0, 0.0)
         status = ti.select(gone * within > 0.0, zero + BAND, status)
         alive = alive * (1.0 - gone)
     status = ti.select(alive > 0.0, zero + BAND, status)
@@ -156,6 +165,7 @@ def _march_packet(first, ray: ti.template(), distance: ti.template(), bounds: ti
         opaque = ti.select(thin > 0.0, zero + BAND, zero + OPAQUE)
         opaque = ti.select(cut > 0.0, zero + CUT, opaque)
         status = ti.select(status == OPAQUE, opaque, status)
+    status = ti.select(ti.math.isnan(total), zero + BROKEN, status)
     return status, ti.select(status == BAND, entered, surface), evaluations
 
 
@@ -213,7 +223,8 @@ def _march_cone(ray: ti.template(), distance: ti.template(), bounds: ti.template
         reach = (ray.constant + ray.slope * t) * (SPREAD + 0.2 * march.width)
         free = signed_distance(t, ray, distance, march) - reach
         alive = alive * ti.select(free > 0.1 * reach, 1.0, 0.0)
-        t = t + alive * free / (1.0 + ray.slope * (SPREAD + 0.2 * march.width))
+        step = free / (1.0 + ray.slope * (SPREAD + 0.2 * march.width))
+        t = ti.select(alive > 0.0, t + step, t)  # free may be NaN
         alive = alive * ti.select(t < leave, 1.0, 0.0)
     return ti.select(t < leave, t, zero + NEVER)
 

@@ -36,6 +36,7 @@ from taichi_dr.kernels.march.trace import (
 from taichi_dr.kernels.screen.pixels import Screen, pixel_center, pixel_size
 
 CHUNK = 256  # rays that one thread counts
+SMOOTH = 0.01  # pixels: a parabola that foretells further samples this well is good enough
 SERIAL_RAYS = 1 << 15
 
 T, LEAVE = range(2)

@@ -24,6 +24,8 @@ class MarchShot(Shot):
     rows: Rows | None = None
     count: int = 0  # of rows
     edges: int = 0
+    coverage: Any = None  # of every edge
+    shown: tuple = ()  # the outputs on demand that have been made
 
     pixels = property(lambda self: self.width * self.height)
     camera_array = property(lambda self: self.packed.arrays["camera"])

@@ -1,17 +1,11 @@
 """Surface points of rows: where they are, their normals and colours, in the light."""
 
-import taichi as ti
-
-from taichi_dr.kernels.base.partial_sums import CHUNK
 from taichi_dr.kernels.camera.pack import PACKED
+from taichi_dr.kernels.march.rows import columns_of
+from taichi_dr.kernels.march.settings import Surface
 from taichi_dr.kernels.march.shade import rays_adjoint, shade_rows, shade_rows_adjoint
-from taichi_dr.kernels.march.surface import converge, converge_adjoint, find_slopes, place_rows
+from taichi_dr.kernels.march.surface import converge_adjoint
 from taichi_dr.kernels.shading.light import partials_rows, reduce_partials
-from taichi_dr.runtime import float_dtype
-
-ROUNDS = {ti.f32: 2, ti.f64: 3}
-NEARBY = {ti.f32: 1.0, ti.f64: 1e-3}
-"""By precision: steps of Newton's method, and the step of a ray's slope, as a part of that of normals."""
 
 
 class SurfaceStage:
@@ -26,14 +20,11 @@ class SurfaceStage:
         ``step``: in world units, of differences.
         """
         rows, count = shot.rows, shot.count
-        points, values = self.array("points", 3 * count, 3), self.array("values", 3 * count, 1)
-        inverse, nearby = self.array("inverse", count), NEARBY[float_dtype()] * step
-        for _ in range(ROUNDS[float_dtype()]):
-            place_rows(*shot.view, rows.pixel, rows.t, count, nearby, points)
-            self._function.forward(points, values, 3 * count)
-            find_slopes(rows.t, rows.edge, rows.edge_t, count, nearby, values, inverse)
-            converge(*shot.view, rows.pixel, rows.t, count, values, points, inverse)
-        self._function.gradients(points, self.array("gradient", count, 3), count, step)
+        if not count:
+            return
+        points = self.array("points", count, 3)
+        found = Surface(points, self.array("inverse", count), self.array("gradient", count, 3))
+        self._function.surface(shot.rays, rows, count, step, found)
         self._color.forward(points, self._albedo(shot), count)
         if shot.lights is not None:
             shade_rows(
@@ -43,7 +34,9 @@ class SurfaceStage:
     def adjoint(self, shot, step, edge_points_adjoint):
         """From ``color_adjoint``, ``gradient_adjoint``, ``points_adjoint`` and ``depth_adjoint`` to all inputs."""
         rows, count = shot.rows, shot.count
-        points, points_adjoint = self.array("points", 3 * count, 3), self.array("points_adjoint", count, 3)
+        if not count:
+            return
+        points, points_adjoint = self.array("points", count, 3), self.array("points_adjoint", count, 3)
         color_adjoint = self.array("color_adjoint", count, 3)
         if shot.lights is not None:
             color_adjoint = self._shade_adjoint(shot, color_adjoint, points_adjoint)
@@ -53,7 +46,7 @@ class SurfaceStage:
         values_adjoint = self.array("values_adjoint", count, 1)
         converge_adjoint(*shot.view, rows.pixel, count, self.array("inverse", count), points_adjoint, values_adjoint)
         self._function.adjoint(points, values_adjoint, points_adjoint, count)
-        views, columns = shot.frame.shape[0], self._columns(shot)
+        views, columns = shot.frame.shape[0], columns_of(shot.count, shot.frame.shape[0])
         rays_adjoint(
             rows.first,
             rows.pixel,
@@ -98,7 +91,7 @@ class SurfaceStage:
             self.array("albedo_adjoint", shot.count, 3),
             self.array("gradient_adjoint", 1, 3),
         )
-        shape = partials_rows(shot.lights.count), shot.frame.shape[0] * self._columns(shot)
+        shape = partials_rows(shot.lights.count), shot.frame.shape[0] * columns_of(shot.count, shot.frame.shape[0])
         partials = self._buffers.get("row_partials", shape)
         given = (*self._shaded(), shot.rows.first, shot.pixels, *self._light(shot), color_adjoint)
         shade_rows_adjoint(*given, albedo_adjoint, gradient_adjoint, points_adjoint, partials)
@@ -106,9 +99,3 @@ class SurfaceStage:
         arrays = (adjoints["color"], adjoints["vector"], shot.camera_adjoint, shot.camera.is_orthographic)
         reduce_partials(partials, *arrays)
         return albedo_adjoint
-
-    @staticmethod
-    def _columns(shot):
-        """Partial sums per view: as many as keep a thread busy, and no more when the scene changes a little."""
-        rows = -(-shot.count // shot.frame.shape[0])
-        return max(8, 1 << (rows // CHUNK).bit_length())

@@ -1,9 +1,11 @@
 """What rays meet: from a function of space to rows of surface points.  It chooses, and has no gradient."""
 
+import numpy as np
 import taichi as ti
 
+from taichi_dr.errors import InputError
 from taichi_dr.kernels.march.rows import Rows, chunks, gather_rows, list_grazing
-from taichi_dr.kernels.march.settings import LAYERS, Layers, Met
+from taichi_dr.kernels.march.settings import BROKEN, LAYERS, Layers, Met
 from taichi_dr.kernels.march.trace import BLOCK
 
 
@@ -17,8 +19,10 @@ class VisibilityStage:
         """Sets ``rows``, ``count`` and ``edges`` of a shot; writes its frame's ``steps``."""
         pixels = shot.frame.array("steps").shape[0]
         met = self._trace(shot, pixels)
-        block, grazing = self._ints("grazing_block", chunks(pixels) + 1), self._ints("grazing", pixels)
+        block, grazing = self._ints("grazing_block", chunks(pixels) + 2), self._ints("grazing", pixels)
         count = list_grazing(met.status, block, grazing)
+        if count < 0:
+            raise InputError(self._broken(shot, met))
         layers = Layers(
             self._numbers("layer_surface", LAYERS * count + 1),
             self._numbers("layer_closest", LAYERS * count + 1),
@@ -50,3 +54,13 @@ class VisibilityStage:
 
     def _numbers(self, name, rows):
         return self._buffers.at_least(name, rows)
+
+    def _broken(self, shot, met):
+        """What to say of rays on which the function is not finite."""
+        pixels = np.flatnonzero(met.status.to_numpy() == BROKEN)
+        view, row, column = (int(i) for i in np.unravel_index(pixels[0], shot.frame.shape))
+        return (
+            f"the distance is NaN or infinite on the rays of {len(pixels)} of {met.status.shape[0]} pixels, the first"
+            f" that of view {view}, row {row}, column {column}: look for 0 / 0, the square root or the logarithm of a"
+            " negative number, and at the fields that the function reads"
+        )

@@ -6,7 +6,7 @@ from oracles import march
 from oracles.differences import relative_errors
 
 from taichi_dr.kernels.base.arrays import array_from, make_array
-from taichi_dr.kernels.march.blend import blend, blend_adjoint
+from taichi_dr.kernels.march.blend import blend, blend_adjoint, show, show_adjoint
 from taichi_dr.kernels.march.rows import COVERED
 
 FIRST = [0, 2, 2, 3, 6]  # four pixels of 2, 0, 1 and 3 layers
@@ -23,16 +23,12 @@ def inputs():
 
 
 def images(x):
-    out = make_array((4, 4)), make_array((4,)), make_array((4, 3)), make_array((4, 3))
+    rgba, shown = make_array((4, 4)), (make_array((4,)), make_array((4, 3)), make_array((4, 3)))
     rows = array_from(FIRST, ti.i32), array_from(EDGE, ti.i32)
-    blend(
-        *rows,
-        *(array_from(x[name]) for name in ("coverage", "color", "gradient", "points")),
-        array_from(CAMERA),
-        FAR,
-        *out,
-    )
-    return [image.to_numpy() for image in out]
+    coverage, color, gradient, points = (array_from(x[name]) for name in ("coverage", "color", "gradient", "points"))
+    blend(*rows, coverage, color, rgba)
+    show(*rows, coverage, gradient, points, array_from(CAMERA), FAR, *shown)
+    return [image.to_numpy() for image in (rgba, *shown)]
 
 
 def test_images_equal_the_formula(any32):
@@ -58,14 +54,17 @@ def test_images_equal_the_formula(any32):
 def test_adjoints_equal_central_differences(cpu64):
     x = inputs()
     weights = [np.random.default_rng(2).normal(size=image.shape) for image in images(x)]
-    out = make_array((6, 3)), make_array((6, 3)), make_array((6, 3)), make_array((4,)), make_array((6,))
-    given = (array_from(x["coverage"]), array_from(x["color"]), array_from(x["gradient"]), array_from(CAMERA))
-    rows = array_from(FIRST, ti.i32), array_from(EDGE, ti.i32)
-    blend_adjoint(*rows, *given, *(array_from(w) for w in weights), *out)
-    adjoints = dict(zip(("color", "gradient", "points", "coverage"), (a.to_numpy() for a in out), strict=False))
+    names = {"color": (6, 3), "coverage": (4,), "gradient": (6, 3), "points": (6, 3)}
+    out, depth = {name: make_array(shape) for name, shape in names.items()}, make_array((6,))
+    rows = (array_from(FIRST, ti.i32), array_from(EDGE, ti.i32), array_from(x["coverage"]))
+    rgba, *shown = (array_from(w) for w in weights)
+    blend_adjoint(*rows, array_from(x["color"]), rgba, out["color"], out["coverage"])
+    given = (array_from(x["gradient"]), array_from(CAMERA), *shown)
+    show_adjoint(*rows, *given, out["gradient"], out["points"], depth)
+    adjoints = {name: array.to_numpy() for name, array in out.items()}
     value = lambda x: sum(np.sum(w * image) for w, image in zip(weights, images(x), strict=True))  # noqa: E731
     assert max(relative_errors(value, x, adjoints, x, components=6).values()) < 1e-8
-    np.testing.assert_array_equal(out[4].to_numpy(), [0, weights[1][0], weights[1][2], weights[1][3], 0, 0])
+    np.testing.assert_array_equal(depth.to_numpy(), [0, weights[1][0], weights[1][2], weights[1][3], 0, 0])
 
 
 def test_an_opaque_layer_hides_what_is_behind_exactly(cpu64):

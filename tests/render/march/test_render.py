@@ -1,5 +1,7 @@
 """What a sphere tracer shows: closed forms, invariants, every backend alike."""
 
+import itertools
+
 import numpy as np
 import pytest
 import taichi as ti
@@ -82,8 +84,13 @@ def test_backends_agree(cpu32, own_runtime):
     if "vulkan" not in dr.available_backends():
         pytest.skip("no Vulkan device on this machine")
     dr.init("vulkan")
+    inside = expected["alpha"] == 1.0
     for name, image in images().items():
-        assert np.mean(np.abs(image - expected[name]) > 1e-4) < 2e-3, name
+        difference = np.abs(image - expected[name]).reshape(*inside.shape, -1).max(axis=-1)
+        assert difference[inside].max() < 1e-4, name
+        if name != "closest":  # a ray may be as close in two places
+            # where on a grazing ray the closest point lies depends on the last bits; how close it is does not
+            assert difference.max() < (1e-4 if name == "alpha" else 2e-3), name
 
 
 def test_moving_camera_and_scene_together_changes_nothing(cpu64):
@@ -130,3 +137,95 @@ def test_an_orthographic_camera_sees_every_ball_from_the_front(any32):
 def test_a_camera_inside_the_bounds_sees_what_is_in_front_of_it(any32):
     frame = dr.SphereTracer(ball, 16, bounds=BOX).render(front(eye=(0, 0, 1.0)))
     assert frame.numpy("depth")[0, 8, 8] == pytest.approx(0.5, abs=2e-3)
+
+
+def box(half):
+    """A distance to a box of half sizes in a field."""
+
+    @ti.func
+    def distance(p):
+        q = ti.abs(p) - half[None]
+        return ti.max(q, 0.0).norm() + ti.min(ti.max(q.x, ti.max(q.y, q.z)), 0.0)
+
+    return distance
+
+
+def test_thin_plates_have_no_holes(cpu32):
+    size, half = 96, ti.Vector.field(3, ti.f32, ())
+    tracer, fine = (dr.SphereTracer(box(half), side, bounds=dr.Box(-1, 1)) for side in (size, 8 * size))
+    for pixels, elevation in itertools.product((2.0, 0.4, 0.08), (1.5, 0.8, 0.2, 0.05)):
+        half[None] = 0.8, 0.5 * pixels * 3 * 2 * np.tan(0.4) / size, 0.8
+        eye = (0.1, 3 * np.sin(elevation), 3 * np.cos(elevation))
+        camera = dr.Camera(eye=eye, target=(0, 0, 0), fov_y=0.8)
+        alpha, finer = tracer.render(camera).numpy("alpha")[0], fine.render(camera).numpy("alpha")[0]
+        whole = finer.reshape(size, 8, size, 8).min(axis=(1, 3)) == 1.0
+        assert np.all(alpha[whole] > 0.95), (pixels, elevation)
+        if elevation > 0.1:
+            assert alpha.sum() == pytest.approx(finer.sum() / 64, rel=0.02)
+
+
+def test_a_thin_rod_is_seen_in_one_piece(cpu32):
+    @ti.func
+    def rod(p):
+        return p.xy.norm() - 0.002
+
+    frame = dr.SphereTracer(rod, 64, bounds=dr.Box(-1, 1)).render(front(eye=(0.02, 2.5, 1.5)))
+    alpha = frame.numpy("alpha")[0]
+    rows = alpha.sum(axis=1)
+    seen = np.flatnonzero(rows)
+    assert len(seen) == seen[-1] - seen[0] + 1 > 20
+    assert rows[seen[1:-1]].min() > 0.9 * 2 * 0.002 / (2 * np.tan(0.4) * 2.9 / 64)  # at least its width in pixels
+
+
+def test_distances_that_are_not_finite_are_named(any32):
+    @ti.func
+    def broken(p):
+        return ti.sqrt(0.2 - p.x) - 0.3
+
+    tracer = dr.SphereTracer(broken, 16, bounds=dr.Box(-1, 1))
+    with pytest.raises(
+        dr.InputError, match=r"NaN or infinite on the rays of \d+ of 256 pixels.*view 0, row \d+, column"
+    ):
+        tracer.render(front())
+
+
+def test_what_makes_no_sense_is_refused(cpu32):
+    @ti.func
+    def looping(p):
+        d = p.norm()
+        for _ in range(3):
+            d = d * 0.5
+        return d
+
+    with pytest.raises(dr.GradientError, match=r"looping has a loop .*test_render\.py, line \d+"):
+        dr.SphereTracer(looping, 8, bounds=BOX)
+    with pytest.raises(dr.InputError, match=r"bounds: expected a dr\.Box or a dr\.Ball"):
+        dr.SphereTracer(ball, 8, bounds=(-1, 1))
+    with pytest.raises(dr.InputError, match="size"):
+        dr.SphereTracer(ball, 0, bounds=BOX)
+    with pytest.raises(dr.InputError, match="silhouette_width"):
+        dr.SphereTracer(ball, 8, bounds=BOX, silhouette_width=0.0)
+    with pytest.raises(dr.InputError, match="low < high"):
+        dr.Box(1, -1)
+    with pytest.raises(dr.InputError, match=r"Ball\.radius"):
+        dr.Ball((0, 0, 0), 0)
+    with pytest.raises(dr.InputError, match="camera: expected a Camera"):
+        dr.SphereTracer(ball, 8, bounds=BOX).render(None)
+
+
+def test_bounds_that_the_camera_does_not_see_show_the_background(any32):
+    tracer = dr.SphereTracer(ball, 8, bounds=dr.Box((10, 10, 10), (11, 11, 11)), background=(0.2, 0.4, 0.6))
+    frame = tracer.render(front())
+    assert not frame.numpy("alpha").any()
+    np.testing.assert_allclose(frame.numpy("color"), np.broadcast_to((0.2, 0.4, 0.6), (1, 8, 8, 3)), atol=1e-7)
+    frame.color.grad.fill(1.0)
+    tracer.backward()
+
+
+def test_exact_distances_take_longer_steps_to_the_same_places(cpu32):
+    steps = {}
+    for exact in (False, True):
+        frame = dr.SphereTracer(ring, 64, bounds=BOX, exact=exact).render(front(eye=(0.5, 0.8, 2.0)))
+        steps[exact] = frame.numpy("steps").mean(), frame.numpy("depth")
+    assert steps[True][0] <= steps[False][0]
+    np.testing.assert_allclose(steps[True][1], steps[False][1], atol=2e-3)
