@@ -95,6 +95,9 @@ def rays_adjoint(
     edge: Ints,
     edge_t: Numbers,
     edge_points_adjoint: Rows,
+    origin_adjoint: Rows,
+    direction_adjoint: Rows,
+    unrolled: ti.template(),
     width: ti.i32,
     height: ti.i32,
     camera: Rows,
@@ -104,7 +107,8 @@ def rays_adjoint(
 ):
     """Adds to ``camera_adjoint`` (V, 16) what rows and their edges, points at t on the rays of pixels, imply.
 
-    ``depth_adjoint`` (R,): of the points' depths.  ``partials``: scratch (16, V*columns).
+    ``depth_adjoint`` (R,): of the points' depths.  ``origin_adjoint``, ``direction_adjoint`` (R, 3): what there is for
+    the rays themselves, where ``unrolled``.  ``partials``: scratch (16, V*columns).
     """
     eye, screen = ti.static(Eye(camera, orthographic), Screen(width, height))
     for column in range(partials.shape[1]):
@@ -115,12 +119,15 @@ def rays_adjoint(
             inside = pixel[i] - view * width * height
             row = inside // width
             x, y = pixel_center(row, inside - row * width, screen)
-            origin_adjoint, direction_adjoint = g, t[i] * g
+            g_origin, g_direction = g, t[i] * g
             if edge[i] >= 0:
                 g_edge = row3(edge_points_adjoint, edge[i])
-                origin_adjoint += g_edge
-                direction_adjoint += edge_t[edge[i]] * g_edge
-            out = ray_adjoint(eye, view, x, y, origin_adjoint, direction_adjoint)
+                g_origin += g_edge
+                g_direction += edge_t[edge[i]] * g_edge
+            if ti.static(unrolled):
+                g_origin += row3(origin_adjoint, i)
+                g_direction += row3(direction_adjoint, i)
+            out = ray_adjoint(eye, view, x, y, g_origin, g_direction)
             for c in ti.static(range(3)):
                 out[E + c] += depth_adjoint[i] * camera[view, W + c]
                 out[W + c] += depth_adjoint[i] * (camera[view, E + c] - points[i, c])

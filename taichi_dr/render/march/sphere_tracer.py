@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 from numbers import Real
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from taichi_dr.errors import InputError
 from taichi_dr.implicit.bounds import Ball, Box
@@ -22,6 +22,7 @@ from taichi_dr.render.march.closest import ClosestStage
 from taichi_dr.render.march.edges import EdgeStage
 from taichi_dr.render.march.shot import MarchShot
 from taichi_dr.render.march.surface import SurfaceStage
+from taichi_dr.render.march.unrolled import UnrolledMarch
 from taichi_dr.render.march.visibility import VisibilityStage
 from taichi_dr.render.renderer import Renderer
 from taichi_dr.scene.camera import Camera
@@ -73,6 +74,8 @@ class SphereTracer(Renderer):
         max_steps: evaluations per ray at most.
         exact: whether the values are the distances themselves, not only bounds, outside the surface (``dr.sdf`` says of
             which functions they are): steps are longer then.
+        gradient: how the points that are seen move: ``"implicit"``, or ``"unrolled"``: as the end of a march of small
+            steps does, differentiated through its last ``terms`` (DIST); slower, and the same where these are enough.
 
     >>> import taichi as ti, taichi_dr as dr
     >>> dr.init("cpu")
@@ -111,11 +114,15 @@ class SphereTracer(Renderer):
         normal_step: float | None = None,
         max_steps: int = 256,
         exact: bool = False,
+        gradient: Literal["implicit", "unrolled"] = "implicit",
+        terms: int = 8,
     ) -> None:
         super().__init__(size, background)
         if not isinstance(bounds, Box | Ball):
             raise InputError(f"bounds: expected a dr.Box or a dr.Ball, got {bounds!r}")
-        _require_positive(silhouette_width=silhouette_width, scale=scale, max_steps=max_steps)
+        _require_positive(silhouette_width=silhouette_width, scale=scale, max_steps=max_steps, terms=terms)
+        if gradient not in ("implicit", "unrolled"):
+            raise InputError(f'gradient: expected "implicit" or "unrolled", got {gradient!r}')
         if normal_step is not None:
             _require_positive(normal_step=normal_step)
         self._function = (
@@ -125,11 +132,13 @@ class SphereTracer(Renderer):
         self._relaxation = RELAXATION if self._function.is_exact else 1.0
         self._bounds, self._material = bounds, material
         self._width, self._scale, self._limit = silhouette_width, scale, max_steps
+        self._gradient = gradient
         self._step = normal_step if normal_step is not None else 1e-3 * bounds.radius
         self._visibility = VisibilityStage(self._buffers, self._function)
         self._edges = EdgeStage(self._buffers, self._function, "edge")
         self._closest = ClosestStage(self._buffers, self._function)
-        self._surface = SurfaceStage(self._buffers, self._function, self._color, material)
+        unroll = UnrolledMarch(self._buffers, self._function, terms) if gradient == "unrolled" else None
+        self._surface = SurfaceStage(self._buffers, self._function, self._color, material, unroll)
 
     @property
     def bounds(self) -> Box | Ball:
@@ -155,6 +164,11 @@ class SphereTracer(Renderer):
     def max_steps(self) -> int:
         """Evaluations of the function per ray at most; fixed."""
         return self._limit
+
+    @property
+    def gradient(self) -> str:
+        """How the points that are seen move, ``"implicit"`` or ``"unrolled"``; fixed."""
+        return self._gradient
 
     @property
     def packets(self) -> int:

@@ -9,10 +9,14 @@ from taichi_dr.kernels.shading.light import partials_rows, reduce_partials
 
 
 class SurfaceStage:
-    """Implicit points, and what there is at them; the arrays of rows are in ``buffers``."""
+    """Surface points, and what there is at them; the arrays of rows are in ``buffers``.
 
-    def __init__(self, buffers, function, color, material):
+    ``unroll``: an ``UnrolledMarch`` that says how points move, in place of the implicit function theorem.
+    """
+
+    def __init__(self, buffers, function, color, material, unroll=None):
         self._buffers, self._function, self._color, self._material = buffers, function, color, material
+        self._unroll = unroll
 
     def forward(self, shot, step):
         """Moves the rows onto the surface; writes ``points``, ``gradient`` and ``color``.
@@ -43,9 +47,15 @@ class SurfaceStage:
         self._color.adjoint(points, color_adjoint, points_adjoint, count)
         gradient_adjoint = self.array("gradient_adjoint", count, 3)
         self._function.gradients_adjoint(points, gradient_adjoint, points_adjoint, count, step)
-        values_adjoint = self.array("values_adjoint", count, 1)
-        converge_adjoint(*shot.view, rows.pixel, count, self.array("inverse", count), points_adjoint, values_adjoint)
-        self._function.adjoint(points, values_adjoint, points_adjoint, count)
+        if self._unroll is None:
+            rays = points_adjoint, points_adjoint
+            values_adjoint = self.array("values_adjoint", count, 1)
+            converge_adjoint(
+                *shot.view, rows.pixel, count, self.array("inverse", count), points_adjoint, values_adjoint
+            )
+            self._function.adjoint(points, values_adjoint, points_adjoint, count)
+        else:
+            rays = self._unroll.adjoint(shot, self.array("inverse", count), points_adjoint, step)
         views, columns = shot.frame.shape[0], columns_of(shot.count, shot.frame.shape[0])
         rays_adjoint(
             rows.first,
@@ -57,6 +67,8 @@ class SurfaceStage:
             rows.edge,
             rows.edge_t,
             edge_points_adjoint,
+            *rays,
+            self._unroll is not None,
             shot.width,
             shot.height,
             shot.camera_array,

@@ -1,0 +1,129 @@
+"""The derivative of the end of a march: its product form, closed forms, and the implicit function theorem."""
+
+import numpy as np
+import pytest
+import taichi as ti
+from oracles import march
+
+import taichi_dr as dr
+
+
+@pytest.fixture
+def radius(cpu64):
+    field = ti.field(ti.f64, (), needs_grad=True)
+    field[None] = 0.5
+    return field
+
+
+def functions(radius):
+    """Distances that depend on a radius, their oracles, and where to look at them from."""
+
+    @ti.func
+    def ball(p):
+        return p.norm(1e-12) - radius[None]
+
+    @ti.func
+    def plane(p):
+        return (p.z + 0.5 * p.x) / ti.sqrt(1.25) - radius[None]
+
+    @ti.func
+    def torus(p):
+        return ti.Vector([ti.Vector([p.x, p.z]).norm(1e-12) - 0.6, p.y]).norm(1e-12) - 0.5 * radius[None]
+
+    return {
+        "ball": (ball, lambda p, r: np.linalg.norm(p, axis=-1) - r),
+        "plane": (plane, lambda p, r: (p[..., 2] + 0.5 * p[..., 0]) / np.sqrt(1.25) - r),
+        "torus": (torus, lambda p, r: march.torus(p, 0.6, 0.5 * r)),
+    }
+
+
+SIZE = 5
+BOX = dr.Box(-1, 1)
+
+
+def camera():
+    return dr.Camera(eye=(0, 0.9, 2), target=(0.02, 0.1, 0.5), fov_y=0.1, near=0.1, far=10.0)
+
+
+def distances_along(frame):
+    """How far the points that are seen are, and the unit directions to them."""
+    eye = camera().numpy("eye")[0]
+    away = frame.numpy("position")[0] - eye
+    t = np.linalg.norm(away, axis=-1)
+    return eye, away / t[..., None], t
+
+
+def gradients(function, radius, **settings):
+    """dt/dradius of every pixel's point."""
+    tracer = dr.SphereTracer(function, SIZE, bounds=BOX, **settings)
+    frame = tracer.render(camera())
+    assert np.all(frame.numpy("alpha") == 1)
+    _, directions, _ = distances_along(frame)
+    found = np.zeros((SIZE, SIZE))
+    for row, col in np.ndindex(SIZE, SIZE):
+        weights = np.zeros((1, SIZE, SIZE, 3))
+        weights[0, row, col] = directions[row, col]  # dt = direction . dposition
+        frame.position.grad.from_numpy(weights)
+        radius.grad[None] = 0
+        tracer.backward()
+        found[row, col] = radius.grad[None]
+    return frame, found
+
+
+def product_form(frame, oracle, terms):
+    """The same by the formula: a march in NumPy, and all its derivatives by central differences."""
+    eye, directions, _ = distances_along(frame)
+    found, h = np.zeros((SIZE, SIZE)), 1e-6
+    for row, col in np.ndindex(SIZE, SIZE):
+        d = directions[row, col]
+        enter = ((np.where(d < 0, 1, -1) - eye) / d).max()
+        t, trail = enter, []
+        for _ in range(256):
+            trail.append(t)
+            step = oracle(eye + t * d, 0.5)
+            t += step
+            if abs(step) <= 0.01 * 1e-3 * BOX.radius:
+                break
+        points = eye + np.array(trail[-terms:])[:, None] * d
+        slopes = (oracle(points + h * d, 0.5) - oracle(points - h * d, 0.5)) / (2 * h)
+        found[row, col] = march.unrolled((oracle(points, 0.5 + h) - oracle(points, 0.5 - h)) / (2 * h), slopes, 1.0)
+    return found
+
+
+@pytest.mark.parametrize("name", ["ball", "plane", "torus"])
+@pytest.mark.parametrize("terms", [1, 3])
+def test_the_last_terms_are_those_of_the_product_form(radius, name, terms):
+    function, oracle = functions(radius)[name]
+    frame, found = gradients(function, radius, gradient="unrolled", terms=terms)
+    np.testing.assert_allclose(found, product_form(frame, oracle, terms), rtol=3e-3)
+
+
+@pytest.mark.parametrize("name", ["ball", "plane", "torus"])
+def test_many_terms_become_the_implicit_derivative(radius, name):
+    function, _ = functions(radius)[name]
+    _, expected = gradients(function, radius)
+    _, found = gradients(function, radius, gradient="unrolled", terms=60)
+    np.testing.assert_allclose(found, expected, rtol=2e-3)
+
+
+def test_closed_forms_of_ball_and_plane(radius):
+    known = functions(radius)
+    frame, found = gradients(known["plane"][0], radius)
+    _, directions, _ = distances_along(frame)
+    np.testing.assert_allclose(found, 1 / (directions @ [0.5, 0, 1]) * np.sqrt(1.25), rtol=1e-6)
+    frame, found = gradients(known["ball"][0], radius)
+    _, directions, _ = distances_along(frame)
+    normals = frame.numpy("position")[0] / 0.5
+    np.testing.assert_allclose(found, 1 / np.sum(directions * normals, axis=-1), rtol=1e-6)
+
+
+def test_the_camera_moves_points_as_it_does_implicitly(radius):
+    found = {}
+    for gradient in ("implicit", "unrolled"):
+        view = camera()
+        tracer = dr.SphereTracer(functions(radius)["ball"][0], SIZE, bounds=BOX, gradient=gradient, terms=60)
+        frame = tracer.render(view)
+        frame.depth.grad.from_numpy(np.random.default_rng(1).normal(size=(1, SIZE, SIZE)))
+        tracer.backward()
+        found[gradient] = np.concatenate([view.gradient(name).ravel() for name in ("eye", "pose", "lens")])
+    np.testing.assert_allclose(found["unrolled"], found["implicit"], atol=2e-3 * np.abs(found["implicit"]).max())
