@@ -29,6 +29,7 @@ from taichi_dr.recipes.pose import PoseFit, fit_pose
 from taichi_dr.recipes.shape import ShapeFit, fit_shape
 from taichi_dr.render.frame import Frame
 from taichi_dr.render.march.sphere_tracer import SphereTracer
+from taichi_dr.render.march.unrolled import Unrolled
 from taichi_dr.render.mesh import preview as _preview  # noqa: F401  how meshes look in notebooks
 from taichi_dr.render.mesh.primitives.rasterize import Primitives
 from taichi_dr.render.mesh.rasterizer import Rasterizer
@@ -76,6 +77,7 @@ __all__ = [
     "SphereTracer",
     "Supersampler",
     "UniformAdam",
+    "Unrolled",
     "VoxelGrid",
     "__version__",
     "available_backends",

@@ -33,17 +33,17 @@ class Box:
     @property
     def numbers(self) -> tuple[float, ...]:
         """Six numbers, as ``kernels.march.bounds`` takes them."""
-        return (*self.low, *self.high)
+        return (*_point("Box.low", self.low), *_point("Box.high", self.high))
 
     @property
     def center(self) -> tuple[float, ...]:
         """The middle."""
-        return tuple(0.5 * (a + b) for a, b in zip(self.low, self.high, strict=True))
+        return tuple(0.5 * (a + b) for a, b in zip(self.numbers[:3], self.numbers[3:], strict=True))
 
     @property
     def radius(self) -> float:
         """That of the ball around the middle that holds it."""
-        return 0.5 * math.dist(self.low, self.high)
+        return 0.5 * math.dist(self.numbers[:3], self.numbers[3:])
 
 
 @dataclass(frozen=True)
@@ -65,14 +65,15 @@ class Ball:
     @property
     def numbers(self) -> tuple[float, ...]:
         """Six numbers, as ``kernels.march.bounds`` takes them."""
-        return (*self.center, self.radius, 0.0, 0.0)
+        return (*_point("Ball.center", self.center), self.radius, 0.0, 0.0)
 
 
-def _point(name, value):
+def _point(name: str, value: ArrayLike) -> tuple[float, float, float]:
     try:
         point = np.broadcast_to(np.asarray(value, float), (3,))
     except (TypeError, ValueError):
         raise InputError(f"{name}: expected a point (x, y, z), or one number for all three; got {value!r}") from None
     if not np.isfinite(point).all():
         raise InputError(f"{name}: expected finite numbers, got {value!r}")
-    return tuple(point.tolist())
+    x, y, z = point.tolist()
+    return x, y, z

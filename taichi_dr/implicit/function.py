@@ -11,7 +11,7 @@ from taichi_dr.kernels.march.stencil import combine, combine_adjoint, spread, sp
 from taichi_dr.kernels.march.surface import converge, find_slopes, place_rows
 from taichi_dr.runtime import float_dtype
 
-ROUNDS = {ti.f32: 1, ti.f64: 3}
+ROUNDS = {ti.f32: 2, ti.f64: 3}
 NEARBY = {ti.f32: 1.0, ti.f64: 1e-3}
 """By precision: steps of Newton's method, and the step of a ray's slope, as a part of that of normals."""
 

@@ -1,6 +1,7 @@
 """Functions of space that a user writes as a ``ti.func``, reading any fields of his own."""
 
 from functools import lru_cache
+from typing import Any
 
 import taichi as ti
 
@@ -34,13 +35,13 @@ class InlineFunction(SpaceFunction):
         self.func, self.components = func, components
         self._token = runtime_token()
 
-    def check(self):
+    def check(self) -> None:
         check_runtime(self._token, "function of space")
 
-    def forward(self, points, values, count):
+    def forward(self, points: Any, values: Any, count: int) -> None:
         kernels.evaluate_vectors(self.func, self.components, points, values, count)
 
-    def adjoint(self, points, values_adjoint, points_adjoint, count):
+    def adjoint(self, points: Any, values_adjoint: Any, points_adjoint: Any | None, count: int) -> None:
         fields = _piece(self._token, self.components)
         point, value = fields
         for first in range(0, count, PIECE):
@@ -64,22 +65,22 @@ class InlineDistance(InlineFunction, DistanceFunction):
         self.misfit = misfit(func) if on_cpu() else None
         self.packets = LANES[float_dtype()] if on_cpu() and self.misfit is None else 1
 
-    def forward(self, points, values, count):
+    def forward(self, points: Any, values: Any, count: int) -> None:
         kernels.evaluate(self.func, self.packets, points, values, count)
 
-    def surface(self, rays, rows, count, step, found):
+    def surface(self, rays: Any, rows: Any, count: int, step: float, found: Any) -> None:
         columns, precision = columns_of(count, rays.camera.shape[0]), float_dtype()
         arrays = (rows.first, rows.pixel, rows.t, rows.edge, rows.edge_t, columns)
-        steps = (NEARBY[precision] * step, step, ROUNDS[precision])
+        steps = (NEARBY[precision] * step, step, ROUNDS[precision], 2)
         find_surface(self.func, self.packets, *rays.view(), *arrays, *steps, *found)
 
-    def trace(self, rays, march, start, met):
+    def trace(self, rays: Any, march: Any, start: Any, met: Any) -> None:
         trace(self.func, self.packets, *rays.flat(), *march, start, *met)
 
-    def follow(self, rays, march, met, grazing, count, layers):
+    def follow(self, rays: Any, march: Any, met: Any, grazing: Any, count: int, layers: Any) -> None:
         follow(self.func, self.packets, *rays.flat(), *march, met.t, met.evaluations, grazing, count, *layers)
 
-    def approach(self, rays, march, t):
+    def approach(self, rays: Any, march: Any, t: Any) -> None:
         approach(self.func, self.packets, *rays.flat(), *march, t)
 
 

@@ -1,9 +1,9 @@
 """Signed distance functions, public as ``taichi_dr.sdf``: negative inside, zero on the surface.
 
 Solids (``sphere``, ``box``, ...), what combines and moves them (``union``, ``smooth_union``, ``translate``, ...): for
-functions of a point of one's own.  ``Grid``: distances at the points of a grid.  ``Latent``: shapes that a network has
-learned.  ``taichi_dr.implicit.function.DistanceFunction`` is the contract of whole functions.  docs/FORMULAS.md has the
-formulas.
+functions of a point of one's own; ``Exact`` says that such a function is a distance and no bound.  ``Grid``: distances
+at the points of a grid.  ``Latent``: shapes that a network has learned.
+``taichi_dr.implicit.function.DistanceFunction`` is the contract of whole functions.  docs/FORMULAS.md has the formulas.
 """
 
 from taichi_dr.implicit.sdf.combine import (
@@ -19,6 +19,7 @@ from taichi_dr.implicit.sdf.combine import (
     twist,
     union,
 )
+from taichi_dr.implicit.sdf.exact import Exact
 from taichi_dr.implicit.sdf.grid import Grid
 from taichi_dr.implicit.sdf.latent import Latent
 from taichi_dr.implicit.sdf.primitives import (
@@ -34,6 +35,7 @@ from taichi_dr.implicit.sdf.primitives import (
 )
 
 __all__ = [
+    "Exact",
     "Grid",
     "Latent",
     "box",

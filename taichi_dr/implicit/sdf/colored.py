@@ -4,6 +4,7 @@ import io
 import zipfile
 import zlib
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.ndimage import map_coordinates
@@ -47,7 +48,7 @@ class ColoredSolid:
         Raises:
             FileError: it cannot be written.
         """
-        arrays = {"distances": np.float32(self.distances), "colors": np.float16(self.colors)}
+        arrays: dict[str, Any] = {"distances": np.float32(self.distances), "colors": np.float16(self.colors)}
         with atomic_path(path) as temporary, open(temporary, "wb") as file:
             np.savez_compressed(file, **arrays, lower=np.float64(self.lower), spacing=np.float64(self.spacing))
 

@@ -47,22 +47,22 @@ def mesh_distance(
         GeometryError: a mesh without faces or not within the grid; ``"watertight"``: open edges, which are named.
         InputError: another ``sign``, a thickness that is not positive or where there is none.
     """
-    spacing, lower = np.array(checked_spacing(spacing)), np.asarray(lower, dtype=np.float64)
+    sizes, lower = np.array(checked_spacing(spacing)), np.asarray(lower, dtype=np.float64)
     _check_options(sign, thickness)
     vertices, faces = _welded(mesh)
     if sign == "watertight":
         _check_watertight(mesh.name, vertices, faces)
-    thickness = 3 * spacing.max() if thickness is None else thickness
-    reach = BAND * spacing.max() + (thickness / 2 if sign == "unsigned" else 0)
+    thickness = 3 * sizes.max() if thickness is None else thickness
+    reach = BAND * sizes.max() + (thickness / 2 if sign == "unsigned" else 0)
     corners = vertices[faces]
-    distance, near = _unsigned(mesh.name, corners - lower, spacing, tuple(shape), reach)
+    distance, near = _unsigned(mesh.name, corners - lower, sizes, tuple(shape), reach)
     if sign == "unsigned":
         return distance - thickness / 2
     if sign == "winding":
         nodes = np.argwhere(np.ones_like(near))
-        number = winding_numbers(corners, lower + spacing * nodes).reshape(near.shape)
-        return redistance(distance * (1 - 2 * np.clip(number, 0, 1)), spacing)
-    inside = _enclosed(near, lambda nodes: np.abs(winding_numbers(corners, lower + spacing * nodes)) > 0.5)
+        number = winding_numbers(corners, lower + sizes * nodes).reshape(near.shape)
+        return redistance(distance * (1 - 2 * np.clip(number, 0, 1)), sizes.tolist())
+    inside = _enclosed(near, lambda nodes: np.abs(winding_numbers(corners, lower + sizes * nodes)) > 0.5)
     return np.where(inside, -distance, distance)
 
 

@@ -34,24 +34,24 @@ def redistance(values: ArrayLike, spacing: float | Sequence[float]) -> Array:
     >>> redistance(5 * x + 1, 0.5)[:, 3, 3].astype(float).round(3).tolist()
     [-1.4, -0.9, -0.4, 0.1, 0.6, 1.1, 1.6]
     """
-    values, spacing = _checked(values), checked_spacing(spacing)
-    given, distance = array_from(values), make_array(values.shape)
-    closest, stretch = make_array((*values.shape, 4)), make_array(values.shape)
-    if anchor.measure(given, closest, stretch, *spacing) == 0:
-        side = "inside" if values.flat[0] < 0 else "outside"
-        raise GeometryError(f"redistance: no surface, all of the {values.size} values say {side}")
+    numbers, sizes = _checked(values), checked_spacing(spacing)
+    given, distance = array_from(numbers), make_array(numbers.shape)
+    closest, stretch = make_array((*numbers.shape, 4)), make_array(numbers.shape)
+    if anchor.measure(given, closest, stretch, *sizes) == 0:
+        side = "inside" if numbers.flat[0] < 0 else "outside"
+        raise GeometryError(f"redistance: no surface, all of the {numbers.size} values say {side}")
     for _ in range(AVERAGES):
         anchor.average(given, stretch, distance)
         stretch, distance = distance, stretch
-    anchor.anchor(given, stretch, closest, distance, CAP * min(spacing), *spacing)
-    anchor.continue_upwind(closest, distance, *spacing)
-    closest_points.spread(closest, spacing)
+    anchor.anchor(given, stretch, closest, distance, CAP * min(sizes), *sizes)
+    anchor.continue_upwind(closest, distance, *sizes)
+    closest_points.spread(closest, sizes)
     closest_points.add_distances(closest, distance)
-    return np.where(values < 0, -distance.to_numpy(), distance.to_numpy())
+    return np.where(numbers < 0, -distance.to_numpy(), distance.to_numpy())
 
 
-def _checked(values):
-    values = np.asarray(values)
+def _checked(given: ArrayLike) -> Array:
+    values = np.asarray(given)
     if values.ndim != 3 or min(values.shape) < 2:
         raise ShapeError(f"grid: expected three axes of at least 2 nodes, got shape {values.shape}")
     if not np.isfinite(values).all():

@@ -136,14 +136,16 @@ def find_surface(
     columns: ti.i32,
     nearby: float,
     step: float,
-    rounds: ti.template(),
+    rounds: ti.i32,
+    sides: ti.i32,
     points: Rows,
     inverse: Numbers,
     gradient: Rows,
 ):
     """What ``place_rows``, ``find_slopes`` and ``converge`` do ``rounds`` times, and the gradient by a tetrahedron.
 
-    For a user's function, in packets of rows.
+    For a user's function, in packets of rows.  ``sides``: 2, which compilers must not know: they would write the
+    function's code six times instead of twice, and take as long.
     """
     eye, screen = ti.static(Eye(camera, orthographic), Screen(width, height))
     rows = ti.static(SeenRows(first, pixel, t, edge, edge_t, edge_t))
@@ -154,27 +156,30 @@ def find_surface(
             x, y, at, moves = _load(rows, begin, end, view * width * height, screen, lanes)
             ox, oy, oz, dx, dy, dz, _ = ray_components(eye, view, x, y)
             slope = 0.0 * at - 1.0
-            for _ in ti.static(range(rounds)):
-                behind, before = at + nearby, at - nearby
-                f_behind = _value(func, lanes, ox + behind * dx, oy + behind * dy, oz + behind * dz)
-                f_before = _value(func, lanes, ox + before * dx, oy + before * dy, oz + before * dz)
-                slope = lower((f_behind - f_before) / (2.0 * nearby), -STEEP)
-                at -= moves * 0.5 * (f_behind + f_before) / slope
+            for _round in range(rounds):
+                rise, mean = 0.0 * at, 0.0 * at
+                for side in range(sides):
+                    sign = 1.0 - 2.0 * side
+                    there = at + sign * nearby
+                    value = _value(func, lanes, ox + there * dx, oy + there * dy, oz + there * dz)
+                    rise, mean = rise + sign * value, mean + 0.5 * value
+                slope = lower(rise / (2.0 * nearby), -STEEP)
+                at -= moves * mean / slope
             px, py, pz = ox + at * dx, oy + at * dy, oz + at * dz
-            a = _value(func, lanes, px + step, py - step, pz - step)
-            b = _value(func, lanes, px - step, py - step, pz + step)
-            c = _value(func, lanes, px - step, py + step, pz - step)
-            d = _value(func, lanes, px + step, py + step, pz + step)
-            scale = 0.25 / step
-            gx, gy, gz = (a - b - c + d) * scale, (c - a - b + d) * scale, (b - a - c + d) * scale
+            gx, gy, gz = 0.0 * at, 0.0 * at, 0.0 * at
+            for corner in range(2 * sides):
+                sx = ti.select(corner == 0 or corner == 3, 1.0, -1.0)
+                sy = ti.select(corner >= 2, 1.0, -1.0)
+                sz = ti.select(corner == 1 or corner == 3, 1.0, -1.0)
+                value = _value(func, lanes, px + sx * step, py + sy * step, pz + sz * step) * (0.25 / step)
+                gx, gy, gz = gx + sx * value, gy + sy * value, gz + sz * value
+            slope = moves / slope
             for lane in ti.static(range(lanes)):
-                i = begin + lane
-                if i < end:
-                    t[i] = lane_of(at, lane, lanes)
-                    inverse[i] = lane_of(moves / slope, lane, lanes)
-                    points[i, 0], gradient[i, 0] = lane_of(px, lane, lanes), lane_of(gx, lane, lanes)
-                    points[i, 1], gradient[i, 1] = lane_of(py, lane, lanes), lane_of(gy, lane, lanes)
-                    points[i, 2], gradient[i, 2] = lane_of(pz, lane, lanes), lane_of(gz, lane, lanes)
+                i = ti.min(begin + lane, end - 1)  # the last packet's lanes beyond the end are its last row once more
+                t[i], inverse[i] = lane_of(at, lane, lanes), lane_of(slope, lane, lanes)
+                points[i, 0], gradient[i, 0] = lane_of(px, lane, lanes), lane_of(gx, lane, lanes)
+                points[i, 1], gradient[i, 1] = lane_of(py, lane, lanes), lane_of(gy, lane, lanes)
+                points[i, 2], gradient[i, 2] = lane_of(pz, lane, lanes), lane_of(gz, lane, lanes)
 
 
 @ti.func
@@ -213,7 +218,5 @@ def _moves(i, t: ti.template(), edge: ti.template(), edge_t: ti.template()):
 
     Not where it begins with the bounds, nor where it is the closest one of a ray that passes by.
     """
-    moves = edge[i] != FIXED
-    if edge[i] >= 0:
-        moves = t[i] != edge_t[edge[i]]
-    return moves
+    passes_by = (edge[i] >= 0) & (t[i] == edge_t[ti.max(edge[i], 0)])
+    return (edge[i] != FIXED) & (passes_by == 0)  # without branches: packets ask it lane by lane

@@ -106,8 +106,8 @@ def march_packets(
                 values = lane_of(status, lane, lanes), lane_of(t, lane, lanes), lane_of(evaluations, lane, lanes)
                 _write(met, view, row + lane // cols, col + lane % cols, screen, *values)
         else:
-            for lane in ti.static(range(lanes)):
-                _write(met, view, row + lane // cols, col + lane % cols, screen, MISS, 0.0, 0.0)
+            for r, c in ti.ndrange((row, ti.min(row + rows, screen.height)), (col, ti.min(col + cols, screen.width))):
+                _write(met, view, r, c, screen, MISS, 0.0, 0.0)
 
 
 @ti.func
@@ -286,13 +286,21 @@ def block_of(view, row, col, screen: ti.template()):
 
 @ti.func
 def middles(row, col, screen: ti.template(), size: ti.template(), lanes: ti.template(), cols: ti.template()):
-    """Screen positions of the middles of a packet of squares, ``size`` pixels wide, of which the first is this one."""
+    """Screen positions of the middles of a packet of squares, ``size`` pixels wide, of which the first is this one.
+
+    What would be beyond the last row or column of squares is in it.
+    """
+    wide, high = (screen.width + size - 1) // size, (screen.height + size - 1) // size
     inverse = 1.0 / ti.cast(ti.min(screen.width, screen.height), float)
     if ti.static(lanes == 1):
         return _middle(col, size, screen.width) * inverse, -_middle(row, size, screen.height) * inverse
     else:
-        x = ti.Vector([_middle(col + lane % cols, size, screen.width) for lane in ti.static(range(lanes))])
-        y = ti.Vector([-_middle(row + lane // cols, size, screen.height) for lane in ti.static(range(lanes))])
+        x = ti.Vector(
+            [_middle(ti.min(col + lane % cols, wide - 1), size, screen.width) for lane in ti.static(range(lanes))]
+        )
+        y = ti.Vector(
+            [-_middle(ti.min(row + lane // cols, high - 1), size, screen.height) for lane in ti.static(range(lanes))]
+        )
         return x * inverse, y * inverse
 
 
@@ -303,12 +311,11 @@ def _middle(index, size: ti.template(), pixels):
 
 @ti.func
 def _write(met: ti.template(), view, row, col, screen: ti.template(), status, t, evaluations):
-    """Writes what a pixel's ray meets, if there is such a pixel."""
-    if row < screen.height and col < screen.width:
-        pixel = (view * screen.height + row) * screen.width + col
-        met.status[pixel] = ti.cast(status, ti.i32)
-        met.t[pixel] = t
-        met.evaluations[pixel] = ti.cast(evaluations, ti.i32)
+    """Writes what a pixel's ray meets; lanes beyond the image have the rays of its last pixels, see ``middles``."""
+    pixel = (view * screen.height + ti.min(row, screen.height - 1)) * screen.width + ti.min(col, screen.width - 1)
+    met.status[pixel] = ti.cast(status, ti.i32)
+    met.t[pixel] = t
+    met.evaluations[pixel] = ti.cast(evaluations, ti.i32)
 
 
 @ti.func

@@ -1,8 +1,27 @@
 """Surface points that move as the end of a march does: ``gradient="unrolled"``."""
 
+from dataclasses import dataclass
+from numbers import Integral
+
+from taichi_dr.errors import InputError
 from taichi_dr.kernels.march.unroll import begin_march, march_on, place_steps, sum_steps, unroll_adjoint
 
 CLOSE = 0.01  # of the step of differences: a ray that goes no further has arrived
+
+
+@dataclass(frozen=True)
+class Unrolled:
+    """``SphereTracer(..., gradient=dr.Unrolled(8))``: points move as the last so many steps of a march say.
+
+    Raises:
+        InputError: not a whole number of at least 1.
+    """
+
+    terms: int = 8
+
+    def __post_init__(self):
+        if not (isinstance(self.terms, Integral) and self.terms >= 1):
+            raise InputError(f"Unrolled.terms: expected a whole number of at least 1, got {self.terms!r}")
 
 
 class UnrolledMarch:

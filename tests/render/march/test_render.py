@@ -224,8 +224,8 @@ def test_bounds_that_the_camera_does_not_see_show_the_background(any32):
 
 def test_exact_distances_take_longer_steps_to_the_same_places(cpu32):
     steps = {}
-    for exact in (False, True):
-        frame = dr.SphereTracer(ring, 64, bounds=BOX, exact=exact).render(front(eye=(0.5, 0.8, 2.0)))
+    for exact, function in {False: ring, True: dr.sdf.Exact(ring)}.items():
+        frame = dr.SphereTracer(function, 64, bounds=BOX).render(front(eye=(0.5, 0.8, 2.0)))
         steps[exact] = frame.numpy("steps").mean(), frame.numpy("depth")
     assert steps[True][0] <= steps[False][0]
     np.testing.assert_allclose(steps[True][1], steps[False][1], atol=2e-3)

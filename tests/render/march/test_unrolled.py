@@ -94,7 +94,7 @@ def product_form(frame, oracle, terms):
 @pytest.mark.parametrize("terms", [1, 3])
 def test_the_last_terms_are_those_of_the_product_form(radius, name, terms):
     function, oracle = functions(radius)[name]
-    frame, found = gradients(function, radius, gradient="unrolled", terms=terms)
+    frame, found = gradients(function, radius, gradient=dr.Unrolled(terms))
     np.testing.assert_allclose(found, product_form(frame, oracle, terms), rtol=3e-3)
 
 
@@ -102,7 +102,7 @@ def test_the_last_terms_are_those_of_the_product_form(radius, name, terms):
 def test_many_terms_become_the_implicit_derivative(radius, name):
     function, _ = functions(radius)[name]
     _, expected = gradients(function, radius)
-    _, found = gradients(function, radius, gradient="unrolled", terms=60)
+    _, found = gradients(function, radius, gradient=dr.Unrolled(60))
     np.testing.assert_allclose(found, expected, rtol=2e-3)
 
 
@@ -119,11 +119,11 @@ def test_closed_forms_of_ball_and_plane(radius):
 
 def test_the_camera_moves_points_as_it_does_implicitly(radius):
     found = {}
-    for gradient in ("implicit", "unrolled"):
+    for name, gradient in {"implicit": "implicit", "unrolled": dr.Unrolled(60)}.items():
         view = camera()
-        tracer = dr.SphereTracer(functions(radius)["ball"][0], SIZE, bounds=BOX, gradient=gradient, terms=60)
+        tracer = dr.SphereTracer(functions(radius)["ball"][0], SIZE, bounds=BOX, gradient=gradient)
         frame = tracer.render(view)
         frame.depth.grad.from_numpy(np.random.default_rng(1).normal(size=(1, SIZE, SIZE)))
         tracer.backward()
-        found[gradient] = np.concatenate([view.gradient(name).ravel() for name in ("eye", "pose", "lens")])
+        found[name] = np.concatenate([view.gradient(part).ravel() for part in ("eye", "pose", "lens")])
     np.testing.assert_allclose(found["unrolled"], found["implicit"], atol=2e-3 * np.abs(found["implicit"]).max())
