@@ -103,6 +103,17 @@ def test_the_throw_is_found(run):
     assert files == ["simulate_and_render.gif", "simulate_and_render.png"]
 
 
+def test_unseen_mugs_are_found(run):
+    learning = {"MUGS": 16, "SAMPLES": 2048, "HIDDEN": (48, 48, 48), "CODE": 4, "BATCH": (8, 256), "GRID": 40}
+    pictures = {"SIZES_OF_DEPTH": (32,), "SIZES_OF_SILHOUETTES": (32,), "STEPS_OF_CODE": 20, "VIEWS": 3}
+    shown = {"TILE": 48, "SHOWN": 2, "FRAMES": 2}
+    results, files = run("latent_shapes", "--steps", "200", **learning, **pictures, **shown)
+    for given in ("depth", "silhouettes"):
+        assert results[f"{given}_off_by"] < 0.75 * results[f"{given}_off_by_before"]
+        assert 0.2 < results[f"{given}_iou"] < 1
+    assert files == ["latent_shapes.gif", "latent_shapes.png"]
+
+
 def test_rows_of_pictures_keep_their_pixels(cpu32, monkeypatch):
     monkeypatch.syspath_prepend(DEMOS)
     common = importlib.import_module("common")
