@@ -98,6 +98,13 @@ def test_nothing_is_asked_where_nothing_is(cpu32):
     assert sum(function.asked) <= (SIZE // 8) ** 2, "the cones of blocks, at most"
 
 
+def test_codes_that_are_not_finite_are_named(any32):
+    function = Latent()
+    function.fields.set("code", np.full(function.fields.get("code").shape, np.nan))
+    with pytest.raises(dr.InputError, match="NaN or infinite on the rays of 2304 of 2304 pixels"):
+        rendered(function, dr.Camera(eye=(0, 0, 3), fov_y=0.6), Box(-1, 1))
+
+
 @pytest.fixture
 def latent(cpu32):
     """A network that has learned a few tori."""

@@ -18,7 +18,7 @@ from taichi_dr.kernels.base.types import Ints, Numbers, Rows
 from taichi_dr.kernels.camera.pack import F
 from taichi_dr.kernels.camera.rays import Eye, footprint, ray_components
 from taichi_dr.kernels.march.bounds import NEVER, Bounds, interval
-from taichi_dr.kernels.march.settings import BAND, CUT, LAYERS, MISS, OPAQUE
+from taichi_dr.kernels.march.settings import BAND, BROKEN, CUT, LAYERS, MISS, OPAQUE
 from taichi_dr.kernels.march.trace import (
     BAND_REACH,
     BLOCK,
@@ -282,7 +282,9 @@ def advance_pixels(
             state[pixel, PATIENCE_LEFT] = state[pixel, PATIENCE_LEFT] - 1.0
             if not within:
                 entered = t
-        if h < CLOSE * w:
+        if ti.math.isnan(h) or ti.math.isinf(h):
+            status[pixel] = BROKEN
+        elif h < CLOSE * w:
             status[pixel] = OPAQUE
             _arrive(pixel, t, h, w, band, state, where)
         elif (within and not here) or state[pixel, PATIENCE_LEFT] <= 0.0:
