@@ -104,10 +104,10 @@ def test_the_throw_is_found(run):
 
 
 def test_unseen_mugs_are_found(run):
-    learning = {"MUGS": 16, "SAMPLES": 2048, "HIDDEN": (48, 48, 48), "CODE": 4, "BATCH": (8, 256), "GRID": 40}
-    pictures = {"SIZES_OF_DEPTH": (32,), "SIZES_OF_SILHOUETTES": (32,), "STEPS_OF_CODE": 20, "VIEWS": 3}
-    shown = {"TILE": 48, "SHOWN": 2, "FRAMES": 2}
-    results, files = run("latent_shapes", "--steps", "200", **learning, **pictures, **shown)
+    learning = {"MUGS": 40, "SAMPLES": 2048, "HIDDEN": (64, 64, 64), "CODE": 8, "BATCH": (8, 256), "GRID": 40}
+    pictures = {"SIZES_OF_DEPTH": (32,), "SIZES_OF_SILHOUETTES": (32, 48), "STEPS_OF_CODE": 30, "VIEWS": 3}
+    shown = {"TILE": 48, "SHOWN": 2, "FRAMES": 2, "UNSEEN": {"depth": 8, "silhouettes": 8}}  # a large one
+    results, files = run("latent_shapes", "--steps", "700", **learning, **pictures, **shown)
     for given in ("depth", "silhouettes"):
         assert results[f"{given}_off_by"] < 0.75 * results[f"{given}_off_by_before"]
         assert 0.2 < results[f"{given}_iou"] < 1
