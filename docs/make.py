@@ -14,6 +14,7 @@ DEMOS = {
     "pipeline": ("pipeline.png",),
     "sphere_tracing": ("sphere_tracing.png",),
     "csg_inverse": ("csg_inverse.png",),
+    "fit_sdf_multiview": ("fit_sdf_multiview.gif",),
     "latent_shapes": ("latent_shapes.gif", "latent_shapes.png"),
     "sigma_gamma": ("sigma_gamma.png", "sigma_gamma_gradients.png"),
     "deform_mesh": ("deform_mesh.gif", "deform_mesh.png"),

@@ -64,6 +64,14 @@ def test_a_scene_of_solids_is_found_in_one_picture(run):
     assert files == ["csg_inverse.gif", "csg_inverse.png"]
 
 
+def test_a_ball_gets_a_hole_and_a_handle(run):
+    results, files = run("fit_sdf_multiview", "--steps", "84", SHARE=0.85, FINE=(63, 64), TRUTH=64)
+    assert results["torus_genus"] == results["teapot_genus"] == 1
+    assert results["torus_iou"] > 0.95
+    assert results["teapot_iou"] > 0.92
+    assert files == ["fit_sdf_multiview.gif"]
+
+
 def test_larger_sigma_and_gamma_reach_further(run):
     results, files = run("sigma_gamma", "--size", "48")
     reached = results["vertices_colored_by_picture"]
