@@ -1,8 +1,6 @@
 """Sphere tracing of signed distance functions."""
 
-import math
 from collections.abc import Callable
-from numbers import Real
 from typing import Any, ClassVar, Literal
 
 from taichi_dr.errors import InputError
@@ -15,6 +13,7 @@ from taichi_dr.kernels.march.blend import blend, blend_adjoint, show, show_adjoi
 from taichi_dr.kernels.march.bounds import Bounds
 from taichi_dr.kernels.march.settings import March, Rays
 from taichi_dr.kernels.screen.background import composite, composite_adjoint
+from taichi_dr.render.arguments import positive, require_kind
 from taichi_dr.render.background import background_rows
 from taichi_dr.render.camera_input import CameraInput
 from taichi_dr.render.frame import INDEX, Frame
@@ -119,19 +118,17 @@ class SphereTracer(Renderer):
         super().__init__(size, background)
         if not isinstance(bounds, Box | Ball):
             raise InputError(f"bounds: expected a dr.Box or a dr.Ball, got {bounds!r}")
-        _require_positive(silhouette_width=silhouette_width, scale=scale, max_steps=max_steps)
         gradient = Unrolled() if gradient == "unrolled" else gradient
         if gradient != "implicit" and not isinstance(gradient, Unrolled):
             raise InputError(f'gradient: expected "implicit", "unrolled" or dr.Unrolled(terms), got {gradient!r}')
-        if normal_step is not None:
-            _require_positive(normal_step=normal_step)
         self._function = function if isinstance(function, DistanceFunction) else InlineDistance(function)
         self._color = _color_function(color)
         self._relaxation = RELAXATION if self._function.is_exact else 1.0
         self._bounds, self._material = bounds, material
-        self._width, self._scale, self._limit = silhouette_width, scale, max_steps
+        self._width, self._scale = positive("silhouette_width", silhouette_width), positive("scale", scale)
+        self._limit = positive("max_steps", max_steps)
         self._gradient = gradient
-        self._step = normal_step if normal_step is not None else 1e-3 * bounds.radius
+        self._step = 1e-3 * bounds.radius if normal_step is None else positive("normal_step", normal_step)
         self._visibility = VisibilityStage(self._buffers, self._function)
         self._edges = EdgeStage(self._buffers, self._function, "edge")
         self._closest = ClosestStage(self._buffers, self._function)
@@ -186,10 +183,9 @@ class SphereTracer(Renderer):
             CameraError: a camera that defines no image.
             GradientError: this renderer has rendered within the open tape before: its state would be overwritten.
         """
-        if not isinstance(camera, Camera):
-            raise InputError(f"camera: expected a Camera object, got {camera!r}")
-        if lights is not None and not isinstance(lights, Lights):
-            raise InputError(f"lights: expected a Lights object, got {lights!r}")
+        require_kind("camera", camera, Camera)
+        if lights is not None:
+            require_kind("lights", lights, Lights)
         self._function.check()
         self._color.check()
         frame = self._frame(camera.views)
@@ -203,7 +199,8 @@ class SphereTracer(Renderer):
         return self._submit(MarchShot(frame=frame, inputs=tuple(inputs.values()), packed=packed, **given))
 
     def _forward(self, shot):
-        frame, bounds = shot.frame, Bounds(self._bounds_array(), isinstance(self._bounds, Ball))
+        frame, numbers = shot.frame, self._buffers.constant("bounds", self._bounds.numbers)
+        bounds = Bounds(numbers, isinstance(self._bounds, Ball))
         shot.rays = Rays(shot.camera_array, shot.camera.is_orthographic, bounds, shot.width, shot.height)
         _require_usable(shot)
         self._visibility.forward(shot)
@@ -251,9 +248,6 @@ class SphereTracer(Renderer):
     def _layers(shot):
         return shot.rows.first, shot.rows.edge, shot.coverage
 
-    def _bounds_array(self):
-        return self._buffers.constant("bounds", self._bounds.numbers)
-
 
 def _require_usable(shot):
     """Raises CameraError or InputError for cameras and lights that are not finite."""
@@ -262,13 +256,6 @@ def _require_usable(shot):
         shot.camera.check()
         if shot.lights is not None:
             shot.lights.check()
-
-
-def _require_positive(**numbers):
-    """Raises InputError for what is not a finite number above 0."""
-    for name, value in numbers.items():
-        if not (isinstance(value, Real) and math.isfinite(value) and value > 0):
-            raise InputError(f"{name}: expected a finite number > 0, got {value!r}")
 
 
 def _color_function(color):

@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar, final
 
-from taichi_dr.errors import InputError
+from taichi_dr.render.arguments import require_kind
 from taichi_dr.render.camera_input import CameraInput
 from taichi_dr.render.frame import INDEX, Frame
 from taichi_dr.render.mesh.shot import MeshShot
@@ -66,18 +66,13 @@ def make_shot(frame_of, buffers, *, mesh, camera, lights=None, background=None, 
     Raises:
         ShapeError, InputError: those of ``MeshRenderer.render``.
     """
-    _require_kind("mesh", mesh, Mesh)
-    _require_kind("camera", camera, Camera)
+    require_kind("mesh", mesh, Mesh)
+    require_kind("camera", camera, Camera)
     if lights is not None:
-        _require_kind("lights", lights, Lights)
+        require_kind("lights", lights, Lights)
     views, frame = view_map(camera.views, mesh.batch, view_mesh), frame_of(camera.views)
     _, height, width = frame.shape
     packed = CameraInput(camera, width, height, buffers)
     inputs = (mesh.fields, packed) if lights is None else (mesh.fields, lights.fields, packed)
     given = {"mesh": mesh, "camera": camera, "lights": lights, "background": background}
     return MeshShot(frame=frame, inputs=inputs, views=views, packed=packed, **given)
-
-
-def _require_kind(name, value, kind):
-    if not isinstance(value, kind):
-        raise InputError(f"{name}: expected a {kind.__name__} object, got {value!r}")

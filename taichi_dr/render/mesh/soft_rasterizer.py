@@ -1,14 +1,12 @@
 """The soft rasterizer: every face near a pixel contributes, so that visibility has gradients too."""
 
-import math
-from numbers import Real
 from typing import Any, Literal
 
-from taichi_dr.errors import InputError
 from taichi_dr.kernels.screen.background import lay_behind
 from taichi_dr.kernels.soft.background import fade, fade_adjoint
 from taichi_dr.kernels.soft.modes import choose_modes
 from taichi_dr.kernels.soft.soft_pass import SoftPass
+from taichi_dr.render.arguments import positive
 from taichi_dr.render.background import background_rows, is_varied
 from taichi_dr.render.mesh.check import check_shot
 from taichi_dr.render.mesh.geometry import GeometryStage
@@ -86,7 +84,7 @@ class SoftRasterizer(MeshRenderer):
 
     @sigma.setter
     def sigma(self, value: float) -> None:
-        self._sigma = _positive("sigma", value)
+        self._sigma = positive("sigma", value)
 
     @property
     def gamma(self) -> float:
@@ -95,7 +93,7 @@ class SoftRasterizer(MeshRenderer):
 
     @gamma.setter
     def gamma(self, value: float) -> None:
-        self._gamma = _positive("gamma", value)
+        self._gamma = positive("gamma", value)
 
     @property
     def alpha(self) -> Literal["product", "sum", "hard"]:
@@ -191,9 +189,3 @@ class SoftRasterizer(MeshRenderer):
         if surface.shades_pixels:
             self._shading.add_light_adjoints(shot, surface, soft.partials)
         surface.adjoint(shot, attributes_adjoint)
-
-
-def _positive(name, value):
-    if not (isinstance(value, Real) and math.isfinite(value) and value > 0):
-        raise InputError(f"{name}: expected a finite number > 0, got {value!r}")
-    return value

@@ -1,0 +1,23 @@
+"""What all renderers ask of their arguments."""
+
+import math
+from numbers import Real
+
+from taichi_dr.errors import InputError
+
+
+def require_kind(name, value, kind):
+    """Raises InputError if the argument of that name is not an object of a class."""
+    if not isinstance(value, kind):
+        raise InputError(f"{name}: expected a {kind.__name__} object, got {value!r}")
+
+
+def positive(name, value):
+    """The number.
+
+    Raises:
+        InputError: it is not a finite number above 0.
+    """
+    if not (isinstance(value, Real) and math.isfinite(value) and value > 0):
+        raise InputError(f"{name}: expected a finite number > 0, got {value!r}")
+    return value
