@@ -1,23 +1,27 @@
-"""``taichi-dr render``: an image of a mesh, and an animation of it turning."""
+"""``taichi-dr render``: an image of a mesh or of a solid, and an animation of it turning."""
 
 import math
 
 import numpy as np
 
 from taichi_dr import runtime
+from taichi_dr.implicit.bounds import Box
+from taichi_dr.implicit.sdf.grid import Grid
+from taichi_dr.implicit.voxel_grid import VoxelGrid
 from taichi_dr.io.images import check_animation, check_picture, save_animation, save_image
 from taichi_dr.jobs.pictures.background import named_color, over
 from taichi_dr.jobs.pictures.lighting import lighting
-from taichi_dr.jobs.pictures.named_mesh import named_mesh
+from taichi_dr.jobs.pictures.named_mesh import is_solid, named_mesh, named_solid
 from taichi_dr.jobs.pictures.poses import distance_for
 from taichi_dr.jobs.terminal.progress import progress_bar
+from taichi_dr.render.march.sphere_tracer import SphereTracer
 from taichi_dr.render.mesh.soft_rasterizer import SoftRasterizer
 from taichi_dr.render.mesh.supersample import portions, supersampled
 from taichi_dr.scene.camera import Camera
 from taichi_dr.scene.material import Material
 
 TURNTABLE_SIZE = 320  # pixels; GIFs of more become large
-NEAREST = 0.02  # of the distance: what is nearer to a camera within the mesh is cut away
+NEAREST = 0.02  # of the distance: what is nearer to a camera within it is cut away
 
 
 def render_picture(settings):
@@ -26,6 +30,7 @@ def render_picture(settings):
     Raises:
         InputError: a setting outside its domain.
         FileError: no such mesh, or a path cannot be written.
+        GeometryError: a solid without a surface.
         BackendError: the backend asked for is not there.
     """
     settings.check()
@@ -34,10 +39,9 @@ def render_picture(settings):
     if settings.turntable is not None:
         check_animation(settings.turntable)
     runtime.init(settings.backend)
-    mesh = named_mesh(settings.mesh, settings.texture)
-    mesh.material = Material(settings.shading)
+    draw = _traced(settings) if is_solid(settings.mesh) else _rasterized(settings)
     height, width = settings.height_and_width
-    image = _pictures(settings, mesh, [settings.azimuth_deg], (height, width))
+    image = draw(_camera(settings, [settings.azimuth_deg]), (height, width))
     save_image(settings.image, over(image, background)[0])
     if settings.turntable is None:
         return [settings.image]
@@ -45,27 +49,50 @@ def render_picture(settings):
     smaller = min(1.0, TURNTABLE_SIZE / max(height, width))
     size = (max(1, round(height * smaller)), max(1, round(width * smaller)))
     with progress_bar("turning") as update:
-        frames = _pictures(settings, mesh, turn, size, lambda done, total: update(done / total))
+        frames = draw(_camera(settings, turn), size, lambda done, total: update(done / total))
     save_animation(settings.turntable, over(frames, background), fps=max(1, settings.frames / 4))
     return [settings.image, settings.turntable]
 
 
-def _pictures(settings, mesh, azimuths, size, progress=None):
-    """(V, H, W, 4): the mesh from these azimuths, linear RGB with straight alpha."""
-    camera, lights = _camera(settings, azimuths), lighting(settings.lighting, mesh)
-    if not settings.soft:
-        return supersampled(mesh, camera, size, lights, progress=progress)
-    renderer = SoftRasterizer(size, sigma=settings.sigma, gamma=settings.gamma, background=None)
+def _traced(settings):
+    """``draw(camera, size, progress=None)``: pictures (V, H, W, 4) of the solid, linear RGB with straight alpha."""
+    solid, lights = named_solid(settings.mesh), lighting(settings.lighting)
+    distance = Grid(solid.distances, solid.bounds, name=settings.mesh)
+    color = VoxelGrid(np.clip(solid.colors, 0, 1), solid.bounds, name=settings.mesh)
+
+    def draw(camera, size, progress=None):
+        tracer = SphereTracer(distance, size, bounds=Box(*solid.bounds), color=color, background=None)
+        return _one_by_one(lambda view: tracer.render(view, lights), camera, progress)
+
+    return draw
+
+
+def _rasterized(settings):
+    """The same of the mesh."""
+    mesh = named_mesh(settings.mesh, settings.texture)
+    mesh.material = Material(settings.shading)
+    lights = lighting(settings.lighting, mesh)
+
+    def draw(camera, size, progress=None):
+        if not settings.soft:
+            return supersampled(mesh, camera, size, lights, progress=progress)
+        renderer = SoftRasterizer(size, sigma=settings.sigma, gamma=settings.gamma, background=None)
+        return _one_by_one(lambda view: renderer.render(mesh, view, lights), camera, progress)
+
+    return draw
+
+
+def _one_by_one(render, camera, progress):
     pictures = []
-    for start, part in portions(camera, 1):
-        pictures.append(renderer.render(mesh, part, lights).pictures()[0])
+    for start, view in portions(camera, 1):
+        pictures.append(render(view).pictures()[0])
         if progress is not None:
             progress(start + 1, camera.views)
     return np.stack(pictures)
 
 
 def _camera(settings, azimuths):
-    """Cameras around the mesh, which is the unit ball's size: near and far enclose it."""
+    """Cameras around what is drawn, which is the unit ball's size: near and far enclose it."""
     height, width = settings.height_and_width
     slope = math.tan(math.radians(settings.fov_y_deg) / 2) * min(1.0, width / height)
     distance = settings.distance or distance_for(math.degrees(2 * math.atan(slope)))

@@ -28,6 +28,22 @@ class ColoredSolid:
     lower: Array
     spacing: float
 
+    @property
+    def bounds(self) -> tuple[Array, Array]:
+        """The first and the last node."""
+        return self.lower, self.lower + self.spacing * (np.array(self.distances.shape) - 1)
+
+    def normalized(self, name: str = "solid") -> "ColoredSolid":
+        """A copy moved and scaled so that its surface is as ``Mesh.normalized`` has it: of radius 1 about the origin.
+
+        Raises:
+            GeometryError: there is no surface.
+        """
+        points = self.mesh(name).numpy("vertices")[0].astype(np.float64)
+        center = (points.min(axis=0) + points.max(axis=0)) / 2
+        scale = 1 / np.linalg.norm(points - center, axis=1).max()
+        return ColoredSolid(scale * self.distances, self.colors, scale * (self.lower - center), scale * self.spacing)
+
     def mesh(self, name: str = "solid") -> Mesh:
         """The surface, by marching cubes (scikit-image), with vertex colours; its faces look outwards.
 

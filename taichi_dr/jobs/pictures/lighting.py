@@ -4,7 +4,7 @@ from taichi_dr.jobs.pictures.clay import is_clay
 from taichi_dr.scene.light import DirectionalLight, Lights
 
 
-def lighting(name, mesh):
+def lighting(name, mesh=None):
     """``"studio"``, ``"soft"`` or ``"none"`` as Lights, or None; ``"auto"``: what suits the mesh.
 
     In the studio a key light comes from the upper right and weaker ones from the left, from behind and from below:

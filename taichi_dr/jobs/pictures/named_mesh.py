@@ -1,4 +1,4 @@
-"""A mesh by the name a user types: a file or a procedural shape."""
+"""A mesh by the name a user types, a file or a procedural shape; or a solid in a file."""
 
 import difflib
 import warnings
@@ -42,13 +42,28 @@ def found_mesh(name, texture=None, normalize=False):
         InputError: a texture for a mesh without texture coordinates.
     """
     path = Path(name)
-    if path.suffix == ".npz" and path.exists():
+    if is_solid(name):
         return _surface(path, texture, normalize)
     if path.exists():
         return load_mesh(path, normalize=normalize, texture=texture)
     if name in SHAPES:
         return _shape(name, texture).normalized()
     raise FileError(f"{name}: no such file, nor a shape ({', '.join(SHAPES)}){_near(path)}")
+
+
+def is_solid(name):
+    """Whether the name is that of a file with a ``ColoredSolid`` in it."""
+    return Path(name).suffix == ".npz" and Path(name).exists()
+
+
+def named_solid(name):
+    """The ``ColoredSolid`` in the file ``name``, its surface of radius 1 about the origin.
+
+    Raises:
+        FileError: it is no such file, or cut short.
+        GeometryError: there is no surface in it.
+    """
+    return ColoredSolid.load(name).normalized(Path(name).name)
 
 
 def _surface(path, texture, normalize):

@@ -15,7 +15,7 @@ class RenderSettings:
     """An image of a mesh, and an animation of it turning.
 
     The mesh is centred and scaled to radius 1, and the camera looks at it from where it just fills the image.  A mesh
-    without colours is of clay.
+    without colours is of clay.  The scene.npz of reconstruct --as sdf is drawn by sphere tracing, as it is.
 
     examples:
       taichi-dr render spot.obj spot.png
@@ -60,7 +60,8 @@ class RenderSettings:
     fov_y_deg: float = 40.0
     #: studio: a key light and weaker ones, which show the shape; soft: mostly ambient; none: the surface's own colours.
     lighting: Literal["studio", "soft", "none"] = "studio"
-    #: Where light is evaluated: flat: once per face; gouraud: at vertices; phong: at every pixel.
+    #: Where light is evaluated: flat: once per face; gouraud: at vertices; phong: at every pixel, as of
+    #: a scene.npz always.
     shading: Literal["flat", "gouraud", "phong"] = "gouraud"
     #: Colour behind the mesh: a name (white, steelblue, ...) or #rrggbb.
     background: Annotated[
@@ -90,6 +91,8 @@ class RenderSettings:
             self._check_use(name, self.soft, "--soft")
         self._check_use("frames", self.turntable, "--turntable")
         self._check_use("shading", self.lighting != "none", "a --lighting")
+        for name in ("soft", "shading", "texture"):
+            self._check_use(name, Path(self.mesh).suffix != ".npz", "a mesh")
         within(1, 150, "degrees", fov_y_deg=self.fov_y_deg)
         within(-89, 89, "degrees", elevation_deg=self.elevation_deg)
         finite(azimuth_deg=self.azimuth_deg)
