@@ -221,10 +221,12 @@ def misfit(function):
     assigns as packets: ``d = 1e9``, then ``d = ti.min(d, p.x)``; from then on ``distances`` does so with it.
     """
     marked = getattr(function, "__func__", function)
-    marked._assigns_packets = False
+    marked._assigns_packets = getattr(marked, "_assigns_packets", False)  # kernels that are compiled stay as they are
     try:
         _try(function)
     except Exception as error:
+        if marked._assigns_packets:
+            return str(error)
         marked._assigns_packets = True
         try:
             _try(function)
