@@ -36,12 +36,16 @@ def coverage(x, normal):
 
 
 def blend(layers):
-    """(color, alpha) over nothing of (coverage, color) pairs, front to back."""
-    color, left = np.zeros(3), 1.0
-    for a, layer in layers:
-        color = color + left * a * np.asarray(layer)
-        left *= 1.0 - a
-    return color, 1.0 - left
+    """(color, alpha) over nothing of (coverage, color, normal) triples, front to back; normals None where there is no
+    edge.
+    """
+    color, union, before = np.zeros(3), 0.0, None
+    for a, layer, normal in layers:
+        c = 0.0 if before is None or normal is None else float(np.dot(before, normal))
+        aligned = min(a, union) if c >= 0 else max(a + union - 1, 0)
+        visible = a - ((1 - abs(c)) * a * union + abs(c) * aligned)
+        color, union, before = color + visible * np.asarray(layer), union + visible, normal
+    return color, union
 
 
 def torus(p, major, minor):

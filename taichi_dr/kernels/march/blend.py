@@ -1,11 +1,19 @@
 """Rows of surfaces in front of each other to pixels, and back.
 
-    color = sum_k T_k a_k color_k + T_end background,  alpha = 1 - T_end,  T_k = prod_{j<k} (1 - a_j)
+    color = sum_k v_k color_k + (1 - U_end) background,  alpha = U_end,  U_k = U_{k-1} + v_k
 
-with the coverage a of ``edges``, 1 where a layer covers its pixel.  Depth, normal and position are those of what the
-pixel's centre sees: the first layer that covers half of it.
+where v, what is seen of a layer, is its coverage a of ``edges`` (1 where it covers its pixel) without what the layers
+in front, U of the pixel, hide of it.  Half-planes of areas a and U in a square, c the cosine of their normals, share
 
-Source: Porter and Duff, Compositing Digital Images, 1984.
+    o(a, U) = (1 - |c|) a U + |c| min(a, U)              c >= 0
+    o(a, U) = (1 - |c|) a U + |c| max(a + U - 1, 0)      c < 0
+
+exactly where they lie side by side, upon each other, or at right angles: two bodies that nearly touch in the image
+leave a gap of 1 - a - U open, and a bump in front of its own body does not cover it twice.  v = a - o.
+
+Depth, normal and position are those of what the pixel's centre sees: the first layer that covers half of it.
+
+Source: Porter and Duff, Compositing Digital Images, 1984, section 4.3, for the three cases.
 """
 
 import taichi as ti
@@ -16,20 +24,22 @@ from taichi_dr.kernels.camera.pack import E, W
 
 
 @ti.kernel
-def blend(first: Ints, edge: Ints, coverage: Numbers, color: Rows, rgba: Rows):
+def blend(first: Ints, edge: Ints, coverage: Numbers, normal: Rows, color: Rows, rgba: Rows):
     """Writes ``rgba`` (V*H*W, 4), over nothing, of rows with ``color`` (R, 3).
 
-    A layer of colour 1 and coverage 0.5 in front of one of colour 0 that covers give colour 0.5, alpha 1.
+    ``coverage`` (E,), ``normal`` (E, 2): of edges.  A layer of colour 1 and coverage 0.5 in front of one of colour 0
+    that covers give colour 0.5, alpha 1.
     """
     for i in range(rgba.shape[0]):
-        left, total = 1.0, ti.Vector([0.0, 0.0, 0.0])
+        union, total = 0.0, ti.Vector([0.0, 0.0, 0.0])
         for row in range(first[i], first[i + 1]):
-            a = _coverage(edge, coverage, row)
-            total += left * a * row3(color, row)
-            left *= 1.0 - a
+            a, c = _coverage(edge, coverage, row), _alignment(first[i], edge, normal, row)
+            visible = a - overlap(a, union, c)
+            total += visible * row3(color, row)
+            union += visible
         for k in ti.static(range(3)):
             rgba[i, k] = total[k]
-        rgba[i, 3] = 1.0 - left
+        rgba[i, 3] = union
 
 
 @ti.kernel
@@ -66,26 +76,30 @@ def blend_adjoint(
     first: Ints,
     edge: Ints,
     coverage: Numbers,
+    normal: Rows,
     color: Rows,
     rgba_adjoint: Rows,
     color_adjoint: Rows,
     coverage_adjoint: Numbers,
 ):
-    """Writes the adjoints of the rows' colours and of the edges' coverage."""
+    """Writes the adjoints of the rows' colours and of the edges' coverage; normals are held constant."""
     for i in range(rgba_adjoint.shape[0]):
         g = get3(rgba_adjoint, i, 0)
-        behind, open_ = ti.Vector([0.0, 0.0, 0.0]), 1.0  # the colour behind a row, and what it lets through
+        g_union = rgba_adjoint[i, 3]
         for k in range(first[i + 1] - first[i]):
             row = first[i + 1] - 1 - k
-            a, left = _coverage(edge, coverage, row), 1.0
+            union = 0.0
             for nearer in range(first[i], row):
-                left *= 1.0 - _coverage(edge, coverage, nearer)
+                a = _coverage(edge, coverage, nearer)
+                union += a - overlap(a, union, _alignment(first[i], edge, normal, nearer))
+            a, c = _coverage(edge, coverage, row), _alignment(first[i], edge, normal, row)
+            visible = a - overlap(a, union, c)
+            g_visible = g.dot(row3(color, row)) + g_union
             if edge[row] >= 0:
-                coverage_adjoint[edge[row]] = left * (g.dot(row3(color, row) - behind) + rgba_adjoint[i, 3] * open_)
-            for c in ti.static(range(3)):
-                color_adjoint[row, c] = left * a * g[c]
-            behind = a * row3(color, row) + (1.0 - a) * behind
-            open_ *= 1.0 - a
+                coverage_adjoint[edge[row]] = g_visible * (1.0 - overlap_slope(a, union, c))
+            for n in ti.static(range(3)):
+                color_adjoint[row, n] = visible * g[n]
+            g_union -= g_visible * overlap_slope(union, a, c)
 
 
 @ti.kernel
@@ -134,3 +148,31 @@ def _coverage(edge: ti.template(), coverage: ti.template(), row):
     if edge[row] >= 0:
         a = coverage[edge[row]]
     return a
+
+
+@ti.func
+def _alignment(front, edge: ti.template(), normal: ti.template(), row):
+    """The cosine between the normals of a row's edge and of that of the row in front of it; 0 if one has none."""
+    c = 0.0
+    if row > front:
+        if edge[row] >= 0 and edge[row - 1] >= 0:
+            c = normal[edge[row], 0] * normal[edge[row - 1], 0] + normal[edge[row], 1] * normal[edge[row - 1], 1]
+    return c
+
+
+@ti.func
+def overlap(a, b, c):
+    """What half-planes of areas a and b in a unit square share, c the cosine of their normals.
+
+    Of 0.5 and 0.7 it is 0.5, 0.35 and 0.2 for c = 1, 0 and -1.
+    """
+    aligned = ti.select(c < 0.0, ti.max(a + b - 1.0, 0.0), ti.min(a, b))
+    return a * b + ti.abs(c) * (aligned - a * b)
+
+
+@ti.func
+def overlap_slope(a, b, c):
+    """The derivative of ``overlap`` by a."""
+    apart = ti.select(a + b > 1.0, 1.0, 0.0)
+    aligned = ti.select(c < 0.0, apart, ti.select(a < b, 1.0, 0.0))
+    return b + ti.abs(c) * (aligned - b)

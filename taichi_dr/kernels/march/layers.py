@@ -15,6 +15,7 @@ from taichi_dr.kernels.camera.rays import Eye, footprint, ray_components
 from taichi_dr.kernels.march.bounds import NEVER, Bounds, interval
 from taichi_dr.kernels.march.evaluate import value_at
 from taichi_dr.kernels.march.settings import LAYERS, Distance, Layers, March
+from taichi_dr.kernels.march.stretch import Stretch, close, ends_before, entry, note
 from taichi_dr.kernels.march.trace import BAND_REACH, MARGIN, Ray, signed_distance
 from taichi_dr.kernels.screen.pixels import Screen, pixel_center, pixel_size
 
@@ -97,9 +98,12 @@ def _follow(
     """Writes the layers of one ray into the rows of ray i; returns their number and that of evaluations."""
     _, leave = interval(ray.origin, ray.direction, bounds)
     leave = ti.min(leave, march.far / ray.cosine)
-    found, taken, within, rising = 0, 0, 0, 0
-    t, t_before, h_before = start, start, NEVER
-    lowest, low, high, crossing = 0.0, 0.0, 0.0, NEVER
+    found, taken, t = 0, 0, start
+    lowest, low, h_low, high, highest = NEVER, start, NEVER, start, -NEVER
+    crossing, outside, h_outside, t_before, h_before = NEVER, start, NEVER, start, NEVER
+    stretch = ti.static(
+        Stretch(lowest, low, h_low, high, highest, crossing, outside, h_outside, t_before, h_before),
+    )
     while t <= leave and found < LAYERS and taken < 4 * march.limit:
         least = LEAST * (ray.constant + ray.slope * t)
         count = 1
@@ -113,33 +117,23 @@ def _follow(
             if t <= leave and found < LAYERS:
                 h, w = sample_of(values, k, distance.lanes), ray.constant + ray.slope * t
                 reach = (BAND_REACH * march.width + MARGIN) * w
-                if h < reach:
-                    if within == 0:
-                        within, crossing, lowest = 1, NEVER, NEVER
-                    if h < lowest:
-                        lowest, low, high, rising = h, t_before, t, 0
-                    elif rising == 0:
-                        high, rising = t, 1
-                    if h <= 0.0 and crossing == NEVER:
-                        crossing = t
-                        if h_before < NEVER:
-                            crossing = t + h * (t - t_before) / (h_before - h)
+                if ends_before(h, w, reach, stretch):
+                    close(t, stretch)
+                    taken += _find_closest(i * LAYERS + found, stretch, ray, distance, march, layers)
+                    found += 1
+                if h < reach and found < LAYERS:
+                    note(t, h, stretch)
                     if h < -reach:
                         layers.surface[i * LAYERS + found] = crossing
                         layers.closest[i * LAYERS + found] = NEVER
                         found += 1
-                        within = 0
+                        lowest = NEVER
                         leave = -1.0  # nothing is seen behind
-                elif within == 1:
-                    high = ti.select(rising == 0, t, high)
-                    taken += _close(i * LAYERS + found, low, high, crossing, ray, distance, march, layers)
-                    found += 1
-                    within = 0
                 t_before, h_before = t, h
                 t += ti.select(k + 1 < count, least, ti.max(ti.abs(h), least))
-    if within == 1 and found < LAYERS:
-        high = ti.select(rising == 0, leave, high)
-        taken += _close(i * LAYERS + found, low, high, crossing, ray, distance, march, layers)
+    if lowest < NEVER and found < LAYERS:
+        close(leave, stretch)
+        taken += _find_closest(i * LAYERS + found, stretch, ray, distance, march, layers)
         found += 1
     return found, taken
 
@@ -175,32 +169,30 @@ def sample_of(values, k, lanes: ti.template()):
 
 
 @ti.func
-def _close(
+def _find_closest(
     row,
-    low,
-    high,
-    crossing,
+    stretch: ti.template(),
     ray: ti.template(),
     distance: ti.template(),
     march: ti.template(),
     layers: ti.template(),
 ):
-    """Writes a layer whose closest point is between ``low`` and ``high``; returns the evaluations that it took."""
-    closest, taken = 0.0, 0
+    """Writes the layer of a stretch that is closed; returns the evaluations that it took."""
+    closest, h, taken = 0.0, 0.0, 0
     if ti.static(distance.lanes == 1):
-        closest, taken = _golden(low, high, ray, distance, march)
+        closest, h, taken = _golden(stretch.low, stretch.high, ray, distance, march)
     else:
-        closest, taken = _sampled(low, high, ray, distance, march)
+        closest, h, taken = _sampled(stretch.low, stretch.high, ray, distance, march)
     layers.closest[row] = closest
-    layers.surface[row] = ti.min(crossing, closest)
+    layers.surface[row] = entry(closest, h, stretch.crossing, stretch.outside, stretch.h_outside)
     return taken
 
 
 @ti.func
 def _sampled(low, high, ray: ti.template(), distance: ti.template(), march: ti.template()):
-    """Where the distance along a ray is least, a packet of samples at a time; and the evaluations that it took."""
+    """Where the distance along a ray is least, a packet of samples at a time; how much, and the evaluations."""
     lanes, rounds = ti.static(distance.lanes, math.ceil(math.log(FINE) / math.log(0.5 * (distance.lanes - 1))))
-    a, b, closest = low, high, low
+    a, b, closest, lowest = low, high, low, 0.0
     for _ in range(rounds):
         step = (b - a) / (lanes - 1)
         values = signed_distance(_samples(a, step, lanes), ray, distance, march)
@@ -208,11 +200,11 @@ def _sampled(low, high, ray: ti.template(), distance: ti.template(), march: ti.t
         for k in range(1, lanes):
             if values[k] < values[at]:
                 at = k
-        closest = a + at * step
+        closest, lowest = a + at * step, values[at]
         if WIDE <= at and at < lanes - WIDE:
             closest += WIDE * step * _vertex(values[at - WIDE], values[at], values[at + WIDE])
         a, b = ti.max(closest - step, a), ti.min(closest + step, b)
-    return closest, rounds
+    return closest, lowest, rounds
 
 
 @ti.func
@@ -224,7 +216,7 @@ def _vertex(before, here, after):
 
 @ti.func
 def _golden(low, high, ray: ti.template(), distance: ti.template(), march: ti.template()):
-    """The same one by one, by golden section."""
+    """The same by golden section, one sample at a time."""
     a, b = low, high
     left, right = b - GOLDEN * (b - a), a + GOLDEN * (b - a)
     h_left, h_right = signed_distance(left, ray, distance, march), signed_distance(right, ray, distance, march)
@@ -244,4 +236,5 @@ def _golden(low, high, ray: ti.template(), distance: ti.template(), march: ti.te
         signed_distance(middle - half, ray, distance, march),
         signed_distance(middle + half, ray, distance, march),
     )
-    return middle + half * _vertex(before, signed_distance(middle, ray, distance, march), after), sections + 5
+    h = signed_distance(middle, ray, distance, march)
+    return middle + half * _vertex(before, h, after), h, sections + 5

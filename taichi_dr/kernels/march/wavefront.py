@@ -19,6 +19,7 @@ from taichi_dr.kernels.camera.pack import F
 from taichi_dr.kernels.camera.rays import Eye, footprint, ray_components
 from taichi_dr.kernels.march.bounds import NEVER, Bounds, interval
 from taichi_dr.kernels.march.settings import BAND, BROKEN, CUT, LAYERS, MISS, OPAQUE
+from taichi_dr.kernels.march.stretch import Stretch, close, ends_before, entry, note
 from taichi_dr.kernels.march.trace import (
     BAND_REACH,
     BLOCK,
@@ -46,22 +47,22 @@ STEP, PREVIOUS, WITHIN, PATIENCE_LEFT, ENTERED, DEEPEST = range(2, 8)
 """... of pixels: the latest step, the value before it, whether that was in the band, evaluations in the band that are
 left, where the band was entered, where a ray that has arrived looks whether the surface covers the pixel."""
 
-RISING, T_BEFORE, H_BEFORE, LOWEST, T_LOWEST, LOW, HIGH, CROSSING = range(2, 10)
-"""... of rays that graze, whose LOWEST is the least value in the layer, NEVER outside of one; see ``layers``."""
+STRETCH = 2
+"""The first column of rays that graze: their ``Stretch``."""
 
 BEST, NEAREST, AROUND, INSIDE = range(2, 6)
 """... of rays to their closest points; see ``approach``."""
 
-COLUMNS = 10
+COLUMNS = STRETCH + len(Stretch._fields)
 
 PROBES = 3
 """Points between the ends of a bracket: at a quarter, a half and three quarters of it."""
 
 SMOOTH = 0.01  # pixels: a parabola that foretells the probes this well is good enough
 
-FORETOLD, SHIFT, PROBED, BRACKET = 2, 3, 4, 7
+FORETOLD, SHIFT, PROBED, OUTSIDE, H_OUTSIDE, BRACKET = 2, 3, 4, 7, 8, 9
 """Columns of a bracket behind its two ends: whether there was one before; from the middle of that to its own, in
-quarters of that; the three values at its probes; and the number of columns."""
+quarters of that; the three values at its probes; the last sample outside and the value there; the number of columns."""
 
 
 def compact(active, keep, count, block, kept):
@@ -375,8 +376,8 @@ def begin_grazing(
         ox, oy, oz, dx, dy, dz, cosine, _, _ = pixel_ray(grazing[i], eye, screen)
         _, leave = interval((ox, oy, oz), (dx, dy, dz), bounds)
         t = where[grazing[i]]
-        state[i, T], state[i, LEAVE], state[i, RISING] = t, ti.min(leave, far / cosine), 0.0
-        state[i, T_BEFORE], state[i, H_BEFORE], state[i, LOWEST], state[i, CROSSING] = t, NEVER, NEVER, NEVER
+        state[i, T], state[i, LEAVE] = t, ti.min(leave, far / cosine)
+        _save(i, ti.static(Stretch(NEVER, t, NEVER, t, -NEVER, NEVER, t, NEVER, t, NEVER)), state)
         found[i] = 0
         for layer in range(LAYERS):
             bracket[LAYERS * i + layer, 0], bracket[LAYERS * i + layer, FORETOLD] = NEVER, 0.0
@@ -412,56 +413,74 @@ def advance_grazing(
         t, h = state[i, T], values[k, 0] * scale
         w = constant + slope * t
         reach = (BAND_REACH * band + MARGIN) * w
+        lowest, low, h_low, high, highest, crossing, outside, h_outside, t_before, h_before = _saved(i, state)
+        stretch = ti.static(
+            Stretch(lowest, low, h_low, high, highest, crossing, outside, h_outside, t_before, h_before),
+        )
         evaluations[grazing[i]] += 1
         keep[k] = 1
-        within = state[i, LOWEST] < NEVER
-        if h < reach:
-            _see(i, t, h, within, state)
-        elif within:
-            if state[i, RISING] == 0.0:
-                state[i, HIGH] = t
-            _end_layer(i, state, surface, found, bracket)
-        if h < -reach:
+        if ends_before(h, w, reach, stretch):
+            close(t, stretch)
+            _end_layer(i, scale, stretch, surface, found, bracket)
+        if h < reach and found[i] < LAYERS:
+            note(t, h, stretch)
+        if h < -reach and found[i] < LAYERS:
             row = LAYERS * i + found[i]
-            surface[row], closest[row] = state[i, CROSSING], NEVER
+            surface[row], closest[row] = crossing, NEVER
             found[i] += 1
             keep[k] = 0
         else:
-            state[i, T_BEFORE], state[i, H_BEFORE] = t, h
+            t_before, h_before = t, h
             state[i, T] = t + ti.max(ti.abs(h), w)
             if found[i] == LAYERS:
                 keep[k] = 0
             elif state[i, T] > state[i, LEAVE] or is_last == 1:
                 keep[k] = 0
-                if state[i, LOWEST] < NEVER:
-                    state[i, HIGH] = ti.max(state[i, HIGH], state[i, T_LOWEST])
-                    _end_layer(i, state, surface, found, bracket)
+                if lowest < NEVER:
+                    close(state[i, LEAVE], stretch)
+                    _end_layer(i, scale, stretch, surface, found, bracket)
+        _save(i, stretch, state)
 
 
 @ti.func
-def _see(i, t, h, within, state: ti.template()):
-    """Notes a value within the band: where the layer is lowest, between which samples, and where the ray enters."""
-    if h < state[i, LOWEST]:
-        state[i, LOWEST], state[i, T_LOWEST], state[i, RISING] = h, t, 0.0
-        state[i, LOW], state[i, HIGH] = state[i, T_BEFORE], t
-    elif state[i, RISING] == 0.0:
-        state[i, HIGH], state[i, RISING] = t, 1.0
-    if not within:
-        state[i, CROSSING] = NEVER
-    if h <= 0.0 and state[i, CROSSING] == NEVER:
-        state[i, CROSSING] = t
-        if state[i, H_BEFORE] < NEVER:
-            state[i, CROSSING] = t + h * (t - state[i, T_BEFORE]) / (state[i, H_BEFORE] - h)
+def _saved(i, state: ti.template()):
+    """The numbers of a ray's ``Stretch``."""
+    return (
+        state[i, STRETCH],
+        state[i, STRETCH + 1],
+        state[i, STRETCH + 2],
+        state[i, STRETCH + 3],
+        state[i, STRETCH + 4],
+        state[i, STRETCH + 5],
+        state[i, STRETCH + 6],
+        state[i, STRETCH + 7],
+        state[i, STRETCH + 8],
+        state[i, STRETCH + 9],
+    )
 
 
 @ti.func
-def _end_layer(i, state: ti.template(), surface: ti.template(), found: ti.template(), bracket: ti.template()):
+def _save(i, stretch: ti.template(), state: ti.template()):
+    for k in ti.static(range(len(stretch))):
+        state[i, STRETCH + k] = stretch[k]
+
+
+@ti.func
+def _end_layer(
+    i,
+    scale,
+    stretch: ti.template(),
+    surface: ti.template(),
+    found: ti.template(),
+    bracket: ti.template(),
+):
     """Writes a layer but for its closest point, which is between the two ends of its bracket."""
     row = LAYERS * i + found[i]
-    surface[row] = state[i, CROSSING]
-    bracket[row, 0], bracket[row, 1] = state[i, LOW], state[i, HIGH]
+    surface[row] = stretch.crossing
+    bracket[row, 0], bracket[row, 1] = stretch.low, stretch.high
+    bracket[row, OUTSIDE] = stretch.outside
+    bracket[row, H_OUTSIDE] = ti.select(stretch.h_outside < NEVER, stretch.h_outside / scale, NEVER)
     found[i] += 1
-    state[i, LOWEST], state[i, CROSSING] = NEVER, NEVER
 
 
 @ti.kernel
@@ -530,8 +549,10 @@ def narrow(
         quarter = 0.25 * (bracket[row, 1] - bracket[row, 0])
         keep[i] = 0
         if foretold or is_last == 1:
-            closest[row] = bracket[row, 0] + quarter * (2.0 + _lowest(now[0], now[1], now[2]))
-            surface[row] = ti.min(surface[row], closest[row])
+            t = bracket[row, 0] + quarter * (2.0 + _lowest(now[0], now[1], now[2]))
+            h = values[PROBES * i + best, 0]
+            closest[row] = t
+            surface[row] = entry(t, h, surface[row], bracket[row, OUTSIDE], bracket[row, H_OUTSIDE])
         else:
             keep[i] = 1
             bracket[row, 0] += best * quarter
@@ -634,7 +655,7 @@ def bracket_approach(state: Rows, count: ti.i32, bracket: Rows, keep: Ints):
     for pixel in range(count):
         reach = state[pixel, AROUND]
         bracket[pixel, 0], bracket[pixel, 1] = state[pixel, BEST] - reach, state[pixel, BEST] + reach
-        bracket[pixel, FORETOLD] = 0.0
+        bracket[pixel, FORETOLD], bracket[pixel, OUTSIDE], bracket[pixel, H_OUTSIDE] = 0.0, 0.0, NEVER
         keep[pixel] = ti.select(reach > 0.0, 1, 0)
 
 

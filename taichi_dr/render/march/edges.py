@@ -40,6 +40,11 @@ class EdgeStage:
             self._function.adjoint(self._points(count), values_adjoint, points_adjoint, count)
         return points_adjoint
 
+    @property
+    def normal(self):
+        """Of every edge, as ``approach`` writes it: (E, 2)."""
+        return self._array("normal", 1, 2)
+
     def _points(self, count):
         return self._array("points", POINTS * count, 3)
 

@@ -207,7 +207,7 @@ class SphereTracer(Renderer):
         shot.coverage = self._edges.cover(shot, shot.rows.edge_pixel, shot.rows.edge_t, shot.edges)
         self._surface.forward(shot, self._step)
         rgba = self._buffers.get("rgba", (frame.array("steps").shape[0], 4))
-        blend(*self._layers(shot), self._surface.array("color", shot.count, 3), rgba)
+        blend(*self._layers(shot), self._edges.normal, self._surface.array("color", shot.count, 3), rgba)
         if shot.background is not None:
             composite(rgba, background_rows(shot.background, self._buffers), frame.shape[0])
         frame.bind(color=rgba)
@@ -233,7 +233,7 @@ class SphereTracer(Renderer):
             composite_adjoint(rgba_adjoint, background_rows(shot.background, self._buffers), frame.shape[0])
         coverage_adjoint = self._buffers.at_least("coverage_adjoint", max(shot.edges, 1))
         colors = array("color", count, 3), rgba_adjoint, array("color_adjoint", count, 3)
-        blend_adjoint(*self._layers(shot), *colors, coverage_adjoint)
+        blend_adjoint(*self._layers(shot), self._edges.normal, *colors, coverage_adjoint)
         adjoints = array("gradient_adjoint", count, 3), array("points_adjoint", count, 3), array("depth_adjoint", count)
         for adjoint in adjoints:
             adjoint.fill(0)

@@ -88,11 +88,12 @@ def test_a_grid_as_color(cpu64):
     """The colour of a point is interpolated, and its gradient goes to the grid."""
     corners = np.random.default_rng(1).uniform(size=(2, 2, 2, 3))
     colors = dr.VoxelGrid(corners, (-1, 1))
-    tracer = dr.SphereTracer(scene, 16, bounds=dr.Box(-1, 1), color=colors)
+    tracer = dr.SphereTracer(scene, 24, bounds=dr.Box(-1, 1), color=colors)
     frame = tracer.render(dr.Camera(**CAMERA))
-    whole = frame.numpy("alpha") == 1
+    whole = frame.numpy("closest") < -0.75  # one surface covers the pixel, not two side by side
+    assert whole.sum() > 40
     np.testing.assert_allclose(frame.numpy("color")[whole], colors.at(frame.numpy("position")[whole]), atol=1e-9)
-    frame.color.grad.from_numpy(np.ones((1, 16, 16, 3)) * whole[..., None])
+    frame.color.grad.from_numpy(np.ones((1, 24, 24, 3)) * whole[..., None])
     tracer.backward()
     assert colors.gradient("values").sum() == pytest.approx(3 * whole.sum())
 

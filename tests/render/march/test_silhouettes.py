@@ -60,14 +60,17 @@ def scene(name, x):
         return ti.Vector([ti.Vector([q.x, q.z]).norm(1e-12) - x[3], q.y]).norm(1e-12) - x[7]
 
     plain = (0.9, 0.5, 0.2)
-    return {"ball": (first, plain), "occlusion": (both, color_of_both), "edge-on torus": (torus, plain)}[name]
+    colored = (both, color_of_both)
+    return {"ball": (first, plain), "occlusion": colored, "seam": colored, "edge-on torus": (torus, plain)}[name]
 
 
 BALLS = (0.03, -0.02, 0.1, 0.55, 0.35, 0.2, 1.1, 0.25)
+SIDE_BY_SIDE = (-0.31, 0.0, 0.3, 0.3, 0.32, 0.05, -0.2, 0.33)  # less than a pixel between them
 TORUS = (0.03, -0.02, 0.1, 0.6, 0.0, 0.0, 0.0, 0.15)
 CASES = {
     "ball": (BALLS, 32, (0, 1, 3)),
     "occlusion": (BALLS, 48, (0, 3, 4, 7)),
+    "seam": (SIDE_BY_SIDE, 48, (0, 3, 4, 7)),
     "edge-on torus": (TORUS, 64, (1, 3, 7)),
 }
 FINER = 8  # the supersampled image has 64 samples per pixel
