@@ -11,7 +11,7 @@ import textwrap
 
 import taichi as ti
 
-from taichi_dr.errors import GradientError
+from taichi_dr.errors import GradientError, InputError
 
 _STATEMENTS = {ast.While: "while", ast.Break: "break", ast.Continue: "continue"}
 
@@ -35,6 +35,22 @@ def require_straight_line(func):
     >>> require_straight_line(length)
     """
     _require(func, set())
+
+
+def require_function_of_a_point(func):
+    """Checks what is to be a loop-free ``ti.func`` (or a bound method of an object of Taichi's) of a point.
+
+    Raises:
+        InputError: something else, or a function of more or fewer arguments.
+        GradientError: it has a loop, or cannot be read: see ``require_straight_line``.
+    """
+    if not _is_taichi_function(func):
+        raise InputError(f"expected a ti.func of a point (@ti.func above its def), got {func!r}")
+    function, owner = _python_function(func)
+    names = list(inspect.signature(function).parameters)[owner is not None :]
+    if len(names) != 1:
+        raise InputError(f"{function.__qualname__}: expected a ti.func of a point, got one of ({', '.join(names)})")
+    require_straight_line(func)
 
 
 def _require(func, seen):

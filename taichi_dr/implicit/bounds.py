@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 
@@ -59,7 +60,7 @@ class Ball:
 
     def __post_init__(self):
         object.__setattr__(self, "center", _point("Ball.center", self.center))
-        if not (math.isfinite(self.radius) and self.radius > 0):
+        if not (isinstance(self.radius, Real) and math.isfinite(self.radius) and self.radius > 0):
             raise InputError(f"Ball.radius: expected a finite number > 0, got {self.radius!r}")
 
     @property

@@ -1,11 +1,13 @@
 """Functions of space that a user writes as a ``ti.func``, reading any fields of his own."""
 
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import taichi as ti
 
+from taichi_dr.errors import InputError
 from taichi_dr.implicit.function import NEARBY, ROUNDS, DistanceFunction, SpaceFunction
+from taichi_dr.kernels.base.arrays import make_array
 from taichi_dr.kernels.base.launch import on_cpu
 from taichi_dr.kernels.march import evaluate as kernels
 from taichi_dr.kernels.march.approach import approach
@@ -15,7 +17,8 @@ from taichi_dr.kernels.march.rows import columns_of
 from taichi_dr.kernels.march.surface import find_surface
 from taichi_dr.kernels.march.trace import trace
 from taichi_dr.runtime import check_runtime, float_dtype, runtime_token
-from taichi_dr.straightline import require_straight_line
+from taichi_dr.straightline import require_function_of_a_point
+from taichi_dr.tape import off_tape
 
 PIECE = 1 << 18  # points that are differentiated at once
 LANES = {ti.f32: 16, ti.f64: 8}
@@ -28,12 +31,23 @@ class InlineFunction(SpaceFunction):
 
     Raises:
         GradientError: it has a loop, which Taichi would differentiate wrongly; the message has the line.
+        InputError: something else, or what Taichi cannot compile, or returns other than so many numbers.
     """
 
     def __init__(self, func, components):
-        require_straight_line(func)
+        require_function_of_a_point(func)
         self.func, self.components = func, components
         self._token = runtime_token()
+        self._try()
+
+    @off_tape
+    def _try(self):
+        """Compiles what ``forward`` needs, and evaluates it at the origin."""
+        try:
+            self.forward(make_array((1, 3)), make_array((1, self.components)), 1)
+        except ti.TaichiCompilationError as error:
+            numbers = "one number" if self.components == 1 else f"a vector of {self.components}"
+            raise InputError(f"expected a ti.func of a point that returns {numbers}; Taichi says: {error}") from error
 
     def check(self) -> None:
         check_runtime(self._token, "function of space")
@@ -53,17 +67,21 @@ class InlineFunction(SpaceFunction):
 
 
 class InlineDistance(InlineFunction, DistanceFunction):
-    """A signed distance as a ``ti.func``, in packets where it fits.
-
-    ``packets``: points that are evaluated at once; 1 on GPUs, and where the function does not fit (``misfit`` says
-    why).
-    """
+    """A signed distance as a ``ti.func``, in packets where it fits."""
 
     def __init__(self, func, *, is_exact=False):
         super().__init__(func, 1)
         self.is_exact = is_exact
-        self.misfit = misfit(func) if on_cpu() else None
-        self.packets = LANES[float_dtype()] if on_cpu() and self.misfit is None else 1
+
+    @cached_property
+    def misfit(self) -> str | None:
+        """Why the function does not fit packets, with the line; None if it does, and on GPUs."""
+        return misfit(self.func) if on_cpu() else None
+
+    @cached_property
+    def packets(self) -> int:
+        """Points that are evaluated at once: 1 on GPUs, and where the function does not fit."""
+        return LANES[float_dtype()] if on_cpu() and self.misfit is None else 1
 
     def forward(self, points: Any, values: Any, count: int) -> None:
         kernels.evaluate(self.func, self.packets, points, values, count)

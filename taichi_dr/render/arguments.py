@@ -1,7 +1,7 @@
 """What all renderers ask of their arguments."""
 
 import math
-from numbers import Real
+from numbers import Integral, Real
 
 from taichi_dr.errors import InputError
 
@@ -20,4 +20,15 @@ def positive(name, value):
     """
     if not (isinstance(value, Real) and math.isfinite(value) and value > 0):
         raise InputError(f"{name}: expected a finite number > 0, got {value!r}")
+    return value
+
+
+def whole(name, value):
+    """The number.
+
+    Raises:
+        InputError: it is not a whole number of at least 1.
+    """
+    if not (isinstance(value, Integral) and value >= 1):
+        raise InputError(f"{name}: expected a whole number of at least 1, got {value!r}")
     return value

@@ -44,7 +44,8 @@ def mesh_distance(
     Vertices at one place are one.  A closed mesh may be turned inside out.
 
     Raises:
-        GeometryError: a mesh without faces or not within the grid; ``"watertight"``: open edges, which are named.
+        GeometryError: a mesh without faces or not within the grid; ``"watertight"``: open edges, which are named;
+            ``"winding"``: one that encloses nothing.
         InputError: another ``sign``, a thickness that is not positive or where there is none.
     """
     sizes, lower = np.array(checked_spacing(spacing)), np.asarray(lower, dtype=np.float64)
@@ -61,6 +62,11 @@ def mesh_distance(
     if sign == "winding":
         nodes = np.argwhere(np.ones_like(near))
         number = winding_numbers(corners, lower + sizes * nodes).reshape(near.shape)
+        if not (number > 0.5).any():
+            raise GeometryError(
+                f"{mesh.name}: encloses nothing, its winding number is {number.max():.2g} at most: expected faces that"
+                ' look outwards around some volume; sign="unsigned" makes a shell of the faces'
+            )
         return redistance(distance * (1 - 2 * np.clip(number, 0, 1)), sizes.tolist())
     inside = _enclosed(near, lambda nodes: np.abs(winding_numbers(corners, lower + sizes * nodes)) > 0.5)
     return np.where(inside, -distance, distance)

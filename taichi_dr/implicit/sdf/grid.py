@@ -26,7 +26,7 @@ from taichi_dr.kernels.base.vectors import row3
 from taichi_dr.kernels.march import grid as kernels
 from taichi_dr.kernels.networks.voxel_grid import value_and_gradient, value_and_gradient_adjoint
 from taichi_dr.scene.mesh import Mesh
-from taichi_dr.straightline import require_straight_line
+from taichi_dr.straightline import require_function_of_a_point
 from taichi_dr.tape import off_tape
 from taichi_dr.types import ArrayLike
 
@@ -71,9 +71,10 @@ class Grid(VoxelGrid, DistanceFunction):
 
         Raises:
             GradientError: the function has a loop.
-            InputError: it is not finite somewhere (where, and how often); bounds or a resolution that make no grid.
+            InputError: it is no ``ti.func`` of a point, or not finite somewhere (where, and how often); bounds or a
+                resolution that make no grid.
         """
-        require_straight_line(function)
+        require_function_of_a_point(function)
         points = positions(bounds, shape_of(resolution, bounds))
         values = make_array((points.size // 3,))
         _evaluate(function, array_from(points.reshape(-1, 3)), values)

@@ -4,8 +4,10 @@ import taichi as ti
 
 from taichi_dr.kernels.base.launch import is_serial
 from taichi_dr.kernels.base.types import Rows
+from taichi_dr.kernels.base.vectors import row3
 
 SERIAL_ROWS = 1 << 14
+RUN = 32  # rows that are added up
 LARGEST = 1e30  # far above any coordinate, and its square still far from the surroundings of inf in float64
 
 
@@ -42,4 +44,22 @@ def _unusable(array: ti.template(), row):
     for k in range(array.shape[1]):
         if ti.math.isnan(array[row, k]) or ti.abs(array[row, k]) > LARGEST:
             count += 1
+    return count
+
+
+def all_finite(one, other, rows):
+    """Whether the first ``rows`` of two arrays (P, 3) have neither NaN nor infinities, nor sums above 1e30."""
+    return rows == 0 or _runs_not_finite(one, other, rows, is_serial(rows, SERIAL_ROWS)) == 0
+
+
+@ti.kernel
+def _runs_not_finite(one: Rows, other: Rows, rows: ti.i32, serial: ti.template()) -> ti.i32:
+    count = 0
+    ti.loop_config(serialize=serial)
+    for run in range((rows + RUN - 1) // RUN):
+        total = ti.Vector([0.0, 0.0, 0.0])
+        for row in range(run * RUN, ti.min(run * RUN + RUN, rows)):
+            total += ti.abs(row3(one, row)) + ti.abs(row3(other, row))
+        if ti.math.isnan(total.sum()) or total.sum() > LARGEST:
+            ti.atomic_add(count, 1)
     return count

@@ -8,6 +8,7 @@ import taichi as ti
 
 from taichi_dr.kernels.base.types import Rows
 from taichi_dr.kernels.march.packets import distances
+from taichi_dr.kernels.march.point import as_number, as_vector
 
 
 @ti.func
@@ -24,7 +25,8 @@ def evaluate(func: ti.template(), lanes: ti.template(), points: Rows, values: Ro
     """``values[i, 0] = func(points[i])``, ``lanes`` points at once."""
     for packet in range((count + lanes - 1) // lanes):
         if ti.static(lanes == 1):
-            values[packet, 0] = func(ti.Vector([points[packet, 0], points[packet, 1], points[packet, 2]]))
+            p = ti.Vector([points[packet, 0], points[packet, 1], points[packet, 2]])
+            values[packet, 0] = as_number(func(p))
         else:
             x = ti.Vector([points[ti.min(packet * lanes + lane, count - 1), 0] for lane in ti.static(range(lanes))])
             y = ti.Vector([points[ti.min(packet * lanes + lane, count - 1), 1] for lane in ti.static(range(lanes))])
@@ -39,7 +41,7 @@ def evaluate(func: ti.template(), lanes: ti.template(), points: Rows, values: Ro
 def evaluate_vectors(func: ti.template(), components: ti.template(), points: Rows, values: Rows, count: ti.i32):
     """``values[i] = func(points[i])`` of several components."""
     for i in range(count):
-        value = func(ti.Vector([points[i, 0], points[i, 1], points[i, 2]]))
+        value = as_vector(func(ti.Vector([points[i, 0], points[i, 1], points[i, 2]])), components)
         for c in ti.static(range(components)):
             values[i, c] = value[c]
 

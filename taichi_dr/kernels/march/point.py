@@ -199,6 +199,27 @@ def size_of(value):
     return value.get_shape()[0]
 
 
+@called_by_kernels
+def as_number(value):
+    """What a function returns, where that is to be a number.
+
+    Raises:
+        TaichiTypeError: it is another kind of value, or none.
+    """
+    if value is None or size_of(value) is not None:
+        raise TaichiTypeError(f"expected a number, got {'nothing' if value is None else f'{size_of(value)} of them'}")
+    return value
+
+
+@called_by_kernels
+def as_vector(value, size):
+    """The same, where that is to be a vector of so many components."""
+    if value is None:
+        raise TaichiTypeError(f"expected a vector of {size} components, got nothing")
+    require_vector(value, size)
+    return value
+
+
 def require_vector(value, size):
     """Raises TaichiTypeError unless a value has so many components."""
     if size_of(value) != size:

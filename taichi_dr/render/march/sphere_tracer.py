@@ -8,15 +8,15 @@ from taichi_dr.implicit.bounds import Ball, Box
 from taichi_dr.implicit.constant import ConstantFunction
 from taichi_dr.implicit.function import DistanceFunction, SpaceFunction
 from taichi_dr.implicit.inline import InlineDistance, InlineFunction
-from taichi_dr.kernels.base.checks import all_usable
 from taichi_dr.kernels.march.blend import blend, blend_adjoint, show, show_adjoint
 from taichi_dr.kernels.march.bounds import Bounds
 from taichi_dr.kernels.march.settings import March, Rays
 from taichi_dr.kernels.screen.background import composite, composite_adjoint
-from taichi_dr.render.arguments import positive, require_kind
+from taichi_dr.render.arguments import positive, require_kind, whole
 from taichi_dr.render.background import background_rows
 from taichi_dr.render.camera_input import CameraInput
 from taichi_dr.render.frame import INDEX, Frame
+from taichi_dr.render.march.check import require_finite_rows, require_usable_inputs
 from taichi_dr.render.march.closest import ClosestStage
 from taichi_dr.render.march.edges import EdgeStage
 from taichi_dr.render.march.shot import MarchShot
@@ -116,6 +116,7 @@ class SphereTracer(Renderer):
         gradient: Literal["implicit", "unrolled"] | Unrolled = "implicit",
     ) -> None:
         super().__init__(size, background)
+        require_kind("material", material, Material)
         if not isinstance(bounds, Box | Ball):
             raise InputError(f"bounds: expected a dr.Box or a dr.Ball, got {bounds!r}")
         gradient = Unrolled() if gradient == "unrolled" else gradient
@@ -126,7 +127,7 @@ class SphereTracer(Renderer):
         self._relaxation = RELAXATION if self._function.is_exact else 1.0
         self._bounds, self._material = bounds, material
         self._width, self._scale = positive("silhouette_width", silhouette_width), positive("scale", scale)
-        self._limit = positive("max_steps", max_steps)
+        self._limit = whole("max_steps", max_steps)
         self._gradient = gradient
         self._step = 1e-3 * bounds.radius if normal_step is None else positive("normal_step", normal_step)
         self._visibility = VisibilityStage(self._buffers, self._function)
@@ -202,10 +203,13 @@ class SphereTracer(Renderer):
         frame, numbers = shot.frame, self._buffers.constant("bounds", self._bounds.numbers)
         bounds = Bounds(numbers, isinstance(self._bounds, Ball))
         shot.rays = Rays(shot.camera_array, shot.camera.is_orthographic, bounds, shot.width, shot.height)
-        _require_usable(shot)
+        require_usable_inputs(shot)
         self._visibility.forward(shot)
         shot.coverage = self._edges.cover(shot, shot.rows.edge_pixel, shot.rows.edge_t, shot.edges)
         self._surface.forward(shot, self._step)
+        require_finite_rows(
+            shot, self._surface.array("points", shot.count, 3), self._surface.array("color", shot.count, 3)
+        )
         rgba = self._buffers.get("rgba", (frame.array("steps").shape[0], 4))
         blend(*self._layers(shot), self._edges.normal, self._surface.array("color", shot.count, 3), rgba)
         if shot.background is not None:
@@ -247,15 +251,6 @@ class SphereTracer(Renderer):
     @staticmethod
     def _layers(shot):
         return shot.rows.first, shot.rows.edge, shot.coverage
-
-
-def _require_usable(shot):
-    """Raises CameraError or InputError for cameras and lights that are not finite."""
-    camera, lights = shot.camera_array, () if shot.lights is None else shot.lights.fields.arrays.values()
-    if not all(all_usable(camera, array) for array in (camera, *lights)):
-        shot.camera.check()
-        if shot.lights is not None:
-            shot.lights.check()
 
 
 def _color_function(color):

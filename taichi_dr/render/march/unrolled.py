@@ -1,10 +1,9 @@
 """Surface points that move as the end of a march does: ``gradient="unrolled"``."""
 
 from dataclasses import dataclass
-from numbers import Integral
 
-from taichi_dr.errors import InputError
 from taichi_dr.kernels.march.unroll import begin_march, march_on, place_steps, sum_steps, unroll_adjoint
+from taichi_dr.render.arguments import whole
 
 CLOSE = 0.01  # of the step of differences: a ray that goes no further has arrived
 
@@ -20,8 +19,7 @@ class Unrolled:
     terms: int = 8
 
     def __post_init__(self):
-        if not (isinstance(self.terms, Integral) and self.terms >= 1):
-            raise InputError(f"Unrolled.terms: expected a whole number of at least 1, got {self.terms!r}")
+        whole("Unrolled.terms", self.terms)
 
 
 class UnrolledMarch:

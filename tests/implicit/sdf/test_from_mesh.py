@@ -123,6 +123,9 @@ def test_what_is_refused(cpu32):
         distance(dr.Mesh([[0, 0, 0], [1, 0, 0], [0, 0, 0]], [[0, 1, 2]]))
     with pytest.raises(GeometryError, match="does not reach into the grid"):
         mesh_distance(box(), (5, 5, 5), 0.1, (8, 8, 8))
+    turned = dr.Mesh(box().numpy("vertices")[0], box().topology.faces[:, ::-1])
+    with pytest.raises(GeometryError, match=r"encloses nothing, its winding number is .* expected faces that look out"):
+        distance(turned, sign="winding")
     with pytest.raises(InputError, match="sign: expected watertight, winding or unsigned, got 'solid'"):
         distance(box(), sign="solid")
     with pytest.raises(InputError, match="thickness: only a shell has one"):

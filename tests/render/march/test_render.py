@@ -189,6 +189,57 @@ def test_distances_that_are_not_finite_are_named(any32):
         tracer.render(front())
 
 
+def test_infinite_distances_and_colours_that_are_not_finite_are_named(any32):
+    radius = ti.field(ti.f32, ())
+    radius[None] = np.inf
+
+    @ti.func
+    def endless(p):
+        return p.norm() - radius[None]
+
+    @ti.func
+    def broken(p):
+        return ti.Vector([0.5, ti.sqrt(p.x), 0.5])
+
+    with pytest.raises(
+        dr.InputError, match=r"the distance is NaN or infinite at 64 of 64 points .* view 0, row 0, col"
+    ):
+        dr.SphereTracer(endless, 8, bounds=BOX).render(front())
+    with pytest.raises(
+        dr.InputError, match=r"the colour is NaN or infinite at \d+ of \d+ points .* row \d+, column \d"
+    ):
+        dr.SphereTracer(ball, 8, bounds=BOX, color=broken).render(front())
+
+
+@ti.func
+def two_places(p, q):
+    return p.norm() - q.norm()
+
+
+@ti.func
+def no_number(p):
+    p.norm()
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        ({"function": 5}, r"expected a ti\.func of a point .*, got 5"),
+        ({"function": lambda p: p.norm()}, r"expected a ti\.func of a point .*, got <function"),
+        ({"function": two_places}, r"two_places: expected a ti\.func of a point, got one of \(p, q\)"),
+        ({"function": position_color}, r"returns one number; Taichi says:(.|\n)* got (a vector|3 of them)"),
+        ({"function": no_number}, r"returns one number; Taichi says:(.|\n)* got nothing"),
+        ({"color": ball}, r"returns a vector of 3; Taichi says:(.|\n)* got a number"),
+        ({"color": (1, 2)}, "color: expected three numbers"),
+        ({"max_steps": 2.5}, r"max_steps: expected a whole number of at least 1, got 2\.5"),
+        ({"material": "phong"}, "material: expected a Material object, got 'phong'"),
+    ],
+)
+def test_arguments_of_another_kind_are_refused(cpu32, given, problem):
+    with pytest.raises(dr.InputError, match=problem):
+        dr.SphereTracer(**{"function": ball, "size": 8, "bounds": BOX} | given)
+
+
 def test_what_makes_no_sense_is_refused(cpu32):
     @ti.func
     def looping(p):
@@ -207,8 +258,9 @@ def test_what_makes_no_sense_is_refused(cpu32):
         dr.SphereTracer(ball, 8, bounds=BOX, silhouette_width=0.0)
     with pytest.raises(dr.InputError, match="low < high"):
         dr.Box(1, -1)
-    with pytest.raises(dr.InputError, match=r"Ball\.radius"):
-        dr.Ball((0, 0, 0), 0)
+    for radius in (0, "1"):
+        with pytest.raises(dr.InputError, match=r"Ball\.radius"):
+            dr.Ball((0, 0, 0), radius)
     with pytest.raises(dr.InputError, match="camera: expected a Camera"):
         dr.SphereTracer(ball, 8, bounds=BOX).render(None)
 

@@ -1,0 +1,38 @@
+"""What must not be traced or shown: inputs, points and colours that are not finite."""
+
+import numpy as np
+
+from taichi_dr.errors import InputError
+from taichi_dr.kernels.base.checks import LARGEST, all_finite, all_usable
+
+
+def require_usable_inputs(shot):
+    """Raises CameraError or InputError for cameras and lights that are not finite."""
+    camera, lights = shot.camera_array, () if shot.lights is None else shot.lights.fields.arrays.values()
+    if not all(all_usable(camera, array) for array in (camera, *lights)):
+        shot.camera.check()
+        if shot.lights is not None:
+            shot.lights.check()
+
+
+def require_finite_rows(shot, points, colors):
+    """Looks at what has been found at the rows of a shot, in one launch.
+
+    Raises:
+        InputError: a point or a colour that is not finite (what, where, its value, how many).
+    """
+    if all_finite(points, colors, shot.count):
+        return
+    points, colors = points.to_numpy()[: shot.count], colors.to_numpy()[: shot.count]
+    for name, values, hint in (
+        ("the distance", points, "look for infinite ones"),
+        ("the colour", colors, "look for 0 / 0 and negative roots, and at the fields that it reads"),
+    ):
+        wrong = np.flatnonzero(~(np.abs(values) <= LARGEST).all(axis=1))
+        if len(wrong):
+            pixel = shot.rows.pixel.to_numpy()[wrong[0]]
+            view, row, column = (int(i) for i in np.unravel_index(pixel, shot.frame.shape))
+            raise InputError(
+                f"{name} is NaN or infinite at {len(wrong)} of {shot.count} points that are seen, the first that of"
+                f" view {view}, row {row}, column {column}: {hint}"
+            )
