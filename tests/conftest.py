@@ -2,6 +2,8 @@
 
 import os
 
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy: threads of two processes spin for each other's cores
+
 import pytest
 
 import taichi_dr as dr
