@@ -134,10 +134,10 @@ class DistanceFunction(SpaceFunction):
         view, nearby = rays.view(), NEARBY[float_dtype()] * step
         points, values = self._scratch.at_least("rows", 2 * count, columns=(3,)), self._values("row_values", 2 * count)
         for _ in range(ROUNDS[float_dtype()]):
-            place_rows(*view, rows.pixel, rows.t, count, nearby, points)
+            place_rows(*view, *rows.seen(), rows.t, count, nearby, points)
             self.forward(points, values, 2 * count)
             find_slopes(rows.t, rows.edge, rows.edge_t, count, nearby, values, found.inverse)
-            converge(*view, rows.pixel, rows.t, count, values, found.points, found.inverse)
+            converge(*rays.flat(), *rows.seen(), rows.t, count, values, found.points, found.inverse)
         self.gradients(found.points, found.gradient, count, step)
 
     @abstractmethod

@@ -88,9 +88,9 @@ class InlineDistance(InlineFunction, DistanceFunction):
 
     def surface(self, rays: Any, rows: Any, count: int, step: float, found: Any) -> None:
         columns, precision = columns_of(count, rays.camera.shape[0]), float_dtype()
-        arrays = (rows.first, rows.pixel, rows.t, rows.edge, rows.edge_t, columns)
+        arrays = (rows.first, rows.pixel, rows.t, rows.edge, rows.edge_t, rows.shift, columns)
         steps = (NEARBY[precision] * step, step, ROUNDS[precision], 2)
-        find_surface(self.func, self.packets, *rays.view(), *arrays, *steps, *found)
+        find_surface(self.func, self.packets, *rays.flat(), *arrays, *steps, *found)
 
     def trace(self, rays: Any, march: Any, start: Any, met: Any) -> None:
         trace(self.func, self.packets, *rays.flat(), *march, start, *met)

@@ -20,7 +20,25 @@ def screen(width, height):
 
 
 def coverage(x, normal):
-    """Area of the unit square around the origin where ``p . normal <= x``, by clipping its outline at the line."""
+    """Area of the unit square around the origin where ``p . normal <= x``."""
+    corners = behind(x, normal)
+    if len(corners) < 3:
+        return 0.0
+    x, y = np.transpose(corners)
+    return 0.5 * abs(np.sum(x * np.roll(y, -1) - y * np.roll(x, -1)))
+
+
+def middle_depth(x, normal):
+    """How far behind the line the centroid of that part of the square is."""
+    x0, y0 = np.transpose(behind(x, normal))
+    x1, y1 = np.roll(x0, -1), np.roll(y0, -1)
+    twice = x0 * y1 - x1 * y0
+    centroid = np.array([np.sum((x0 + x1) * twice), np.sum((y0 + y1) * twice)]) / (3 * np.sum(twice))
+    return x - centroid @ normal
+
+
+def behind(x, normal):
+    """The corners of that part of the square, by clipping its outline at the line."""
     corners = np.array([[-0.5, -0.5], [0.5, -0.5], [0.5, 0.5], [-0.5, 0.5]])
     kept = []
     for start, end in zip(corners, np.roll(corners, -1, axis=0), strict=True):
@@ -29,10 +47,7 @@ def coverage(x, normal):
             kept.append(start)
         if before * after < 0:
             kept.append(start + (end - start) * before / (before - after))
-    if len(kept) < 3:
-        return 0.0
-    x, y = np.transpose(kept)
-    return 0.5 * abs(np.sum(x * np.roll(y, -1) - y * np.roll(x, -1)))
+    return kept
 
 
 def blend(layers):

@@ -11,7 +11,8 @@ in front, U of the pixel, hide of it.  Half-planes of areas a and U in a square,
 exactly where they lie side by side, upon each other, or at right angles: two bodies that nearly touch in the image
 leave a gap of 1 - a - U open, and a bump in front of its own body does not cover it twice.  v = a - o.
 
-Depth, normal and position are those of what the pixel's centre sees: the first layer that covers half of it.
+Depth, normal and position are those of what the pixel's centre sees: of the first layer that covers half of it, in its
+``CENTER`` row where it has one.
 
 Source: Porter and Duff, Compositing Digital Images, 1984, section 4.3, for the three cases.
 """
@@ -21,6 +22,7 @@ import taichi as ti
 from taichi_dr.kernels.base.types import Ints, Numbers, Rows
 from taichi_dr.kernels.base.vectors import add_row3, get3, row3, unit, unit_adjoint
 from taichi_dr.kernels.camera.pack import E, W
+from taichi_dr.kernels.march.rows import CENTER, COVERED
 
 
 @ti.kernel
@@ -31,12 +33,13 @@ def blend(first: Ints, edge: Ints, coverage: Numbers, normal: Rows, color: Rows,
     that covers give colour 0.5, alpha 1.
     """
     for i in range(rgba.shape[0]):
-        union, total = 0.0, ti.Vector([0.0, 0.0, 0.0])
+        union, front, total = 0.0, COVERED, ti.Vector([0.0, 0.0, 0.0])
         for row in range(first[i], first[i + 1]):
-            a, c = _coverage(edge, coverage, row), _alignment(first[i], edge, normal, row)
-            visible = a - overlap(a, union, c)
-            total += visible * row3(color, row)
-            union += visible
+            if edge[row] != CENTER:
+                a = _coverage(edge, coverage, row)
+                visible = a - overlap(a, union, _alignment(edge[row], front, normal))
+                total += visible * row3(color, row)
+                union, front = union + visible, edge[row]
         for k in ti.static(range(3)):
             rgba[i, k] = total[k]
         rgba[i, 3] = union
@@ -88,18 +91,21 @@ def blend_adjoint(
         g_union = rgba_adjoint[i, 3]
         for k in range(first[i + 1] - first[i]):
             row = first[i + 1] - 1 - k
-            union = 0.0
+            union, front = 0.0, COVERED
             for nearer in range(first[i], row):
-                a = _coverage(edge, coverage, nearer)
-                union += a - overlap(a, union, _alignment(first[i], edge, normal, nearer))
-            a, c = _coverage(edge, coverage, row), _alignment(first[i], edge, normal, row)
+                if edge[nearer] != CENTER:
+                    a = _coverage(edge, coverage, nearer)
+                    union += a - overlap(a, union, _alignment(edge[nearer], front, normal))
+                    front = edge[nearer]
+            a, c = _coverage(edge, coverage, row), _alignment(edge[row], front, normal)
             visible = a - overlap(a, union, c)
             g_visible = g.dot(row3(color, row)) + g_union
             if edge[row] >= 0:
                 coverage_adjoint[edge[row]] = g_visible * (1.0 - overlap_slope(a, union, c))
             for n in ti.static(range(3)):
                 color_adjoint[row, n] = visible * g[n]
-            g_union -= g_visible * overlap_slope(union, a, c)
+            if edge[row] != CENTER:
+                g_union -= g_visible * overlap_slope(union, a, c)
 
 
 @ti.kernel
@@ -133,30 +139,32 @@ def show_adjoint(
 
 @ti.func
 def _seen(first: ti.template(), edge: ti.template(), coverage: ti.template(), i):
-    """The first row of a pixel that covers half of it, -1 if there is none."""
+    """The row of what a pixel's centre sees, -1 if there is none."""
     seen, row = -1, first[i]
     while seen < 0 and row < first[i + 1]:
         if _coverage(edge, coverage, row) >= 0.5:
             seen = row
+            if row > first[i]:
+                seen = ti.select(edge[row - 1] == CENTER, row - 1, row)
         row += 1
     return seen
 
 
 @ti.func
 def _coverage(edge: ti.template(), coverage: ti.template(), row):
-    a = 1.0
+    """Of a row; nothing of a ``CENTER`` row."""
+    a = ti.select(edge[row] == CENTER, 0.0, 1.0)
     if edge[row] >= 0:
         a = coverage[edge[row]]
     return a
 
 
 @ti.func
-def _alignment(front, edge: ti.template(), normal: ti.template(), row):
-    """The cosine between the normals of a row's edge and of that of the row in front of it; 0 if one has none."""
+def _alignment(edge, front, normal: ti.template()):
+    """The cosine between the normals of an edge and of the one in front of it; 0 if there are not two."""
     c = 0.0
-    if row > front:
-        if edge[row] >= 0 and edge[row - 1] >= 0:
-            c = normal[edge[row], 0] * normal[edge[row - 1], 0] + normal[edge[row], 1] * normal[edge[row - 1], 1]
+    if edge >= 0 and front >= 0:
+        c = normal[edge, 0] * normal[front, 0] + normal[edge, 1] * normal[front, 1]
     return c
 
 

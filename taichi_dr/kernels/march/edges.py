@@ -6,18 +6,17 @@ With s the distance where the ray is closest to the surface (negative if it goes
 
 what s changes from a pixel to the next, s / n is the signed distance from the pixel's centre to the silhouette, in
 pixels, to first order; whatever the length of f's gradient, the lens and the angle of view are.  The coverage is that
-of a square of ``width`` pixels by the half-plane behind this edge: with p >= q the sizes of a / n and b / n, and
-x = -s / (n width),
-
-    c(x) = 1/2 + x / p                               |x| <= (p - q) / 2
-    c(x) = 1 - ((p + q) / 2 - x)^2 / (2 p q)         (p - q) / 2 < x < (p + q) / 2
-
-and c(-x) = 1 - c(x), 0 or 1 further away: a ramp along the edge's normal, 1 wide for upright edges, 1.4 for diagonal
-ones.  Sums over pixels are then those of the area, whichever way an edge lies among the pixels, which those of a ramp
-of one width are not: a diagonal edge has now one pixel in it, now two.
+of a square of ``width`` pixels by the half-plane behind this edge (``coverage``), at x = -s / (n width): a ramp along
+the edge's normal, 1 wide for upright edges, 1.4 for diagonal ones.  Sums over pixels are then those of the area,
+whichever way an edge lies among the pixels, which those of a ramp of one width are not: a diagonal edge has now one
+pixel in it, now two.
 
 At the closest point df/dt = 0, so s changes with the parameters as f does at that point (envelope theorem); (a, b) are
 held constant, which changes what the two sides of the ramp say by equal amounts in opposite directions.
+
+What is covered is seen in its middle, which moves with the edge at half of its speed: at the pixel's centre the surface
+would be seen as it turns away, or not at all, and light there has no derivative.  The ray through the middle goes in
+deeper, to f = -d n; where it enters is found on the parabola through the closest point.
 
 Where f has a kink (a ray through the middle of a thin plate) central differences see both sides, and n is what they
 agree on: nothing for a plate, which covers its pixel however thin it is; the edge's own for the edge of a box.
@@ -28,12 +27,17 @@ import taichi as ti
 from taichi_dr.kernels.base.types import Ints, Numbers, Rows
 from taichi_dr.kernels.base.vectors import get3
 from taichi_dr.kernels.camera.pack import F, U, V, W
-from taichi_dr.kernels.camera.rays import Eye, footprint, ray_components
-from taichi_dr.kernels.march.surface import ray_of_pixel
+from taichi_dr.kernels.camera.rays import Eye, footprint, ray, ray_components
+from taichi_dr.kernels.march.coverage import half_plane_coverage, half_plane_slope, middle_depth
+from taichi_dr.kernels.march.rays import place_of_pixel, ray_of_pixel
 from taichi_dr.kernels.screen.pixels import Screen, pixel_center, pixel_size
 
-POINTS = 5  # evaluated for each edge: the closest one and two on either side
-STEP = 0.25  # pixels from it to those
+POINTS = 7  # evaluated for each edge: the closest one and two on either side, in all three directions
+STEP = 0.25  # pixels from it to those across the ray
+BEND = 2.0  # ... and along it, where f has little but its curvature
+SHALLOW = (
+    0.05  # pixels behind the edge that points to be seen are at least: at the edge itself nothing has a derivative
+)
 
 
 @ti.kernel
@@ -47,18 +51,23 @@ def place_edges(
     count: ti.i32,
     points: Rows,
 ):
-    """Writes the closest points (count, 3), then those a little to the right, left, above and below: (5 count, 3)."""
+    """Writes the closest points (count, 3), then those a little to the right, left, above, below, behind and in front:
+    ``points`` (7 count, 3).
+    """
     eye, screen = ti.static(Eye(camera, orthographic), Screen(width, height))
     for i in range(count):
         view, origin, direction = ray_of_pixel(pixel[i], eye, screen)
         p = origin + t[i] * direction
         right, up = _across(view, origin, p, direction, eye, screen)
+        along = BEND * _footprint(view, t[i], eye, screen) * direction
         for k in ti.static(range(3)):
             points[i, k] = p[k]
             points[count + i, k] = p[k] + STEP * right[k]
             points[2 * count + i, k] = p[k] - STEP * right[k]
             points[3 * count + i, k] = p[k] + STEP * up[k]
             points[4 * count + i, k] = p[k] - STEP * up[k]
+            points[5 * count + i, k] = p[k] + along[k]
+            points[6 * count + i, k] = p[k] - along[k]
 
 
 @ti.func
@@ -74,11 +83,18 @@ def _across(view, origin, p, direction, eye: ti.template(), screen: ti.template(
     return right, up
 
 
+@ti.func
+def _footprint(view, t, eye: ti.template(), screen: ti.template()):
+    """How wide a pixel in the middle of the image is at t."""
+    constant, slope = footprint(eye, view, 1.0, pixel_size(screen))
+    return constant + slope * t
+
+
 @ti.kernel
 def approach(values: Rows, count: ti.i32, scale: Numbers, normal: Rows):
     """``scale`` (count,) = 1 / n and ``normal`` (count, 2) = (a, b) / n.
 
-    ``values``: (5 count, 1), at the points of ``place_edges``.
+    ``values``: (7 count, 1), at the points of ``place_edges``.
     """
     for i in range(count):
         right = (values[count + i, 0] - values[2 * count + i, 0]) / (2.0 * STEP)
@@ -119,28 +135,96 @@ def _sides(normal: ti.template(), i):
     return ti.max(a, b, 0.7), ti.max(ti.min(a, b), 1e-6)
 
 
-@ti.func
-def half_plane_coverage(x, p, q):
-    """The part of a unit square, within x of whose middle a half-plane ends, that it covers.
+@ti.kernel
+def aim(
+    camera: Rows,
+    orthographic: ti.template(),
+    width: ti.i32,
+    height: ti.i32,
+    pixel: Ints,
+    t: Numbers,
+    row: Ints,
+    row_t: Numbers,
+    values: Rows,
+    scale: Numbers,
+    normal: Rows,
+    count: ti.i32,
+    band: float,
+    shift: Rows,
+    guess: Numbers,
+    points: Rows,
+):
+    """Writes ``shift`` (count, 2), on the screen, from pixels' centres to the middles of what edges cover.
 
-    Its normal's components have the sizes p >= q.  ``x = 0, 0.25, 2`` with p = 1, q = 0 give 0.5, 0.75, 1.
+    ``points`` (3 count, 3), on the rays there: the point opposite the closest one, the one at ``guess``, where a
+    parabola through that has its zero, and the one as far away as the surface is from the centre, at ``row_t[row]``.
     """
-    away = ti.abs(x)
-    part = 0.5 + away / p
-    if away > 0.5 * (p - q):
-        rest = ti.max(0.5 * (p + q) - away, 0.0)
-        part = 1.0 - rest * rest / (2.0 * p * q)
-    return ti.select(x < 0.0, 1.0 - part, part)
+    eye, screen = ti.static(Eye(camera, orthographic), Screen(width, height))
+    for i in range(count):
+        p, q = _sides(normal, i)
+        x = ti.min(ti.max(-values[i, 0] * scale[i] / band, -0.5 * (p + q)), 0.5 * (p + q))
+        depth, _ = middle_depth(x, p, q)
+        depth = ti.max(depth, SHALLOW)
+        move = (x - depth) * band * pixel_size(screen)
+        shift[i, 0], shift[i, 1] = move * normal[i, 0], move * normal[i, 1]
+        view, x_center, y_center = place_of_pixel(pixel[i], screen)
+        origin, direction = ray(eye, view, x_center + shift[i, 0], y_center + shift[i, 1])
+        bend = values[5 * count + i, 0] + values[6 * count + i, 0] - 2.0 * values[i, 0]
+        away = BEND * _footprint(view, t[i], eye, screen)
+        ahead = away * ti.sqrt(2.0 * depth * band / (scale[i] * ti.max(bend, 1e-20)))
+        guess[i] = t[i] - ti.min(ahead, 0.5 * t[i])
+        for k in ti.static(range(3)):
+            points[i, k] = origin[k] + t[i] * direction[k]
+            points[count + i, k] = origin[k] + guess[i] * direction[k]
+            points[2 * count + i, k] = origin[k] + row_t[row[i]] * direction[k]
 
 
-@ti.func
-def half_plane_slope(x, p, q):
-    """The derivative of ``half_plane_coverage`` by x."""
-    away = ti.abs(x)
-    slope = 1.0 / p
-    if away > 0.5 * (p - q):
-        slope = ti.max(0.5 * (p + q) - away, 0.0) / (p * q)
-    return slope
+@ti.kernel
+def enter(
+    t: Numbers,
+    row: Ints,
+    values: Rows,
+    guess: Numbers,
+    count: ti.i32,
+    row_t: Numbers,
+):
+    """Moves the rows of edges to where the surface is nearest among the points of ``aim``.
+
+    ``values`` (3 count, 1), there.  If that is where the ray is deepest, or the ray passes by, nothing moves the row.
+    """
+    for i in range(count):
+        deepest, at = values[i, 0], t[i]
+        least = ti.abs(deepest)
+        if deepest < 0.0:
+            for k in ti.static((1, 2)):
+                there = guess[i] if ti.static(k == 1) else row_t[row[i]]
+                if ti.abs(values[k * count + i, 0]) < least and there < t[i]:
+                    least, at = ti.abs(values[k * count + i, 0]), there
+        row_t[row[i]] = at
+
+
+@ti.kernel
+def aim_adjoint(
+    values: Rows,
+    scale: Numbers,
+    normal: Rows,
+    count: ti.i32,
+    band: float,
+    width: ti.i32,
+    height: ti.i32,
+    shift_adjoint: Rows,
+    values_adjoint: Rows,
+):
+    """Adds to ``values_adjoint`` (count, 1), the adjoint of s, what that of ``shift`` (count, 2) implies."""
+    screen = ti.static(Screen(width, height))
+    for i in range(count):
+        p, q = _sides(normal, i)
+        x = -values[i, 0] * scale[i] / band
+        if ti.abs(x) < 0.5 * (p + q):
+            depth, slope = middle_depth(x, p, q)
+            slope = ti.select(depth > SHALLOW, slope, 0.0)
+            along = shift_adjoint[i, 0] * normal[i, 0] + shift_adjoint[i, 1] * normal[i, 1]
+            values_adjoint[i, 0] -= along * (1.0 - slope) * scale[i] * pixel_size(screen)
 
 
 @ti.kernel

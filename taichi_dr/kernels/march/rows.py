@@ -14,7 +14,10 @@ from taichi_dr.kernels.march.settings import BAND, BROKEN, CUT, LAYERS, MISS
 
 COVERED = -1
 FIXED = -2
-"""Stand in ``Rows.edge``: the layer covers its pixel; ... and begins with the bounds, so that nothing moves it."""
+CENTER = -3
+"""Stand in ``Rows.edge``: the layer covers its pixel; ... and begins with the bounds, so that nothing moves it; it is
+what the pixel's centre sees of the layer in the next row, which covers a part of the pixel: shown, but not blended.
+"""
 
 CHUNK = 256  # pixels that one thread counts
 ROWS_PER_COLUMN = 64  # that one thread goes through, at least half of them
@@ -25,8 +28,9 @@ class Rows(NamedTuple):
     """Rows of what is seen.
 
     ``first`` (V*H*W + 1,): the first row of each pixel; ``pixel``, ``t`` (R,): whose, and where on its ray; ``edge``
-    (R,): the row among the edges, or ``COVERED`` or ``FIXED``.  ``edge_pixel``, ``edge_t`` (E,): of every edge, whose
-    it is and where the ray comes closest.
+    (R,): the row among the edges, or ``COVERED``, ``FIXED`` or ``CENTER``.  ``edge_pixel``, ``edge_t`` (E,): of every
+    edge, whose it is and where the ray comes closest; ``edge_row`` (E,): its row; ``shift`` (E, 2): from the centre of
+    the pixel to where the row is seen, on the screen.
     """
 
     first: Any
@@ -35,6 +39,12 @@ class Rows(NamedTuple):
     edge: Any
     edge_pixel: Any
     edge_t: Any
+    edge_row: Any
+    shift: Any
+
+    def seen(self):
+        """What says which rays rows are on: arguments of kernels."""
+        return self.pixel, self.edge, self.shift
 
 
 def list_grazing(status, block, grazing):
@@ -52,7 +62,7 @@ def gather_rows(met, block, layers, row_block, edge_block, rows):
 
     ``row_block``, ``edge_block``: scratch like ``block`` of ``list_grazing``.
     """
-    arrays = (met.status, met.t, block, *layers, row_block, edge_block, *rows)
+    arrays = (met.status, met.t, block, *layers, row_block, edge_block, *rows[:-1])
     pixels = met.status.shape[0]
     return _gather_rows(*arrays, chunks(pixels), is_serial(pixels, SERIAL_PIXELS)).to_list()
 
@@ -116,6 +126,7 @@ def _gather_rows(
     row_edge: Ints,
     edge_pixel: Ints,
     edge_t: Numbers,
+    edge_row: Ints,
     count: ti.i32,
     serial: ti.template(),
 ) -> ti.types.vector(2, ti.i32):
@@ -128,6 +139,8 @@ def _gather_rows(
                 for layer in range(layer_count[ray]):
                     if layer_closest[ray * LAYERS + layer] < NEVER:
                         edges += 1
+                        if layer_surface[ray * LAYERS + layer] < layer_closest[ray * LAYERS + layer]:
+                            rows += 1
                 ray += 1
             elif status[pixel] != MISS:
                 rows += 1
@@ -144,11 +157,15 @@ def _gather_rows(
             first[pixel] = row
             if status[pixel] == BAND:
                 for layer in range(layer_count[ray]):
-                    row_pixel[row], row_t[row] = pixel, layer_surface[ray * LAYERS + layer]
-                    row_edge[row] = COVERED
-                    if layer_closest[ray * LAYERS + layer] < NEVER:
+                    surface, closest = layer_surface[ray * LAYERS + layer], layer_closest[ray * LAYERS + layer]
+                    row_pixel[row], row_t[row], row_edge[row] = pixel, surface, COVERED
+                    if closest < NEVER:
+                        if surface < closest:
+                            row_edge[row] = CENTER
+                            row += 1
+                            row_pixel[row], row_t[row] = pixel, surface
                         row_edge[row] = edge
-                        edge_pixel[edge], edge_t[edge] = pixel, layer_closest[ray * LAYERS + layer]
+                        edge_pixel[edge], edge_t[edge], edge_row[edge] = pixel, closest, row
                         edge += 1
                     row += 1
                 ray += 1

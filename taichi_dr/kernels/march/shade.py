@@ -1,18 +1,11 @@
-"""Light on rows of surface points, and where the adjoints of what all rows share are added up: cameras and lights.
-
-Rows of a view are consecutive, but views have different numbers of them: each view's are cut into the same number of
-chunks, one column of partial sums each.
-"""
+"""Light on rows of surface points, and where the adjoints of lights are added up, in the columns of ``rays``."""
 
 import taichi as ti
 
 from taichi_dr.kernels.base.partial_sums import clear_column
 from taichi_dr.kernels.base.types import Ints, Numbers, Rows
 from taichi_dr.kernels.base.vectors import row3
-from taichi_dr.kernels.camera.pack import PACKED, E, W
-from taichi_dr.kernels.camera.rays import Eye, ray_adjoint
 from taichi_dr.kernels.march.rows import rows_of
-from taichi_dr.kernels.screen.pixels import Screen, pixel_center
 from taichi_dr.kernels.shading.at_points import Layout, PointShading, PointSums, shade_point, shade_point_adjoint
 from taichi_dr.kernels.shading.light import Finish, Lights
 
@@ -82,63 +75,6 @@ def shade_rows_adjoint(
                 albedo_adjoint[i, c] = adjoint[c]
                 gradient_adjoint[i, c] = gradient_adjoint[i, c] + adjoint[3 + c]
                 points_adjoint[i, c] = points_adjoint[i, c] + adjoint[6 + c]
-
-
-@ti.kernel
-def rays_adjoint(
-    first: Ints,
-    pixel: Ints,
-    t: Numbers,
-    points: Rows,
-    points_adjoint: Rows,
-    depth_adjoint: Numbers,
-    edge: Ints,
-    edge_t: Numbers,
-    edge_points_adjoint: Rows,
-    origin_adjoint: Rows,
-    direction_adjoint: Rows,
-    unrolled: ti.template(),
-    width: ti.i32,
-    height: ti.i32,
-    camera: Rows,
-    orthographic: ti.template(),
-    camera_adjoint: Rows,
-    partials: Rows,
-):
-    """Adds to ``camera_adjoint`` (V, 16) what rows and their edges, points at t on the rays of pixels, imply.
-
-    ``depth_adjoint`` (R,): of the points' depths.  ``origin_adjoint``, ``direction_adjoint`` (R, 3): what there is for
-    the rays themselves, where ``unrolled``.  ``partials``: scratch (16, V*columns).
-    """
-    eye, screen = ti.static(Eye(camera, orthographic), Screen(width, height))
-    for column in range(partials.shape[1]):
-        clear_column(partials, column)
-        view, start, end = rows_of(column, first, width * height, partials.shape[1] // camera.shape[0])
-        for i in range(start, end):
-            g = row3(points_adjoint, i)
-            inside = pixel[i] - view * width * height
-            row = inside // width
-            x, y = pixel_center(row, inside - row * width, screen)
-            g_origin, g_direction = g, t[i] * g
-            if edge[i] >= 0:
-                g_edge = row3(edge_points_adjoint, edge[i])
-                g_origin += g_edge
-                g_direction += edge_t[edge[i]] * g_edge
-            if ti.static(unrolled):
-                g_origin += row3(origin_adjoint, i)
-                g_direction += row3(direction_adjoint, i)
-            out = ray_adjoint(eye, view, x, y, g_origin, g_direction)
-            for c in ti.static(range(3)):
-                out[E + c] += depth_adjoint[i] * camera[view, W + c]
-                out[W + c] += depth_adjoint[i] * (camera[view, E + c] - points[i, c])
-            for c in ti.static(range(PACKED)):
-                partials[c, column] = partials[c, column] + out[c]
-    for k in range(camera.shape[0] * PACKED):
-        columns = partials.shape[1] // camera.shape[0]
-        total = 0.0
-        for c in range(columns):
-            total += partials[k % PACKED, k // PACKED * columns + c]
-        camera_adjoint[k // PACKED, k % PACKED] = camera_adjoint[k // PACKED, k % PACKED] + total
 
 
 @ti.func

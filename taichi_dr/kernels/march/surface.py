@@ -11,15 +11,18 @@ small s; it counts as at least ``STEEP``, so that no derivative explodes.
 Source: Liu et al., DIST, 2020, section 3.3; Yariv et al., Multiview Neural Surface Reconstruction, 2020 (implicit).
 """
 
+from typing import Any, NamedTuple
+
 import taichi as ti
 
-from taichi_dr.kernels.base.lanes import lower
+from taichi_dr.kernels.base.lanes import higher, lower
 from taichi_dr.kernels.base.types import Ints, Numbers, Rows
 from taichi_dr.kernels.base.vectors import row3
-from taichi_dr.kernels.camera.rays import Eye, ray, ray_components
+from taichi_dr.kernels.camera.rays import Eye, ray_components
+from taichi_dr.kernels.march.bounds import Bounds, interval
 from taichi_dr.kernels.march.evaluate import value_at
+from taichi_dr.kernels.march.rays import ray_of_row, shift_of
 from taichi_dr.kernels.march.rows import FIXED, rows_of
-from taichi_dr.kernels.march.rows import Rows as SeenRows
 from taichi_dr.kernels.march.settings import Distance
 from taichi_dr.kernels.march.trace import lane_of
 from taichi_dr.kernels.screen.pixels import Screen, pixel_center
@@ -27,15 +30,15 @@ from taichi_dr.kernels.screen.pixels import Screen, pixel_center
 STEEP = 0.05  # cosine: about 3 degrees
 
 
-@ti.func
-def ray_of_pixel(pixel, eye: ti.template(), screen: ti.template()):
-    """(view, origin, direction) of the ray of pixel ``pixel`` of all views."""
-    view = pixel // (screen.width * screen.height)
-    inside = pixel - view * screen.width * screen.height
-    row = inside // screen.width
-    x, y = pixel_center(row, inside - row * screen.width, screen)
-    origin, direction = ray(eye, view, x, y)
-    return view, origin, direction
+class RayRows(NamedTuple):
+    """What says where on which ray a row is: arrays of ``rows.Rows``."""
+
+    first: Any
+    pixel: Any
+    t: Any
+    edge: Any
+    edge_t: Any
+    shift: Any
 
 
 @ti.kernel
@@ -45,15 +48,17 @@ def place_rows(
     width: ti.i32,
     height: ti.i32,
     pixel: Ints,
+    edge: Ints,
+    shift: Rows,
     t: Numbers,
     count: ti.i32,
     step: float,
     points: Rows,
 ):
-    """Writes the points a ``step`` behind t on the rays of ``pixel``, then those in front of it: (2 count, 3)."""
+    """Writes the points a ``step`` behind t on the rays of rows, then those in front of it: (2 count, 3)."""
     eye, screen = ti.static(Eye(camera, orthographic), Screen(width, height))
     for i in range(count):
-        _, origin, direction = ray_of_pixel(pixel[i], eye, screen)
+        _, origin, direction = ray_of_row(i, pixel, edge, shift, eye, screen)
         for k in ti.static(range(3)):
             points[i, k] = origin[k] + (t[i] + step) * direction[k]
             points[count + i, k] = origin[k] + (t[i] - step) * direction[k]
@@ -83,20 +88,29 @@ def find_slopes(
 def converge(
     camera: Rows,
     orthographic: ti.template(),
+    numbers: Numbers,
+    is_ball: ti.template(),
     width: ti.i32,
     height: ti.i32,
     pixel: Ints,
+    edge: Ints,
+    shift: Rows,
     t: Numbers,
     count: ti.i32,
     values: Rows,
     points: Rows,
     inverse: Numbers,
 ):
-    """A step of Newton's method: moves t and the first ``count`` points to where the surface is."""
-    eye, screen = ti.static(Eye(camera, orthographic), Screen(width, height))
+    """A step of Newton's method: moves t and the first ``count`` points to where the surface is.
+
+    Not out of the bounds: what they cut off stays there, and ``inverse`` is 0.
+    """
+    eye, screen, bounds = ti.static(Eye(camera, orthographic), Screen(width, height), Bounds(numbers, is_ball))
     for i in range(count):
-        _, origin, direction = ray_of_pixel(pixel[i], eye, screen)
-        t[i] = t[i] - 0.5 * (values[i, 0] + values[count + i, 0]) * inverse[i]
+        _, origin, direction = ray_of_row(i, pixel, edge, shift, eye, screen)
+        there = t[i] - 0.5 * (values[i, 0] + values[count + i, 0]) * inverse[i]
+        t[i] = _within(there, origin, direction, bounds)
+        inverse[i] = ti.select(t[i] == there, inverse[i], 0.0)
         for k in ti.static(range(3)):
             points[i, k] = origin[k] + t[i] * direction[k]
 
@@ -108,6 +122,8 @@ def converge_adjoint(
     width: ti.i32,
     height: ti.i32,
     pixel: Ints,
+    edge: Ints,
+    shift: Rows,
     count: ti.i32,
     inverse: Numbers,
     points_adjoint: Rows,
@@ -116,7 +132,7 @@ def converge_adjoint(
     """Writes ``values_adjoint`` (count, 1), what the points' adjoints imply for f at the points: ``dp = -d df / s``."""
     eye, screen = ti.static(Eye(camera, orthographic), Screen(width, height))
     for i in range(count):
-        _, _, direction = ray_of_pixel(pixel[i], eye, screen)
+        _, _, direction = ray_of_row(i, pixel, edge, shift, eye, screen)
         values_adjoint[i, 0] = -row3(points_adjoint, i).dot(direction) * inverse[i]
 
 
@@ -126,6 +142,8 @@ def find_surface(
     lanes: ti.template(),
     camera: Rows,
     orthographic: ti.template(),
+    numbers: Numbers,
+    is_ball: ti.template(),
     width: ti.i32,
     height: ti.i32,
     first: Ints,
@@ -133,6 +151,7 @@ def find_surface(
     t: Numbers,
     edge: Ints,
     edge_t: Numbers,
+    shift: Rows,
     columns: ti.i32,
     nearby: float,
     step: float,
@@ -147,8 +166,8 @@ def find_surface(
     For a user's function, in packets of rows.  ``sides``: 2, which compilers must not know: they would write the
     function's code six times instead of twice, and take as long.
     """
-    eye, screen = ti.static(Eye(camera, orthographic), Screen(width, height))
-    rows = ti.static(SeenRows(first, pixel, t, edge, edge_t, edge_t))
+    eye, screen, bounds = ti.static(Eye(camera, orthographic), Screen(width, height), Bounds(numbers, is_ball))
+    rows = ti.static(RayRows(first, pixel, t, edge, edge_t, shift))
     for column in range(camera.shape[0] * columns):
         view, start, end = rows_of(column, first, width * height, columns)
         for packet in range((end - start + lanes - 1) // lanes):
@@ -165,6 +184,9 @@ def find_surface(
                     rise, mean = rise + sign * value, mean + 0.5 * value
                 slope = lower(rise / (2.0 * nearby), -STEEP)
                 at -= moves * mean / slope
+            there = at
+            at = _within(there, (ox, oy, oz), (dx, dy, dz), bounds)
+            moves = ti.select(at == there, moves, 0.0 * moves)
             px, py, pz = ox + at * dx, oy + at * dy, oz + at * dz
             gx, gy, gz = 0.0 * at, 0.0 * at, 0.0 * at
             for corner in range(2 * sides):
@@ -180,6 +202,13 @@ def find_surface(
                 points[i, 0], gradient[i, 0] = lane_of(px, lane, lanes), lane_of(gx, lane, lanes)
                 points[i, 1], gradient[i, 1] = lane_of(py, lane, lanes), lane_of(gy, lane, lanes)
                 points[i, 2], gradient[i, 2] = lane_of(pz, lane, lanes), lane_of(gz, lane, lanes)
+
+
+@ti.func
+def _within(t, origin: ti.template(), direction: ti.template(), bounds: ti.template()):
+    """t, or the end that is nearer of where a ray is within the bounds."""
+    entry, leave = interval(origin, direction, bounds)
+    return ti.select(entry < leave, higher(lower(t, leave), entry), t)
 
 
 @ti.func
@@ -209,14 +238,15 @@ def _load_row(rows: ti.template(), i, corner, screen: ti.template()):
     inside = rows.pixel[i] - corner
     row = inside // screen.width
     x, y = pixel_center(row, inside - row * screen.width, screen)
-    return x, y, rows.t[i], ti.select(_moves(i, rows.t, rows.edge, rows.edge_t), 1.0, 0.0)
+    right, up = shift_of(rows.edge[i], rows.shift)
+    return x + right, y + up, rows.t[i], ti.select(_moves(i, rows.t, rows.edge, rows.edge_t), 1.0, 0.0)
 
 
 @ti.func
 def _moves(i, t: ti.template(), edge: ti.template(), edge_t: ti.template()):
     """Whether the surface moves the point of a row along its ray.
 
-    Not where it begins with the bounds, nor where it is the closest one of a ray that passes by.
+    Not where it begins with the bounds, nor where a ray passes by, and the closest point stands for it.
     """
     passes_by = (edge[i] >= 0) & (t[i] == edge_t[ti.max(edge[i], 0)])
     return (edge[i] != FIXED) & (passes_by == 0)  # without branches: packets ask it lane by lane

@@ -18,7 +18,7 @@ from taichi_dr.kernels.base.vectors import get3, row3
 from taichi_dr.kernels.camera.pack import W
 from taichi_dr.kernels.camera.rays import Eye
 from taichi_dr.kernels.march.bounds import Bounds, interval
-from taichi_dr.kernels.march.surface import ray_of_pixel
+from taichi_dr.kernels.march.rays import ray_of_row
 from taichi_dr.kernels.screen.pixels import Screen
 
 
@@ -32,13 +32,15 @@ def begin_march(
     height: ti.i32,
     near: float,
     pixel: Ints,
+    edge: Ints,
+    shift: Rows,
     count: ti.i32,
     t: Numbers,
 ):
     """Writes ``t`` (count,): where the rays of rows enter the bounds."""
     eye, screen, bounds = ti.static(Eye(camera, orthographic), Screen(width, height), Bounds(numbers, is_ball))
     for i in range(count):
-        view, origin, direction = ray_of_pixel(pixel[i], eye, screen)
+        view, origin, direction = ray_of_row(i, pixel, edge, shift, eye, screen)
         entry, _ = interval(origin, direction, bounds)
         cosine = -direction.dot(get3(camera, view, W))
         t[i] = ti.max(entry, near / cosine)
@@ -51,18 +53,20 @@ def place_steps(
     width: ti.i32,
     height: ti.i32,
     pixel: Ints,
+    edge: Ints,
+    shift: Rows,
     t: Numbers,
     count: ti.i32,
     steps: ti.i32,
-    shift: float,
+    offset: float,
     points: Rows,
 ):
-    """Writes the points (steps count, 3) at ``t[k count + i] + shift`` on the rays of ``pixel[i]``."""
+    """Writes the points (steps count, 3) at ``t[k count + i] + offset`` on the rays of rows i."""
     eye, screen = ti.static(Eye(camera, orthographic), Screen(width, height))
     for row in range(steps * count):
-        _, origin, direction = ray_of_pixel(pixel[row % count], eye, screen)
+        _, origin, direction = ray_of_row(row % count, pixel, edge, shift, eye, screen)
         for c in ti.static(range(3)):
-            points[row, c] = origin[c] + (t[row] + shift) * direction[c]
+            points[row, c] = origin[c] + (t[row] + offset) * direction[c]
 
 
 @ti.kernel
@@ -91,6 +95,8 @@ def unroll_adjoint(
     width: ti.i32,
     height: ti.i32,
     pixel: Ints,
+    edge: Ints,
+    shift: Rows,
     count: ti.i32,
     scale: float,
     taken: ti.i32,
@@ -110,7 +116,7 @@ def unroll_adjoint(
     """
     eye, screen = ti.static(Eye(camera, orthographic), Screen(width, height))
     for i in range(count):
-        _, _, direction = ray_of_pixel(pixel[i], eye, screen)
+        _, _, direction = ray_of_row(i, pixel, edge, shift, eye, screen)
         adjoint = row3(points_adjoint, i).dot(direction)
         if moves[i] == 0.0:
             adjoint = 0.0

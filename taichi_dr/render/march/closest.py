@@ -1,11 +1,8 @@
 """The signed closest approach of every pixel's ray, made on demand."""
 
-import taichi as ti
-
 from taichi_dr.kernels.camera.pack import PACKED
 from taichi_dr.kernels.march.edges import place_closest, to_pixels, to_pixels_adjoint
-from taichi_dr.kernels.march.rows import COVERED
-from taichi_dr.kernels.march.shade import rays_adjoint
+from taichi_dr.kernels.march.rays import centers_adjoint
 
 COLUMNS = 64  # partial sums per view
 
@@ -36,32 +33,11 @@ class ClosestStage:
         to_pixels_adjoint(scale, adjoint, values_adjoint)
         points_adjoint = self._buffers.zeroed("closest_points_adjoint", (pixels, 3))
         self._function.adjoint(points, values_adjoint, points_adjoint, pixels)
-        covered = self._buffers.get("closest_edge", (pixels,), ti.i32)
-        covered.fill(COVERED)
-        rays_adjoint(
-            self._pixels(pixels + 1),
-            self._pixels(pixels + 1),
-            t,
-            points,
-            points_adjoint,
-            self._buffers.zeroed("closest_depth_adjoint", (pixels,)),
-            covered,
-            t,
-            points_adjoint,
-            points_adjoint,
-            points_adjoint,
-            False,
-            shot.width,
-            shot.height,
-            shot.camera_array,
-            shot.camera.is_orthographic,
-            shot.camera_adjoint,
-            self._buffers.get("closest_partials", (PACKED, views * COLUMNS)),
-        )
+        camera = shot.camera_array, shot.camera.is_orthographic, shot.camera_adjoint
+        partials = self._buffers.get("closest_partials", (PACKED, views * COLUMNS))
+        rays = self._buffers.counting("closest_pixel", pixels), t
+        centers_adjoint(*rays, points_adjoint, pixels, shot.width, shot.height, *camera, partials)
 
     def _place(self, pixels):
         get = self._buffers.get
         return get("closest_t", (pixels,)), get("closest_points", (pixels, 3)), get("closest_scale", (pixels,))
-
-    def _pixels(self, count):
-        return self._buffers.counting("closest_pixel", count)

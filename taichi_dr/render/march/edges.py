@@ -1,6 +1,18 @@
-"""How near rays come to the surface: coverage at silhouettes, and the signed closest approach of every pixel."""
+"""How near rays come to the surface: coverage at silhouettes, and where what edges cover is seen."""
 
-from taichi_dr.kernels.march.edges import POINTS, approach, cover, cover_adjoint, place_edges
+from taichi_dr.kernels.camera.pack import PACKED
+from taichi_dr.kernels.march.edges import (
+    POINTS,
+    aim,
+    aim_adjoint,
+    approach,
+    cover,
+    cover_adjoint,
+    enter,
+    place_edges,
+)
+from taichi_dr.kernels.march.rays import centers_adjoint
+from taichi_dr.kernels.march.rows import columns_of
 
 
 class EdgeStage:
@@ -9,36 +21,47 @@ class EdgeStage:
     def __init__(self, buffers, function, name):
         self._buffers, self._function, self._name = buffers, function, name
 
-    def forward(self, shot, pixel, t, count):
-        """``(values, scale, normal)`` of ``approach`` at t on the rays of ``pixel``, ``count`` of them."""
-        points, values = self._points(count), self._array("values", POINTS * count, 1)
-        place_edges(*shot.view, pixel, t, count, points)
-        self._function.forward(points, values, POINTS * count)
-        scale, normal = self._array("scale", count), self._array("normal", count, 2)
-        approach(values, count, scale, normal)
-        return values, scale, normal
-
-    def cover(self, shot, pixel, t, count):
-        """Their coverage."""
+    def cover(self, shot, rows, count):
+        """The coverage of the edges of ``rows``; moves their rows to the middle of what they cover."""
         coverage = self._array("coverage", count)
         if count:
-            cover(*self.forward(shot, pixel, t, count), count, shot.march.width, coverage)
+            self._evaluate(shot, rows, count)
+            cover(*self._found(count), count, shot.march.width, coverage)
+            points, values = self._array("entries", 3 * count, 3), self._array("entry_values", 3 * count, 1)
+            centers = rows.edge_pixel, rows.edge_t, rows.edge_row, rows.t
+            guess = self._array("guess", count)
+            aim(*shot.view, *centers, *self._found(count), count, shot.march.width, rows.shift, guess, points)
+            self._function.forward(points, values, 3 * count)
+            enter(rows.edge_t, rows.edge_row, values, guess, count, rows.t)
         return coverage
 
-    def cover_adjoint(self, shot, coverage_adjoint, count):
-        """The adjoint of the points, (count, 3), of that of the coverage."""
-        if count:
-            edges = (self._array("values", count, 1), self._array("scale", count), self._array("normal", count, 2))
-            cover_adjoint(*edges, count, shot.march.width, coverage_adjoint, self._array("values_adjoint", count, 1))
-        return self.adjoint(self._array("values_adjoint", count, 1), count)
-
-    def adjoint(self, values_adjoint, count):
-        """The adjoint of the points, (count, 3), of that of s, (count, 1)."""
-        points_adjoint = self._array("points_adjoint", count, 3)
+    def adjoint(self, shot, coverage_adjoint, shift_adjoint, count):
+        """From the adjoints of the coverage and of the rows' ``shift`` to the function's parameters and the camera."""
+        values_adjoint, points_adjoint = (
+            self._array("values_adjoint", count, 1),
+            self._array("points_adjoint", count, 3),
+        )
+        width = shot.march.width
+        cover_adjoint(*self._found(count), count, width, coverage_adjoint, values_adjoint)
+        aim_adjoint(*self._found(count), count, width, shot.width, shot.height, shift_adjoint, values_adjoint)
         points_adjoint.fill(0)
-        if count:
-            self._function.adjoint(self._points(count), values_adjoint, points_adjoint, count)
-        return points_adjoint
+        self._function.adjoint(self._points(count), values_adjoint, points_adjoint, count)
+        views, columns = shot.frame.shape[0], columns_of(count, shot.frame.shape[0])
+        partials = self._buffers.get("edge_partials", (PACKED, views * columns))
+        edges = shot.rows.edge_pixel, shot.rows.edge_t, points_adjoint, count
+        camera = shot.camera_array, shot.camera.is_orthographic, shot.camera_adjoint
+        centers_adjoint(*edges, shot.width, shot.height, *camera, partials)
+
+    def _evaluate(self, shot, rows, count):
+        """Values where rays come closest, and around there."""
+        points, values = self._points(count), self._array("values", POINTS * count, 1)
+        place_edges(*shot.view, rows.edge_pixel, rows.edge_t, count, points)
+        self._function.forward(points, values, POINTS * count)
+        _, scale, normal = self._found(count)
+        approach(values, count, scale, normal)
+
+    def _found(self, count):
+        return self._array("values", POINTS * count, 1), self._array("scale", count), self._array("normal", count, 2)
 
     @property
     def normal(self):

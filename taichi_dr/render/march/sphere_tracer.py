@@ -66,7 +66,7 @@ class SphereTracer(Renderer):
         background: as for the other renderers.
         bounds: ``dr.Box`` or ``dr.Ball`` outside of which nothing is looked for.  What crosses it is cut off there.
         color: linear RGB, or a loop-free ``ti.func`` of a point that returns it, reading any of your fields.
-        material: a ``dr.Material``, for its highlight; light is found at every pixel.
+        material: a ``dr.Material``, for its highlight; light is found at every pixel, in the middle of what is seen.
         silhouette_width: of the band, in pixels.
         scale: what the function's values are multiplied by before they are trusted as distances: at most 1 over its
             Lipschitz constant.
@@ -205,7 +205,7 @@ class SphereTracer(Renderer):
         shot.rays = Rays(shot.camera_array, shot.camera.is_orthographic, bounds, shot.width, shot.height)
         require_usable_inputs(shot)
         self._visibility.forward(shot)
-        shot.coverage = self._edges.cover(shot, shot.rows.edge_pixel, shot.rows.edge_t, shot.edges)
+        shot.coverage = self._edges.cover(shot, shot.rows, shot.edges)
         self._surface.forward(shot, self._step)
         require_finite_rows(
             shot, self._surface.array("points", shot.count, 3), self._surface.array("color", shot.count, 3)
@@ -244,7 +244,10 @@ class SphereTracer(Renderer):
         if any(map(frame.in_use, SHOWN)):
             images = [self._adjoint_or_zero(frame, name) for name in SHOWN]
             show_adjoint(*self._layers(shot), array("gradient", count, 3), shot.camera_array, *images, *adjoints)
-        self._surface.adjoint(shot, self._step, self._edges.cover_adjoint(shot, coverage_adjoint, shot.edges))
+        shift_adjoint = self._buffers.at_least("shift_adjoint", max(shot.edges, 1), columns=(2,))
+        self._surface.adjoint(shot, self._step, shift_adjoint)
+        if shot.edges:
+            self._edges.adjoint(shot, coverage_adjoint, shift_adjoint, shot.edges)
         if frame.in_use("closest"):
             self._closest.adjoint(shot)
 

@@ -1,9 +1,10 @@
 """Surface points of rows: where they are, their normals and colours, in the light."""
 
 from taichi_dr.kernels.camera.pack import PACKED
+from taichi_dr.kernels.march.rays import rows_adjoint
 from taichi_dr.kernels.march.rows import columns_of
 from taichi_dr.kernels.march.settings import Surface
-from taichi_dr.kernels.march.shade import rays_adjoint, shade_rows, shade_rows_adjoint
+from taichi_dr.kernels.march.shade import shade_rows, shade_rows_adjoint
 from taichi_dr.kernels.march.surface import converge_adjoint
 from taichi_dr.kernels.shading.light import partials_rows, reduce_partials
 
@@ -35,8 +36,11 @@ class SurfaceStage:
                 *self._shaded(), rows.pixel, count, shot.pixels, *self._light(shot), self.array("color", count, 3)
             )
 
-    def adjoint(self, shot, step, edge_points_adjoint):
-        """From ``color_adjoint``, ``gradient_adjoint``, ``points_adjoint`` and ``depth_adjoint`` to all inputs."""
+    def adjoint(self, shot, step, shift_adjoint):
+        """From ``color_adjoint``, ``gradient_adjoint``, ``points_adjoint`` and ``depth_adjoint`` to all inputs.
+
+        Writes ``shift_adjoint``, that of the rows' ``shift``.
+        """
         rows, count = shot.rows, shot.count
         if not count:
             return
@@ -50,23 +54,21 @@ class SurfaceStage:
         if self._unroll is None:
             rays = points_adjoint, points_adjoint
             values_adjoint = self.array("values_adjoint", count, 1)
-            converge_adjoint(
-                *shot.view, rows.pixel, count, self.array("inverse", count), points_adjoint, values_adjoint
-            )
+            moves = self.array("inverse", count), points_adjoint, values_adjoint
+            converge_adjoint(*shot.view, *rows.seen(), count, *moves)
             self._function.adjoint(points, values_adjoint, points_adjoint, count)
         else:
             rays = self._unroll.adjoint(shot, self.array("inverse", count), points_adjoint, step)
         views, columns = shot.frame.shape[0], columns_of(shot.count, shot.frame.shape[0])
-        rays_adjoint(
+        rows_adjoint(
             rows.first,
             rows.pixel,
             rows.t,
+            rows.edge,
+            rows.shift,
             points,
             points_adjoint,
             self.array("depth_adjoint", count),
-            rows.edge,
-            rows.edge_t,
-            edge_points_adjoint,
             *rays,
             self._unroll is not None,
             shot.width,
@@ -74,6 +76,7 @@ class SurfaceStage:
             shot.camera_array,
             shot.camera.is_orthographic,
             shot.camera_adjoint,
+            shift_adjoint,
             self._buffers.get("ray_partials", (PACKED, views * columns)),
         )
 

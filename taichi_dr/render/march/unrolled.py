@@ -37,13 +37,13 @@ class UnrolledMarch:
         trail, taken = self._march(shot, moves, CLOSE * step)
         terms = min(taken, self._terms)
         points, behind, before = self._array("points", 3), self._array("behind", 1), self._array("before", 1)
-        for shift, values in ((step, behind), (-step, before)):
-            self._place(shot, trail, terms, shift, points)
+        for offset, values in ((step, behind), (-step, before)):
+            self._place(shot, trail, terms, offset, points)
             self._function.forward(points, values, terms * count)
         self._place(shot, trail, terms, 0.0, points)
         values_adjoint, steps_adjoint = self._array("values_adjoint", 1), self._array("steps_adjoint", 3)
         steps = (shot.march.scale, taken, terms, step, behind, before, moves)
-        unroll_adjoint(*shot.view, shot.rows.pixel, count, *steps, points_adjoint, values_adjoint)
+        unroll_adjoint(*shot.view, *shot.rows.seen(), count, *steps, points_adjoint, values_adjoint)
         steps_adjoint.fill(0)
         self._function.adjoint(points, values_adjoint, steps_adjoint, terms * count)
         rays = [self._buffers.at_least(f"march_{name}", count, columns=(3,)) for name in ("origin", "direction")]
@@ -52,11 +52,11 @@ class UnrolledMarch:
 
     def _march(self, shot, moves, close):
         """(t, taken): where the last steps began, a row of all rays for each, and how many steps there were."""
-        count, pixel = shot.count, shot.rows.pixel
+        count = shot.count
         t, trail = self._array("t", rows=count), self._array("trail", rows=self._terms * count)
         points, values = self._array("points", 3), self._array("values", 1, rows=count)
         rays = shot.rays
-        begin_march(*rays.flat(), shot.march.near, pixel, count, t)
+        begin_march(*rays.flat(), shot.march.near, *shot.rows.seen(), count, t)
         for taken in range(1, shot.march.limit + 1):
             self._place(shot, t, 1, 0.0, points)
             self._function.forward(points, values, count)
@@ -65,8 +65,8 @@ class UnrolledMarch:
                 break
         return trail, taken
 
-    def _place(self, shot, t, steps, shift, points):
-        place_steps(*shot.view, shot.rows.pixel, t, shot.count, steps, shift, points)
+    def _place(self, shot, t, steps, offset, points):
+        place_steps(*shot.view, *shot.rows.seen(), t, shot.count, steps, offset, points)
 
     def _array(self, name, *columns, rows=None):
         rows = self._rows if rows is None else rows

@@ -30,7 +30,7 @@ class VisibilityStage:
         )
         if count:
             self._function.follow(shot.rays, shot.march, met, grazing, count, layers)
-        most = pixels + LAYERS * count
+        most = pixels + 2 * LAYERS * count
         shot.rows = Rows(
             self._buffers.get("row_first", (pixels + 1,), ti.i32),
             self._ints("row_pixel", most),
@@ -38,6 +38,8 @@ class VisibilityStage:
             self._ints("row_edge", most),
             self._ints("edge_pixel", LAYERS * count + 1),
             self._numbers("edge_t", LAYERS * count + 1),
+            self._ints("edge_row", LAYERS * count + 1),
+            self._buffers.at_least("edge_shift", LAYERS * count + 1, columns=(2,)),
         )
         scratch = (self._ints("row_block", chunks(pixels) + 1), self._ints("edge_block", chunks(pixels) + 1))
         shot.count, shot.edges = gather_rows(met, block, layers, *scratch, shot.rows)

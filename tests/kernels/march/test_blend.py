@@ -7,7 +7,7 @@ from oracles.differences import relative_errors
 
 from taichi_dr.kernels.base.arrays import array_from, make_array
 from taichi_dr.kernels.march.blend import blend, blend_adjoint, overlap, show, show_adjoint
-from taichi_dr.kernels.march.rows import COVERED
+from taichi_dr.kernels.march.rows import CENTER, COVERED
 
 FIRST = [0, 2, 2, 3, 6, 9]  # five pixels of 2, 0, 1, 3 and 3 layers
 EDGE = [0, COVERED, COVERED, 1, 2, 3, 4, 5, 6]
@@ -70,6 +70,20 @@ def test_adjoints_equal_central_differences(cpu64):
     np.testing.assert_array_equal(
         depth.to_numpy(), [0, weights[1][0], weights[1][2], weights[1][3], 0, 0, weights[1][4], 0, 0]
     )
+
+
+def test_what_the_centre_sees_is_shown_and_not_blended(any32):
+    """The first of two rows is the ``CENTER`` of the second, which covers 0.7 of the pixel."""
+    rows = array_from([0, 2], ti.i32), array_from([CENTER, 0], ti.i32), array_from([0.7])
+    color, gradient = array_from([[9.0] * 3, [0.5] * 3]), array_from([[0.0, 0, 2], [0, 1, 0]])
+    points, rgba = array_from([[0.0, 0, 1], [5, 5, 5]]), make_array((1, 4))
+    shown = make_array((1,)), make_array((1, 3)), make_array((1, 3))
+    blend(*rows, array_from([[1.0, 0]]), color, rgba)
+    show(*rows, gradient, points, array_from(CAMERA), FAR, *shown)
+    np.testing.assert_allclose(rgba.to_numpy(), [[0.35, 0.35, 0.35, 0.7]], atol=1e-6)
+    np.testing.assert_allclose(shown[0].to_numpy(), [2.0], atol=1e-6)
+    np.testing.assert_allclose(shown[1].to_numpy(), [[0, 0, 1]], atol=1e-6)
+    np.testing.assert_allclose(shown[2].to_numpy(), [[0, 0, 1]], atol=1e-6)
 
 
 def test_an_opaque_layer_hides_what_is_behind_exactly(cpu64):

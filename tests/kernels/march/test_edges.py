@@ -2,10 +2,13 @@
 
 import numpy as np
 import pytest
+import taichi as ti
 from oracles import march
 from oracles.differences import relative_errors
 
 from taichi_dr.kernels.base.arrays import array_from, make_array
+from taichi_dr.kernels.base.types import Numbers, Rows
+from taichi_dr.kernels.march.coverage import middle_depth
 from taichi_dr.kernels.march.edges import cover, cover_adjoint
 
 ANGLES = np.radians([0.0, 10.0, 45.0, 80.0, 90.0, 137.0, 250.0])
@@ -40,3 +43,35 @@ def test_the_derivative_equals_central_differences(cpu64):
     value = lambda x: np.sum(weights * covered(x["values"] * SCALE))  # noqa: E731
     errors = relative_errors(value, {"values": values}, {"values": out.to_numpy()[:, 0]}, ["values"], components=7)
     assert errors["values"] < 1e-8
+
+
+@ti.kernel
+def middles(x: Numbers, sides: Rows, out: Rows):
+    for i in range(x.shape[0]):
+        out[i, 0], out[i, 1] = middle_depth(x[i], sides[i, 0], sides[i, 1])
+
+
+def middle_of(x):
+    """Depths and their derivatives, behind the edges of ``NORMALS``."""
+    sides = np.abs(NORMALS)
+    sides = np.stack([sides.max(axis=1), np.maximum(sides.min(axis=1), 1e-6)], axis=1)
+    out = make_array((7, 2))
+    middles(array_from(x), array_from(sides), out)
+    return out.to_numpy().T
+
+
+def test_the_middle_of_what_is_covered_is_its_centroid(cpu64):
+    """Everywhere between nothing and all, and at the corners, where a diagonal edge leaves a triangle."""
+    for x in np.linspace(-0.45, 0.75, 25):
+        expected = [march.middle_depth(x, normal) if march.coverage(x, normal) < 1 else None for normal in NORMALS]
+        for found, wanted, reach in zip(
+            middle_of(np.full(7, x))[0], expected, np.abs(NORMALS).sum(axis=1), strict=True
+        ):
+            assert found == pytest.approx(reach / 2 if wanted is None else wanted, abs=2e-6)
+
+
+def test_the_derivative_of_the_middle_equals_central_differences(cpu64):
+    for x in (-0.4, -0.1, 0.0, 0.2, 0.45):
+        step = 1e-6
+        difference = (middle_of(np.full(7, x + step))[0] - middle_of(np.full(7, x - step))[0]) / (2 * step)
+        np.testing.assert_allclose(middle_of(np.full(7, x))[1], difference, atol=1e-5)

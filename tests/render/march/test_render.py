@@ -134,6 +134,17 @@ def test_an_orthographic_camera_sees_every_ball_from_the_front(any32):
     assert frame.numpy("depth")[0, 32, 32] == pytest.approx(2.5, abs=1e-3)
 
 
+@pytest.mark.parametrize("bounds", [dr.Ball((0, 0, 0), 0.55), dr.Box(-0.5, 0.5)], ids=["ball", "box"])
+def test_nothing_is_seen_outside_the_bounds(cpu64, bounds):
+    """Not where a ray grazes the edge of what they cut off either."""
+    camera = dr.Camera.orthographic(eye=(1.5, 1.2, 1.7), half_height=1.0)
+    frame = dr.SphereTracer(ring, 48, bounds=bounds).render(camera)
+    points = frame.numpy("position")[frame.numpy("alpha") > 0.5]
+    away = np.linalg.norm(points, axis=1) - 0.55 if isinstance(bounds, dr.Ball) else np.abs(points).max(axis=1) - 0.5
+    assert (np.abs(away) < 1e-9).sum() > 20
+    assert away.max() < 1e-9
+
+
 def test_a_camera_inside_the_bounds_sees_what_is_in_front_of_it(any32):
     frame = dr.SphereTracer(ball, 16, bounds=BOX).render(front(eye=(0, 0, 1.0)))
     assert frame.numpy("depth")[0, 8, 8] == pytest.approx(0.5, abs=2e-3)

@@ -76,9 +76,12 @@ CASES = {
 FINER = 8  # the supersampled image has 64 samples per pixel
 
 
+@pytest.mark.parametrize("light", ["unlit", "lit"])
 @pytest.mark.parametrize("name", CASES)
-def test_the_gradient_is_that_of_a_supersampled_image(cpu64, name):
+def test_the_gradient_is_that_of_a_supersampled_image(cpu64, name, light):
     numbers, size, chosen = CASES[name]
+    lights = dr.Lights(0.3, directional=dr.DirectionalLight((0.3, 0.4, 1))) if light == "lit" else None
+    block = 0.1 if lights and name != "ball" else 0.03  # light is found at a point of what is seen of each pixel
     x = ti.field(ti.f64, NUMBERS, needs_grad=True)
     camera = dr.Camera(eye=(0.1, 0.02, 3), target=(0, 0, 0), fov_y=0.7)
     function, color = scene(name, x)
@@ -87,13 +90,29 @@ def test_the_gradient_is_that_of_a_supersampled_image(cpu64, name):
     changes = {f"number {k}": partial(change_number, x, np.array(numbers), k) for k in chosen}
     changes |= {name: partial(change_camera, camera, name, camera.numpy(name)) for name in ("eye", "lens")}
     x.from_numpy(np.array(numbers))
-    measured = {what: blocks(differences(finer, camera, change), size) for what, change in changes.items()}
-    found = block_gradients(tracer, camera, x, size)
+    measured = {what: blocks(differences(finer, camera, lights, change), size) for what, change in changes.items()}
+    found = block_gradients(tracer, camera, lights, x, size)
     for what, expected in measured.items():
         gradient = found[what] if what in found else found["numbers"][..., int(what[-1])]
         largest = np.abs(expected).max()
-        np.testing.assert_allclose(gradient, expected, atol=0.03 * largest, err_msg=what)
+        np.testing.assert_allclose(gradient, expected, atol=block * largest, err_msg=what)
         assert abs(gradient.sum() - expected.sum()) < 0.03 * np.abs(expected).sum(), what
+
+
+def test_depth_is_that_of_the_pixels_centre_at_edges_too(cpu64):
+    """Colours are those of the middle of what is seen; a ball's depth has its closed form at the centre."""
+
+    @ti.func
+    def ball(p):
+        return p.norm(1e-12) - 0.7
+
+    camera = dr.Camera.orthographic(eye=(0, 0, 3), half_height=1.0, near=0.1, far=10.0)
+    frame = dr.SphereTracer(ball, 24, bounds=dr.Box(-1.2, 1.2)).render(camera)
+    x = (np.arange(24) + 0.5) / 12 - 1
+    inside = x**2 + x[:, None] ** 2
+    expected = np.where(inside < 0.49, 3 - np.sqrt(np.maximum(0.49 - inside, 0)), 10.0)
+    np.testing.assert_allclose(frame.numpy("depth")[0], expected, atol=2e-6)
+    assert ((frame.numpy("alpha")[0] > 0.5) & (frame.numpy("alpha")[0] < 1)).sum() > 20
 
 
 def change_number(x, numbers, k, by):
@@ -104,12 +123,12 @@ def change_camera(camera, name, start, by):
     camera.fields.set(name, start + by * (np.arange(start.size).reshape(start.shape) == 0))
 
 
-def differences(tracer, camera, change, step=1e-3):
+def differences(tracer, camera, lights, change, step=1e-3):
     """How the image, its colours summed, changes: central differences."""
     images = []
     for by in (step, -step, 0.0):
         change(by)
-        images.append(tracer.render(camera).numpy("color")[0].sum(axis=-1))
+        images.append(tracer.render(camera, lights).numpy("color")[0].sum(axis=-1))
     plus, minus, _ = images
     return (plus - minus) / (2 * step)
 
@@ -120,7 +139,7 @@ def blocks(image, size):
     return image.reshape(size // 8, 8 * finer, size // 8, 8 * finer).sum(axis=(1, 3)) / finer**2
 
 
-def block_gradients(tracer, camera, x, size):
+def block_gradients(tracer, camera, lights, x, size):
     """The gradient of each block's sum by the numbers, and by the first components of eye and lens."""
     count = size // 8
     found = {
@@ -128,7 +147,7 @@ def block_gradients(tracer, camera, x, size):
         "eye": np.zeros((count, count)),
         "lens": np.zeros((count, count)),
     }
-    frame = tracer.render(camera)
+    frame = tracer.render(camera, lights)
     for row, col in np.ndindex(count, count):
         weights = np.zeros((1, size, size, 3))
         weights[0, 8 * row : 8 * row + 8, 8 * col : 8 * col + 8] = 1.0
