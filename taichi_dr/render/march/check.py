@@ -1,4 +1,4 @@
-"""What must not be traced or shown: inputs, points and colours that are not finite."""
+"""What must not be traced or shown: inputs, distances and colours that are not finite."""
 
 import numpy as np
 
@@ -15,17 +15,17 @@ def require_usable_inputs(shot):
             shot.lights.check()
 
 
-def require_finite_rows(shot, points, colors):
+def require_finite_rows(shot, gradients, colors):
     """Looks at what has been found at the rows of a shot, in one launch.
 
     Raises:
-        InputError: a point or a colour that is not finite (what, where, its value, how many).
+        InputError: a distance, and with it its gradient, or a colour that is not finite (what, where, how many).
     """
-    if all_finite(points, colors, shot.count):
+    if all_finite(gradients, colors, shot.count):
         return
-    points, colors = points.to_numpy()[: shot.count], colors.to_numpy()[: shot.count]
+    gradients, colors = gradients.to_numpy()[: shot.count], colors.to_numpy()[: shot.count]
     for name, values, hint in (
-        ("the distance", points, "look for infinite ones"),
+        ("the distance", gradients, "look for infinite ones"),
         ("the colour", colors, "look for 0 / 0 and negative roots, and at the fields that it reads"),
     ):
         wrong = np.flatnonzero(~(np.abs(values) <= LARGEST).all(axis=1))

@@ -207,9 +207,8 @@ class SphereTracer(Renderer):
         self._visibility.forward(shot)
         shot.coverage = self._edges.cover(shot, shot.rows, shot.edges)
         self._surface.forward(shot, self._step)
-        require_finite_rows(
-            shot, self._surface.array("points", shot.count, 3), self._surface.array("color", shot.count, 3)
-        )
+        found = (self._surface.array(name, shot.count, 3) for name in ("gradient", "color"))
+        require_finite_rows(shot, *found)
         rgba = self._buffers.get("rgba", (frame.array("steps").shape[0], 4))
         blend(*self._layers(shot), self._edges.normal, self._surface.array("color", shot.count, 3), rgba)
         if shot.background is not None:
