@@ -1,5 +1,7 @@
 """Gradients of what a sphere tracer shows, away from silhouettes, against central differences in float64."""
 
+from functools import lru_cache
+
 import numpy as np
 import pytest
 import taichi as ti
@@ -7,6 +9,7 @@ from oracles.differences import relative_errors
 from scipy.ndimage import binary_erosion
 
 import taichi_dr as dr
+from taichi_dr.runtime import runtime_token
 
 SIZE = 24
 
@@ -64,6 +67,13 @@ class Scene:
         return own | camera | {f"light_{name}": self.lights.gradient(name) for name in ("color", "vector")}
 
 
+@lru_cache(maxsize=1)
+def traced(token):
+    """The scene of all tests in a runtime, and its tracer: compiled once."""
+    scene = Scene()
+    return scene, scene.tracer()
+
+
 def away_from_silhouettes(frame):
     """Pixels (V, H, W) whose neighbours show the same surface, not far from theirs."""
     whole = np.stack([binary_erosion(alpha == 1) for alpha in frame.numpy("alpha")])
@@ -79,8 +89,7 @@ def weighted(frame, name, mask):
 
 @pytest.mark.parametrize("output", ["color", "depth", "normal", "position"])
 def test_gradients_equal_central_differences(cpu64, output):
-    scene = Scene()
-    tracer = scene.tracer()
+    scene, tracer = traced(runtime_token())
     frame = tracer.render(scene.camera, scene.lights)
     weights = weighted(frame, output, away_from_silhouettes(frame))
     assert np.mean(weights != 0) > 0.15

@@ -1,22 +1,35 @@
 """The derivative of the end of a march: its product form, closed forms, and the implicit function theorem."""
 
+from functools import lru_cache
+from typing import Any, NamedTuple
+
 import numpy as np
 import pytest
 import taichi as ti
 from oracles import march
 
 import taichi_dr as dr
+from taichi_dr.runtime import runtime_token
+
+
+class Shapes(NamedTuple):
+    """Distances and their oracles by name, and the radius that they depend on."""
+
+    radius: Any
+    known: dict
 
 
 @pytest.fixture
-def radius(cpu64):
-    field = ti.field(ti.f64, (), needs_grad=True)
-    field[None] = 0.5
-    return field
+def shapes(cpu64):
+    shapes = shapes_of(runtime_token())
+    shapes.radius[None] = 0.5
+    return shapes
 
 
-def functions(radius):
-    """Distances that depend on a radius, their oracles, and where to look at them from."""
+@lru_cache(maxsize=1)
+def shapes_of(token):
+    """Those of all tests in a runtime: compiled once."""
+    radius = ti.field(ti.f64, (), needs_grad=True)
 
     @ti.func
     def ball(p):
@@ -30,11 +43,12 @@ def functions(radius):
     def torus(p):
         return ti.Vector([ti.Vector([p.x, p.z]).norm(1e-12) - 0.6, p.y]).norm(1e-12) - 0.5 * radius[None]
 
-    return {
+    known = {
         "ball": (ball, lambda p, r: np.linalg.norm(p, axis=-1) - r),
         "plane": (plane, lambda p, r: (p[..., 2] + 0.5 * p[..., 0]) / np.sqrt(1.25) - r),
         "torus": (torus, lambda p, r: march.torus(p, 0.6, 0.5 * r)),
     }
+    return Shapes(radius, known)
 
 
 SIZE = 5
@@ -92,36 +106,35 @@ def product_form(frame, oracle, terms):
 
 @pytest.mark.parametrize("name", ["ball", "plane", "torus"])
 @pytest.mark.parametrize("terms", [1, 3])
-def test_the_last_terms_are_those_of_the_product_form(radius, name, terms):
-    function, oracle = functions(radius)[name]
-    frame, found = gradients(function, radius, gradient=dr.Unrolled(terms))
+def test_the_last_terms_are_those_of_the_product_form(shapes, name, terms):
+    function, oracle = shapes.known[name]
+    frame, found = gradients(function, shapes.radius, gradient=dr.Unrolled(terms))
     np.testing.assert_allclose(found, product_form(frame, oracle, terms), rtol=3e-3)
 
 
 @pytest.mark.parametrize("name", ["ball", "plane", "torus"])
-def test_many_terms_become_the_implicit_derivative(radius, name):
-    function, _ = functions(radius)[name]
-    _, expected = gradients(function, radius)
-    _, found = gradients(function, radius, gradient=dr.Unrolled(60))
+def test_many_terms_become_the_implicit_derivative(shapes, name):
+    function, _ = shapes.known[name]
+    _, expected = gradients(function, shapes.radius)
+    _, found = gradients(function, shapes.radius, gradient=dr.Unrolled(60))
     np.testing.assert_allclose(found, expected, rtol=2e-3)
 
 
-def test_closed_forms_of_ball_and_plane(radius):
-    known = functions(radius)
-    frame, found = gradients(known["plane"][0], radius)
+def test_closed_forms_of_ball_and_plane(shapes):
+    frame, found = gradients(shapes.known["plane"][0], shapes.radius)
     _, directions, _ = distances_along(frame)
     np.testing.assert_allclose(found, 1 / (directions @ [0.5, 0, 1]) * np.sqrt(1.25), rtol=1e-6)
-    frame, found = gradients(known["ball"][0], radius)
+    frame, found = gradients(shapes.known["ball"][0], shapes.radius)
     _, directions, _ = distances_along(frame)
     normals = frame.numpy("position")[0] / 0.5
     np.testing.assert_allclose(found, 1 / np.sum(directions * normals, axis=-1), rtol=1e-6)
 
 
-def test_the_camera_moves_points_as_it_does_implicitly(radius):
+def test_the_camera_moves_points_as_it_does_implicitly(shapes):
     found = {}
     for name, gradient in {"implicit": "implicit", "unrolled": dr.Unrolled(60)}.items():
         view = camera()
-        tracer = dr.SphereTracer(functions(radius)["ball"][0], SIZE, bounds=BOX, gradient=gradient)
+        tracer = dr.SphereTracer(shapes.known["ball"][0], SIZE, bounds=BOX, gradient=gradient)
         frame = tracer.render(view)
         frame.depth.grad.from_numpy(np.random.default_rng(1).normal(size=(1, SIZE, SIZE)))
         tracer.backward()
