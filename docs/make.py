@@ -21,6 +21,7 @@ DEMOS = {
     "fit_colors": ("fit_colors.png",),
     "estimate_pose": ("estimate_pose.png",),
     "simulate_and_render": ("simulate_and_render.gif",),
+    "sdf_in_simulation": ("sdf_in_simulation.gif",),
 }
 """The pictures that are taken from ``out/NAME/`` of each demo, under the same names."""
 

@@ -111,6 +111,14 @@ def test_the_throw_is_found(run):
     assert files == ["simulate_and_render.gif", "simulate_and_render.png"]
 
 
+def test_the_start_of_the_drops_is_found(run):
+    results, files = run("sdf_in_simulation", "--steps", "100", LEVELS=((32, 2, 0.5), (48, 3, 0.5)), SIZE=48, SHOWN=32)
+    assert results["slope_by_tape"] == pytest.approx(results["slope_by_differences"], rel=0.05)
+    assert results["place_error"] < 0.06, "it began 0.14 off"
+    assert results["velocity_error"] < 0.35, "it began 0.63 off"
+    assert files == ["sdf_in_simulation.gif", "sdf_in_simulation.png"]
+
+
 def test_unseen_mugs_are_found(run):
     learning = {"MUGS": 40, "SAMPLES": 2048, "HIDDEN": (64, 64, 64), "CODE": 8, "BATCH": (8, 256), "GRID": 40}
     pictures = {"SIZES_OF_DEPTH": (32,), "SIZES_OF_SILHOUETTES": (32, 48), "STEPS_OF_CODE": 30, "VIEWS": 3}
