@@ -21,7 +21,7 @@ from taichi_dr.straightline import require_function_of_a_point
 from taichi_dr.tape import off_tape
 
 PIECE = 1 << 18  # points that are differentiated at once
-LANES = {ti.f32: 16, ti.f64: 8}
+LANES = {ti.f32: 32, ti.f64: 8}
 
 
 class InlineFunction(SpaceFunction):
@@ -96,7 +96,7 @@ class InlineDistance(InlineFunction, DistanceFunction):
         trace(self.func, self.packets, *rays.flat(), *march, start, *met)
 
     def follow(self, rays: Any, march: Any, met: Any, grazing: Any, count: int, layers: Any) -> None:
-        follow(self.func, self.packets, *rays.flat(), *march, met.t, met.evaluations, grazing, count, *layers)
+        follow(self.func, min(self.packets, 16), *rays.flat(), *march, met.t, met.evaluations, grazing, count, *layers)
 
     def approach(self, rays: Any, march: Any, t: Any) -> None:
         approach(self.func, self.packets, *rays.flat(), *march, t)

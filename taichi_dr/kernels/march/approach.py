@@ -7,6 +7,7 @@ where |f| is least on its way through the bounds, or past them.
 import taichi as ti
 
 from taichi_dr.kernels.base.lanes import higher, lower
+from taichi_dr.kernels.base.simd import simd
 from taichi_dr.kernels.base.types import Numbers, Rows
 from taichi_dr.kernels.camera.rays import Eye, footprint, ray_components
 from taichi_dr.kernels.march.bounds import NEVER, Bounds, interval
@@ -19,6 +20,7 @@ LEAST = 1.0  # pixels: the shortest step
 HALVINGS = 6  # of the step around the closest sample
 
 
+@simd
 @ti.kernel
 def approach(
     func: ti.template(),

@@ -6,6 +6,7 @@ copies points and adjoints through fields of a fixed size, a piece at a time, an
 
 import taichi as ti
 
+from taichi_dr.kernels.base.simd import simd
 from taichi_dr.kernels.base.types import Rows
 from taichi_dr.kernels.march.packets import distances
 from taichi_dr.kernels.march.point import as_number, as_vector
@@ -20,6 +21,7 @@ def value_at(x, y, z, distance: ti.template()):
         return distances(distance.data, x, y, z)
 
 
+@simd
 @ti.kernel
 def evaluate(func: ti.template(), lanes: ti.template(), points: Rows, values: Rows, count: ti.i32):
     """``values[i, 0] = func(points[i])``, ``lanes`` points at once."""

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import taichi as ti
 
 from taichi_dr.kernels.base.lanes import higher, lower
+from taichi_dr.kernels.base.simd import simd
 from taichi_dr.kernels.base.types import Ints, Numbers, Rows
 from taichi_dr.kernels.camera.rays import Eye
 from taichi_dr.kernels.march.approach import approach_packets
@@ -72,6 +73,7 @@ def _along_z(row, w, numbers: ti.template(), lanes: ti.template()):
         return near * (1.0 - w) + far * w
 
 
+@simd
 @ti.kernel
 def trace(
     values: Rows,
@@ -135,6 +137,7 @@ def follow(
     follow_rays(distance, eye, bounds, screen, march, t, evaluations, grazing, grazing_count, layers)
 
 
+@simd
 @ti.kernel
 def approach(
     values: Rows,

@@ -27,6 +27,7 @@ from taichi.lang.exception import TaichiTypeError
 from taichi.lang.expr import Expr
 from taichi.types.primitive_types import real_types
 
+from taichi_dr.kernels.base.simd import simd
 from taichi_dr.kernels.march.point import (
     Assigned,
     Lanes,
@@ -206,10 +207,11 @@ def distances(function: ti.template(), x, y, z):
     return lanes_of(value, ti.static(x.n))
 
 
+@simd
 @ti.kernel
-def _try(function: ti.template()):
+def _try(function: ti.template(), lanes: ti.template()):
     for _ in range(1):
-        zero = ti.Vector([0.0, 0.0])
+        zero = ti.Vector([0.0 for _ in ti.static(range(lanes))])
         distances(function, zero, zero, zero)
 
 
@@ -223,13 +225,13 @@ def misfit(function):
     marked = getattr(function, "__func__", function)
     marked._assigns_packets = getattr(marked, "_assigns_packets", False)  # kernels that are compiled stay as they are
     try:
-        _try(function)
+        _try(function, 2)
     except Exception as error:
         if marked._assigns_packets:
             return str(error)
         marked._assigns_packets = True
         try:
-            _try(function)
+            _try(function, 2)
         except Exception:
             return str(error)
     return None

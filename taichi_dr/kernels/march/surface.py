@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import taichi as ti
 
 from taichi_dr.kernels.base.lanes import higher, lower
+from taichi_dr.kernels.base.simd import simd
 from taichi_dr.kernels.base.types import Ints, Numbers, Rows
 from taichi_dr.kernels.base.vectors import row3
 from taichi_dr.kernels.camera.rays import Eye, ray_components
@@ -136,6 +137,7 @@ def converge_adjoint(
         values_adjoint[i, 0] = -row3(points_adjoint, i).dot(direction) * inverse[i]
 
 
+@simd
 @ti.kernel
 def find_surface(
     func: ti.template(),

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import taichi as ti
 
 from taichi_dr.kernels.base.lanes import higher, lower
+from taichi_dr.kernels.base.simd import simd
 from taichi_dr.kernels.base.types import Ints, Numbers, Rows
 from taichi_dr.kernels.camera.pack import F
 from taichi_dr.kernels.camera.rays import Eye, footprint, ray_components
@@ -47,6 +48,7 @@ class Ray(NamedTuple):
     slope: Any
 
 
+@simd
 @ti.kernel
 def trace(
     func: ti.template(),
@@ -251,7 +253,7 @@ def around(ray: ti.template(), bounds: ti.template()):
 
 def packet_columns(lanes):
     """Pixels side by side in a packet."""
-    return {1: 1, 4: 2, 8: 4, 16: 4}[lanes]
+    return {1: 1, 8: 4, 32: 8}[lanes]
 
 
 @ti.func

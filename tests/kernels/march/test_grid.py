@@ -6,6 +6,7 @@ import taichi as ti
 from oracles import voxel_grid as oracle
 
 from taichi_dr.kernels.base.arrays import array_from, make_array
+from taichi_dr.kernels.base.simd import simd
 from taichi_dr.kernels.base.types import Numbers, Rows
 from taichi_dr.kernels.march.grid import GridData, value_on_grid
 from taichi_dr.kernels.march.settings import Distance
@@ -14,6 +15,7 @@ from taichi_dr.kernels.networks.lattice import LINEAR, lattice_rows
 BOUNDS = (-1.0, 0.5, -2.0), (1.5, 2.0, -0.5)
 
 
+@simd
 @ti.kernel
 def evaluate(numbers: Rows, lattice: Rows, lanes: ti.template(), points: Rows, values: Numbers):
     distance = ti.static(Distance(value_on_grid, GridData(numbers, lattice), lanes))

@@ -5,6 +5,7 @@ import pytest
 import taichi as ti
 
 from taichi_dr.kernels.base.arrays import array_from, make_array
+from taichi_dr.kernels.base.simd import simd
 from taichi_dr.kernels.base.types import Numbers, Rows
 from taichi_dr.kernels.base.vectors import row3
 from taichi_dr.kernels.march.packets import distances, misfit
@@ -29,6 +30,7 @@ def fields(request):
     Fields.matrix[None] = [[0.5, 0.1, -0.3], [0.2, 0.9, 0.4], [-0.6, 0.3, 0.8]]
 
 
+@simd
 @ti.kernel
 def evaluate(function: ti.template(), lanes: ti.template(), points: Rows, scalar: Numbers, packed: Numbers):
     """``scalar`` and ``packed`` (POINTS,) of ``points`` (POINTS, 3), one by one and in packets."""
