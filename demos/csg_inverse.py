@@ -40,9 +40,9 @@ TRUTH = {
 GUESS = {
     "block_place": (-0.4, 0.05),
     "block_yaw": 0.15,
-    "block_half": (0.33, 0.48, 0.38),
-    "bite": (0.15, 0.3, 0.4),
-    "bite_radius": 0.4,
+    "block_half": (0.36, 0.46, 0.36),
+    "bite": (0.2, 0.3, 0.3),
+    "bite_radius": 0.38,
     "ring_place": (0.65, -0.05),
     "ring_yaw": -0.2,
     "ring_radius": 0.28,
