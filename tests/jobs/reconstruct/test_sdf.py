@@ -1,6 +1,8 @@
 """A torus from its pictures as a signed distance: hull and ball, files, resuming, what is refused."""
 
 import json
+import os
+import signal
 
 import numpy as np
 import pytest
@@ -92,13 +94,33 @@ def stepped(data, first, last, state=None):
     return model.state()
 
 
-def test_resuming_goes_on_from_the_checkpoint(data, tmp_path):
-    reconstruct(settings(data, tmp_path / "out", steps=6))
-    found = reconstruct(settings(data, tmp_path / "out", steps=9, resume=True)).metrics
-    assert (found["steps"], found["settings"]["resolution"]) == (9, 48)
-    header, arrays = checkpoint.load_state(tmp_path / "out" / checkpoint.NAME)
-    assert header["model"]["step"] == 9
-    assert arrays["model/distances/array"].shape == (48, 48, 48, 1)
+def test_an_interrupted_run_resumes_to_the_same_solid(data, finished, tmp_path, monkeypatch):
+    plain_step = SdfReconstruction.step
+
+    def step_then_interrupt(self, fraction):
+        losses = plain_step(self, fraction)
+        if self._step == 10:
+            os.kill(os.getpid(), signal.SIGINT)
+        return losses
+
+    monkeypatch.setattr(SdfReconstruction, "step", step_then_interrupt)
+    out = tmp_path / "out"
+    first = reconstruct(settings(data, out))
+    monkeypatch.undo()
+    assert first.interrupted
+    assert first.metrics["steps"] < STEPS
+    assert {path.name for path in out.iterdir()} == {path.name for path in finished.folder.iterdir()}
+    whole_checkpoint = (out / checkpoint.NAME).read_bytes()
+    (out / checkpoint.NAME).write_bytes(whole_checkpoint[: len(whole_checkpoint) // 2])
+    with pytest.raises(FileError, match="is no checkpoint that can be read"):
+        reconstruct(settings(data, out, resume=True))
+    (out / checkpoint.NAME).write_bytes(whole_checkpoint)
+
+    second = reconstruct(SdfSettings(data, out, resume=True, backend="cpu"))
+    assert (second.interrupted, second.metrics["steps"]) == (False, STEPS)
+    found, expected = ColoredSolid.load(out / "scene.npz"), ColoredSolid.load(finished.folder / "scene.npz")
+    np.testing.assert_array_equal(found.distances, expected.distances)
+    np.testing.assert_array_equal(found.colors, expected.colors)
 
 
 def test_a_ball_becomes_a_torus(data):
