@@ -52,7 +52,7 @@ class Evaluation:
 
     @property
     def mean(self):
-        """``{"iou", "psnr", "ssim"}`` averaged over the views."""
+        """``{"iou", "iou_half", "psnr", "ssim"}`` averaged over the views."""
         return {name: float(np.mean([view[name] for view in self.views])) for name in self.views[0]}
 
     def by_view(self):
@@ -73,7 +73,7 @@ def evaluate(model, posed):
 
 
 def evaluate_variants(model, posed):
-    """``{name: {"iou", "psnr", "ssim"}}`` of ``model.variants`` in the cameras of ``posed``, averaged over them."""
+    """``{name: {"iou", "iou_half", "psnr", "ssim"}}`` of ``model.variants`` in the cameras of ``posed``, averaged."""
     return {name: compare(pictures, _pictures(posed)) for name, pictures in model.variants(posed).items()}
 
 

@@ -8,8 +8,9 @@ compared; the depth t of the surface is differentiated by ``dt = -df / (grad f .
 
 import numpy as np
 import taichi as ti
+from scipy.ndimage import maximum_filter, minimum_filter
 
-from taichi_dr.implicit.sdf.hull import signed_pixels, view_rows
+from taichi_dr.implicit.sdf.hull import view_rows
 from taichi_dr.implicit.sdf.redistance import redistance
 from taichi_dr.jobs.reconstruct.grid_numbers import GridNumbers
 from taichi_dr.jobs.reconstruct.loose_parts import without_loose_parts
@@ -17,7 +18,7 @@ from taichi_dr.kernels.base.arrays import array_from, make_array
 from taichi_dr.kernels.fit.approach import approach
 from taichi_dr.kernels.fit.sample import sample_rays, sample_rays_adjoint
 
-EDGE = 3.0  # pixels: how near to an edge pixels are that half of the silhouettes' rays are of
+EDGE = 3  # pixels: how near to an edge pixels are that half of the silhouettes' rays are of
 WELL_WITHIN = 0.7  # pixels: how deep a ray has to go for its colour to count
 SURE = 0.99
 NEAR = 3.0  # cells: nodes that near to the surface are optimised
@@ -39,8 +40,8 @@ class GridFit:
         self._focal = np.sqrt(posed.focal.prod(axis=1)).astype(np.float32)
         self._size = posed.width, posed.height
         self._alpha, self._pictures = posed.alpha.reshape(-1), posed.images.reshape(-1, 3)
-        edge = np.abs(signed_pixels(posed.alpha)).reshape(-1) < EDGE
-        self._pools = np.flatnonzero(edge), np.flatnonzero(self._alpha > SURE), np.arange(len(self._alpha))
+        edges = near_edges(posed.alpha, EDGE).reshape(-1)
+        self._pools = np.flatnonzero(edges), np.flatnonzero(~edges & (self._alpha > SURE)), np.arange(len(self._alpha))
         self.distances = GridNumbers(distances[..., None], 0.05, blurs=True)
         self.colors = GridNumbers(colors, 0.005, blurs=False)
         self._find_nodes()
@@ -111,6 +112,16 @@ class GridFit:
     def _find_nodes(self):
         near = np.abs(self.values()) < (np.inf if self._everywhere else NEAR * self.spacing)
         self.set_nodes(np.argwhere(near))
+
+
+def near_edges(alpha, reach):
+    """(V, H, W): whether a silhouette has its edge between a pixel and another that is ``reach`` rows or columns away.
+
+    >>> near_edges(np.array([[[0, 0, 0, 1, 1.0]]]), 1).astype(int).tolist()
+    [[[0, 0, 1, 1, 0]]]
+    """
+    inside, window = alpha > 0.5, (1, 2 * reach + 1, 2 * reach + 1)
+    return maximum_filter(inside, window) & ~minimum_filter(inside, window)
 
 
 class _Rays:

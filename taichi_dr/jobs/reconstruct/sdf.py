@@ -7,20 +7,14 @@ import numpy as np
 
 from taichi_dr.errors import FileError, GeometryError, GradientError
 from taichi_dr.implicit.sdf.colored import ColoredSolid
-from taichi_dr.implicit.sdf.from_mesh import mesh_distance
-from taichi_dr.implicit.sdf.hull import visual_hull
-from taichi_dr.implicit.voxel_grid import VoxelGrid
 from taichi_dr.io.meshes import load_mesh, save_mesh
 from taichi_dr.jobs.pictures import looks
 from taichi_dr.jobs.reconstruct.grid_fit import GridFit
+from taichi_dr.jobs.reconstruct.grid_start import Nodes, Start
 from taichi_dr.jobs.reconstruct.kind import Kind
 from taichi_dr.jobs.reconstruct.view_groups import unit_camera
 from taichi_dr.measure.connectivity import connectivity
 from taichi_dr.render.mesh.supersample import Supersampler
-from taichi_dr.scene.mesh import Mesh
-
-HALF = 1.1
-"""Half side of the grid's cube in the unit scene."""
 
 BETWEEN = 20
 """Steps from one redistancing to the next."""
@@ -57,7 +51,7 @@ LEVELS = {
 
 
 class SdfReconstruction(Kind):
-    """Distances and colours on a cube around the unit scene, on their way to the pictures ``train``."""
+    """Distances and colours on a grid around the object, on their way to the pictures ``train``."""
 
     FILES = ("scene.npz", "mesh.obj", "mesh.ply", "mesh.glb")
 
@@ -79,20 +73,22 @@ class SdfReconstruction(Kind):
     def plan(self):
         """A line on what will be done."""
         start = {"hull": "the visual hull", "ball": "a ball"}.get(self._settings.init, self._settings.init)
-        return f"from {start}, on a grid of {self._settings.resolution}³ points at last"
+        return f"from {start}, on a grid of {self._settings.resolution} points along its longest side at last"
 
     @property
     def caption(self):
         """Sizes of grid and pictures, for the progress display."""
-        return f"{self._nodes}³ points at {self._size}²"
+        return f"{' × '.join(map(str, self._nodes.shape))} points at {self._size}²"
 
     def start(self):
         """Begins with the shape that the settings name, in the images' mean colour."""
         self._level, self._step = 0, 0
-        nodes, lower, spacing = self._grid(0)
-        distances = self._start_shape(nodes, lower, spacing)
+        start = Start(self._settings.init, self._scene)
+        self._box = start.box
+        nodes = self._grid()
+        distances = start.distances(self._train.resized(self._picture_size()), nodes)
         average = self._train.images[self._train.alpha > 0.5].mean(axis=0)
-        self._enter(distances, np.tile(average, (nodes, nodes, nodes, 1)))
+        self._enter(nodes, distances, np.tile(average, (*nodes.shape, 1)))
 
     def changed(self):
         """Whether a new level has begun since this was last asked."""
@@ -116,7 +112,7 @@ class SdfReconstruction(Kind):
             [round(share * settings.pixels) for share in shares],
             rates,
             level.band,
-            0.0 if level.free else settings.smoothness * 0.5**within,
+            0.0 if level.free else settings.smoothness * 0.1**within,
             COLOR_WEIGHT if self._step >= COLORS_FIRST and not level.free else 0.0,
         )
         self._step += 1
@@ -156,8 +152,8 @@ class SdfReconstruction(Kind):
         mesh = self._surface()
         shape = connectivity(mesh)
         return {
-            "points": [self._nodes] * 3,
-            "spacing": self._grid(self._level)[2] * self._scene.radius,
+            "points": list(self._nodes.shape),
+            "spacing": self._nodes.spacing * self._scene.radius,
             "vertices": mesh.vertex_count,
             "faces": mesh.face_count,
             "parts": shape.parts,
@@ -166,7 +162,7 @@ class SdfReconstruction(Kind):
 
     def state(self):
         """Level and step, and every array that the next steps depend on."""
-        arrays, header = {}, {"level": self._level, "step": self._step}
+        arrays, header = {}, {"level": self._level, "step": self._step, "box": self._box.tolist()}
         for name in ("distances", "colors"):
             header[name], own = getattr(self._fit, name).state()
             arrays |= {f"{name}/{key}": value for key, value in own.items()}
@@ -174,34 +170,17 @@ class SdfReconstruction(Kind):
 
     def restore(self, header, arrays):
         """Begins where ``state`` left off."""
-        self._level = header["level"]
-        self._enter(arrays["distances/array"][..., 0], arrays["colors/array"])
+        self._level, self._box = header["level"], np.array(header["box"])
+        self._enter(self._grid(), arrays["distances/array"][..., 0], arrays["colors/array"])
         for name in ("distances", "colors"):
             own = {key.removeprefix(f"{name}/"): v for key, v in arrays.items() if key.startswith(f"{name}/")}
             getattr(self._fit, name).restore(header[name], own)
         self._fit.set_nodes(arrays["nodes"])
         self._step, self._changed = header["step"], False
 
-    def _grid(self, level):
-        """Nodes along a side, the first node, and the spacing."""
-        nodes = max(16, self._settings.resolution // self._levels[level].coarser)
-        return nodes, (-HALF,) * 3, 2 * HALF / (nodes - 1)
-
-    def _start_shape(self, nodes, lower, spacing):
-        shape = (nodes,) * 3
-        if self._settings.init == "hull":
-            return visual_hull(self._train.resized(self._picture_size()), lower, spacing, shape)
-        if self._settings.init == "ball":
-            axis = np.linspace(-HALF, HALF, nodes)
-            points = np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), axis=-1)
-            center, half = self._scene.hull_extent()
-            return np.linalg.norm(points - center, axis=-1) - 0.75 * half.max()
-        mesh = load_mesh(self._settings.init)
-        placed = Mesh(self._scene.from_world(mesh.numpy("vertices")[0]), mesh.topology.faces, name=self._settings.init)
-        try:
-            return mesh_distance(placed, lower, spacing, shape)
-        except GeometryError:
-            return mesh_distance(placed, lower, spacing, shape, sign="winding")
+    def _grid(self):
+        """The nodes of the level."""
+        return Nodes.over(self._box, max(16, self._settings.resolution // self._levels[self._level].coarser))
 
     def _picture_size(self):
         own = max(self._train.height, self._train.width)
@@ -210,20 +189,19 @@ class SdfReconstruction(Kind):
     def _advance(self, fraction):
         level = max(i for i, level in enumerate(self._levels) if level.start <= fraction)
         if level > self._level:
-            values, colors = self._fit.values(), self._fit.colors.array.to_numpy()
-            bounds = (-HALF, HALF)
+            before, values, colors = self._nodes, self._fit.values(), self._fit.colors.array.to_numpy()
             self._level, self._step = level, 0
-            nodes, _, _ = self._grid(level)
-            self._enter(*(VoxelGrid(numbers, bounds).resampled(nodes).numpy() for numbers in (values, colors)))
+            nodes = self._grid()
+            self._enter(nodes, *(before.resampled(numbers, nodes) for numbers in (values, colors)))
             self._redistance()
             self._changed = True
 
-    def _enter(self, distances, colors):
+    def _enter(self, nodes, distances, colors):
         """Starts to work on a grid of the level's size: pictures, and an optimiser without history."""
-        self._nodes, lower, spacing = self._grid(self._level)
-        self._size = self._picture_size()
+        self._nodes, self._size = nodes, self._picture_size()
         free = self._levels[self._level].free
-        self._fit = GridFit(self._train.resized(self._size), distances, colors, lower, spacing, everywhere=free)
+        pictures = self._train.resized(self._size)
+        self._fit = GridFit(pictures, distances, colors, nodes.lower, nodes.spacing, everywhere=free)
         self._mesh = None
 
     def _redistance(self):
@@ -235,9 +213,12 @@ class SdfReconstruction(Kind):
             ) from error
 
     def _solid(self, world=False):
-        _, lower, spacing = self._grid(self._level)
-        radius, lower = (self._scene.radius, self._scene.to_world(np.array(lower))) if world else (1.0, np.array(lower))
-        return ColoredSolid(radius * self._fit.values(), self._fit.colors.array.to_numpy(), lower, radius * spacing)
+        radius, lower = 1.0, np.array(self._nodes.lower)
+        if world:
+            radius, lower = self._scene.radius, self._scene.to_world(lower)
+        return ColoredSolid(
+            radius * self._fit.values(), self._fit.colors.array.to_numpy(), lower, radius * self._nodes.spacing
+        )
 
     def _surface(self):
         """The mesh of the surface in the unit scene."""

@@ -42,8 +42,8 @@ class SdfSettings(ReconstructSettings):
     #: What to start from: hull (the volume that all silhouettes allow); ball; or a mesh file, placed as it is in the
     #: axes and units of the transform matrices. From a ball or a file, coarser grids come first.
     init: Annotated[str, arg(metavar="{hull,ball,FILE}")] = "hull"
-    #: Points along each side of the finest grid. More: finer detail, if the images have it, and slower steps: time and
-    #: memory grow with the square to the cube of it.
+    #: Points along the longest side of the finest grid, which just holds the object. More: finer detail, if the images
+    #: have it, and slower steps: time and memory grow with the square to the cube of it.
     resolution: int = 128
     #: Pixels per step. More: steadier and slower steps.
     pixels: int = 42000
@@ -52,8 +52,8 @@ class SdfSettings(ReconstructSettings):
     lr: float = 0.3
     #: Step size of the colours. Larger: they settle sooner, and jump from pixel to pixel.
     color_lr: float = 0.03
-    #: How far every step takes a distance to the mean of its neighbours', 0 to 1. Larger: a smoother surface, thin
-    #: parts shrink. Smaller: finer detail, and noise.
+    #: How far the first steps take a distance to the mean of its neighbours', 0 to 1; the last ones a tenth as far.
+    #: Larger: a smoother surface, thin parts shrink. Smaller: finer detail, and noise.
     smoothness: float = 0.3
 
     def check(self):

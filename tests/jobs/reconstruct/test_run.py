@@ -108,7 +108,7 @@ def test_every_output_is_written(finished):
         "files",
     } <= set(metrics)
     assert metrics["steps"] == STEPS
-    assert set(metrics["held_out"]) == {"iou", "psnr", "ssim"}
+    assert set(metrics["held_out"]) == {"iou", "iou_half", "psnr", "ssim"}
     assert set(metrics["definitions"]) == {*metrics["held_out"], *times(metrics)}
     assert 0 < times(metrics)["seconds_optimising"] < times(metrics)["seconds"]
     assert metrics["definitions"]["iou"].startswith("soft")

@@ -50,6 +50,7 @@ def test_every_output_is_written(finished):
     assert (metrics["as"], metrics["steps"], set(metrics["files"])) == ("sdf", STEPS, files)
     assert (metrics["model"]["parts"], metrics["model"]["genus"]) == (1, 1)
     assert metrics["held_out"]["iou"] > 0.95  # of 64 x 64 pixels; the torus itself has 0.965
+    assert metrics["held_out"]["iou_half"] > 0.98
     assert metrics["held_out"]["psnr"] > 25
 
 
@@ -165,6 +166,6 @@ def test_a_surface_that_is_gone_ends_the_run(data):
     fit = fit_scene(train)
     model = SdfReconstruction(settings(data, "out"), fit.to_unit(train), fit)
     model.start()
-    model._fit.distances.write(np.ones((48, 48, 48, 1)))
+    model._fit.distances.write(np.ones((*model._nodes.shape, 1)))
     with pytest.raises(GradientError, match="the surface is gone"):
         model._redistance()

@@ -25,6 +25,14 @@ def test_iou_of_fractional_silhouettes():
     assert soft_iou(np.array([0.5]), np.array([0.5])) == pytest.approx(0.25 / 0.75)
 
 
+def test_iou_of_pixels_that_are_covered_by_half():
+    one, other = np.zeros((2, 1, 16, 16, 4))
+    one[:, :6, :, 3], one[:, 6, :, 3] = 1, 0.4  # of an edge that agrees, soft_iou is 0.4^2 / (0.8 - 0.4^2)
+    other[:, 3:6, :, 3], other[:, 6, :, 3] = 1, 0.4
+    assert compare(one, other)["iou_half"] == 3 / 6
+    assert compare(one, one)["iou_half"] == 1 > compare(one, one)["iou"]
+
+
 def test_iou_of_empty_silhouettes_is_one():
     assert soft_iou(np.zeros(4), np.zeros(4)) == 1.0
 
@@ -60,7 +68,7 @@ def test_transparent_pixels_are_white_and_opaque_ones_srgb():
 def test_compare_is_the_mean_over_views(pictures):
     views = compare_views(*pictures)
     assert compare(*pictures)["psnr"] == pytest.approx(np.mean([view["psnr"] for view in views]))
-    assert set(views[0]) == {"iou", "psnr", "ssim"}
+    assert set(views[0]) == {"iou", "iou_half", "psnr", "ssim"}
 
 
 def test_shapes_that_differ_are_refused(pictures):
