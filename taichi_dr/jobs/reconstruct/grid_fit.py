@@ -64,7 +64,7 @@ class GridFit:
         pools = [
             pool[random.integers(len(pool), size=n)] for pool, n in zip(self._pools, counts, strict=True) if len(pool)
         ]
-        pixels = np.concatenate(pools).astype(np.int32)
+        pixels = np.sort(np.concatenate(pools)).astype(np.int32)  # neighbours see the same nodes
         rays = _Rays(pixels, self._views, (*self._size, *self.lower, self.spacing))
         target = self._alpha[pixels]
         closest, met = rays.approach(self.distances.array, target > 0.5)

@@ -8,9 +8,12 @@ Trilinear interpolation.  The adjoint is that of the values by the grid's number
 
 import taichi as ti
 
-from taichi_dr.kernels.base.launch import on_cpu
+from taichi_dr.kernels.base.launch import cpu_threads, grain, on_cpu
 from taichi_dr.kernels.base.types import Ints, Numbers, Rows, VectorVolume
 from taichi_dr.kernels.fit.rays import cell_of, ray_in_cells
+
+SLAB = 4
+"""Planes of nodes that belong to one thread; the next ones are another's, because objects are in the middle."""
 
 
 @ti.kernel
@@ -52,9 +55,9 @@ def sample_rays_adjoint(*arguments):
     """Adds to ``numbers_adjoint`` (X, Y, Z, C) what ``values_adjoint`` (B, C) implies.
 
     Arguments: ``numbers_adjoint, views, pixels, depths, values_adjoint``, then as ``sample_rays`` from ``width`` on.
-    On CPUs on one thread, so that sums do not depend on the order of threads.
+    On CPUs every thread looks at all rays and adds to nodes of its own, so that the sums do not depend on threads.
     """
-    _sample_rays_adjoint(*arguments, on_cpu())
+    _sample_rays_adjoint(*arguments, cpu_threads() if on_cpu() else arguments[2].shape[0])
 
 
 @ti.kernel
@@ -70,21 +73,45 @@ def _sample_rays_adjoint(
     lower_y: float,
     lower_z: float,
     spacing: float,
-    serial: ti.template(),
+    pieces: ti.i32,
 ):
     lower = ti.Vector([lower_x, lower_y, lower_z])
-    ti.loop_config(serialize=serial)
-    for i in range(pixels.shape[0]):
-        origin, direction, _ = ray_in_cells(views, pixels[i], width, height, lower, spacing)
-        cell, u = cell_of(numbers_adjoint, origin + depths[i] * direction)
-        for corner in ti.static(range(8)):
+    if ti.static(on_cpu()):
+        for task in range(pieces * ti.static(grain())):
+            if task % ti.static(grain()) == 0:
+                for i in range(pixels.shape[0]):
+                    if _counts(values_adjoint, i):
+                        origin, direction, _ = ray_in_cells(views, pixels[i], width, height, lower, spacing)
+                        q = origin + depths[i] * direction
+                        _add(numbers_adjoint, values_adjoint, i, q, task // ti.static(grain()), pieces)
+    else:
+        for i in range(pieces):
+            origin, direction, _ = ray_in_cells(views, pixels[i], width, height, lower, spacing)
+            _add(numbers_adjoint, values_adjoint, i, origin + depths[i] * direction, 0, 1)
+
+
+@ti.func
+def _counts(values_adjoint: ti.template(), i):
+    """Whether a ray has an adjoint that is not zero: of colours many have none."""
+    total = 0.0
+    for c in range(values_adjoint.shape[1]):
+        total += ti.abs(values_adjoint[i, c])
+    return total != 0.0
+
+
+@ti.func
+def _add(numbers_adjoint: ti.template(), values_adjoint: ti.template(), i, q, owner, owners):
+    """Adds the shares of the corners around q that are in slabs of the owner."""
+    cell, u = cell_of(numbers_adjoint, q)
+    for corner in ti.static(range(8)):
+        a, b, d = _corner(cell, corner, 0), _corner(cell, corner, 1), _corner(cell, corner, 2)
+        if a // SLAB % owners == owner:
             weight = _weight(u, corner, 0) * _weight(u, corner, 1) * _weight(u, corner, 2)
-            a, b, d = _corner(cell, corner, 0), _corner(cell, corner, 1), _corner(cell, corner, 2)
             for c in range(numbers_adjoint.shape[3]):
-                if ti.static(serial):
+                if ti.static(on_cpu()):  # `+=` would be an atomic add
                     numbers_adjoint[a, b, d, c] = numbers_adjoint[a, b, d, c] + weight * values_adjoint[i, c]
                 else:
-                    ti.atomic_add(numbers_adjoint[a, b, d, c], weight * values_adjoint[i, c])
+                    numbers_adjoint[a, b, d, c] += weight * values_adjoint[i, c]
 
 
 @ti.func

@@ -6,6 +6,7 @@ from oracles.differences import relative_errors
 from scipy.ndimage import map_coordinates
 
 from taichi_dr.kernels.base.arrays import array_from, make_array
+from taichi_dr.kernels.fit import sample
 from taichi_dr.kernels.fit.sample import sample_rays, sample_rays_adjoint
 
 WIDTH, HEIGHT, SHAPE = 6, 5, (7, 8, 6)
@@ -76,6 +77,16 @@ def test_the_adjoint_equals_central_differences(cpu64):
     weights = np.random.default_rng(5).normal(size=(RAYS, 2))
     errors = relative_errors(lambda x: np.sum(weights * sampled(x)[0]), x, adjoint(x, weights), ["numbers"])
     assert max(errors.values()) < 1e-7
+
+
+def test_the_adjoint_does_not_depend_on_the_threads(cpu32, monkeypatch):
+    x, found = inputs(), []
+    for threads in (1, 2, 5):
+        monkeypatch.setattr(sample, "cpu_threads", lambda threads=threads: threads)
+        found.append(adjoint(x, np.random.default_rng(5).normal(size=(RAYS, 2)))["numbers"])
+    assert found[0].any()
+    np.testing.assert_array_equal(found[1], found[0])
+    np.testing.assert_array_equal(found[2], found[0])
 
 
 def test_single_precision(any32):
