@@ -129,7 +129,7 @@ class VoxelGrid(FieldOwner, SpaceFunction):
 
         ``resolution`` is the number of points along the longest side of the bounds, or (nx, ny, nz).
         """
-        values = self.at(positions(self.bounds, shape_of(resolution, self.bounds)))
+        values = self.at(positions(self.bounds, shape_of(resolution, self.bounds, self.LEAST)))
         return type(self)(values, self.bounds, interpolation=self.interpolation, name=self.name)
 
     def doubled(self: Self) -> Self:
@@ -221,19 +221,21 @@ def positions(bounds, shape):
     return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
 
 
-def shape_of(resolution, bounds):
+def shape_of(resolution, bounds, least=2):
     """(nx, ny, nz), or what makes the cells as near to cubes as can be, with so many points along the longest side.
+
+    No side has fewer points than ``least``.
 
     >>> shape_of(5, ((0, 0, 0), (1, 2, 1))), shape_of((3, 4, 5), (0, 1))
     ((3, 5, 3), (3, 4, 5))
     """
     lower, upper = checked_bounds(bounds)
     given = (resolution,) if np.ndim(resolution) == 0 else tuple(resolution)
-    if len(given) not in (1, 3) or not all(isinstance(n, int | np.integer) and n >= 2 for n in given):
-        raise InputError(f"resolution: expected one or three whole numbers of at least 2, got {resolution!r}")
+    if len(given) not in (1, 3) or not all(isinstance(n, int | np.integer) and n >= least for n in given):
+        raise InputError(f"resolution: expected one or three whole numbers of at least {least}, got {resolution!r}")
     if len(given) == 1:
         sides = np.subtract(upper, lower)
-        given = [max(2, round(side / sides.max() * (given[0] - 1)) + 1) for side in sides]
+        given = [max(least, round(side / sides.max() * (given[0] - 1)) + 1) for side in sides]
     return tuple(int(n) for n in given)
 
 

@@ -1,6 +1,7 @@
 """Meshes to signed distances on a grid: exact near the surface, with signs from the winding number."""
 
 from collections.abc import Sequence
+from numbers import Real
 from typing import Literal
 
 import numpy as np
@@ -46,7 +47,7 @@ def mesh_distance(
     Raises:
         GeometryError: a mesh without faces or not within the grid; ``"watertight"``: open edges, which are named;
             ``"winding"``: one that encloses nothing.
-        InputError: another ``sign``, a thickness that is not positive or where there is none.
+        InputError: no mesh; another ``sign``; a thickness that is not positive or where there is none.
     """
     sizes, lower = np.array(checked_spacing(spacing)), np.asarray(lower, dtype=np.float64)
     _check_options(sign, thickness)
@@ -97,12 +98,14 @@ def _check_options(sign, thickness):
         raise InputError(f"sign: expected watertight, winding or unsigned, got {sign!r}")
     if thickness is not None and sign != "unsigned":
         raise InputError(f"thickness: only a shell has one, sign='unsigned'; got sign={sign!r}")
-    if thickness is not None and not (np.isfinite(thickness) and thickness > 0):
-        raise InputError(f"thickness: expected a number > 0, got {thickness}")
+    if thickness is not None and not (isinstance(thickness, Real) and np.isfinite(thickness) and thickness > 0):
+        raise InputError(f"thickness: expected a number > 0, got {thickness!r}")
 
 
 def _welded(mesh):
     """Vertices and faces with vertices at one place made one, and without faces that have none left."""
+    if not isinstance(mesh, Mesh):
+        raise InputError(f"mesh: expected a Mesh object, got {mesh!r}")
     vertices = mesh.numpy("vertices").astype(np.float64)
     if len(vertices) != 1:
         raise InputError(f"{mesh.name}: expected one mesh, got a batch of {len(vertices)}")

@@ -75,7 +75,7 @@ class Grid(VoxelGrid, DistanceFunction):
                 resolution that make no grid.
         """
         require_function_of_a_point(function)
-        points = positions(bounds, shape_of(resolution, bounds))
+        points = positions(bounds, shape_of(resolution, bounds, cls.LEAST))
         values = make_array((points.size // 3,))
         _evaluate(function, array_from(points.reshape(-1, 3)), values)
         return cls(values.to_numpy().reshape(points.shape[:3]), bounds, interpolation=interpolation, name=name)
@@ -188,7 +188,7 @@ class Grid(VoxelGrid, DistanceFunction):
 
 def _nodes(bounds, resolution):
     """(lower, spacing, shape) of a grid."""
-    shape, (lower, upper) = shape_of(resolution, bounds), checked_bounds(bounds)
+    shape, (lower, upper) = shape_of(resolution, bounds, Grid.LEAST), checked_bounds(bounds)
     return lower, [(high - low) / (n - 1) for low, high, n in zip(lower, upper, shape, strict=True)], shape
 
 

@@ -65,9 +65,10 @@ class SphereTracer(Renderer):
         size: (height, width) in pixels, or one number; may be changed between renders, and so may
         background: as for the other renderers.
         bounds: ``dr.Box`` or ``dr.Ball`` outside of which nothing is looked for.  What crosses it is cut off there.
-        color: linear RGB, or a loop-free ``ti.func`` of a point that returns it, reading any of your fields.
+        color: linear RGB, or a loop-free ``ti.func`` of a point that returns it, reading any of your fields.  Where a
+            ray passes by, and its pixel is covered in part, the point is off the surface by up to a pixel.
         material: a ``dr.Material``, for its highlight; light is found at every pixel, in the middle of what is seen.
-        silhouette_width: of the band, in pixels.
+        silhouette_width: side of the square that a pixel's coverage is taken over, in pixels.
         scale: what the function's values are multiplied by before they are trusted as distances: at most 1 over its
             Lipschitz constant.
         normal_step: half the distance of the samples that normals are taken from, in world units; by default a
@@ -143,7 +144,7 @@ class SphereTracer(Renderer):
 
     @property
     def silhouette_width(self) -> float:
-        """Width of the silhouettes' band in pixels; fixed."""
+        """Side of the square that a pixel's coverage is taken over, in pixels; fixed."""
         return self._width
 
     @property

@@ -130,8 +130,11 @@ def test_what_is_refused(cpu32):
         distance(box(), sign="solid")
     with pytest.raises(InputError, match="thickness: only a shell has one"):
         distance(box(), thickness=0.1)
-    with pytest.raises(InputError, match="thickness: expected a number > 0, got -1"):
-        distance(box(), sign="unsigned", thickness=-1)
+    for thickness in (-1, "thick"):
+        with pytest.raises(InputError, match=f"thickness: expected a number > 0, got {thickness!r}"):
+            distance(box(), sign="unsigned", thickness=thickness)
+    with pytest.raises(InputError, match="mesh: expected a Mesh object, got None"):
+        distance(None)
 
 
 @pytest.mark.parametrize(

@@ -113,6 +113,10 @@ def test_one_cell_is_too_thin(cpu64):
         Grid(np.zeros((2, 5, 5)), (-1, 1))
     with pytest.raises(dr.ShapeError, match=r"expected values \(nx, ny, nz\), got shape \(3, 3, 3, 3\)"):
         Grid(np.zeros((3, 3, 3, 3)), (-1, 1))
+    with pytest.raises(dr.InputError, match="one or three whole numbers of at least 3, got 2"):
+        Grid.from_function(ball, (-1, 1), 2)
+    thin = Grid.from_function(ball, ((-1, -1, -0.05), (1, 1, 0.05)), 9)
+    assert thin.shape == thin.resampled(9).shape == (9, 9, 3)
 
 
 def test_from_a_mesh(cpu32):
