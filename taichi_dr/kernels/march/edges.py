@@ -11,30 +11,36 @@ the edge's normal, 1 wide for upright edges, 1.4 for diagonal ones.  Sums over p
 whichever way an edge lies among the pixels, which those of a ramp of one width are not: a diagonal edge has now one
 pixel in it, now two.
 
-At the closest point df/dt = 0, so s changes with the parameters as f does at that point (envelope theorem); (a, b) are
-held constant, which changes what the two sides of the ramp say by equal amounts in opposite directions.
+At the closest point df/dt = 0, so s changes with the parameters as f does at that point (envelope theorem).  Within
+solids with edges f has a kink there: in front of it f falls by r1 for each unit along the ray, and changes across it by
+g1; behind, it rises by r2, and changes by g2.  What is lowest on the ray is where both are equal, so
+
+    ds = (r2 df1 + r1 df2) / (r1 + r2),  (a, b) = (r2 g1 + r1 g2) / (r1 + r2)
+
+with f1, f2 as f a little in front and behind (Danskin's theorem; where f is smooth, both are the same).  A ray through
+a thin plate has (a, b) = 0: it covers its pixel however thin it is.  (a, b), r1 and r2 are held constant, which changes
+what the two sides of the ramp say by equal amounts in opposite directions.
 
 What is covered is seen in its middle, which moves with the edge at half of its speed: at the pixel's centre the surface
 would be seen as it turns away, or not at all, and light there has no derivative.  The ray through the middle goes in
 deeper, to f = -d n; where it enters is found on the parabola through the closest point.
-
-Where f has a kink (a ray through the middle of a thin plate) central differences see both sides, and n is what they
-agree on: nothing for a plate, which covers its pixel however thin it is; the edge's own for the edge of a box.
 """
 
 import taichi as ti
 
 from taichi_dr.kernels.base.types import Ints, Numbers, Rows
-from taichi_dr.kernels.base.vectors import get3
+from taichi_dr.kernels.base.vectors import add_row3, get3, row3
 from taichi_dr.kernels.camera.pack import F, U, V, W
 from taichi_dr.kernels.camera.rays import Eye, footprint, ray, ray_components
 from taichi_dr.kernels.march.coverage import half_plane_coverage, half_plane_slope, middle_depth
 from taichi_dr.kernels.march.rays import place_of_pixel, ray_of_pixel
 from taichi_dr.kernels.screen.pixels import Screen, pixel_center, pixel_size
 
-POINTS = 7  # evaluated for each edge: the closest one and two on either side, in all three directions
-STEP = 0.25  # pixels from it to those across the ray
-BEND = 2.0  # ... and along it, where f has little but its curvature
+SIDE, AWAY, FAR = 0.03, 0.04, 2.0
+"""Pixels from the closest point to samples on both sides across the ray; how far in front and behind these are; and to
+samples along the ray, where f has little but its curvature."""
+
+POINTS = 11  # the closest one, four around it in front and behind, and two for the curvature
 SHALLOW = (
     0.05  # pixels behind the edge that points to be seen are at least: at the edge itself nothing has a derivative
 )
@@ -51,23 +57,45 @@ def place_edges(
     count: ti.i32,
     points: Rows,
 ):
-    """Writes the closest points (count, 3), then those a little to the right, left, above, below, behind and in front:
-    ``points`` (7 count, 3).
+    """Writes the closest points, then those to the right, left, above and below in front of them, and behind, and then
+    those far in front and behind: (11 count, 3).
     """
     eye, screen = ti.static(Eye(camera, orthographic), Screen(width, height))
     for i in range(count):
         view, origin, direction = ray_of_pixel(pixel[i], eye, screen)
         p = origin + t[i] * direction
         right, up = _across(view, origin, p, direction, eye, screen)
-        along = BEND * _footprint(view, t[i], eye, screen) * direction
+        along = _footprint(view, t[i], eye, screen) * direction
         for k in ti.static(range(3)):
             points[i, k] = p[k]
-            points[count + i, k] = p[k] + STEP * right[k]
-            points[2 * count + i, k] = p[k] - STEP * right[k]
-            points[3 * count + i, k] = p[k] + STEP * up[k]
-            points[4 * count + i, k] = p[k] - STEP * up[k]
-            points[5 * count + i, k] = p[k] + along[k]
-            points[6 * count + i, k] = p[k] - along[k]
+            points[9 * count + i, k], points[10 * count + i, k] = p[k] - FAR * along[k], p[k] + FAR * along[k]
+            for side in ti.static(range(2)):
+                there, first = p[k] + ti.static((-AWAY, AWAY)[side]) * along[k], ti.static(1 + 4 * side)
+                points[first * count + i, k] = there + SIDE * right[k]
+                points[(first + 1) * count + i, k] = there - SIDE * right[k]
+                points[(first + 2) * count + i, k] = there + SIDE * up[k]
+                points[(first + 3) * count + i, k] = there - SIDE * up[k]
+
+
+@ti.kernel
+def place_ends(
+    camera: Rows,
+    orthographic: ti.template(),
+    width: ti.i32,
+    height: ti.i32,
+    pixel: Ints,
+    t: Numbers,
+    count: ti.i32,
+    points: Rows,
+):
+    """Writes the points a little in front of the closest ones, then those behind: (2 count, 3)."""
+    eye, screen = ti.static(Eye(camera, orthographic), Screen(width, height))
+    for i in range(count):
+        view, origin, direction = ray_of_pixel(pixel[i], eye, screen)
+        away = AWAY * _footprint(view, t[i], eye, screen)
+        for k in ti.static(range(3)):
+            points[i, k] = origin[k] + (t[i] - away) * direction[k]
+            points[count + i, k] = origin[k] + (t[i] + away) * direction[k]
 
 
 @ti.func
@@ -91,16 +119,40 @@ def _footprint(view, t, eye: ti.template(), screen: ti.template()):
 
 
 @ti.kernel
-def approach(values: Rows, count: ti.i32, scale: Numbers, normal: Rows):
-    """``scale`` (count,) = 1 / n and ``normal`` (count, 2) = (a, b) / n.
+def approach(values: Rows, count: ti.i32, front: Numbers, bend: Numbers, scale: Numbers, normal: Rows):
+    """``scale`` (count,) = 1 / n and ``normal`` (count, 2) = (a, b) / n; ``front`` (count,) = r2 / (r1 + r2), and
+    ``bend`` (count,), half of how f is bent along the ray, per square pixel.
 
-    ``values``: (7 count, 1), at the points of ``place_edges``.
+    ``values``: (11 count, 1), at the points of ``place_edges``.
     """
     for i in range(count):
-        right = (values[count + i, 0] - values[2 * count + i, 0]) / (2.0 * STEP)
-        up = (values[3 * count + i, 0] - values[4 * count + i, 0]) / (2.0 * STEP)
-        scale[i] = 1.0 / ti.sqrt(ti.max(right * right + up * up, 1e-20))
-        normal[i, 0], normal[i, 1] = right * scale[i], up * scale[i]
+        right, up, away = ti.Vector([0.0, 0.0]), ti.Vector([0.0, 0.0]), ti.Vector([0.0, 0.0])
+        for side in ti.static(range(2)):
+            v = ti.Vector([values[(1 + 4 * side + n) * count + i, 0] for n in ti.static(range(4))])
+            right[side], up[side] = (v[0] - v[1]) / (2.0 * SIDE), (v[2] - v[3]) / (2.0 * SIDE)
+            away[side] = ti.max(0.25 * v.sum() - values[i, 0], 1e-12)
+        weights = ti.Vector([away[1], away[0]]) / away.sum()
+        a, b = weights.dot(right), weights.dot(up)
+        front[i] = weights[0]
+        mean = 0.5 * (values[9 * count + i, 0] + values[10 * count + i, 0])
+        bend[i] = ti.max(mean - values[i, 0], 0.0) / FAR**2
+        scale[i] = 1.0 / ti.sqrt(ti.max(a * a + b * b, 1e-20))
+        normal[i, 0], normal[i, 1] = a * scale[i], b * scale[i]
+
+
+@ti.kernel
+def spread_ends(front: Numbers, count: ti.i32, values_adjoint: Rows, ends_adjoint: Rows):
+    """Writes ``ends_adjoint`` (2 count, 1), of the values at the points of ``place_ends``, of that of s."""
+    for i in range(count):
+        ends_adjoint[i, 0] = front[i] * values_adjoint[i, 0]
+        ends_adjoint[count + i, 0] = (1.0 - front[i]) * values_adjoint[i, 0]
+
+
+@ti.kernel
+def fold_ends(count: ti.i32, points_adjoint: Rows):
+    """Adds the adjoints of the points behind to those of the points in front: as if both were at the closest one."""
+    for i in range(count):
+        add_row3(points_adjoint, i, 0, row3(points_adjoint, count + i))
 
 
 @ti.kernel
@@ -148,6 +200,7 @@ def aim(
     values: Rows,
     scale: Numbers,
     normal: Rows,
+    bend: Numbers,
     count: ti.i32,
     band: float,
     shift: Rows,
@@ -169,10 +222,8 @@ def aim(
         shift[i, 0], shift[i, 1] = move * normal[i, 0], move * normal[i, 1]
         view, x_center, y_center = place_of_pixel(pixel[i], screen)
         origin, direction = ray(eye, view, x_center + shift[i, 0], y_center + shift[i, 1])
-        bend = values[5 * count + i, 0] + values[6 * count + i, 0] - 2.0 * values[i, 0]
-        away = BEND * _footprint(view, t[i], eye, screen)
-        ahead = away * ti.sqrt(2.0 * depth * band / (scale[i] * ti.max(bend, 1e-20)))
-        guess[i] = t[i] - ti.min(ahead, 0.5 * t[i])
+        ahead = ti.sqrt(depth * band / (scale[i] * ti.max(bend[i], 1e-20)))
+        guess[i] = t[i] - ti.min(ahead * _footprint(view, t[i], eye, screen), 0.5 * t[i])
         for k in ti.static(range(3)):
             points[i, k] = origin[k] + t[i] * direction[k]
             points[count + i, k] = origin[k] + guess[i] * direction[k]

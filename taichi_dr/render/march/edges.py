@@ -9,7 +9,10 @@ from taichi_dr.kernels.march.edges import (
     cover,
     cover_adjoint,
     enter,
+    fold_ends,
     place_edges,
+    place_ends,
+    spread_ends,
 )
 from taichi_dr.kernels.march.rays import centers_adjoint
 from taichi_dr.kernels.march.rows import columns_of
@@ -30,22 +33,27 @@ class EdgeStage:
             points, values = self._array("entries", 3 * count, 3), self._array("entry_values", 3 * count, 1)
             centers = rows.edge_pixel, rows.edge_t, rows.edge_row, rows.t
             guess = self._array("guess", count)
-            aim(*shot.view, *centers, *self._found(count), count, shot.march.width, rows.shift, guess, points)
+            found = (*self._found(count), self._array("bend", count))
+            aim(*shot.view, *centers, *found, count, shot.march.width, rows.shift, guess, points)
             self._function.forward(points, values, 3 * count)
             enter(rows.edge_t, rows.edge_row, values, guess, count, rows.t)
         return coverage
 
     def adjoint(self, shot, coverage_adjoint, shift_adjoint, count):
         """From the adjoints of the coverage and of the rows' ``shift`` to the function's parameters and the camera."""
-        values_adjoint, points_adjoint = (
+        values_adjoint, ends_adjoint = (
             self._array("values_adjoint", count, 1),
-            self._array("points_adjoint", count, 3),
+            self._array("ends_adjoint", 2 * count, 1),
         )
+        points, points_adjoint = self._array("ends", 2 * count, 3), self._array("points_adjoint", 2 * count, 3)
         width = shot.march.width
         cover_adjoint(*self._found(count), count, width, coverage_adjoint, values_adjoint)
         aim_adjoint(*self._found(count), count, width, shot.width, shot.height, shift_adjoint, values_adjoint)
+        spread_ends(self._array("front", count), count, values_adjoint, ends_adjoint)
+        place_ends(*shot.view, shot.rows.edge_pixel, shot.rows.edge_t, count, points)
         points_adjoint.fill(0)
-        self._function.adjoint(self._points(count), values_adjoint, points_adjoint, count)
+        self._function.adjoint(points, ends_adjoint, points_adjoint, 2 * count)
+        fold_ends(count, points_adjoint)
         views, columns = shot.frame.shape[0], columns_of(count, shot.frame.shape[0])
         partials = self._buffers.get("edge_partials", (PACKED, views * columns))
         edges = shot.rows.edge_pixel, shot.rows.edge_t, points_adjoint, count
@@ -53,12 +61,12 @@ class EdgeStage:
         centers_adjoint(*edges, shot.width, shot.height, *camera, partials)
 
     def _evaluate(self, shot, rows, count):
-        """Values where rays come closest, and around there."""
-        points, values = self._points(count), self._array("values", POINTS * count, 1)
+        """Values where rays come closest, and how they change from pixel to pixel."""
+        points = self._array("points", POINTS * count, 3)
+        values, scale, normal = self._found(count)
         place_edges(*shot.view, rows.edge_pixel, rows.edge_t, count, points)
         self._function.forward(points, values, POINTS * count)
-        _, scale, normal = self._found(count)
-        approach(values, count, scale, normal)
+        approach(values, count, self._array("front", count), self._array("bend", count), scale, normal)
 
     def _found(self, count):
         return self._array("values", POINTS * count, 1), self._array("scale", count), self._array("normal", count, 2)
@@ -67,9 +75,6 @@ class EdgeStage:
     def normal(self):
         """Of every edge, as ``approach`` writes it: (E, 2)."""
         return self._array("normal", 1, 2)
-
-    def _points(self, count):
-        return self._array("points", POINTS * count, 3)
 
     def _array(self, name, rows, *columns):
         return self._buffers.at_least(f"{self._name}_{name}", max(rows, 1), columns=columns)
