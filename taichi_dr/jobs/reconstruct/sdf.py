@@ -9,6 +9,7 @@ from taichi_dr.errors import FileError, GeometryError, GradientError
 from taichi_dr.implicit.sdf.colored import ColoredSolid
 from taichi_dr.io.meshes import load_mesh, save_mesh
 from taichi_dr.jobs.pictures import looks
+from taichi_dr.jobs.reconstruct.carve import carve
 from taichi_dr.jobs.reconstruct.grid_fit import GridFit
 from taichi_dr.jobs.reconstruct.grid_start import Nodes, Start
 from taichi_dr.jobs.reconstruct.kind import Kind
@@ -87,6 +88,8 @@ class SdfReconstruction(Kind):
         self._box = start.box
         nodes = self._grid()
         distances = start.distances(self._train.resized(self._picture_size()), nodes)
+        if self._settings.init == "hull" and self._settings.carve:
+            distances = carve(self._train, distances, nodes, self._box)
         average = self._train.images[self._train.alpha > 0.5].mean(axis=0)
         self._enter(nodes, distances, np.tile(average, (*nodes.shape, 1)))
 

@@ -42,6 +42,10 @@ class SdfSettings(ReconstructSettings):
     #: What to start from: hull (the volume that all silhouettes allow); ball; or a mesh file, placed as it is in the
     #: axes and units of the transform matrices. From a ball or a file, coarser grids come first.
     init: Annotated[str, arg(metavar="{hull,ball,FILE}")] = "hull"
+    #: Whether to begin without the hollows that no silhouette shows, such as the inside of a bowl: solid is taken away
+    #: where the colours of the views that see its surface disagree. That takes seconds, and needs colours that vary
+    #: over the surface and look alike from everywhere; without them nothing is taken away. Of a hull only.
+    carve: bool = True
     #: Points along the longest side of the finest grid, which just holds the object. More: finer detail, if the images
     #: have it, and slower steps: time and memory grow with the square to the cube of it.
     resolution: int = 128
