@@ -96,7 +96,7 @@ class InlineDistance(InlineFunction, DistanceFunction):
         trace(self.func, self.packets, *rays.flat(), *march, start, *met)
 
     def follow(self, rays: Any, march: Any, met: Any, grazing: Any, count: int, layers: Any) -> None:
-        follow(self.func, min(self.packets, 16), *rays.flat(), *march, met.t, met.evaluations, grazing, count, *layers)
+        follow(self.func, self.packets, *rays.flat(), *march, met.t, met.evaluations, grazing, count, *layers)
 
     def approach(self, rays: Any, march: Any, t: Any) -> None:
         approach(self.func, self.packets, *rays.flat(), *march, t)

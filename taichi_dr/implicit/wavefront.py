@@ -14,10 +14,9 @@ import taichi as ti
 from taichi_dr.implicit.function import DistanceFunction
 from taichi_dr.kernels.base.buffers import Buffers
 from taichi_dr.kernels.march import wavefront as kernels
+from taichi_dr.kernels.march.bracket import NARROWINGS, PROBES
 from taichi_dr.kernels.march.settings import LAYERS
-from taichi_dr.kernels.march.wavefront import COLUMNS, DEEPEST, PROBES, T
-
-NARROWINGS = 10  # of the stretch that a closest point is in, at most: two pixels become 0.002
+from taichi_dr.kernels.march.wavefront import COLUMNS, DEEPEST, T
 
 
 class WavefrontFunction(DistanceFunction, ABC):

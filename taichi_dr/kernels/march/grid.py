@@ -105,10 +105,12 @@ def trace(
     march_packets(distance, eye, bounds, screen, march, start, met)
 
 
+@simd
 @ti.kernel
 def follow(
     values: Rows,
     lattice: Rows,
+    lanes: ti.template(),
     camera: Rows,
     orthographic: ti.template(),
     numbers: Numbers,
@@ -130,7 +132,7 @@ def follow(
     count: Ints,
 ):
     """``follow_rays``."""
-    distance = ti.static(Distance(value_on_grid, GridData(values, lattice), 1))
+    distance = ti.static(Distance(value_on_grid, GridData(values, lattice), lanes))
     march = ti.static(March(scale, band, near, far, limit, relaxation))
     eye, bounds, screen = ti.static(Eye(camera, orthographic), Bounds(numbers, is_ball), Screen(width, height))
     layers = ti.static(Layers(surface, closest, count))

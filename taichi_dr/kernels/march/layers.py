@@ -1,4 +1,4 @@
-"""Rays that graze the surface, one by one: every layer of it that they touch, and how close they come.
+"""Rays that graze the surface, packet by packet: every layer of it that they touch, and how close they come.
 
 A layer is a stretch of the ray on which the surface is within the silhouettes' band.  It has a point of closest
 approach (the least value in the stretch, inside the surface if the ray enters it) and a point that is seen: where the
@@ -6,26 +6,37 @@ ray enters, or the closest one where it does not.  A ray that goes deeper than t
 pixel (and has no closest point); else it goes on, through thin edges and past near misses, to what is behind.
 """
 
-import math
+from typing import Any, NamedTuple
 
 import taichi as ti
 
+from taichi_dr.kernels.base.lanes import higher, lower
+from taichi_dr.kernels.base.launch import grain
+from taichi_dr.kernels.base.simd import simd
 from taichi_dr.kernels.base.types import Ints, Numbers, Rows
-from taichi_dr.kernels.camera.rays import Eye, footprint, ray_components
+from taichi_dr.kernels.camera.rays import Eye
 from taichi_dr.kernels.march.bounds import NEVER, Bounds, interval
+from taichi_dr.kernels.march.bracket import NARROWINGS, PROBES, SMOOTH, Bracket, lowest_in, narrow_bracket
 from taichi_dr.kernels.march.evaluate import value_at
+from taichi_dr.kernels.march.rays import pixel_ray
 from taichi_dr.kernels.march.settings import LAYERS, Distance, Layers, March
 from taichi_dr.kernels.march.stretch import Stretch, close, ends_before, entry, note
-from taichi_dr.kernels.march.trace import BAND_REACH, MARGIN, Ray, signed_distance
-from taichi_dr.kernels.screen.pixels import Screen, pixel_center, pixel_size
+from taichi_dr.kernels.march.trace import BAND_REACH, MARGIN, Ray, any_lane, signed_distance
+from taichi_dr.kernels.screen.pixels import Screen
 
 LEAST = 1.0  # pixels: the shortest step; what is thinner is between three samples, and found there
-GOLDEN = 0.6180339887498949
-FINE = 56  # the closest point is found to this part of the samples' distance; then by a parabola, through values
-WIDE = 3  # samples apart, which are further apart than single precision can tell equal
-ROUND = 0.1  # pixels: the same for samples taken one by one
 
 
+class Grazing(NamedTuple):
+    """Rays that graze something: of which pixels, ``count`` of them; of all pixels, where to start, and evaluations."""
+
+    pixel: Any
+    count: Any
+    start: Any
+    evaluations: Any
+
+
+@simd
 @ti.kernel
 def follow(
     func: ti.template(),
@@ -72,91 +83,106 @@ def follow_rays(
     layers: ti.template(),
 ):
     """Writes the layers of the ``grazing`` pixels' rays, from ``start[pixel]`` on; adds to ``evaluations[pixel]``."""
-    for i in range(grazing_count):
-        pixel = grazing[i]
-        view = pixel // (screen.width * screen.height)
-        inside = pixel - view * screen.width * screen.height
-        x, y = pixel_center(inside // screen.width, inside % screen.width, screen)
-        ox, oy, oz, dx, dy, dz, cosine = ray_components(eye, view, x, y)
-        constant, slope = footprint(eye, view, cosine, pixel_size(screen))
-        ray = ti.static(Ray((ox, oy, oz), (dx, dy, dz), cosine, constant, slope))
-        found, taken = _follow(i, start[pixel], ray, distance, bounds, march, layers)
-        layers.count[i] = found
-        evaluations[pixel] = evaluations[pixel] + taken
+    lanes, grains = ti.static(distance.lanes, grain())
+    for task in range((grazing_count + lanes - 1) // lanes * grains):
+        if task % grains == 0:
+            first = task // grains * lanes
+            rays = ti.static(Grazing(grazing, grazing_count, start, evaluations))
+            _follow_packet(first, rays, distance, eye, bounds, screen, march, layers)
 
 
 @ti.func
-def _follow(
-    i,
-    start,
-    ray: ti.template(),
+def _follow_packet(
+    first,
+    rays: ti.template(),
     distance: ti.template(),
+    eye: ti.template(),
     bounds: ti.template(),
+    screen: ti.template(),
     march: ti.template(),
     layers: ti.template(),
 ):
-    """Writes the layers of one ray into the rows of ray i; returns their number and that of evaluations."""
+    """Follows as many rays from ``first`` on as there are lanes, each until a layer ends: then all of these are closed,
+    and their rays go on.
+    """
+    lanes = ti.static(distance.lanes)
+    t, going, ox, oy, oz, dx, dy, dz, cosine, constant, slope = _load(first, rays, eye, screen, lanes)
+    ray = ti.static(Ray((ox, oy, oz), (dx, dy, dz), cosine, constant, slope))
     _, leave = interval(ray.origin, ray.direction, bounds)
-    leave = ti.min(leave, march.far / ray.cosine)
-    found, taken, t = 0, 0, start
-    lowest, low, h_low, high, highest = NEVER, start, NEVER, start, -NEVER
-    crossing, outside, h_outside, t_before, h_before = NEVER, start, NEVER, start, NEVER
+    leave = lower(leave, march.far / ray.cosine)
+    zero = 0.0 * t
+    going = ti.select(t <= leave, going, 0.0)
+    found, taken = zero, zero
+    lowest, low, h_low, high, highest = zero + NEVER, t, zero + NEVER, t, zero - NEVER
+    crossing, outside, h_outside, t_before, h_before = zero + NEVER, t, zero + NEVER, t, zero + NEVER
     stretch = ti.static(
         Stretch(lowest, low, h_low, high, highest, crossing, outside, h_outside, t_before, h_before),
     )
-    while t <= leave and found < LAYERS and taken < 4 * march.limit:
-        least = LEAST * (ray.constant + ray.slope * t)
-        count = 1
-        values = _one_sample(t, ray, distance, march)
-        if ti.static(distance.lanes > 1):
-            if values[0] < distance.lanes * least:
-                count = distance.lanes
-                values = signed_distance(_samples(t, least, distance.lanes), ray, distance, march)
-        taken += 1
-        for k in range(count):
-            if t <= leave and found < LAYERS:
-                h, w = sample_of(values, k, distance.lanes), ray.constant + ray.slope * t
-                reach = (BAND_REACH * march.width + MARGIN) * w
-                if ends_before(h, w, reach, stretch):
-                    close(t, stretch)
-                    taken += _find_closest(i * LAYERS + found, stretch, ray, distance, march, layers)
-                    found += 1
-                if h < reach and found < LAYERS:
-                    note(t, h, stretch)
-                    if h < -reach:
-                        layers.surface[i * LAYERS + found] = crossing
-                        layers.closest[i * LAYERS + found] = NEVER
-                        found += 1
-                        lowest = NEVER
-                        leave = -1.0  # nothing is seen behind
-                t_before, h_before = t, h
-                t += ti.select(k + 1 < count, least, ti.max(ti.abs(h), least))
-    if lowest < NEVER and found < LAYERS:
-        close(leave, stretch)
-        taken += _find_closest(i * LAYERS + found, stretch, ray, distance, march, layers)
-        found += 1
-    return found, taken
+    for _layer in range(LAYERS):
+        again, closed, covered = zero, zero, zero
+        for _step in range(4 * march.limit):
+            if not any_lane(going, lanes):
+                break
+            h, w = signed_distance(t, ray, distance, march), ray.constant + ray.slope * t
+            reach = (BAND_REACH * march.width + MARGIN) * w
+            taken += going
+            ended = going * ends_before(h, w, reach, stretch)
+            close(t, ended, stretch)
+            going = going - ended
+            note(t, h, ti.select(h < reach, going, 0.0), stretch)
+            opaque = ti.select(h < -reach, going, 0.0)
+            going = going - opaque
+            t_before, h_before = ti.select(going > 0.0, t, t_before), ti.select(going > 0.0, h, h_before)
+            t += going * higher(ti.abs(h), LEAST * w)
+            gone = ti.select(t > leave, going, 0.0)
+            left = ti.select(lowest < NEVER, gone, 0.0)
+            close(leave, left, stretch)
+            going = going - gone
+            again, closed, covered = again + ended, closed + ended + left, covered + opaque
+        if any_lane(closed + covered, lanes):
+            closest, h, more = _find_closest(stretch, closed, ray, distance, march)
+            seen = entry(closest, h, crossing, outside, h_outside)
+            seen = ti.select(covered > 0.0, crossing, seen)
+            closest = ti.select(covered > 0.0, NEVER, closest)
+            _write(first, closed + covered, found, seen, closest, layers, lanes)
+            found, taken = found + closed + covered, taken + more
+        going = again
+    for lane in range(lanes):
+        i = first + lane
+        if i < rays.count:
+            pixel = rays.pixel[i]
+            layers.count[i] = ti.cast(sample_of(found, lane, lanes), ti.i32)
+            rays.evaluations[pixel] = rays.evaluations[pixel] + ti.cast(sample_of(taken, lane, lanes), ti.i32)
 
 
 @ti.func
-def _one_sample(t, ray: ti.template(), distance: ti.template(), march: ti.template()):
-    """The distance at t, as lane 0 of a packet where there are packets."""
-    single = ti.static(Distance(distance.at, distance.data, 1))
-    if ti.static(distance.lanes == 1):
-        return signed_distance(t, ray, single, march)
-    else:
-        values = ti.Vector([0.0 for _ in ti.static(range(distance.lanes))])
-        values[0] = signed_distance(t, ray, single, march)
-        return values
-
-
-@ti.func
-def _samples(start, step, lanes: ti.template()):
-    """As many numbers as there are lanes from ``start`` on."""
+def _load(first, rays: ti.template(), eye: ti.template(), screen: ti.template(), lanes: ti.template()):
+    """Where the rays of a packet begin, 1 for those that there are, and the numbers of a ``Ray``."""
     if ti.static(lanes == 1):
-        return start
+        pixel = rays.pixel[first]
+        ox, oy, oz, dx, dy, dz, cosine, constant, slope = pixel_ray(pixel, eye, screen)
+        return rays.start[pixel], 1.0, ox, oy, oz, dx, dy, dz, cosine, constant, slope
     else:
-        return start + step * ti.Vector([float(lane) for lane in ti.static(range(lanes))])
+        t = ti.Vector([0.0 for _ in ti.static(range(lanes))])
+        going, ox, oy, oz, dx, dy, dz, cosine, constant, slope = t, t, t, t, t, t, t, t, t, t
+        for lane in range(lanes):
+            pixel = rays.pixel[ti.min(first + lane, rays.count - 1)]
+            t[lane], going[lane] = rays.start[pixel], ti.select(first + lane < rays.count, 1.0, 0.0)
+            numbers = pixel_ray(pixel, eye, screen)
+            ox[lane], oy[lane], oz[lane] = numbers[0], numbers[1], numbers[2]
+            dx[lane], dy[lane], dz[lane] = numbers[3], numbers[4], numbers[5]
+            cosine[lane], constant[lane], slope[lane] = numbers[6], numbers[7], numbers[8]
+        return t, going, ox, oy, oz, dx, dy, dz, cosine, constant, slope
+
+
+@ti.func
+def _write(first, ends, found, surface, closest, layers: ti.template(), lanes: ti.template()):
+    """Writes the layers that end in a packet, after those that its rays have ``found``."""
+    for lane in range(lanes):
+        if sample_of(ends, lane, lanes) > 0.0:
+            row = (first + lane) * LAYERS + ti.cast(sample_of(found, lane, lanes), ti.i32)
+            layers.surface[row] = sample_of(surface, lane, lanes)
+            layers.closest[row] = sample_of(closest, lane, lanes)
 
 
 @ti.func
@@ -169,72 +195,23 @@ def sample_of(values, k, lanes: ti.template()):
 
 
 @ti.func
-def _find_closest(
-    row,
-    stretch: ti.template(),
-    ray: ti.template(),
-    distance: ti.template(),
-    march: ti.template(),
-    layers: ti.template(),
-):
-    """Writes the layer of a stretch that is closed; returns the evaluations that it took."""
-    closest, h, taken = 0.0, 0.0, 0
-    if ti.static(distance.lanes == 1):
-        closest, h, taken = _golden(stretch.low, stretch.high, ray, distance, march)
-    else:
-        closest, h, taken = _sampled(stretch.low, stretch.high, ray, distance, march)
-    layers.closest[row] = closest
-    layers.surface[row] = entry(closest, h, stretch.crossing, stretch.outside, stretch.h_outside)
-    return taken
-
-
-@ti.func
-def _sampled(low, high, ray: ti.template(), distance: ti.template(), march: ti.template()):
-    """Where the distance along a ray is least, a packet of samples at a time; how much, and the evaluations."""
-    lanes, rounds = ti.static(distance.lanes, math.ceil(math.log(FINE) / math.log(0.5 * (distance.lanes - 1))))
-    a, b, closest, lowest = low, high, low, 0.0
-    for _ in range(rounds):
-        step = (b - a) / (lanes - 1)
-        values = signed_distance(_samples(a, step, lanes), ray, distance, march)
-        at = 0
-        for k in range(1, lanes):
-            if values[k] < values[at]:
-                at = k
-        closest, lowest = a + at * step, values[at]
-        if WIDE <= at and at < lanes - WIDE:
-            closest += WIDE * step * _vertex(values[at - WIDE], values[at], values[at + WIDE])
-        a, b = ti.max(closest - step, a), ti.min(closest + step, b)
-    return closest, lowest, rounds
-
-
-@ti.func
-def _vertex(before, here, after):
-    """Where the parabola through three values, of which the middle one is the least, has its own: from -1/2 to 1/2."""
-    bend = ti.max(before - 2.0 * here + after, 1e-30)
-    return ti.min(ti.max(0.5 * (before - after) / bend, -0.5), 0.5)
-
-
-@ti.func
-def _golden(low, high, ray: ti.template(), distance: ti.template(), march: ti.template()):
-    """The same by golden section, one sample at a time."""
-    a, b = low, high
-    left, right = b - GOLDEN * (b - a), a + GOLDEN * (b - a)
-    h_left, h_right = signed_distance(left, ray, distance, march), signed_distance(right, ray, distance, march)
-    sections = ti.static(math.ceil(math.log(FINE) / -math.log(GOLDEN)))
-    for _ in range(sections):
-        if h_left < h_right:
-            b, right, h_right = right, left, h_left
-            left = b - GOLDEN * (b - a)
-            h_left = signed_distance(left, ray, distance, march)
-        else:
-            a, left, h_left = left, right, h_right
-            right = a + GOLDEN * (b - a)
-            h_right = signed_distance(right, ray, distance, march)
-    middle = 0.5 * (a + b)
-    half = ROUND * (ray.constant + ray.slope * middle)
-    before, after = (
-        signed_distance(middle - half, ray, distance, march),
-        signed_distance(middle + half, ray, distance, march),
-    )
-    h = signed_distance(middle, ray, distance, march)
-    return middle + half * _vertex(before, h, after), h, sections + 5
+def _find_closest(stretch: ti.template(), going, ray: ti.template(), distance: ti.template(), march: ti.template()):
+    """Where in stretches that are closed the distance is least; how much, and the evaluations that it took."""
+    zero = 0.0 * going
+    low, quarter, known, shift = stretch.low, 0.25 * (stretch.high - stretch.low), zero, zero
+    before, middle, after = zero, zero, zero
+    bracket = ti.static(Bracket(low, quarter, known, shift, before, middle, after))
+    closest, least, taken = low, zero, zero
+    for _ in range(NARROWINGS):
+        if not any_lane(going, distance.lanes):
+            break
+        first, second, third = zero, zero, zero
+        for probe in range(PROBES):
+            first, second = second, third
+            third = signed_distance(low + (probe + 1.0) * quarter, ray, distance, march)
+        closest = ti.select(going > 0.0, lowest_in(first, second, third, bracket), closest)
+        least = ti.select(going > 0.0, lower(lower(first, second), third), least)
+        taken += PROBES * going
+        tolerance = SMOOTH * (ray.constant + ray.slope * low)
+        going = going * (1.0 - narrow_bracket(first, second, third, tolerance, bracket))
+    return closest, least, taken

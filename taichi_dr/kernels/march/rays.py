@@ -11,9 +11,9 @@ from taichi_dr.kernels.base.partial_sums import clear_column
 from taichi_dr.kernels.base.types import Ints, Numbers, Rows
 from taichi_dr.kernels.base.vectors import row3
 from taichi_dr.kernels.camera.pack import PACKED, E, P, W
-from taichi_dr.kernels.camera.rays import Eye, ray, ray_adjoint
+from taichi_dr.kernels.camera.rays import Eye, footprint, ray, ray_adjoint, ray_components
 from taichi_dr.kernels.march.rows import rows_of
-from taichi_dr.kernels.screen.pixels import Screen, pixel_center
+from taichi_dr.kernels.screen.pixels import Screen, pixel_center, pixel_size
 
 
 @ti.func
@@ -32,6 +32,15 @@ def ray_of_pixel(pixel, eye: ti.template(), screen: ti.template()):
     view, x, y = place_of_pixel(pixel, screen)
     origin, direction = ray(eye, view, x, y)
     return view, origin, direction
+
+
+@ti.func
+def pixel_ray(pixel, eye: ti.template(), screen: ti.template()):
+    """Origin, unit direction and cosine of a pixel's ray, and its footprint: nine numbers, those of a ``Ray``."""
+    view, x, y = place_of_pixel(pixel, screen)
+    ox, oy, oz, dx, dy, dz, cosine = ray_components(eye, view, x, y)
+    constant, slope = footprint(eye, view, cosine, pixel_size(screen))
+    return ox, oy, oz, dx, dy, dz, cosine, constant, slope
 
 
 @ti.func

@@ -253,7 +253,7 @@ def around(ray: ti.template(), bounds: ti.template()):
 
 def packet_columns(lanes):
     """Pixels side by side in a packet."""
-    return {1: 1, 8: 4, 32: 8}[lanes]
+    return {1: 1, 8: 4, 16: 4, 32: 8}[lanes]
 
 
 @ti.func

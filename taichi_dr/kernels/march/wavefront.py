@@ -16,8 +16,10 @@ import taichi as ti
 from taichi_dr.kernels.base.launch import is_serial
 from taichi_dr.kernels.base.types import Ints, Numbers, Rows
 from taichi_dr.kernels.camera.pack import F
-from taichi_dr.kernels.camera.rays import Eye, footprint, ray_components
+from taichi_dr.kernels.camera.rays import Eye, ray_components
 from taichi_dr.kernels.march.bounds import NEVER, Bounds, interval
+from taichi_dr.kernels.march.bracket import PROBES, SMOOTH, Bracket, lowest_in, narrow_bracket
+from taichi_dr.kernels.march.rays import pixel_ray
 from taichi_dr.kernels.march.settings import BAND, BROKEN, CUT, LAYERS, MISS, OPAQUE
 from taichi_dr.kernels.march.stretch import Stretch, close, ends_before, entry, note
 from taichi_dr.kernels.march.trace import (
@@ -34,10 +36,9 @@ from taichi_dr.kernels.march.trace import (
     blocks,
     middles,
 )
-from taichi_dr.kernels.screen.pixels import Screen, pixel_center, pixel_size
+from taichi_dr.kernels.screen.pixels import Screen, pixel_size
 
 CHUNK = 256  # rays that one thread counts
-SMOOTH = 0.01  # pixels: a parabola that foretells further samples this well is good enough
 SERIAL_RAYS = 1 << 15
 
 T, LEAVE = range(2)
@@ -54,11 +55,6 @@ BEST, NEAREST, AROUND, INSIDE = range(2, 6)
 """... of rays to their closest points; see ``approach``."""
 
 COLUMNS = STRETCH + len(Stretch._fields)
-
-PROBES = 3
-"""Points between the ends of a bracket: at a quarter, a half and three quarters of it."""
-
-SMOOTH = 0.01  # pixels: a parabola that foretells the probes this well is good enough
 
 FORETOLD, SHIFT, PROBED, OUTSIDE, H_OUTSIDE, BRACKET = 2, 3, 4, 7, 8, 9
 """Columns of a bracket behind its two ends: whether there was one before; from the middle of that to its own, in
@@ -102,17 +98,6 @@ def _compact(active: Ints, keep: Ints, count: ti.i32, block: Ints, kept: Ints, s
                 kept[at] = active[i]
                 at += 1
     return block[(count + CHUNK - 1) // CHUNK]
-
-
-@ti.func
-def pixel_ray(pixel, eye: ti.template(), screen: ti.template()):
-    """Origin, unit direction and cosine of a pixel's ray, and its footprint: nine numbers, those of a ``Ray``."""
-    view = pixel // (screen.width * screen.height)
-    inside = pixel - view * screen.width * screen.height
-    x, y = pixel_center(inside // screen.width, inside % screen.width, screen)
-    ox, oy, oz, dx, dy, dz, cosine = ray_components(eye, view, x, y)
-    constant, slope = footprint(eye, view, cosine, pixel_size(screen))
-    return ox, oy, oz, dx, dy, dz, cosine, constant, slope
 
 
 @ti.func
@@ -419,11 +404,11 @@ def advance_grazing(
         )
         evaluations[grazing[i]] += 1
         keep[k] = 1
-        if ends_before(h, w, reach, stretch):
-            close(t, stretch)
+        if ends_before(h, w, reach, stretch) > 0.0:
+            close(t, 1.0, stretch)
             _end_layer(i, scale, stretch, surface, found, bracket)
         if h < reach and found[i] < LAYERS:
-            note(t, h, stretch)
+            note(t, h, 1.0, stretch)
         if h < -reach and found[i] < LAYERS:
             row = LAYERS * i + found[i]
             surface[row], closest[row] = crossing, NEVER
@@ -437,7 +422,7 @@ def advance_grazing(
             elif state[i, T] > state[i, LEAVE] or is_last == 1:
                 keep[k] = 0
                 if lowest < NEVER:
-                    close(state[i, LEAVE], stretch)
+                    close(state[i, LEAVE], 1.0, stretch)
                     _end_layer(i, scale, stretch, surface, found, bracket)
         _save(i, stretch, state)
 
@@ -536,50 +521,26 @@ def narrow(
     """
     eye, screen = ti.static(Eye(camera, orthographic), Screen(width, height))
     for i in range(count):
-        row, best = active[i], 0
+        row = active[i]
         _, _, _, _, _, _, _, constant, slope = pixel_ray(pixels[row], eye, screen)
-        now = ti.Vector([values[PROBES * i + k, 0] for k in ti.static(range(PROBES))])
-        for k in ti.static(range(1, PROBES)):
-            if now[k] < values[PROBES * i + best, 0]:
-                best = k
-        tolerance = SMOOTH * (constant + slope * bracket[row, 0])
-        foretold = bracket[row, FORETOLD] == 1.0
-        for k in ti.static(range(PROBES)):
-            foretold = foretold and ti.abs(_parabola(row, 0.5 * (k - 1.0), bracket) - now[k]) < tolerance
-        quarter = 0.25 * (bracket[row, 1] - bracket[row, 0])
+        first, second, third = values[PROBES * i, 0], values[PROBES * i + 1, 0], values[PROBES * i + 2, 0]
+        low, quarter = bracket[row, 0], 0.25 * (bracket[row, 1] - bracket[row, 0])
+        known, shift = bracket[row, FORETOLD], bracket[row, SHIFT]
+        before, middle, after = bracket[row, PROBED], bracket[row, PROBED + 1], bracket[row, PROBED + 2]
+        narrowed = ti.static(Bracket(low, quarter, known, shift, before, middle, after))
+        t, tolerance = lowest_in(first, second, third, narrowed), SMOOTH * (constant + slope * low)
+        good = narrow_bracket(first, second, third, tolerance, narrowed)
         keep[i] = 0
-        if foretold or is_last == 1:
-            t = bracket[row, 0] + quarter * (2.0 + _lowest(now[0], now[1], now[2]))
-            h = values[PROBES * i + best, 0]
+        if good > 0.0 or is_last == 1:
             closest[row] = t
+            h = ti.min(first, second, third)
             surface[row] = entry(t, h, surface[row], bracket[row, OUTSIDE], bracket[row, H_OUTSIDE])
         else:
             keep[i] = 1
-            bracket[row, 0] += best * quarter
-            bracket[row, 1] = bracket[row, 0] + 2.0 * quarter
-            bracket[row, FORETOLD], bracket[row, SHIFT] = 1.0, best - 1.0
-            for k in ti.static(range(PROBES)):
-                bracket[row, PROBED + k] = now[k]
+            bracket[row, 0], bracket[row, 1] = low, low + 4.0 * quarter
+            bracket[row, FORETOLD], bracket[row, SHIFT] = known, shift
+            bracket[row, PROBED], bracket[row, PROBED + 1], bracket[row, PROBED + 2] = before, middle, after
         ti.atomic_add(evaluations[pixels[row]], PROBES)
-
-
-@ti.func
-def _parabola(row, x, bracket: ti.template()):
-    """That through the probes before, at x quarters of the bracket before from the middle of that of now."""
-    low, middle, high = bracket[row, PROBED], bracket[row, PROBED + 1], bracket[row, PROBED + 2]
-    at = x + bracket[row, SHIFT]
-    return middle + at * (0.5 * (high - low) + 0.5 * at * (low - 2.0 * middle + high))
-
-
-@ti.func
-def _lowest(low, middle, high):
-    """Where the parabola through values at -1, 0, 1 is lowest between -2 and 2."""
-    bend, at = low - 2.0 * middle + high, 0.0
-    if bend > 0.0:
-        at = ti.min(ti.max(0.5 * (low - high) / bend, -2.0), 2.0)
-    elif low != high:
-        at = ti.select(low < high, -2.0, 2.0)
-    return at
 
 
 @ti.kernel
