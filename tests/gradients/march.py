@@ -9,12 +9,15 @@ import taichi as ti
 from scipy.ndimage import binary_erosion
 
 import taichi_dr as dr
+from taichi_dr.implicit.voxel_grid import positions
 from tests.gradients.program import Operation, TapeProgram, new_field, single
 from tests.render.mesh.test_gradients import some_lights, two_views
 
 SIZE = 20
 OUTPUTS = ("color", "depth", "normal", "position")
 BOUNDS = dr.Box(-1.3, 1.3)
+BESIDE = 0.05  # cells: nearer to the next one, slopes by differences are those of both
+STEEP, STEP = 0.25, 1e-3  # slope along a ray; points move by one over it, and single precision's error by its square
 STEEPEST = 0.2  # change of depth from pixel to pixel, world units: no silhouette
 
 
@@ -62,6 +65,20 @@ class Learned:
         self.color, self.settings = (0.8, 0.5, 0.3), {"scale": 0.7}
 
 
+class Sampled:
+    """Distances and colours at the points of two grids, the cells of the one halves of the other's."""
+
+    def __init__(self, rng):
+        bounds = (-1.2, 1.2)
+        x, y, z = np.moveaxis(positions(bounds, (15, 15, 15)), -1, 0)
+        ring, ball = np.hypot(np.hypot(x, z) - 0.75, y) - 0.27, np.sqrt((x - 0.3) ** 2 + (y - 0.2) ** 2 + z**2) - 0.5
+        noise = 0.005 * rng.standard_normal(x.shape)
+        self.function = dr.sdf.Grid(single(np.minimum(ring, ball) + noise), bounds)
+        self.color = dr.VoxelGrid(single(rng.uniform(0.2, 0.9, (8, 8, 8, 3))), bounds)
+        self.fields = {"values": self.function.values, "colors": self.color.values}
+        self.settings = {"scale": 0.8}
+
+
 def orthographic():
     return dr.Camera.orthographic(eye=(1.1, 0.8, 2.1), half_height=1.2, near=0.3, far=6.0)
 
@@ -76,6 +93,8 @@ def traced(make_scene, outputs=OUTPUTS, make_camera=two_views, lit=True, backgro
         tracer = dr.SphereTracer(scene.function, SIZE, **settings, **scene.settings)
         frame = tracer.render(camera, lights)
         inner = _away_from_silhouettes(frame)
+        if isinstance(scene, Sampled):
+            inner &= _away_from_borders(frame, camera, scene.function)
         weights = {name: _weights(rng, frame, name, inner) for name in outputs}
 
         def run(loss):
@@ -94,6 +113,16 @@ def _away_from_silhouettes(frame):
     whole = np.stack([binary_erosion(alpha == 1) for alpha in frame.numpy("alpha")])
     slopes = np.abs(np.gradient(frame.numpy("depth"), axis=(1, 2))).max(axis=0)
     return whole & (slopes < STEEPEST)
+
+
+def _away_from_borders(frame, camera, grid):
+    """Where rays meet a grid steeply, and so far from its cells' borders that no difference looks across one."""
+    points = frame.numpy("position").astype(np.float64)
+    place = (points - grid.lower) / grid.spacing
+    ahead = points - camera.frames()[3][:, None, None]
+    ahead *= STEP / np.linalg.norm(ahead, axis=-1, keepdims=True)
+    steep = grid.at(points - ahead) - grid.at(points + ahead) > 2 * STEP * STEEP
+    return steep & (np.abs(place - np.round(place)) > BESIDE).all(axis=-1)
 
 
 def _weights(rng, frame, name, inner):
@@ -124,10 +153,12 @@ OPERATIONS = [
             "orthographic": traced(Solids, ("color",), orthographic),
             "over nothing": traced(Solids, ("color",), background=None),
             "a network": traced(Learned),
+            "grids": traced(Sampled),
         },
         {
             "alpha, closest": "the width of an edge is held constant; compared with supersampled images",
             "steps": "an integer",
+            "borders of a grid's cells": "slopes jump there; left out, with rays that graze a grid",
             "what is seen": "a choice; coverage differentiates where its edges are",
             "bounds, background, material, and other settings": "plain numbers",
             "camera.near, .far": "plain numbers: they say what is cut",
