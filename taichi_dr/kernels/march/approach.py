@@ -17,7 +17,7 @@ from taichi_dr.kernels.march.trace import Ray, any_lane, lane_of, middles, packe
 from taichi_dr.kernels.screen.pixels import Screen, pixel_size
 
 LEAST = 1.0  # pixels: the shortest step
-HALVINGS = 6  # of the step around the closest sample
+HALVINGS = 7  # of the step around the closest sample; then the vertex of a parabola
 
 
 @simd
@@ -82,7 +82,7 @@ def _approach_packet(ray: ti.template(), distance: ti.template(), bounds: ti.tem
     meets = ti.select(entry < leave, 1.0, 0.0)
     t = ti.select(meets > 0.0, higher(entry, march.near / ray.cosine), past)
     leave = lower(leave, march.far / ray.cosine)
-    best, least, around = t, zero + NEVER, zero
+    best, least, around, before = t, zero + NEVER, zero, zero
     alive, inside = ti.select(t < leave, meets, 0.0), zero
     for _ in range(march.limit):
         if not any_lane(alive, distance.lanes):
@@ -92,10 +92,10 @@ def _approach_packet(ray: ti.template(), distance: ti.template(), bounds: ti.tem
         step = higher(ti.abs(h), LEAST * (ray.constant + ray.slope * t))
         nearer = alive * (1.0 - out) * ti.select(h < least, 1.0, 0.0)
         best, least = ti.select(nearer > 0.0, t, best), ti.select(nearer > 0.0, h, least)
-        around = ti.select(nearer > 0.0, step, around)
+        around = ti.select(nearer > 0.0, higher(step, before), around)
         inside = higher(inside, alive * ti.select(h < 0.0, 1.0, 0.0))
         alive = alive * (1.0 - out)
-        t = t + alive * step
+        t, before = t + alive * step, step
         alive = alive * ti.select(t < leave, 1.0, 0.0)
     for _ in range(HALVINGS):
         around = 0.5 * around
@@ -104,7 +104,10 @@ def _approach_packet(ray: ti.template(), distance: ti.template(), bounds: ti.tem
             nearer = ti.select(h < least, 1.0, 0.0)
             best = ti.select(nearer > 0.0, best + side * around, best)
             least = ti.select(nearer > 0.0, h, least)
-    return best
+    before = signed_distance(best - around, ray, distance, march)
+    after = signed_distance(best + around, ray, distance, march)
+    bend = higher(before - 2.0 * least + after, 1e-30)
+    return best + around * higher(lower(0.5 * (before - after) / bend, 0.5), -0.5)
 
 
 @ti.func

@@ -84,13 +84,9 @@ def test_backends_agree(cpu32, own_runtime):
     if "vulkan" not in dr.available_backends():
         pytest.skip("no Vulkan device on this machine")
     dr.init("vulkan")
-    inside = expected["alpha"] == 1.0
     for name, image in images().items():
-        difference = np.abs(image - expected[name]).reshape(*inside.shape, -1).max(axis=-1)
-        assert difference[inside].max() < 1e-4, name
-        if name != "closest":  # a ray may be as close in two places
-            # where on a grazing ray the closest point lies depends on the last bits; how close it is does not
-            assert difference.max() < (1e-4 if name == "alpha" else 2e-3), name
+        scale = 1 + np.abs(expected[name]) if name == "closest" else 1.0  # pixels: the farther, the less exact
+        assert np.abs((image - expected[name]) / scale).max() < 1e-4, name
 
 
 def test_moving_camera_and_scene_together_changes_nothing(cpu64):
