@@ -118,34 +118,16 @@ def _footprint(view, t, eye: ti.template(), screen: ti.template()):
     return constant + slope * t
 
 
-@ti.kernel
-def approach(values: Rows, count: ti.i32, front: Numbers, bend: Numbers, scale: Numbers, normal: Rows):
-    """``scale`` (count,) = 1 / n and ``normal`` (count, 2) = (a, b) / n; ``front`` (count,) = r2 / (r1 + r2), and
-    ``bend`` (count,), half of how f is bent along the ray, per square pixel.
-
-    ``values``: (11 count, 1), at the points of ``place_edges``.
-    """
-    for i in range(count):
-        right, up, away = ti.Vector([0.0, 0.0]), ti.Vector([0.0, 0.0]), ti.Vector([0.0, 0.0])
-        for side in ti.static(range(2)):
-            v = ti.Vector([values[(1 + 4 * side + n) * count + i, 0] for n in ti.static(range(4))])
-            right[side], up[side] = (v[0] - v[1]) / (2.0 * SIDE), (v[2] - v[3]) / (2.0 * SIDE)
-            away[side] = ti.max(0.25 * v.sum() - values[i, 0], 1e-12)
-        weights = ti.Vector([away[1], away[0]]) / away.sum()
-        a, b = weights.dot(right), weights.dot(up)
-        front[i] = weights[0]
-        mean = 0.5 * (values[9 * count + i, 0] + values[10 * count + i, 0])
-        bend[i] = ti.max(mean - values[i, 0], 0.0) / FAR**2
-        scale[i] = 1.0 / ti.sqrt(ti.max(a * a + b * b, 1e-20))
-        normal[i, 0], normal[i, 1] = a * scale[i], b * scale[i]
-
-
-@ti.kernel
-def spread_ends(front: Numbers, count: ti.i32, values_adjoint: Rows, ends_adjoint: Rows):
-    """Writes ``ends_adjoint`` (2 count, 1), of the values at the points of ``place_ends``, of that of s."""
-    for i in range(count):
-        ends_adjoint[i, 0] = front[i] * values_adjoint[i, 0]
-        ends_adjoint[count + i, 0] = (1.0 - front[i]) * values_adjoint[i, 0]
+@ti.func
+def _changes(values: ti.template(), count, i):
+    """What s does from pixel to pixel, to the right and up; and r2 / (r1 + r2)."""
+    right, up, away = ti.Vector([0.0, 0.0]), ti.Vector([0.0, 0.0]), ti.Vector([0.0, 0.0])
+    for side in ti.static(range(2)):
+        v = ti.Vector([values[(1 + 4 * side + n) * count + i, 0] for n in ti.static(range(4))])
+        right[side], up[side] = (v[0] - v[1]) / (2.0 * SIDE), (v[2] - v[3]) / (2.0 * SIDE)
+        away[side] = ti.max(0.25 * v.sum() - values[i, 0], 1e-12)
+    weights = ti.Vector([away[1], away[0]]) / away.sum()
+    return weights.dot(right), weights.dot(up), weights[0]
 
 
 @ti.kernel
@@ -156,28 +138,32 @@ def fold_ends(count: ti.i32, points_adjoint: Rows):
 
 
 @ti.kernel
-def cover(values: Rows, scale: Numbers, normal: Rows, count: ti.i32, width: float, coverage: Numbers):
-    """``coverage`` (count,) of edges where s = ``values[i, 0]``."""
-    for i in range(count):
-        p, q = _sides(normal, i)
-        coverage[i] = half_plane_coverage(-values[i, 0] * scale[i] / width, p, q)
-
-
-@ti.kernel
 def cover_adjoint(
     values: Rows,
     scale: Numbers,
     normal: Rows,
+    front: Numbers,
     count: ti.i32,
-    width: float,
+    band: float,
+    width: ti.i32,
+    height: ti.i32,
     coverage_adjoint: Numbers,
-    values_adjoint: Rows,
+    shift_adjoint: Rows,
+    ends_adjoint: Rows,
 ):
-    """Writes ``values_adjoint`` (count, 1), the adjoint of s."""
+    """Writes ``ends_adjoint`` (2 count, 1): the adjoint of s, as that of the values at the points of ``place_ends``."""
+    screen = ti.static(Screen(width, height))
     for i in range(count):
         p, q = _sides(normal, i)
-        slope = half_plane_slope(-values[i, 0] * scale[i] / width, p, q)
-        values_adjoint[i, 0] = -coverage_adjoint[i] * slope * scale[i] / width
+        x = -values[i, 0] * scale[i] / band
+        adjoint = -coverage_adjoint[i] * half_plane_slope(x, p, q) * scale[i] / band
+        if ti.abs(x) < 0.5 * (p + q):
+            depth, slope = middle_depth(x, p, q)
+            slope = ti.select(depth > SHALLOW, slope, 0.0)
+            along = shift_adjoint[i, 0] * normal[i, 0] + shift_adjoint[i, 1] * normal[i, 1]
+            adjoint -= along * (1.0 - slope) * scale[i] * pixel_size(screen)
+        ends_adjoint[i, 0] = front[i] * adjoint
+        ends_adjoint[count + i, 0] = (1.0 - front[i]) * adjoint
 
 
 @ti.func
@@ -188,7 +174,7 @@ def _sides(normal: ti.template(), i):
 
 
 @ti.kernel
-def aim(
+def cover(
     camera: Rows,
     orthographic: ti.template(),
     width: ti.i32,
@@ -198,31 +184,41 @@ def aim(
     row: Ints,
     row_t: Numbers,
     values: Rows,
-    scale: Numbers,
-    normal: Rows,
-    bend: Numbers,
     count: ti.i32,
     band: float,
+    scale: Numbers,
+    normal: Rows,
+    front: Numbers,
+    coverage: Numbers,
     shift: Rows,
     guess: Numbers,
     points: Rows,
 ):
-    """Writes ``shift`` (count, 2), on the screen, from pixels' centres to the middles of what edges cover.
+    """Writes ``coverage`` (count,) of edges, and ``shift`` (count, 2), on the screen, from their pixels' centres to the
+    middles of what they cover.
 
-    ``points`` (3 count, 3), on the rays there: the point opposite the closest one, the one at ``guess``, where a
-    parabola through that has its zero, and the one as far away as the surface is from the centre, at ``row_t[row]``.
+    ``values``: (11 count, 1), at the points of ``place_edges``.  For the way back: ``scale`` (count,) = 1 / n,
+    ``normal`` (count, 2) = (a, b) / n and ``front`` (count,) = r2 / (r1 + r2).  For ``enter``: ``points`` (3 count, 3)
+    on the rays through the middles, the one opposite the closest one, the one at ``guess``, where a parabola through
+    that has its zero, and the one as far away as the surface is from the centre, at ``row_t[row]``.
     """
     eye, screen = ti.static(Eye(camera, orthographic), Screen(width, height))
     for i in range(count):
+        a, b, front[i] = _changes(values, count, i)
+        scale[i] = 1.0 / ti.sqrt(ti.max(a * a + b * b, 1e-20))
+        normal[i, 0], normal[i, 1] = a * scale[i], b * scale[i]
         p, q = _sides(normal, i)
-        x = ti.min(ti.max(-values[i, 0] * scale[i] / band, -0.5 * (p + q)), 0.5 * (p + q))
+        x = -values[i, 0] * scale[i] / band
+        coverage[i] = half_plane_coverage(x, p, q)
+        x = ti.min(ti.max(x, -0.5 * (p + q)), 0.5 * (p + q))
         depth, _ = middle_depth(x, p, q)
         depth = ti.max(depth, SHALLOW)
         move = (x - depth) * band * pixel_size(screen)
         shift[i, 0], shift[i, 1] = move * normal[i, 0], move * normal[i, 1]
         view, x_center, y_center = place_of_pixel(pixel[i], screen)
         origin, direction = ray(eye, view, x_center + shift[i, 0], y_center + shift[i, 1])
-        ahead = ti.sqrt(depth * band / (scale[i] * ti.max(bend[i], 1e-20)))
+        mean = 0.5 * (values[9 * count + i, 0] + values[10 * count + i, 0])
+        ahead = FAR * ti.sqrt(depth * band / (scale[i] * ti.max(mean - values[i, 0], 1e-20)))  # in pixels
         guess[i] = t[i] - ti.min(ahead * _footprint(view, t[i], eye, screen), 0.5 * t[i])
         for k in ti.static(range(3)):
             points[i, k] = origin[k] + t[i] * direction[k]
@@ -239,7 +235,7 @@ def enter(
     count: ti.i32,
     row_t: Numbers,
 ):
-    """Moves the rows of edges to where the surface is nearest among the points of ``aim``.
+    """Moves the rows of edges to where the surface is nearest among the points of ``cover``.
 
     ``values`` (3 count, 1), there.  If that is where the ray is deepest, or the ray passes by, nothing moves the row.
     """
@@ -252,30 +248,6 @@ def enter(
                 if ti.abs(values[k * count + i, 0]) < least and there < t[i]:
                     least, at = ti.abs(values[k * count + i, 0]), there
         row_t[row[i]] = at
-
-
-@ti.kernel
-def aim_adjoint(
-    values: Rows,
-    scale: Numbers,
-    normal: Rows,
-    count: ti.i32,
-    band: float,
-    width: ti.i32,
-    height: ti.i32,
-    shift_adjoint: Rows,
-    values_adjoint: Rows,
-):
-    """Adds to ``values_adjoint`` (count, 1), the adjoint of s, what that of ``shift`` (count, 2) implies."""
-    screen = ti.static(Screen(width, height))
-    for i in range(count):
-        p, q = _sides(normal, i)
-        x = -values[i, 0] * scale[i] / band
-        if ti.abs(x) < 0.5 * (p + q):
-            depth, slope = middle_depth(x, p, q)
-            slope = ti.select(depth > SHALLOW, slope, 0.0)
-            along = shift_adjoint[i, 0] * normal[i, 0] + shift_adjoint[i, 1] * normal[i, 1]
-            values_adjoint[i, 0] -= along * (1.0 - slope) * scale[i] * pixel_size(screen)
 
 
 @ti.kernel

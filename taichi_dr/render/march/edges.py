@@ -3,16 +3,12 @@
 from taichi_dr.kernels.camera.pack import PACKED
 from taichi_dr.kernels.march.edges import (
     POINTS,
-    aim,
-    aim_adjoint,
-    approach,
     cover,
     cover_adjoint,
     enter,
     fold_ends,
     place_edges,
     place_ends,
-    spread_ends,
 )
 from taichi_dr.kernels.march.rays import centers_adjoint
 from taichi_dr.kernels.march.rows import columns_of
@@ -28,28 +24,25 @@ class EdgeStage:
         """The coverage of the edges of ``rows``; moves their rows to the middle of what they cover."""
         coverage = self._array("coverage", count)
         if count:
-            self._evaluate(shot, rows, count)
-            cover(*self._found(count), count, shot.march.width, coverage)
-            points, values = self._array("entries", 3 * count, 3), self._array("entry_values", 3 * count, 1)
-            centers = rows.edge_pixel, rows.edge_t, rows.edge_row, rows.t
+            points, values = self._array("points", POINTS * count, 3), self._found(count)[0]
+            place_edges(*shot.view, rows.edge_pixel, rows.edge_t, count, points)
+            self._function.forward(points, values, POINTS * count)
+            entries, entered = self._array("entries", 3 * count, 3), self._array("entry_values", 3 * count, 1)
+            _, *found = self._found(count)
             guess = self._array("guess", count)
-            found = (*self._found(count), self._array("bend", count))
-            aim(*shot.view, *centers, *found, count, shot.march.width, rows.shift, guess, points)
-            self._function.forward(points, values, 3 * count)
-            enter(rows.edge_t, rows.edge_row, values, guess, count, rows.t)
+            centers = rows.edge_pixel, rows.edge_t, rows.edge_row, rows.t
+            given = (values, count, shot.march.width)
+            cover(*shot.view, *centers, *given, *found, coverage, rows.shift, guess, entries)
+            self._function.forward(entries, entered, 3 * count)
+            enter(rows.edge_t, rows.edge_row, entered, guess, count, rows.t)
         return coverage
 
     def adjoint(self, shot, coverage_adjoint, shift_adjoint, count):
         """From the adjoints of the coverage and of the rows' ``shift`` to the function's parameters and the camera."""
-        values_adjoint, ends_adjoint = (
-            self._array("values_adjoint", count, 1),
-            self._array("ends_adjoint", 2 * count, 1),
-        )
         points, points_adjoint = self._array("ends", 2 * count, 3), self._array("points_adjoint", 2 * count, 3)
-        width = shot.march.width
-        cover_adjoint(*self._found(count), count, width, coverage_adjoint, values_adjoint)
-        aim_adjoint(*self._found(count), count, width, shot.width, shot.height, shift_adjoint, values_adjoint)
-        spread_ends(self._array("front", count), count, values_adjoint, ends_adjoint)
+        ends_adjoint = self._array("ends_adjoint", 2 * count, 1)
+        image = count, shot.march.width, shot.width, shot.height
+        cover_adjoint(*self._found(count), *image, coverage_adjoint, shift_adjoint, ends_adjoint)
         place_ends(*shot.view, shot.rows.edge_pixel, shot.rows.edge_t, count, points)
         points_adjoint.fill(0)
         self._function.adjoint(points, ends_adjoint, points_adjoint, 2 * count)
@@ -60,20 +53,19 @@ class EdgeStage:
         camera = shot.camera_array, shot.camera.is_orthographic, shot.camera_adjoint
         centers_adjoint(*edges, shot.width, shot.height, *camera, partials)
 
-    def _evaluate(self, shot, rows, count):
-        """Values where rays come closest, and how they change from pixel to pixel."""
-        points = self._array("points", POINTS * count, 3)
-        values, scale, normal = self._found(count)
-        place_edges(*shot.view, rows.edge_pixel, rows.edge_t, count, points)
-        self._function.forward(points, values, POINTS * count)
-        approach(values, count, self._array("front", count), self._array("bend", count), scale, normal)
-
     def _found(self, count):
-        return self._array("values", POINTS * count, 1), self._array("scale", count), self._array("normal", count, 2)
+        """What ``cover`` reads and writes for the way back: the values; 1 / n, the normal, and the weight in front."""
+        array = self._array
+        return (
+            array("values", POINTS * count, 1),
+            array("scale", count),
+            array("normal", count, 2),
+            array("front", count),
+        )
 
     @property
     def normal(self):
-        """Of every edge, as ``approach`` writes it: (E, 2)."""
+        """Of every edge, as ``cover`` writes it: (E, 2)."""
         return self._array("normal", 1, 2)
 
     def _array(self, name, rows, *columns):
