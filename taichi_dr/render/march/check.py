@@ -8,8 +8,8 @@ from taichi_dr.kernels.base.checks import LARGEST, all_finite, all_usable
 
 def require_usable_inputs(shot):
     """Raises CameraError or InputError for cameras and lights that are not finite."""
-    camera, lights = shot.camera_array, () if shot.lights is None else shot.lights.fields.arrays.values()
-    if not all(all_usable(camera, array) for array in (camera, *lights)):
+    arrays = [shot.camera_array, *(() if shot.lights is None else shot.lights.fields.arrays.values())]
+    if not all(all_usable(arrays[k], arrays[-1 - k]) for k in range((len(arrays) + 1) // 2)):  # two in one launch
         shot.camera.check()
         if shot.lights is not None:
             shot.lights.check()
