@@ -10,7 +10,7 @@ from taichi_dr.kernels.base.lanes import higher, lower
 from taichi_dr.kernels.base.simd import simd
 from taichi_dr.kernels.base.types import Numbers, Rows
 from taichi_dr.kernels.camera.rays import Eye, footprint, ray_components
-from taichi_dr.kernels.march.bounds import NEVER, Bounds, interval
+from taichi_dr.kernels.march.bounds import NEVER, Bounds, interval, past_middle
 from taichi_dr.kernels.march.evaluate import value_at
 from taichi_dr.kernels.march.settings import Distance, March
 from taichi_dr.kernels.march.trace import Ray, any_lane, lane_of, middles, packet_columns, signed_distance
@@ -78,7 +78,7 @@ def approach_packets(
 def _approach_packet(ray: ti.template(), distance: ti.template(), bounds: ti.template(), march: ti.template()):
     zero = 0.0 * ray.cosine
     entry, leave = interval(ray.origin, ray.direction, bounds)
-    past = higher(_past(ray, bounds), march.near / ray.cosine)
+    past = higher(past_middle(ray.origin, ray.direction, bounds), march.near / ray.cosine)
     meets = ti.select(entry < leave, 1.0, 0.0)
     t = ti.select(meets > 0.0, higher(entry, march.near / ray.cosine), past)
     leave = lower(leave, march.far / ray.cosine)
@@ -108,15 +108,3 @@ def _approach_packet(ray: ti.template(), distance: ti.template(), bounds: ti.tem
     after = signed_distance(best + around, ray, distance, march)
     bend = higher(before - 2.0 * least + after, 1e-30)
     return best + around * higher(lower(0.5 * (before - after) / bend, 0.5), -0.5)
-
-
-@ti.func
-def _past(ray: ti.template(), bounds: ti.template()):
-    """Where a ray passes the middle of the bounds."""
-    t = 0.0 * ray.cosine
-    for k in ti.static(range(3)):
-        center = bounds.numbers[k]
-        if ti.static(not bounds.is_ball):
-            center = 0.5 * (bounds.numbers[k] + bounds.numbers[3 + k])
-        t += (center - ray.origin[k]) * ray.direction[k]
-    return t

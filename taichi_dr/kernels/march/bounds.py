@@ -43,3 +43,15 @@ def interval(origin: ti.template(), direction: ti.template(), bounds: ti.templat
             entry = higher(entry, lower(low, high))
             leave = lower(leave, higher(low, high))
     return entry, leave
+
+
+@ti.func
+def past_middle(origin: ti.template(), direction: ti.template(), bounds: ti.template()):
+    """Where a ray passes the middle of the bounds; arguments as for ``interval``."""
+    t = 0.0 * origin[0]
+    for k in ti.static(range(3)):
+        center = bounds.numbers[k]
+        if ti.static(not bounds.is_ball):
+            center = 0.5 * (bounds.numbers[k] + bounds.numbers[3 + k])
+        t += (center - origin[k]) * direction[k]
+    return t

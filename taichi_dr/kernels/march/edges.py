@@ -31,10 +31,10 @@ import taichi as ti
 from taichi_dr.kernels.base.types import Ints, Numbers, Rows
 from taichi_dr.kernels.base.vectors import add_row3, get3, row3
 from taichi_dr.kernels.camera.pack import F, U, V, W
-from taichi_dr.kernels.camera.rays import Eye, footprint, ray, ray_components
+from taichi_dr.kernels.camera.rays import Eye, footprint, ray
 from taichi_dr.kernels.march.coverage import half_plane_coverage, half_plane_slope, middle_depth
-from taichi_dr.kernels.march.rays import place_of_pixel, ray_of_pixel
-from taichi_dr.kernels.screen.pixels import Screen, pixel_center, pixel_size
+from taichi_dr.kernels.march.rays import pixel_ray, place_of_pixel, ray_of_pixel
+from taichi_dr.kernels.screen.pixels import Screen, pixel_size
 
 SIDE, AWAY, FAR = 0.03, 0.04, 2.0
 """Pixels from the closest point to samples on both sides across the ray; how far in front and behind these are; and to
@@ -263,11 +263,7 @@ def place_closest(
     """Writes the points at t on the rays of all pixels, and one over the width of a pixel there."""
     eye, screen = ti.static(Eye(camera, orthographic), Screen(width, height))
     for i in range(t.shape[0]):
-        view = i // (width * height)
-        inside = i - view * width * height
-        x, y = pixel_center(inside // width, inside % width, screen)
-        ox, oy, oz, dx, dy, dz, cosine = ray_components(eye, view, x, y)
-        constant, slope = footprint(eye, view, cosine, pixel_size(screen))
+        ox, oy, oz, dx, dy, dz, _, constant, slope = pixel_ray(i, eye, screen)
         points[i, 0], points[i, 1], points[i, 2] = ox + t[i] * dx, oy + t[i] * dy, oz + t[i] * dz
         scale[i] = 1.0 / (constant + slope * t[i])
 

@@ -21,7 +21,7 @@ from taichi_dr.kernels.march.evaluate import value_at
 from taichi_dr.kernels.march.rays import pixel_ray
 from taichi_dr.kernels.march.settings import LAYERS, Distance, Layers, March
 from taichi_dr.kernels.march.stretch import Stretch, close, ends_before, entry, note
-from taichi_dr.kernels.march.trace import BAND_REACH, MARGIN, Ray, any_lane, signed_distance
+from taichi_dr.kernels.march.trace import BAND_REACH, MARGIN, Ray, any_lane, lane_of, signed_distance
 from taichi_dr.kernels.screen.pixels import Screen
 
 LEAST = 1.0  # pixels: the shortest step; what is thinner is between three samples, and found there
@@ -151,8 +151,8 @@ def _follow_packet(
         i = first + lane
         if i < rays.count:
             pixel = rays.pixel[i]
-            layers.count[i] = ti.cast(sample_of(found, lane, lanes), ti.i32)
-            rays.evaluations[pixel] = rays.evaluations[pixel] + ti.cast(sample_of(taken, lane, lanes), ti.i32)
+            layers.count[i] = ti.cast(lane_of(found, lane, lanes), ti.i32)
+            rays.evaluations[pixel] = rays.evaluations[pixel] + ti.cast(lane_of(taken, lane, lanes), ti.i32)
 
 
 @ti.func
@@ -179,19 +179,10 @@ def _load(first, rays: ti.template(), eye: ti.template(), screen: ti.template(),
 def _write(first, ends, found, surface, closest, layers: ti.template(), lanes: ti.template()):
     """Writes the layers that end in a packet, after those that its rays have ``found``."""
     for lane in range(lanes):
-        if sample_of(ends, lane, lanes) > 0.0:
-            row = (first + lane) * LAYERS + ti.cast(sample_of(found, lane, lanes), ti.i32)
-            layers.surface[row] = sample_of(surface, lane, lanes)
-            layers.closest[row] = sample_of(closest, lane, lanes)
-
-
-@ti.func
-def sample_of(values, k, lanes: ti.template()):
-    """Lane k of a packet, or the number that there is."""
-    if ti.static(lanes == 1):
-        return values
-    else:
-        return values[k]
+        if lane_of(ends, lane, lanes) > 0.0:
+            row = (first + lane) * LAYERS + ti.cast(lane_of(found, lane, lanes), ti.i32)
+            layers.surface[row] = lane_of(surface, lane, lanes)
+            layers.closest[row] = lane_of(closest, lane, lanes)
 
 
 @ti.func

@@ -17,7 +17,7 @@ from taichi_dr.kernels.base.launch import is_serial
 from taichi_dr.kernels.base.types import Ints, Numbers, Rows
 from taichi_dr.kernels.camera.pack import F
 from taichi_dr.kernels.camera.rays import Eye, ray_components
-from taichi_dr.kernels.march.bounds import NEVER, Bounds, interval
+from taichi_dr.kernels.march.bounds import NEVER, Bounds, interval, past_middle
 from taichi_dr.kernels.march.bracket import PROBES, SMOOTH, Bracket, lowest_in, narrow_bracket
 from taichi_dr.kernels.march.rays import pixel_ray
 from taichi_dr.kernels.march.settings import BAND, BROKEN, CUT, LAYERS, MISS, OPAQUE
@@ -564,20 +564,10 @@ def begin_approach(
         entry, leave = interval((ox, oy, oz), (dx, dy, dz), bounds)
         t = ti.max(entry, near / cosine)
         if entry >= leave:
-            t = ti.max(_past(ox, oy, oz, dx, dy, dz, bounds), near / cosine)
+            t = ti.max(past_middle((ox, oy, oz), (dx, dy, dz), bounds), near / cosine)
         state[pixel, T], state[pixel, LEAVE] = t, ti.min(leave, far / cosine)
         state[pixel, BEST], state[pixel, NEAREST], state[pixel, AROUND], state[pixel, INSIDE] = t, NEVER, 0.0, 0.0
         keep[pixel] = ti.select(entry < leave and t < state[pixel, LEAVE], 1, 0)
-
-
-@ti.func
-def _past(ox, oy, oz, dx, dy, dz, bounds: ti.template()):
-    """Where a ray passes the middle of the bounds."""
-    n = ti.static(bounds.numbers)
-    center = ti.Vector([n[0], n[1], n[2]])
-    if ti.static(not bounds.is_ball):
-        center = 0.5 * (center + ti.Vector([n[3], n[4], n[5]]))
-    return (center - ti.Vector([ox, oy, oz])).dot(ti.Vector([dx, dy, dz]))
 
 
 @ti.kernel

@@ -15,10 +15,10 @@ from taichi_dr.kernels.march.rows import columns_of
 
 
 class EdgeStage:
-    """Values of a function where the rays of pixels come closest, in arrays of ``buffers`` beginning with ``name``."""
+    """Values of a function where the rays of pixels come closest, in arrays of ``buffers``."""
 
-    def __init__(self, buffers, function, name):
-        self._buffers, self._function, self._name = buffers, function, name
+    def __init__(self, buffers, function):
+        self._buffers, self._function = buffers, function
 
     def cover(self, shot, rows, count):
         """The coverage of the edges of ``rows``; moves their rows to the middle of what they cover."""
@@ -69,4 +69,4 @@ class EdgeStage:
         return self._array("normal", 1, 2)
 
     def _array(self, name, rows, *columns):
-        return self._buffers.at_least(f"{self._name}_{name}", max(rows, 1), columns=columns)
+        return self._buffers.at_least(f"edge_{name}", max(rows, 1), columns=columns)

@@ -132,7 +132,7 @@ class SphereTracer(Renderer):
         self._gradient = gradient
         self._step = 1e-3 * bounds.radius if normal_step is None else positive("normal_step", normal_step)
         self._visibility = VisibilityStage(self._buffers, self._function)
-        self._edges = EdgeStage(self._buffers, self._function, "edge")
+        self._edges = EdgeStage(self._buffers, self._function)
         self._closest = ClosestStage(self._buffers, self._function)
         unroll = UnrolledMarch(self._buffers, self._function, gradient.terms) if gradient != "implicit" else None
         self._surface = SurfaceStage(self._buffers, self._function, self._color, material, unroll)
