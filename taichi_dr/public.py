@@ -14,7 +14,7 @@ from taichi_dr.errors import (
     ShapeError,
 )
 from taichi_dr.gradcheck import check_gradients
-from taichi_dr.implicit import sdf
+from taichi_dr.implicit import radiance, sdf
 from taichi_dr.implicit.bounds import Ball, Box
 from taichi_dr.implicit.voxel_grid import VoxelGrid
 from taichi_dr.io.images import linear_to_srgb, load_image, save_animation, save_image, srgb_to_linear
@@ -94,6 +94,7 @@ __all__ = [
     "load_mesh",
     "load_posed_images",
     "losses",
+    "radiance",
     "save_animation",
     "save_image",
     "save_mesh",

@@ -18,6 +18,7 @@ room           what is in it                                                    
 ``antialias``  pixels blended across silhouettes: gradients of visibility          ``antialias.blend.antialias``
 ``march``      functions of a point in packets of points, for rays that march     ``march.packets.distances``
 ``soft``       the soft rasterizer: every nearby face, blended                     ``soft.soft_pass.SoftPass``
+``volume``     what samples along rays add up to                                   ``volume.composite.composite``
 ``networks``   layers of networks, grids that are looked up                        ``networks.dense.dense``
 =============  ==================================================================  ===================================
 
