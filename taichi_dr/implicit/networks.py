@@ -9,11 +9,11 @@ from taichi_dr.errors import InputError
 from taichi_dr.kernels.base.buffers import Buffers
 from taichi_dr.kernels.base.launch import on_cpu
 from taichi_dr.kernels.networks import dense
-from taichi_dr.kernels.networks.dense import LINEAR, RELU, SOFTPLUS, TANH, Block, Flat, Layer
+from taichi_dr.kernels.networks.dense import EXP, LINEAR, RELU, SIGMOID, SOFTPLUS, TANH, Block, Flat, Layer
 from taichi_dr.types import Array
 
-Activation = Literal["linear", "relu", "softplus", "tanh"]
-ACTIVATIONS = {"linear": LINEAR, "relu": RELU, "softplus": SOFTPLUS, "tanh": TANH}
+Activation = Literal["linear", "relu", "softplus", "tanh", "sigmoid", "exp"]
+ACTIVATIONS = {"linear": LINEAR, "relu": RELU, "softplus": SOFTPLUS, "tanh": TANH, "sigmoid": SIGMOID, "exp": EXP}
 
 ROWS_ON_CPU, ROWS_ON_GPU = 1024, 1 << 15
 """That go through all layers together: what they leave behind stays in the cache, or in a GPU's memory."""
@@ -41,7 +41,8 @@ class MLP:
     """A chain of dense layers, from rows of ``inputs`` numbers to rows of ``outputs``.
 
     ``MLP(3, 1, hidden=(64, 64, 64, 64), skips=(2,))``: hidden layers with a nonlinearity, and a linear one at last.
-    Those in ``skips`` (counted from 0) are given the rows once more, beside what the layer before them gave.  A
+    Those in ``skips`` (counted from 0) are given the rows once more, beside what the layer before them gave.
+    ``activation`` is one nonlinearity for all hidden layers, or one for each of them.  A
     ``code`` of so many numbers that all rows share is given wherever rows are, for the price of a few more biases
     (``kernels.networks.dense.condition``).
 
@@ -63,12 +64,13 @@ class MLP:
         *,
         skips: Iterable[int] = (),
         code: int = 0,
-        activation: Activation = "relu",
+        activation: Activation | Iterable[Activation] = "relu",
         beta: float = 100.0,
     ) -> None:
         self.inputs, self.outputs, self.code = inputs, outputs, code
         self.hidden, self.skips = tuple(hidden), tuple(skips)
-        self.activation, self.beta = activation, beta
+        self.activation = activation if isinstance(activation, str) else tuple(activation)
+        self.beta = beta
         self._check()
         self._links = self._chain()
         self.size = self._links[-1].end
@@ -85,16 +87,24 @@ class MLP:
         for skip in self.skips:
             if skip not in range(1, len(self.hidden)):
                 raise InputError(f"skips: expected hidden layers among 1 ... {len(self.hidden) - 1}, got {skip}")
-        if self.activation not in ACTIVATIONS:
-            raise InputError(f"activation: expected one of {', '.join(ACTIVATIONS)}, got {self.activation!r}")
+        for name in self._activations:
+            if name not in ACTIVATIONS:
+                raise InputError(f"activation: expected one of {', '.join(ACTIVATIONS)}, got {name!r}")
+        if len(self._activations) != len(self.hidden):
+            raise InputError(f"activation: expected {len(self.hidden)} of them, got {len(self._activations)}")
         if not self.beta > 0:
             raise InputError(f"beta: expected a number above 0, got {self.beta}")
+
+    @property
+    def _activations(self):
+        """Of each hidden layer."""
+        return (self.activation,) * len(self.hidden) if isinstance(self.activation, str) else self.activation
 
     def _chain(self):
         links, first, before = [], 0, 0
         for k, width in enumerate((*self.hidden, self.outputs)):
             sees_rows = k == 0 or k in self.skips
-            activation = ACTIVATIONS[self.activation] if k < len(self.hidden) else LINEAR
+            activation = ACTIVATIONS[self._activations[k]] if k < len(self.hidden) else LINEAR
             layer = Layer(before + self.inputs * sees_rows, width, activation, self.beta)
             code = Layer(self.code, width) if sees_rows and self.code else None
             links.append(_Link(layer, code, k in self.skips, first))

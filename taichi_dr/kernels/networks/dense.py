@@ -9,6 +9,11 @@ Nonlinearities s, and their slopes by what came out, so that nothing else is kep
     RELU       y = max(x, 0)                           1 where y > 0
     SOFTPLUS   y = log(1 + exp(beta x)) / beta         1 - exp(-beta y)
     TANH       y = tanh(x)                             1 - y^2
+    SIGMOID    y = 1 / (1 + exp(-x))                   y (1 - y)
+    EXP        y = exp(x), x up to 80                  y, no less than exp(-15) and no more than exp(15)
+
+``EXP`` is the truncated exponential of instant-ngp (Mueller et al. 2022): densities of any size, with slopes that
+neither vanish nor explode.
 
 A concatenation is two writers side by side in one array: ``Block`` says where (``copy_columns``, ``add_columns``).
 """
@@ -22,7 +27,10 @@ import taichi as ti
 from taichi_dr.kernels.base.launch import on_cpu
 from taichi_dr.kernels.base.types import Numbers, Rows
 
-LINEAR, RELU, SOFTPLUS, TANH = range(4)
+LINEAR, RELU, SOFTPLUS, TANH, SIGMOID, EXP = range(6)
+
+MOST = 80.0  # that EXP takes the exponential of: more is infinite in single precision
+LEAST_SLOPE, MOST_SLOPE = math.exp(-15), math.exp(15)
 
 TILE = 4  # rows and columns that a thread of a GPU sums
 SLICE = 256  # rows that it sums of a weight's gradient
@@ -83,9 +91,9 @@ def dense_adjoint(layer, x, weights, y, y_adjoint, x_adjoint, weights_adjoint, b
 
     ``y_adjoint`` holds g afterwards.  ``x_adjoint`` is not added to: between layers it is scratch.
     """
+    activation_adjoint(layer, y, y_adjoint, rows)
     if on_cpu():
         g = y_adjoint.view(rows, layer.outputs)
-        _multiply_slope(g, y.view(rows, layer.outputs), layer)
         if x_adjoint is not None:
             transposed = weights.view(layer.inputs, layer.outputs).T
             np.matmul(g, transposed, out=x_adjoint.view(rows, layer.inputs))
@@ -94,13 +102,27 @@ def dense_adjoint(layer, x, weights, y, y_adjoint, x_adjoint, weights_adjoint, b
         if biases_adjoint is not None:
             biases_adjoint.view(layer.outputs)[...] += np.ones(rows, g.dtype) @ g
         return
-    if layer.activation != LINEAR:
-        multiply_slope(*y, *y_adjoint, rows, layer.outputs, layer.activation, layer.beta)
     if x_adjoint is not None:
         shape = layer.outputs, layer.inputs, 1, layer.outputs
         multiply(*y_adjoint, *weights, *shape, *weights, *x_adjoint, rows, LINEAR, 1.0, False)
     if weights_adjoint is not None or biases_adjoint is not None:
         _add_sums(layer, x, y_adjoint, weights_adjoint, biases_adjoint, rows, buffers)
+
+
+def activation(layer, y, rows):
+    """``y = s(y)`` of Block ``y`` (rows, outputs), in place: for a nonlinearity behind what is no layer."""
+    if on_cpu():
+        activate_array(y.view(rows, layer.outputs), layer)
+    elif layer.activation != LINEAR:
+        activate_rows(*y, rows, layer.outputs, layer.activation, layer.beta)
+
+
+def activation_adjoint(layer, y, y_adjoint, rows):
+    """``y_adjoint *= s'(y)`` of Blocks (rows, outputs), in place; ``y`` is what came out."""
+    if on_cpu():
+        _multiply_slope(y_adjoint.view(rows, layer.outputs), y.view(rows, layer.outputs), layer)
+    elif layer.activation != LINEAR:
+        multiply_slope(*y, *y_adjoint, rows, layer.outputs, layer.activation, layer.beta)
 
 
 def _add_sums(layer, x, g, weights_adjoint, biases_adjoint, rows, buffers):
@@ -167,9 +189,17 @@ def add_columns(source, target, rows, columns):
 def activate_array(y, layer):
     """``y = s(y)`` of a NumPy array, in place."""
     if layer.activation == RELU:
-        np.maximum(y, 0, out=y)
+        np.maximum(y, np.zeros(y.shape[-1], y.dtype), out=y)  # NumPy takes twice as long to compare with a number
     elif layer.activation == TANH:
         np.tanh(y, out=y)
+    elif layer.activation == SIGMOID:
+        y *= 0.5  # 1 / (1 + exp(-x)) = (1 + tanh(x / 2)) / 2, which never overflows
+        np.tanh(y, out=y)
+        y += 1
+        y *= 0.5
+    elif layer.activation == EXP:
+        np.minimum(y, MOST, out=y)
+        np.exp(y, out=y)
     elif layer.activation == SOFTPLUS:
         rest = np.abs(y)
         rest *= -layer.beta
@@ -187,6 +217,10 @@ def _multiply_slope(g, y, layer):
         g *= y > 0
     elif layer.activation == TANH:
         g *= 1 - y * y
+    elif layer.activation == SIGMOID:
+        g *= y * (1 - y)
+    elif layer.activation == EXP:
+        g *= np.clip(y, LEAST_SLOPE, MOST_SLOPE)
     elif layer.activation == SOFTPLUS:
         fall = y * -layer.beta
         np.exp(fall, out=fall)
@@ -202,6 +236,10 @@ def activate(x, activation: ti.template(), beta):
         y = ti.max(x, 0.0)
     elif ti.static(activation == TANH):
         y = ti.tanh(x)
+    elif ti.static(activation == SIGMOID):
+        y = 0.5 + 0.5 * ti.tanh(0.5 * x)
+    elif ti.static(activation == EXP):
+        y = ti.exp(ti.min(x, MOST))
     elif ti.static(activation == SOFTPLUS):
         y = ti.max(x, 0.0) + ti.log(1.0 + ti.exp(-beta * ti.abs(x))) / beta
     return y
@@ -215,6 +253,10 @@ def activation_slope(y, activation: ti.template(), beta):
         slope = ti.select(y > 0.0, 1.0, 0.0)
     elif ti.static(activation == TANH):
         slope = 1.0 - y * y
+    elif ti.static(activation == SIGMOID):
+        slope = y * (1.0 - y)
+    elif ti.static(activation == EXP):
+        slope = ti.min(ti.max(y, LEAST_SLOPE), MOST_SLOPE)
     elif ti.static(activation == SOFTPLUS):
         slope = 1.0 - ti.exp(-beta * y)
     return slope
@@ -261,6 +303,21 @@ def multiply(
         for r, c in ti.static(ti.ndrange(TILE, TILE)):
             if i + r < rows and j + c < outputs:
                 y[y_row + i + r, y_column + j + c] = activate(sums[r, c], activation, beta)
+
+
+@ti.kernel
+def activate_rows(
+    y: Rows,
+    y_row: ti.i32,
+    y_column: ti.i32,
+    rows: ti.i32,
+    outputs: ti.i32,
+    activation: ti.template(),
+    beta: float,
+):
+    """``y = s(y)``."""
+    for i, j in ti.ndrange(rows, outputs):
+        y[y_row + i, y_column + j] = activate(y[y_row + i, y_column + j], activation, beta)
 
 
 @ti.kernel

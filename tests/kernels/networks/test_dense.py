@@ -10,7 +10,7 @@ from taichi_dr.kernels.base.buffers import Buffers
 from taichi_dr.kernels.networks import dense
 from taichi_dr.kernels.networks.dense import Block, Flat, Layer
 
-NAMES = {"linear": dense.LINEAR, "relu": dense.RELU, "softplus": dense.SOFTPLUS, "tanh": dense.TANH}
+NAMES = {name: getattr(dense, name.upper()) for name in ("linear", "relu", "softplus", "tanh", "sigmoid", "exp")}
 BETA = 7.0
 ROWS, INPUTS, OUTPUTS = 523, 6, 5  # no multiples of a tile, and two slices
 CODE = 3
@@ -76,7 +76,7 @@ def adjoints(x, name, g):
 @pytest.mark.parametrize("name", NAMES)
 def test_rows_equal_the_oracle(cpu64, way, name):
     found, untouched = outside(output(inputs(), name), (ROWS, OUTPUTS))
-    np.testing.assert_allclose(found, networks.dense(*inputs().values(), name, BETA), atol=1e-13)
+    np.testing.assert_allclose(found, networks.dense(*inputs().values(), name, BETA), rtol=1e-13, atol=1e-13)
     assert untouched
 
 
@@ -89,6 +89,17 @@ def test_adjoints_equal_central_differences(cpu64, way, name):
 
     errors = relative_errors(weighted, inputs(), adjoints(inputs(), name, g), inputs())
     assert max(errors.values()) < 1e-7, errors
+
+
+def test_exp_is_truncated(cpu32, way):
+    """exp(100) is infinite in single precision, exp(-30) would pass nothing back."""
+    one, y = Layer(1, 1, dense.EXP), Block(make_array((2, 1)))
+    x, unit, zero = Block(array_from([[100], [-30]])), Flat(array_from([[1]])), Flat(array_from([[0]]))
+    dense.dense(one, x, unit, zero, y, 2)
+    np.testing.assert_allclose(y.array.to_numpy()[:, 0], [np.exp(80), np.exp(-30)], rtol=1e-5)
+    g = Block(array_from([[1], [1]]))
+    dense.dense_adjoint(one, x, unit, y, g, None, None, None, 2, Buffers())
+    np.testing.assert_allclose(g.array.to_numpy()[:, 0], [np.exp(15), np.exp(-15)], rtol=1e-5)
 
 
 def test_what_is_not_asked_for_is_left_out(cpu64, way):
@@ -136,9 +147,10 @@ def test_single_precision(any32, name):
     g = np.random.default_rng(2).normal(size=(ROWS, OUTPUTS))
     found = outside(output(inputs(), name), (ROWS, OUTPUTS))[0]
     expected = networks.dense(*inputs().values(), name, BETA)
-    np.testing.assert_allclose(found, expected, atol=1e-5)
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
     x = inputs()
     slope = {"linear": 1, "relu": expected > 0, "softplus": 1 - np.exp(-BETA * expected), "tanh": 1 - expected**2}
+    slope |= {"sigmoid": expected * (1 - expected), "exp": expected}
     g_before = g * slope[name]
     added = adjoints(x, name, g)
     for key, value in (("x", g_before @ x["weights"].T), ("weights", x["x"].T @ g_before), ("biases", g_before.sum(0))):
