@@ -16,6 +16,7 @@ from taichi_dr.errors import (
 from taichi_dr.gradcheck import check_gradients
 from taichi_dr.implicit import radiance, sdf
 from taichi_dr.implicit.bounds import Ball, Box
+from taichi_dr.implicit.radiance.inline import Sample
 from taichi_dr.implicit.voxel_grid import VoxelGrid
 from taichi_dr.io.images import linear_to_srgb, load_image, save_animation, save_image, srgb_to_linear
 from taichi_dr.io.meshes import load_mesh, save_mesh
@@ -35,6 +36,7 @@ from taichi_dr.render.mesh.primitives.rasterize import Primitives
 from taichi_dr.render.mesh.rasterizer import Rasterizer
 from taichi_dr.render.mesh.soft_rasterizer import SoftRasterizer
 from taichi_dr.render.mesh.supersample import Supersampler, supersampled
+from taichi_dr.render.volume.volume_renderer import VolumeRenderer
 from taichi_dr.runtime import available_backends, backend, init
 from taichi_dr.scene import shapes
 from taichi_dr.scene.camera import Camera
@@ -71,6 +73,7 @@ __all__ = [
     "Primitives",
     "Rasterizer",
     "RuntimeStateError",
+    "Sample",
     "ShapeError",
     "ShapeFit",
     "SoftRasterizer",
@@ -78,6 +81,7 @@ __all__ = [
     "Supersampler",
     "UniformAdam",
     "Unrolled",
+    "VolumeRenderer",
     "VoxelGrid",
     "__version__",
     "available_backends",

@@ -37,19 +37,22 @@ def require_straight_line(func):
     _require(func, set())
 
 
-def require_function_of_a_point(func):
+def require_function_of_a_point(func, arguments=("a point",)):
     """Checks what is to be a loop-free ``ti.func`` (or a bound method of an object of Taichi's) of a point.
+
+    ``arguments``: what it is a function of, in words.
 
     Raises:
         InputError: something else, or a function of more or fewer arguments.
         GradientError: it has a loop, or cannot be read: see ``require_straight_line``.
     """
+    expected = f"a ti.func of {' and '.join(arguments)}"
     if not _is_taichi_function(func):
-        raise InputError(f"expected a ti.func of a point (@ti.func above its def), got {func!r}")
+        raise InputError(f"expected {expected} (@ti.func above its def), got {func!r}")
     function, owner = _python_function(func)
     names = list(inspect.signature(function).parameters)[owner is not None :]
-    if len(names) != 1:
-        raise InputError(f"{function.__qualname__}: expected a ti.func of a point, got one of ({', '.join(names)})")
+    if len(names) != len(arguments):
+        raise InputError(f"{function.__qualname__}: expected {expected}, got one of ({', '.join(names)})")
     require_straight_line(func)
 
 

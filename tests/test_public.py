@@ -12,6 +12,11 @@ import taichi_dr as dr
 
 
 @ti.func
+def _fog(p, d):
+    return dr.Sample(1.0, (1.0, 1.0, 1.0))
+
+
+@ti.func
 def _ball(p):
     return p.norm() - 1.0
 
@@ -56,6 +61,7 @@ OBJECTS = {
     "ShapeFit": (lambda: dr.ShapeFit(dr.shapes.box()), "'box', 12 faces, not begun"),
     "SoftRasterizer": (lambda: dr.SoftRasterizer((4, 6)), "size=(4, 6), background=(0.0, 0.0, 0.0), sigma=0.0001, gam"),
     "Supersampler": (lambda: dr.Supersampler(8), "size=(8, 8), samples=4"),
+    "VolumeRenderer": (lambda: dr.VolumeRenderer(_fog, 8, bounds=dr.Box(-1, 1)), "size=(8, 8), background="),
     "VoxelGrid": (lambda: dr.VoxelGrid(np.zeros((2, 3, 4, 3)), (0, 1)), "2x3x4 of 3-vectors, trilinear, bounds (0.0, "),
     **{
         name: (lambda name=name: getattr(dr, name)({"v": dr.shapes.box().vertices}, lr=0.1), "v; lr=0.1, 0 steps")

@@ -1,4 +1,4 @@
-"""Where a ray enters and leaves a box or a ball.
+"""Where a ray enters and leaves a box or a ball, and which side of it a point is on.
 
 Bounds are six numbers of an array: the lower and the upper corner of a box; or the centre of a ball and its radius.
 Sources: Kay and Kajiya, Ray Tracing Complex Scenes, 1986 (slabs); the quadratic equation (ball).
@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import taichi as ti
 
 from taichi_dr.kernels.base.lanes import higher, lower
+from taichi_dr.kernels.base.vectors import unit
 
 NEVER = 1e30
 
@@ -43,6 +44,24 @@ def interval(origin: ti.template(), direction: ti.template(), bounds: ti.templat
             entry = higher(entry, lower(low, high))
             leave = lower(leave, higher(low, high))
     return entry, leave
+
+
+@ti.func
+def nearest_side(p, bounds: ti.template()):
+    """(distance, unit normal) of the side of the bounds nearest to a point: a face of the box, or the sphere.
+
+    Of the box from -1 to 1 and p = (0.9, 0, -0.2): 0.1 and (1, 0, 0).
+    """
+    distance, normal = NEVER, ti.Vector([0.0, 0.0, 0.0])
+    if ti.static(bounds.is_ball):
+        radial = p - ti.Vector([bounds.numbers[k] for k in ti.static(range(3))])
+        distance, normal = ti.abs(radial.norm() - bounds.numbers[3]), unit(radial)
+    else:
+        for k in ti.static(range(3)):
+            away = ti.min(ti.abs(p[k] - bounds.numbers[k]), ti.abs(p[k] - bounds.numbers[3 + k]))
+            if away < distance:
+                distance, normal = away, ti.Vector([ti.static(float(k == axis)) for axis in ti.static(range(3))])
+    return distance, normal
 
 
 @ti.func

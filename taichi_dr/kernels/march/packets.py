@@ -33,6 +33,7 @@ from taichi_dr.kernels.march.point import (
     Lanes,
     Packet,
     Point,
+    as_vector,
     assigning,
     called_by_kernels,
     component_of,
@@ -193,11 +194,17 @@ def lanes_of(value, lanes):
 
 
 @called_by_kernels
-def _traced(function, at):
-    """What a function returns of a packet of points."""
+def _part(value, k, lanes):
+    """The lanes of number k of the four that a function has returned."""
+    return lanes_of(component_of(as_vector(value, 4), k), lanes)
+
+
+@called_by_kernels
+def _traced(function, *at):
+    """What a function returns of a packet of points, or of points and directions."""
     wide = getattr(getattr(function, "__func__", function), "_assigns_packets", False)
-    with assigning(at.x.lanes.n if wide else 0):
-        return function(at)
+    with assigning(at[0].x.lanes.n if wide else 0):
+        return function(*at)
 
 
 @ti.func
@@ -207,31 +214,56 @@ def distances(function: ti.template(), x, y, z):
     return lanes_of(value, ti.static(x.n))
 
 
+@ti.func
+def samples(function: ti.template(), x, y, z, dx, dy, dz):
+    """The four numbers that a function of points (x, y, z) and directions (dx, dy, dz) returns, as lanes."""
+    value = _traced(function, point(x, y, z), point(dx, dy, dz))
+    lanes = ti.static(x.n)
+    return _part(value, 0, lanes), _part(value, 1, lanes), _part(value, 2, lanes), _part(value, 3, lanes)
+
+
 @simd
 @ti.kernel
-def _try(function: ti.template(), lanes: ti.template()):
+def _try_distances(function: ti.template(), lanes: ti.template()):
     for _ in range(1):
         zero = ti.Vector([0.0 for _ in ti.static(range(lanes))])
         distances(function, zero, zero, zero)
 
 
-@off_tape
+@simd
+@ti.kernel
+def _try_samples(function: ti.template(), lanes: ti.template()):
+    for _ in range(1):
+        zero = ti.Vector([0.0 for _ in ti.static(range(lanes))])
+        samples(function, zero, zero, zero, zero, zero, zero + 1.0)
+
+
 def misfit(function):
-    """Why a ``ti.func`` of a point cannot be evaluated in packets, with the line; None if it can.
+    """Why a ``ti.func`` of a point that returns a number cannot be evaluated in packets, with the line; None if it can.
 
     It is compiled for a packet of two points, and run at the origin.  If that fails, once more with the numbers that it
     assigns as packets: ``d = 1e9``, then ``d = ti.min(d, p.x)``; from then on ``distances`` does so with it.
     """
+    return _misfit(function, _try_distances)
+
+
+def misfit_of_samples(function):
+    """The same of a ``ti.func`` of a point and a direction that returns four numbers."""
+    return _misfit(function, _try_samples)
+
+
+@off_tape
+def _misfit(function, attempt):
     marked = getattr(function, "__func__", function)
     marked._assigns_packets = getattr(marked, "_assigns_packets", False)  # kernels that are compiled stay as they are
     try:
-        _try(function, 2)
+        attempt(function, 2)
     except Exception as error:
         if marked._assigns_packets:
             return str(error)
         marked._assigns_packets = True
         try:
-            _try(function, 2)
+            attempt(function, 2)
         except Exception:
             return str(error)
     return None

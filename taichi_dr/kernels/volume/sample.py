@@ -1,0 +1,104 @@
+"""Samples along rays, packed ray by ray: where they are, and what moves them.
+
+N samples of equal lengths divide a ray between its ends, each standing for its part of it:
+
+    t_i = entry + (i + u_i) (exit - entry) / N,   length = (exit - entry) / N
+
+with u = 1/2, or random where a ray is sampled by strata.
+"""
+
+import taichi as ti
+
+from taichi_dr.kernels.base.random import uniform
+from taichi_dr.kernels.base.types import Ints, Numbers, Rows
+from taichi_dr.kernels.base.vectors import row3
+
+
+@ti.kernel
+def place_evenly(
+    ends: Rows,
+    pixel: Ints,
+    rays: ti.i32,
+    samples: ti.i32,
+    stratified: ti.template(),
+    seed: ti.i32,
+    first: Ints,
+    t: Numbers,
+    lengths: Numbers,
+):
+    """Writes ``first`` (R+1,), ``t`` and ``lengths`` (R*samples,) of ``rays`` rays."""
+    for r in range(rays + 1):
+        first[r] = r * samples
+    for i in range(rays * samples):
+        r = i // samples
+        lengths[i] = (ends[r, 1] - ends[r, 0]) / samples
+        t[i] = ends[r, 0] + (i - r * samples + _offset(pixel, r, i - r * samples, stratified, seed)) * lengths[i]
+
+
+@ti.kernel
+def place_evenly_adjoint(
+    pixel: Ints,
+    rays: ti.i32,
+    samples: ti.i32,
+    stratified: ti.template(),
+    seed: ti.i32,
+    t_adjoint: Numbers,
+    lengths_adjoint: Numbers,
+    ends_adjoint: Rows,
+):
+    """Adds to ``ends_adjoint`` (R, >= 2) what the adjoints of samples imply for where rays enter and leave."""
+    for r in range(rays):
+        entry, leave = 0.0, 0.0
+        for k in range(samples):
+            share = (k + _offset(pixel, r, k, stratified, seed)) / samples
+            of_length = lengths_adjoint[r * samples + k] / samples
+            entry += t_adjoint[r * samples + k] * (1.0 - share) - of_length
+            leave += t_adjoint[r * samples + k] * share + of_length
+        ends_adjoint[r, 0] = ends_adjoint[r, 0] + entry
+        ends_adjoint[r, 1] = ends_adjoint[r, 1] + leave
+
+
+@ti.func
+def _offset(pixel: ti.template(), ray, k, stratified: ti.template(), seed):
+    """Where in its part of a ray sample k is, in [0, 1)."""
+    offset = 0.5
+    if ti.static(stratified):
+        offset = uniform(seed, pixel[ray], k)
+    return offset
+
+
+@ti.kernel
+def place_points(
+    origins: Rows, directions: Rows, rays: ti.i32, first: Ints, t: Numbers, points: Rows, point_directions: Rows
+):
+    """Writes ``points`` (P, 3), at t on their rays, and the rays' directions beside them."""
+    for r in range(rays):
+        origin, direction = row3(origins, r), row3(directions, r)
+        for i in range(first[r], first[r + 1]):
+            for k in ti.static(range(3)):
+                points[i, k] = origin[k] + t[i] * direction[k]
+                point_directions[i, k] = direction[k]
+
+
+@ti.kernel
+def place_points_adjoint(
+    directions: Rows,
+    rays: ti.i32,
+    first: Ints,
+    t: Numbers,
+    points_adjoint: Rows,
+    point_directions_adjoint: Rows,
+    t_adjoint: Numbers,
+    origins_adjoint: Rows,
+    directions_adjoint: Rows,
+):
+    """Adds to ``t_adjoint`` (P,); writes ``origins_adjoint``, ``directions_adjoint`` (R, 3)."""
+    for r in range(rays):
+        direction, origin_adjoint, direction_adjoint = row3(directions, r), ti.Vector([0.0] * 3), ti.Vector([0.0] * 3)
+        for i in range(first[r], first[r + 1]):
+            g = row3(points_adjoint, i)
+            t_adjoint[i] = t_adjoint[i] + g.dot(direction)
+            origin_adjoint += g
+            direction_adjoint += t[i] * g + row3(point_directions_adjoint, i)
+        for k in ti.static(range(3)):
+            origins_adjoint[r, k], directions_adjoint[r, k] = origin_adjoint[k], direction_adjoint[k]

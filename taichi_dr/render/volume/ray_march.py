@@ -1,0 +1,102 @@
+"""A radiance field along a batch of rays: sampled, evaluated, added up; and the way back."""
+
+from typing import Any, NamedTuple
+
+from taichi_dr.errors import InputError
+from taichi_dr.implicit.radiance.function import RadianceFunction
+from taichi_dr.kernels.base.buffers import Buffers
+from taichi_dr.kernels.volume.composite import composite, composite_adjoint
+from taichi_dr.kernels.volume.evaluate import count_wrong
+from taichi_dr.kernels.volume.rays import RayBatch
+from taichi_dr.kernels.volume.sample import place_points, place_points_adjoint
+from taichi_dr.render.volume.samplers import Sampler, Samples
+
+WRONG = ("NaN", "infinite (above 1e30)", "negative")
+
+
+class RayAdjoints(NamedTuple):
+    """What moves rays: adjoints of their ``origins``, ``directions`` (R, 3) and ``ends`` (R, >= 2)."""
+
+    origins: Any
+    directions: Any
+    ends: Any
+
+
+class Evaluated(NamedTuple):
+    """A batch of rays, its samples, and what the function is there: good until the next batch.
+
+    ``points``, ``directions`` (P, 3); ``values`` (P, 4): density, red, green, blue.
+    """
+
+    rays: RayBatch
+    samples: Samples
+    points: Any
+    directions: Any
+    values: Any
+
+
+class RayMarch:
+    """Emission and absorption along rays; ``tolerance``: the transmittance at which a ray has seen enough."""
+
+    def __init__(self, buffers: Buffers, function: RadianceFunction, sampler: Sampler, tolerance: float) -> None:
+        self.function, self.sampler, self.tolerance = function, sampler, tolerance
+        self._buffers = buffers
+
+    def evaluate(self, rays: RayBatch) -> Evaluated:
+        """Samples a batch of rays, and the function there."""
+        samples = self.sampler.sample(rays, self.function)
+        points, directions = self._rows("points", samples.count, 3), self._rows("turns", samples.count, 3)
+        values = self._rows("values", samples.count, 4)
+        if samples.count:
+            place_points(rays.origins, rays.directions, rays.count, samples.first, samples.t, points, directions)
+            self.function.forward(points, directions, values, samples.count)
+        return Evaluated(rays, samples, points, directions, values)
+
+    def add_up(self, found: Evaluated, seen: Any) -> None:
+        """Writes ``seen`` (R, 5): red, green, blue, opacity, and the sum of weights times distances.
+
+        Raises:
+            InputError: densities that are NaN, infinite or negative, or colours that are not finite (how many).
+        """
+        _require_usable(found.values, found.samples.count)
+        composite(*self._places(found), seen)
+
+    def adjoint(self, found: Evaluated, seen: Any, seen_adjoint: Any, moved: RayAdjoints | None) -> None:
+        """Adds to the function's gradients, and with ``moved`` to that of the rays, what ``seen_adjoint`` implies.
+
+        Origins and directions of ``moved`` are written, ends are added to.
+        """
+        rays, samples, points, directions, _ = found
+        count = samples.count
+        values_adjoint = self._rows("values_adjoint", count, 4)
+        moves = [self._buffers.at_least(f"{name}_adjoint", count if moved else 1) for name in ("t", "lengths")]
+        composite_adjoint(*self._places(found), seen, seen_adjoint, values_adjoint, moved is not None, *moves)
+        if moved is None:
+            self.function.adjoint(points, directions, values_adjoint, None, None, count)
+            return
+        of_points = [self._rows(f"{name}_adjoint", count, 3) for name in ("points", "turns")]
+        for adjoint in of_points:
+            adjoint.fill(0)
+        self.function.adjoint(points, directions, values_adjoint, *of_points, count)
+        at = rays.directions, rays.count, samples.first, samples.t
+        place_points_adjoint(*at, *of_points, moves[0], moved.origins, moved.directions)
+        self.sampler.adjoint(rays, samples, *moves, moved.ends)
+
+    def _places(self, found):
+        samples = found.samples
+        return samples.first, samples.t, samples.lengths, found.values, found.rays.count, self.tolerance
+
+    def _rows(self, name, rows, columns):
+        return self._buffers.at_least(name, rows, columns=(columns,))
+
+
+def _require_usable(values, count):
+    wrong = count_wrong(values, count)
+    kinds = [f"{wrong[k]} of {count} densities are {words}" for k, words in enumerate(WRONG) if wrong[k]]
+    if wrong[3]:
+        kinds.append(f"{wrong[3]} of {count} colours are not finite")
+    if kinds:
+        raise InputError(
+            f"a radiance field: expected densities >= 0 and finite colours, got {'; '.join(kinds)}; look for 0 / 0,"
+            " negative roots and overflows, and at the fields that it reads"
+        )
