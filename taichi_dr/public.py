@@ -16,6 +16,7 @@ from taichi_dr.errors import (
 from taichi_dr.gradcheck import check_gradients
 from taichi_dr.implicit import radiance, sdf
 from taichi_dr.implicit.bounds import Ball, Box
+from taichi_dr.implicit.environment import Environment
 from taichi_dr.implicit.radiance.inline import Sample
 from taichi_dr.implicit.voxel_grid import VoxelGrid
 from taichi_dr.io.images import linear_to_srgb, load_image, save_animation, save_image, srgb_to_linear
@@ -57,6 +58,7 @@ __all__ = [
     "ColorFit",
     "DataSetError",
     "DirectionalLight",
+    "Environment",
     "Error",
     "FileError",
     "Frame",

@@ -28,7 +28,7 @@ class Renderer(ABC):
       with everything that gets gradients among the ``Inputs``, and returns ``self._submit(shot)``;
     * ``_forward``, ``_adjoint`` and ``_produce``, which read the inputs' ``arrays`` and add to their ``adjoints``.
 
-    The rest is final: nothing else needs to be overridden.
+    The rest is final, but for ``_taken_background``: nothing else needs to be overridden.
 
     Its settings are properties: those with a setter may be changed between renders, the others are fixed, and every
     other public name is refused.
@@ -107,7 +107,11 @@ class Renderer(ABC):
 
     @background.setter
     def background(self, given: ArrayLike | Field | None) -> None:
-        self._background = background_values(given, self._size)
+        self._background = self._taken_background(given)
+
+    def _taken_background(self, given):
+        """What ``background`` keeps of what it is given; renderers that take more than numbers override it."""
+        return background_values(given, self._size)
 
     @abstractmethod
     def _forward(self, shot):

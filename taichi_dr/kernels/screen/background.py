@@ -96,3 +96,50 @@ def _behind(background: ti.template(), i, pixels):
     view = view_of(i, pixels)
     row = view * background.per_view + (i - view * pixels) * background.per_pixel
     return ti.Vector([background.rows[row, c] for c in ti.static(range(3))])
+
+
+def background_adjoint(rgba, adjoint, background, rows_adjoint, views, partials):
+    """Adds to ``rows_adjoint`` (R, 3), of a ``Background``'s rows, what the pictures' ``adjoint`` (V*H*W, 4) implies.
+
+    ``rgba`` (V*H*W, 4): what ``composite`` wrote.  ``partials``: scratch (3, R*C), in C columns of which the pixels of
+    a row are added up, in a fixed order.
+    """
+    rows, per_view, per_pixel = background
+    _background_adjoint(rgba, adjoint, rows, per_view, per_pixel, rows_adjoint, *_sizes(rgba, views)[:1], partials)
+
+
+@ti.kernel
+def _background_adjoint(
+    rgba: Rows,
+    adjoint: Rows,
+    rows: Rows,
+    per_view: ti.i32,
+    per_pixel: ti.i32,
+    rows_adjoint: Rows,
+    pixels: ti.i32,
+    partials: Rows,
+):
+    columns, views = partials.shape[1] // rows.shape[0], rgba.shape[0] // pixels
+    for column in range(partials.shape[1]):
+        row, chunk = column // columns, column % columns
+        total = ti.Vector([0.0, 0.0, 0.0])
+        first_view, last_view, first, last = 0, views, 0, pixels
+        if per_view > 0:
+            first_view = row // per_view
+            last_view = first_view + 1
+        if per_pixel > 0:
+            first = row - first_view * per_view
+            last = first + 1
+        size = (last - first + columns - 1) // columns
+        for view in range(first_view, last_view):
+            for pixel in range(first + chunk * size, ti.min(first + (chunk + 1) * size, last)):
+                i = view * pixels + pixel
+                for c in ti.static(range(3)):
+                    total[c] += (1.0 - rgba[i, 3]) * adjoint[i, c]
+        for c in ti.static(range(3)):
+            partials[c, column] = total[c]
+    for k in range(rows.shape[0] * 3):
+        row, c, total = k // 3, k % 3, 0.0
+        for column in range(row * columns, (row + 1) * columns):
+            total += partials[c, column]
+        rows_adjoint[row, c] = rows_adjoint[row, c] + total

@@ -179,3 +179,20 @@ def _first(pixel: ti.template(), count, view, screen: ti.template()):
         else:
             high = middle
     return low
+
+
+@ti.kernel
+def look(camera: Rows, orthographic: ti.template(), width: ti.i32, height: ti.i32, directions: Rows):
+    """Writes ``directions`` (V*H*W, 3): those of the rays of all pixels."""
+    eye, screen = ti.static(Eye(camera, orthographic), Screen(width, height))
+    for pixel in range(directions.shape[0]):
+        _, _, _, _, direction, _ = _pixel_ray(pixel, eye, screen)
+        for k in ti.static(range(3)):
+            directions[pixel, k] = direction[k]
+
+
+@ti.kernel
+def list_all(pixel: Ints):
+    """Writes 0, 1, 2, ..."""
+    for i in pixel:
+        pixel[i] = i

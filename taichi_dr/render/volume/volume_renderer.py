@@ -8,6 +8,8 @@ import taichi as ti
 
 from taichi_dr.errors import InputError
 from taichi_dr.implicit.bounds import Ball, Box
+from taichi_dr.implicit.function import SpaceFunction
+from taichi_dr.implicit.inline import InlineFunction
 from taichi_dr.implicit.radiance.function import RadianceFunction
 from taichi_dr.implicit.radiance.inline import InlineRadiance
 from taichi_dr.kernels.base.checks import all_usable
@@ -23,11 +25,12 @@ from taichi_dr.render.background import background_rows
 from taichi_dr.render.camera_input import CameraInput
 from taichi_dr.render.frame import Frame
 from taichi_dr.render.renderer import Renderer
+from taichi_dr.render.volume.behind import Behind, FieldBehind, FunctionBehind
 from taichi_dr.render.volume.ray_march import RayAdjoints, RayMarch
 from taichi_dr.render.volume.samplers import EvenSampler
 from taichi_dr.render.volume.shot import VolumeShot
 from taichi_dr.scene.camera import Camera
-from taichi_dr.types import ArrayLike, Color, Field, Size
+from taichi_dr.types import Size
 
 BATCH = 1 << 17  # samples at once
 COLUMNS = 16  # of partial sums per view
@@ -42,8 +45,8 @@ class VolumeRenderer(Renderer):
         alpha_i = 1 - exp(-sigma_i delta_i),   T_i = prod_{j < i} (1 - alpha_j)
         C = sum_i T_i alpha_i c_i + T_N background
 
-    Gradients go to every field that ``function`` reads and to the camera.  Memory does not grow with the image beyond
-    five numbers per ray: rays go in batches, and samples are evaluated once more on the way back.
+    Gradients go to every field that ``function`` reads, to the camera and to the background.  Memory does not grow with
+    the image beyond its outputs: rays go in batches, and samples are evaluated once more on the way back.
 
     =============  ======  ====================================================================================
     output         type    meaning
@@ -59,7 +62,9 @@ class VolumeRenderer(Renderer):
         function: a loop-free ``ti.func`` of a point and of the direction that its ray goes, which returns
             ``dr.Sample(density, color)``, reading any of your fields; or a field of ``dr.radiance``.
         size: (height, width) in pixels, or one number; may be changed between renders, and so may
-        background: as for the other renderers.
+        background: as for the other renderers; or a field with a gradient (a colour (), one for each view (V,), an
+            image (H, W), or one each (V, H, W)), which is read at every render; or a loop-free ``ti.func`` of the
+            direction that a ray goes, which returns linear RGB; or a ``dr.Environment``.
         bounds: ``dr.Box`` or ``dr.Ball`` outside of which there is nothing.
         samples: parts of each ray.
         sampling: ``"uniform"``, in the middle of each part, or ``"stratified"``, anywhere in it, at random by
@@ -88,7 +93,7 @@ class VolumeRenderer(Renderer):
         size: Size,
         *,
         bounds: Box | Ball,
-        background: ArrayLike | Field | Color | None = (0.0, 0.0, 0.0),
+        background: Any = (0.0, 0.0, 0.0),
         samples: int = 128,
         sampling: Literal["uniform", "stratified"] = "uniform",
         seed: int = 0,
@@ -161,8 +166,14 @@ class VolumeRenderer(Renderer):
         frame = self._frame(camera.views)
         _, height, width = frame.shape
         packed = CameraInput(camera, width, height, self._buffers)
-        given: dict[str, Any] = {"camera": camera, "background": self.background, "seed": self._seed}
-        return self._submit(VolumeShot(frame=frame, inputs=(packed, *self._function.inputs), packed=packed, **given))
+        background: Any = self.background
+        inputs = [packed, *self._function.inputs]
+        if isinstance(background, Behind):
+            background.check()
+            background.require_shape(self.size, camera.views)
+            inputs += (given for given in background.inputs if given not in inputs)
+        given: dict[str, Any] = {"camera": camera, "background": background, "seed": self._seed}
+        return self._submit(VolumeShot(frame=frame, inputs=tuple(inputs), packed=packed, **given))
 
     def _forward(self, shot):
         frame, numbers = shot.frame, self._buffers.constant("bounds", self._bounds.numbers)
@@ -179,7 +190,7 @@ class VolumeRenderer(Renderer):
             self._march.add_up(self._march.evaluate(rays), seen)
             show(*at, seen, rgba, frame.array("depth"), frame.array("transmittance"))
         if shot.background is not None:
-            lay_under(rgba, background_rows(shot.background, self._buffers), frame.shape[0])
+            lay_under(rgba, self._behind(shot), frame.shape[0])
         frame.bind(color=rgba)
         frame.bind(first=3, alpha=rgba)
 
@@ -188,7 +199,9 @@ class VolumeRenderer(Renderer):
         rgba_adjoint = self._buffers.zeroed("rgba_adjoint", (shot.pixels, 4))
         frame.copy_adjoints(rgba_adjoint, color=0, alpha=3)
         if shot.background is not None:
-            lay_under_adjoint(rgba_adjoint, background_rows(shot.background, self._buffers), frame.shape[0])
+            if isinstance(shot.background, Behind):
+                shot.background.adjoint(shot, frame.array("color"), rgba_adjoint)
+            lay_under_adjoint(rgba_adjoint, self._behind(shot), frame.shape[0])
         images = rgba_adjoint, *(self._adjoint_or_zero(frame, name) for name in ("depth", "transmittance"))
         partials = self._buffers.get("partials", (PACKED, frame.shape[0] * COLUMNS))
         for rays, at in self._batches(shot):
@@ -199,6 +212,21 @@ class VolumeRenderer(Renderer):
             show_adjoint(*at, seen, *images, seen_adjoint, moved.ends)
             self._march.adjoint(found, seen, seen_adjoint, moved)
             rays_adjoint(*shot.view, rays.pixel, rays.count, *moved, shot.packed.adjoints["camera"], partials)
+
+    def _behind(self, shot):
+        """The background for the kernels."""
+        if isinstance(shot.background, Behind):
+            return shot.background.rows(shot)
+        return background_rows(shot.background, self._buffers)
+
+    def _taken_background(self, given):
+        if isinstance(given, SpaceFunction):
+            return FunctionBehind(given, self._buffers)
+        if callable(given):
+            return FunctionBehind(InlineFunction(given, 3), self._buffers)
+        if isinstance(given, ti.MatrixField) and given.grad is not None:
+            return FieldBehind(given, self._size, self._buffers)
+        return super()._taken_background(given)
 
     def _produce(self, shot, name):
         """Every output is there."""

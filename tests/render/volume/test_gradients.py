@@ -105,3 +105,69 @@ def test_gradients_equal_central_differences(cpu64, case):
     errors = relative_errors(value, inputs, gradients, moved, step=1e-6)
     scene.write(camera, inputs)
     assert max(errors.values()) < 1e-6, errors
+
+
+@pytest.mark.parametrize("shape", [(), (2,), SIZE, (2, *SIZE)])
+def test_gradient_of_a_field_behind(cpu64, shape):
+    """What is behind is seen through what is in front: its gradient is the transmittance, summed where it is one."""
+    behind = ti.Vector.field(3, ti.f64, shape, needs_grad=True)
+    rng = np.random.default_rng(2)
+    values = rng.random((*shape, 3))
+    behind.from_numpy(values)
+    scene = cloud(runtime_token())
+    settings = {"bounds": dr.Box(-0.8, 0.7), "samples": 6}
+    renderer = dr.VolumeRenderer(scene.function, SIZE, background=behind, **settings)
+    frame = renderer.render(perspective())
+    alone = dr.VolumeRenderer(scene.function, SIZE, background=values.reshape(values.shape), **settings)
+    assert np.allclose(frame.numpy("color"), alone.render(perspective()).numpy("color"), atol=1e-14)
+    weights = rng.standard_normal((2, *SIZE, 3))
+    loss, color = ti.field(ti.f64, (), needs_grad=True), frame.color
+    seed = dr.tape_operation(lambda: None, lambda: color.grad.from_numpy(weights))
+    with ti.ad.Tape(loss):
+        renderer.render(perspective())
+        seed()
+    expected = frame.numpy("transmittance")[..., None] * weights
+    if len(shape) in (0, 1):
+        expected = expected.sum(axis=(1, 2))
+    if len(shape) in (0, 2):
+        expected = expected.sum(axis=0)
+    assert np.allclose(behind.grad.to_numpy(), expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["function", "environment"])
+def test_gradient_of_a_sky(cpu64, kind):
+    scene, camera = cloud(runtime_token()), perspective()
+    rng = np.random.default_rng(3)
+    blue = ti.field(ti.f64, (), needs_grad=True)
+    blue[None] = 0.7
+
+    @ti.func
+    def sky(d):
+        return ti.Vector([0.2 + d.x * d.y, 0.3, blue[None] * (1.0 + d.y)])
+
+    environment = dr.Environment(rng.random((5, 9, 3)))
+    background = sky if kind == "function" else environment
+    renderer = dr.VolumeRenderer(scene.function, SIZE, bounds=dr.Box(-0.8, 0.7), samples=6, background=background)
+    frame = renderer.render(camera)
+    weights = rng.standard_normal(frame.numpy("color").shape)
+
+    def value(x):
+        blue[None] = x["blue"]
+        environment.set(x["texels"])
+        scene.write(camera, {name: x[name] for name in CAMERA})
+        return np.sum(weights * renderer.render(camera).numpy("color"))
+
+    inputs = {"blue": np.array(0.7), "texels": environment.numpy()} | {name: camera.numpy(name) for name in CAMERA}
+    loss, color = ti.field(ti.f64, (), needs_grad=True), frame.color
+    seed = dr.tape_operation(lambda: None, lambda: color.grad.from_numpy(weights))
+    with ti.ad.Tape(loss):
+        renderer.render(camera)
+        seed()
+    gradients = {name: camera.gradient(name) for name in CAMERA}
+    gradients |= {"blue": np.array(blue.grad[None]), "texels": environment.gradient("texels")}
+    moved = [name for name in inputs if np.abs(gradients[name]).max() > 1e-12]
+    assert ("blue" if kind == "function" else "texels") in moved
+    assert {"eye", "target", "lens"} <= set(moved)
+    errors = relative_errors(value, inputs, gradients, moved)
+    scene.write(camera, {name: inputs[name] for name in CAMERA})
+    assert max(errors.values()) < 1e-6, errors
