@@ -21,7 +21,9 @@ from taichi_dr.implicit.radiance.inline import Sample
 from taichi_dr.implicit.voxel_grid import VoxelGrid
 from taichi_dr.io.images import linear_to_srgb, load_image, save_animation, save_image, srgb_to_linear
 from taichi_dr.io.meshes import load_mesh, save_mesh
-from taichi_dr.io.posed_images import PosedImages, load_posed_images, save_posed_images
+from taichi_dr.io.posed.load import load_posed_images
+from taichi_dr.io.posed.transforms import save_posed_images
+from taichi_dr.io.posed_images import PosedImages
 from taichi_dr.measure.comparison import compare_meshes
 from taichi_dr.optim import schedules
 from taichi_dr.optim.large_steps import LargeSteps

@@ -26,6 +26,7 @@ FLOORS = (
     ("losses",),
     ("scene", "optim"),
     ("io", "texture", "measure"),
+    ("io.posed",),
     ("implicit",),
     ("implicit.sdf", "implicit.radiance"),
     ("render",),

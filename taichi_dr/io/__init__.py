@@ -1,5 +1,5 @@
 """Files, read and written whole or not at all.
 
 Doors: ``meshes.load_mesh``, ``meshes.save_mesh``, ``images.load_image``, ``images.save_image``,
-``images.save_animation``, ``posed_images.load_posed_images``, ``posed_images.save_posed_images``.
+``images.save_animation``, ``posed_images.PosedImages``; the room ``posed`` reads and writes those.
 """

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import imageio.v3 as iio
 import numpy as np
+from PIL import Image
 
 from taichi_dr.errors import FileError, InputError, ShapeError
 from taichi_dr.io.files import atomic_path, check_creatable, read_bytes
@@ -16,6 +17,7 @@ from taichi_dr.types import Array, ArrayLike, Field, PathLike
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 WITHOUT_ALPHA = (".jpg", ".jpeg", ".bmp")
 ANIMATIONS = (".gif", ".mp4")
+ORIENTATION, QUARTER_TURNS = 0x0112, (5, 6, 7, 8)  # the EXIF tag, and its values that exchange width and height
 
 
 def srgb_to_linear(values: ArrayLike) -> Array:
@@ -52,14 +54,15 @@ def load_image(path: PathLike) -> Array:
     return decode_image(read_bytes(path), path)
 
 
-def decode_image(data, name):
-    """``load_image`` from the bytes of a file called ``name``."""
+def decode_image(data, name, upright=True):
+    """``load_image`` from the bytes of a file called ``name``; as stored, whatever its orientation tag says, if not
+    ``upright``."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns about damaged tags of pictures that it can read
             mode = iio.immeta(io.BytesIO(data), plugin="pillow").get("mode", "RGB")
             wanted = None if mode in ("L", "RGB", "RGBA") or mode.startswith("I") else "RGBA"
-            pixels = iio.imread(io.BytesIO(data), plugin="pillow", index=0, mode=wanted, rotate=True)
+            pixels = iio.imread(io.BytesIO(data), plugin="pillow", index=0, mode=wanted, rotate=upright)
     except Exception as error:  # Pillow raises a dozen different types for broken files
         raise FileError(f"{name}: not a PNG or JPEG, or damaged") from error
     if pixels.ndim not in (2, 3) or pixels.size == 0:
@@ -71,6 +74,40 @@ def decode_image(data, name):
     if pixels.dtype == np.uint8:
         return _linear_from_bytes(pixels)
     return srgb_to_linear(pixels.astype(np.float32) / 65535).astype(np.float32)
+
+
+def picture_sizes(path):
+    """(width, height) of a picture in pixels, as stored, and upright as its orientation tag says; reads its header.
+
+    Raises:
+        FileError: missing, empty, or not a picture.
+    """
+    try:
+        with warnings.catch_warnings(), Image.open(path) as picture:
+            warnings.simplefilter("ignore")
+            turned = picture.getexif().get(ORIENTATION, 1) in QUARTER_TURNS
+            return picture.size, picture.size[::-1] if turned else picture.size
+    except Exception as error:
+        read_bytes(path)  # says so if it is missing or empty
+        raise FileError(f"{path}: not a PNG or JPEG, or damaged") from error
+
+
+def load_mask(path):
+    """The brightness of a picture as it is stored, (H, W) in [0, 1]: alpha in a file of its own.
+
+    Raises:
+        FileError: missing, empty, or not a picture that can be decoded.
+    """
+    data = read_bytes(path)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            picture = Image.open(io.BytesIO(data))
+            deep = picture.mode.startswith("I")
+            pixels = np.asarray(picture if deep else picture.convert("L"))
+    except Exception as error:  # Pillow raises a dozen different types for broken files
+        raise FileError(f"{path}: not a PNG or JPEG, or damaged") from error
+    return (pixels / np.float32(65535 if deep else 255)).astype(np.float32)
 
 
 def _linear_from_bytes(pixels):

@@ -39,6 +39,28 @@ def read(path):
     return _joined(path, parts)
 
 
+def read_points(path):
+    """The vertices (P, 3) of a PLY file, with faces or without.
+
+    Raises:
+        FileError: missing, empty, corrupt, without vertices, or with one that is not finite.
+    """
+    data = read_bytes(path)
+    _check_whole_ply(path, data)
+    try:
+        points = np.asarray(trimesh.load(path, process=False).vertices, np.float64).reshape(-1, 3)
+    except Exception as error:  # trimesh raises whatever its parsers stumble over
+        raise FileError(f"{path}: cannot be read as PLY: {error}") from error
+    if not len(points) or not np.isfinite(points).all():
+        raise FileError(f"{path}: expected vertices of finite numbers, got {len(points)}")
+    return points
+
+
+def write_points(path, points):
+    """Writes points (P, 3) as a binary PLY file."""
+    path.write_bytes(trimesh.PointCloud(points).export(file_type="ply"))
+
+
 def _check_whole_ply(path, data):
     """Refuses an ASCII PLY with fewer lines than its header announces: trimesh takes what is there."""
     header, end, body = data.partition(b"end_header")

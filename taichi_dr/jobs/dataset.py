@@ -8,7 +8,8 @@ import numpy as np
 from taichi_dr import runtime
 from taichi_dr.io.files import check_creatable
 from taichi_dr.io.folders import whole_folder
-from taichi_dr.io.posed_images import PosedImages, save_posed_images
+from taichi_dr.io.posed.transforms import save_posed_images
+from taichi_dr.io.posed_images import PosedImages
 from taichi_dr.jobs.pictures.lighting import lighting
 from taichi_dr.jobs.pictures.named_mesh import named_mesh
 from taichi_dr.jobs.pictures.poses import distance_for, every_other, spread_angles

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from taichi_dr.io.posed_images import load_posed_images
+from taichi_dr.io.posed.load import load_posed_images
 from taichi_dr.jobs.dataset import make_dataset
 from taichi_dr.jobs.report.metrics import over_white
 from taichi_dr.jobs.settings.dataset import DatasetSettings

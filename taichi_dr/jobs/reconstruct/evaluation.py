@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from taichi_dr.errors import DataSetError
-from taichi_dr.io.posed_images import load_posed_images, splits
+from taichi_dr.io.posed.load import load_posed_images, splits
 from taichi_dr.jobs.reconstruct.silhouettes import check_silhouettes
 from taichi_dr.jobs.report.metrics import compare, compare_views
 

@@ -1,6 +1,6 @@
 """Where the object is: the visual hull of the silhouettes on a grid, and a scale in which it has radius 1."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.ndimage import gaussian_filter, map_coordinates
@@ -31,9 +31,7 @@ class SceneFit:
 
     def to_unit(self, posed):
         """The same views with the object about the origin at radius 1."""
-        matrices = posed.camera_to_world.copy()
-        matrices[:, :3, 3] = (matrices[:, :3, 3] - self.center) / self.radius
-        return replace(posed, camera_to_world=matrices)
+        return posed.moved(self.center, self.radius)
 
     def to_world(self, points):
         """Points (..., 3) of the unit scene in world units."""

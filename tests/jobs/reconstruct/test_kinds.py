@@ -10,7 +10,8 @@ import pytest
 
 from taichi_dr import cli
 from taichi_dr.errors import InputError
-from taichi_dr.io.posed_images import PosedImages, save_posed_images
+from taichi_dr.io.posed.transforms import save_posed_images
+from taichi_dr.io.posed_images import PosedImages
 from taichi_dr.jobs.listener import Listener
 from taichi_dr.jobs.reconstruct import kinds
 from taichi_dr.jobs.reconstruct.kind import Kind

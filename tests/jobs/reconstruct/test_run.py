@@ -15,7 +15,7 @@ import taichi_dr as dr
 from taichi_dr import shapes
 from taichi_dr.errors import DataSetError, FileError, GradientError, InputError
 from taichi_dr.io.meshes import load_mesh, save_mesh
-from taichi_dr.io.posed_images import load_posed_images
+from taichi_dr.io.posed.load import load_posed_images
 from taichi_dr.jobs.dataset import make_dataset
 from taichi_dr.jobs.listener import Listener
 from taichi_dr.jobs.reconstruct import checkpoint, skipped_steps

@@ -12,7 +12,7 @@ from taichi_dr import cli, shapes
 from taichi_dr.errors import FileError, GradientError, InputError
 from taichi_dr.implicit.sdf.colored import ColoredSolid
 from taichi_dr.io.meshes import load_mesh, save_mesh
-from taichi_dr.io.posed_images import load_posed_images
+from taichi_dr.io.posed.load import load_posed_images
 from taichi_dr.jobs.dataset import make_dataset
 from taichi_dr.jobs.reconstruct import checkpoint
 from taichi_dr.jobs.reconstruct.run import REPORTS, reconstruct

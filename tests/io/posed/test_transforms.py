@@ -2,18 +2,23 @@
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
+import imageio.v3 as iio
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from taichi_dr.errors import DataSetError, FileError, InputError, ShapeError
 from taichi_dr.io.images import save_image
-from taichi_dr.io.posed_images import PosedImages, load_posed_images, save_posed_images, splits
+from taichi_dr.io.posed.load import load_posed_images, splits
+from taichi_dr.io.posed.transforms import save_posed_images
+from taichi_dr.io.posed_images import PosedImages
 
-LEGO = Path(__file__).parents[3] / "shared" / "data" / "lego"
+LEGO = Path(__file__).parents[4] / "shared" / "data" / "lego"
 
 
 def rotation(seed):
@@ -129,9 +134,136 @@ def test_file_names_with_suffix_and_other_types(tmp_path):
     assert (posed.alpha[1] == 1).all()
 
 
-def test_distortion_warns(tmp_path):
-    with pytest.warns(UserWarning, match="distortion"):
-        load_posed_images(make_folder(tmp_path, fl_x=3, k1=0.1))
+@pytest.mark.parametrize(
+    "keys", [{"is_fisheye": True}, {"camera_model": "OPENCV_FISHEYE"}, {"camera_model": "EQUIRECTANGULAR"}]
+)
+def test_lenses_that_are_no_pinhole_are_refused_by_name(tmp_path, keys):
+    with pytest.raises(DataSetError, match=rf"r_0: .*({'|'.join(map(str, (*keys, *keys.values())))}).* undistort the"):
+        load_posed_images(make_folder(tmp_path, fl_x=3, **keys))
+
+
+def test_a_lens_of_another_aspect_than_its_pictures_warns(tmp_path):
+    with pytest.warns(
+        UserWarning, match=r"r_0.png: its lens is for pictures of 8 × 4 pixels, but it has 6 × 4.*2 of 2"
+    ):
+        posed = load_posed_images(make_folder(tmp_path, fl_x=3, fl_y=3, w=8, h=4))
+    np.testing.assert_allclose(posed.focal, [[3 * 6 / 8, 3]] * 2)
+
+
+def rename(folder, name):
+    """Calls the picture of frame 1 otherwise in the JSON."""
+    broken(lambda c: c["frames"][1].update(file_path=name))(folder)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [r".\train\r_1.png", "./train/R_1.PNG", "/home/somebody/scene/train/r_1", r"C:\data\train\r_1.png", "train/r_1"],
+)
+def test_file_names_of_other_machines_are_found(tmp_path, name):
+    make_folder(tmp_path)
+    rename(tmp_path, name)
+    assert load_posed_images(tmp_path).names == ("r_0.png", "r_1.png")
+
+
+def test_missing_images_are_left_out_if_asked(tmp_path):
+    make_folder(tmp_path, sizes=[(4, 6)] * 3)
+    (tmp_path / "train" / "r_1.png").unlink()
+    with pytest.warns(UserWarning, match=r"1 missing images are left out: train/r_1\.png"):
+        assert load_posed_images(tmp_path, skip_missing=True).names == ("r_0.png", "r_2.png")
+    for name in ("r_0.png", "r_2.png"):
+        (tmp_path / "train" / name).unlink()
+    with pytest.raises(DataSetError, match="3 of 3 images are missing"):
+        load_posed_images(tmp_path, skip_missing=True)
+
+
+def test_masks_are_alpha_as_they_are_stored(tmp_path):
+    make_folder(tmp_path, channels=3, mask_path="mask.png", camera_angle_x=0.8)
+    iio.imwrite(tmp_path / "mask.png", np.full((4, 6), 51, np.uint8))
+    posed = load_posed_images(tmp_path, require_alpha=True)
+    np.testing.assert_allclose(posed.alpha, 0.2, atol=1e-6)
+    np.testing.assert_allclose(posed.images, 0.5, atol=0.003)
+    iio.imwrite(tmp_path / "mask.png", np.full((4, 5), 51, np.uint8))
+    with pytest.raises(DataSetError, match=r"mask.png: is 5 × 4, but .*r_0.png is 6 × 4"):
+        load_posed_images(tmp_path)
+    (tmp_path / "mask.png").unlink()
+    with pytest.raises(DataSetError, match=r"2 of 2 images are missing: mask\.png, mask\.png$"):
+        load_posed_images(tmp_path)
+
+
+def test_file_names_of_splits_choose_frames(tmp_path):
+    make_folder(tmp_path, sizes=[(4, 6)] * 3, name="transforms.json", camera_angle_x=0.8)
+    contents = read(tmp_path, "transforms.json")
+    contents |= {"train_filenames": ["./train/r_0", "./train/r_2"], "test_filenames": ["./train/r_1"]}
+    write(tmp_path, contents, "transforms.json")
+    assert splits(tmp_path) == ["train", "test"]
+    assert load_posed_images(tmp_path).names == ("r_0.png", "r_2.png")
+    assert load_posed_images(tmp_path, "test").names == ("r_1.png",)
+    write(tmp_path, contents | {"test_filenames": ["gone"]}, "transforms.json")
+    with pytest.raises(DataSetError, match="test_filenames names 1 files that no frame has: gone"):
+        load_posed_images(tmp_path, "test")
+
+
+def test_pictures_with_lenses_of_their_own_may_differ_in_size(tmp_path):
+    make_folder(tmp_path, sizes=[(40, 60), (38, 60)], fl_x=30)
+    contents = read(tmp_path)
+    contents["frames"][0] |= {"w": 60, "h": 40}
+    contents["frames"][1] |= {"w": 60, "h": 38, "cy": 17}
+    write(tmp_path, contents)
+    posed = load_posed_images(tmp_path)  # a row less above and below: the middle stays the middle
+    assert posed.alpha.shape == (2, 38, 60)
+    assert posed.focal.tolist() == [[30, 30]] * 2
+    assert posed.principal_point.tolist() == [[30, 19], [30, 17]]
+    save_image(tmp_path / "train" / "r_1.png", np.full((60, 40, 4), 0.5))
+    contents["frames"][1] |= {"w": 40, "h": 60, "cy": 30}
+    write(tmp_path, contents)
+    posed = load_posed_images(tmp_path)  # averaged down from 60 to 40 columns, and from 60 to 40 rows
+    assert posed.alpha.shape == (2, 40, 40)
+    np.testing.assert_allclose(posed.focal, [[20, 30], [30, 20]])
+    np.testing.assert_allclose(posed.principal_point, [[20, 20]] * 2)
+
+
+def test_orientation_tags_are_obeyed_unless_the_lens_is_for_the_pixels_as_stored(tmp_path):
+    make_folder(tmp_path, channels=3, camera_angle_x=math.pi / 2)
+    tag = Image.Exif()
+    tag[0x0112] = 6  # shown turned by a quarter: 4 wide, 6 high
+    for i in range(2):
+        Image.new("RGB", (6, 4)).save(tmp_path / "train" / f"r_{i}.jpg", exif=tag)
+        rename_all = broken(lambda c: [f.update(file_path=f"train/r_{i}.jpg") for i, f in enumerate(c["frames"])])
+    rename_all(tmp_path)
+    posed = load_posed_images(tmp_path)
+    assert posed.alpha.shape == (2, 6, 4)
+    np.testing.assert_allclose(posed.focal, 2)
+    for size, shape in (((6, 4), (2, 4, 6)), ((4, 6), (2, 6, 4))):
+        broken(lambda c, size=size: c.update(w=size[0], h=size[1]))(tmp_path)
+        assert load_posed_images(tmp_path).alpha.shape == shape
+
+
+def test_points_and_opacity_survive(tmp_path):
+    posed = make_posed()
+    points = np.arange(12.0).reshape(4, 3)
+    opaque = replace(posed, alpha=np.ones_like(posed.alpha), has_alpha=False, points=points)
+    save_posed_images(tmp_path, opaque)
+    again = load_posed_images(tmp_path)
+    assert not again.has_alpha
+    np.testing.assert_allclose(again.points, points)
+    save_posed_images(tmp_path, posed)  # replaces the points, too
+    assert load_posed_images(tmp_path).points is None
+
+
+def test_a_moved_world():
+    posed = replace(
+        make_posed(),
+        points=np.array([[1.0, 2, 3]]),
+        depths=np.array([[1.0, 2]] * 3),
+        region=np.array([1.0, 2, 5, 4]),
+    )
+    moved = posed.moved((1, 2, 1), 2.0)
+    np.testing.assert_allclose(moved.camera_to_world[:, :3, 3], (posed.camera_to_world[:, :3, 3] - [1, 2, 1]) / 2)
+    np.testing.assert_array_equal(moved.camera_to_world[:, :3, :3], posed.camera_to_world[:, :3, :3])
+    assert moved.points.tolist() == [[0, 0, 1]]
+    assert moved.depths.tolist() == [[0.5, 1]] * 3
+    assert moved.region.tolist() == [0, 0, 2, 2]
+    assert moved.subset([1]).depths.tolist() == [[0.5, 1]]
 
 
 def test_progress(tmp_path):
@@ -261,7 +393,7 @@ MIRROR = [[-1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]
         (set_matrix((np.eye(4) * 2).tolist()), "r_1: transform_matrix is not rigid"),
         (
             lambda f: (f / "train" / "r_1.png").unlink(),
-            r"transforms_train.json: 1 of 2 images are missing: train/r_1\.png$",
+            r"train.json: 1 of 2 images are missing: train/r_1\.png; skip_missing \(--skip-missing\) leaves them out$",
         ),
         (lambda f: (f / "train" / "r_1.png").write_bytes(b""), r"r_1.png: is empty"),
         (
@@ -285,10 +417,12 @@ def test_many_missing_images_are_counted(tmp_path):
     make_folder(tmp_path, sizes=[(4, 6)] * 22)
     for i in range(1, 21):
         (tmp_path / "train" / f"r_{i}.png").unlink()
-    with pytest.raises(DataSetError, match=r"20 of 22 images are missing: (train/r_\d+\.png, ){19}train/r_20\.png$"):
+    with pytest.raises(
+        DataSetError, match=r"20 of 22 images are missing: (train/r_\d+\.png, ){19}train/r_20\.png; skip_missing"
+    ):
         load_posed_images(tmp_path)
     (tmp_path / "train" / "r_0.png").unlink()
-    with pytest.raises(DataSetError, match=r"21 of 22 images are missing: (train/r_\d+\.png, ){20}…$"):
+    with pytest.raises(DataSetError, match=r"21 of 22 images are missing: (train/r_\d+\.png, ){20}…; skip_missing"):
         load_posed_images(tmp_path)
 
 
@@ -303,7 +437,7 @@ def test_a_camera_that_lacks_its_lens_is_refused_before_the_other_images_are_rea
 def test_missing_images_are_named_with_their_own_suffix(tmp_path):
     make_folder(tmp_path)
     broken(lambda c: c["frames"][1].update(file_path="./train/photo.JPG"))(tmp_path)
-    with pytest.raises(DataSetError, match=r"1 of 2 images are missing: train/photo\.JPG$"):
+    with pytest.raises(DataSetError, match=r"1 of 2 images are missing: train/photo\.JPG; skip_missing"):
         load_posed_images(tmp_path)
 
 

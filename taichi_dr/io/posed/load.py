@@ -1,0 +1,266 @@
+"""Folders of photographs with cameras, of whatever format, as ``PosedImages``."""
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+from taichi_dr.errors import DataSetError, FileError
+from taichi_dr.io.images import decode_image, load_mask, picture_sizes
+from taichi_dr.io.posed import colmap, dtu, llff, record3d, transforms
+from taichi_dr.io.posed.capture import contents_of, shown
+from taichi_dr.io.posed.lens import straight_lens, undistorted
+from taichi_dr.io.posed_images import PosedImages, averaged_down, target_size
+from taichi_dr.types import PathLike, Progress, Size
+
+LARGEST_CUT = 0.1  # of a side: photographs that differ by less in size are cut to one, others averaged down
+SQUARE = 0.01  # photographs whose aspect differs by more from what their lens was found for are warned of
+
+
+def splits(folder):
+    """The splits that a data set has: ``["train", "test"]`` for ``transforms_train.json``, ...; ``["train"]`` for one
+    ``transforms.json`` and for the other formats; [] where nothing is found."""
+    folder = Path(folder)
+    found = sorted(transforms.splits_in(folder), reverse=True) if folder.is_dir() else []
+    return found or (["train"] if folder.is_file() or _cameras_in(folder) else [])
+
+
+def load_posed_images(
+    folder: PathLike,
+    split: str = "train",
+    *,
+    size: Size | None = None,
+    scale: float = 1.0,
+    require_alpha: bool = False,
+    skip_missing: bool = False,
+    progress: Progress | None = None,
+) -> PosedImages:
+    """Reads photographs and their cameras: a folder in one of these formats, or the file that has its cameras.
+
+    * NeRF's Blender scenes, nerfstudio, instant-ngp: ``transforms_<split>.json``, for ``"train"`` also
+      ``transforms.json``, and the pictures it names, with ``mask_path`` as their alpha;
+    * COLMAP: ``sparse/0/cameras.bin`` or ``.txt`` and others, beside ``images`` and, for alpha, ``masks``;
+    * LLFF: ``poses_bounds.npy`` beside ``images``;
+    * NeuS and IDR (DTU): ``cameras_sphere.npz`` beside ``image`` and ``mask``;
+    * Record3D: ``metadata.json`` beside ``rgb``.
+
+    Photographs whose lens is distorted come as their pinhole sees them (``lens``).  Those that differ in size are cut
+    to the smallest height and width if that takes less than a tenth of each side, else averaged down to them; lenses
+    follow.  If ``w``, ``h`` of a lens differ from its picture's, the lens is scaled to the picture.
+    ``size`` ((H, W), or the longer side) or ``scale`` <= 1 average the pictures down over pixel areas, in linear light
+    and weighted by alpha.  ``skip_missing`` leaves out what has no picture.  ``progress(done, total)`` is called after
+    each picture.
+
+    Raises:
+        DataSetError: no such data, corrupt files, missing keys, missing or unreadable pictures, pictures of differing
+            size with one lens, no alpha where ``require_alpha``, a camera that is not finite or not rigid, a fisheye
+            lens.
+        InputError: a size larger than the pictures, or not positive.
+    """
+    try:
+        capture = read_capture(Path(folder), split)
+        views = _present(capture, skip_missing)
+        return _Pictures(capture, views, size, scale, require_alpha).read(progress)
+    except DataSetError:
+        raise
+    except FileError as error:
+        raise DataSetError(str(error)) from error
+
+
+def read_capture(folder, split="train"):
+    """The ``Capture`` of a folder, or of the file that has its cameras.
+
+    Raises:
+        DataSetError: as ``load_posed_images``.
+    """
+    if folder.is_file():
+        return _reader_of(folder)(folder)
+    if not folder.is_dir():
+        raise DataSetError(f"{folder}: no such folder")
+    named = transforms.splits_in(folder)
+    if split in named:
+        return transforms.read(*named[split])
+    cameras = _cameras_in(folder) if not named and split == "train" else None
+    if cameras is None:
+        expected = [f"transforms_{split}.json"] + (["transforms.json"] if split == "train" else [])
+        found = ", ".join(sorted(path.name for path in folder.glob("transforms*.json"))) or "none"
+        others = "" if named else "; nor has it a COLMAP model (sparse/0), poses_bounds.npy, cameras_sphere.npz or"
+        others += "" if named else " Record3D's metadata.json"
+        raise DataSetError(f"{folder}: expected {' or '.join(expected)}; transforms files found: {found}{others}")
+    return _reader_of(cameras)(cameras)
+
+
+def _cameras_in(folder):
+    """The file with the cameras, of a folder that has no ``transforms``; None if there is none."""
+    for name in record3d.FILES:
+        if (folder / name).is_file() and record3d.is_metadata(folder / name):
+            return folder / name
+    for name in dtu.FILES:
+        if (folder / name).is_file():
+            return folder / name
+    if model := colmap.model_in(folder):
+        return model
+    poses = folder / "poses_bounds.npy"
+    return poses if poses.is_file() else None
+
+
+def _reader_of(path):
+    if path.stem in ("cameras", "images", "points3D") and path.suffix in (".bin", ".txt"):
+        return lambda file: colmap.read(file.with_stem("cameras"))
+    if path.suffix == ".npz":
+        return dtu.read
+    if path.suffix == ".npy":
+        return llff.read
+    if path.name in record3d.FILES:
+        return record3d.read
+    if path.suffix == ".json":
+        return transforms.read
+    raise DataSetError(f"{path}: expected a folder, or a file that has cameras: .json, .npz, .npy, cameras.bin or .txt")
+
+
+def _present(capture, skip_missing):
+    """The views whose files are there.
+
+    Raises:
+        DataSetError: some are not, and ``skip_missing`` is false; or none is.
+    """
+    missing = [view.missing for view in capture.views if view.missing]
+    present = [view for view in capture.views if not view.missing]
+    if missing and (not skip_missing or not present):
+        advice = "; skip_missing (--skip-missing) leaves them out" if present else ""
+        raise DataSetError(
+            f"{capture.file}: {len(missing)} of {len(capture.views)} images are missing: {shown(missing)}{advice}"
+        )
+    if missing:
+        warnings.warn(f"{capture.file}: {len(missing)} missing images are left out: {shown(missing)}", stacklevel=3)
+    return present
+
+
+class _Pictures:
+    """The pictures of a capture on their way to one size; what that is is known before any is decoded."""
+
+    def __init__(self, capture, views, size, scale, require_alpha):
+        self._capture, self._views, self._require_alpha = capture, views, require_alpha
+        stored = [self._stored(view) for view in views]
+        self._upright = [upright for _, upright in stored]
+        self._lenses = self._scaled([side for side, _ in stored])
+        self._check_sizes([side for side, _ in stored])
+        self._straight = [self._checked(view, straight_lens, lens) for view, lens in self._both()]
+        sides = np.array([(lens.height, lens.width) for lens in self._straight], dtype=int)
+        self._common = tuple(sides.min(axis=0).tolist())
+        self._cut = bool((self._common >= (1 - LARGEST_CUT) * sides).all())
+        self.size = target_size(size, scale, self._common)
+
+    def _both(self):
+        return zip(self._views, self._lenses, strict=True)
+
+    def _where(self, view):
+        return f"{self._capture.file}: {view.name}"
+
+    def _checked(self, view, function, *arguments):
+        try:
+            return function(*arguments)
+        except DataSetError as error:
+            raise DataSetError(f"{self._where(view)}: {error}") from None
+
+    def _stored(self, view):
+        """(width, height) of a picture, and whether its orientation tag is obeyed: unless the lens is for it as stored,
+        which its size tells."""
+        raw, turned = picture_sizes(view.picture)
+        portrait = view.lens.height > view.lens.width
+        obeyed = not view.is_raw or (raw != turned and (turned[1] > turned[0]) == portrait and raw[0] != raw[1])
+        return (turned, True) if obeyed else (raw, False)
+
+    def _scaled(self, sizes):
+        """The lenses for the pictures' own sizes (width, height); warns where those are of another aspect."""
+        lenses = [view.lens for view in self._views]
+        aspects = [lens.width * h / (lens.height * w) for lens, (w, h) in zip(lenses, sizes, strict=True)]
+        odd = [i for i, aspect in enumerate(aspects) if abs(aspect - 1) > SQUARE]
+        if odd:
+            lens, (width, height) = lenses[odd[0]], sizes[odd[0]]
+            warnings.warn(
+                f"{self._where(self._views[odd[0]])}: its lens is for pictures of {lens.width:g} × {lens.height:g}"
+                f" pixels, but it has {width} × {height}, another aspect: its focal lengths are stretched to fit"
+                f" ({len(odd)} of {len(lenses)} images)",
+                stacklevel=4,
+            )
+        return [lens.scaled(*side) for lens, side in zip(lenses, sizes, strict=True)]
+
+    def _check_sizes(self, sizes):
+        """Raises DataSetError if pictures differ in size though one lens is all that is said of them."""
+        shared = [i for i, view in enumerate(self._views) if not view.own_lens]
+        for i in shared[1:]:
+            if sizes[i] != sizes[shared[0]]:
+                first, other = (self._relative(self._views[j].picture) for j in (shared[0], i))
+                (first_w, first_h), (w, h) = sizes[shared[0]], sizes[i]
+                raise DataSetError(
+                    f"{self._capture.file}: images differ in size: {first} is {first_w} × {first_h}, {other} is"
+                    f" {w} × {h}: each needs w, h and fl_x of its own"
+                )
+
+    def _relative(self, path):
+        folder = self._capture.file.parent
+        return path.relative_to(folder) if path.is_relative_to(folder) else path
+
+    def read(self, progress):
+        """The PosedImages."""
+        count = len(self._views)
+        images = np.empty((count, *self.size, 3), dtype=np.float32)
+        alpha = np.empty((count, *self.size), dtype=np.float32)
+        cameras, has_alpha = np.empty((count, 4)), False
+        for i in range(count):
+            images[i], alpha[i], cameras[i], transparent = self._picture(i)
+            has_alpha |= transparent
+            if progress is not None:
+                progress(i + 1, count)
+        depths = [view.depths or (np.nan, np.nan) for view in self._views]
+        return PosedImages(
+            images,
+            alpha,
+            np.stack([view.camera_to_world for view in self._views]),
+            cameras[:, :2],
+            cameras[:, 2:],
+            tuple(view.name for view in self._views),
+            has_alpha,
+            self._capture.points,
+            None if np.isnan(depths).all() else np.array(depths),
+            self._capture.region,
+        )
+
+    def _picture(self, i):
+        """Colours, alpha, (fl_x, fl_y, cx, cy) and whether there was alpha, of picture ``i`` at its final size."""
+        colors, alpha, transparent = self._decoded(i)
+        lens = self._lenses[i]
+        if lens.is_distorted:
+            planes = np.concatenate([colors * alpha[:, :, None], alpha[:, :, None]], axis=2) if transparent else colors
+            planes = self._checked(self._views[i], undistorted, planes, lens)
+            alpha = planes[:, :, 3] if transparent else np.ones(planes.shape[:2], np.float32)
+            colors = planes[:, :, :3] / np.where(alpha > 0, alpha, 1)[:, :, None]
+            colors = np.clip(colors, 0, 1)
+        lens = self._straight[i]
+        if self._cut and (lens.height, lens.width) != self._common:
+            height, width = self._common
+            top, left = (lens.height - height) // 2, (lens.width - width) // 2
+            part = slice(top, top + height), slice(left, left + width)
+            colors, alpha, lens = colors[part], alpha[part], lens.cut(left, top, width, height)
+        colors, alpha = averaged_down(colors, alpha, self.size)
+        lens = lens.scaled(self.size[1], self.size[0])
+        return colors, alpha, (*lens.focal, *lens.center), transparent
+
+    def _decoded(self, i):
+        view = self._views[i]
+        picture = decode_image(contents_of(view.picture), view.picture, self._upright[i])
+        alpha, transparent = np.ones(picture.shape[:2], np.float32), picture.shape[2] == 4
+        if transparent:
+            alpha = picture[:, :, 3]
+        if view.mask is not None:
+            mask = load_mask(view.mask)
+            if mask.shape != alpha.shape:
+                raise DataSetError(
+                    f"{view.mask}: is {mask.shape[1]} × {mask.shape[0]}, but {view.picture} is {alpha.shape[1]} ×"
+                    f" {alpha.shape[0]}"
+                )
+            alpha, transparent = alpha * mask, True
+        if self._require_alpha and not transparent:
+            raise DataSetError(f"{view.picture}: has no alpha channel, which silhouettes are taken from, and no mask")
+        return picture[:, :, :3], alpha, transparent
