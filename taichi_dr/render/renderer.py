@@ -3,7 +3,7 @@
 import weakref
 from abc import ABC, abstractmethod
 from numbers import Integral
-from typing import TYPE_CHECKING, ClassVar, final
+from typing import TYPE_CHECKING, Any, ClassVar, final
 
 import numpy as np
 
@@ -109,7 +109,7 @@ class Renderer(ABC):
     def background(self, given: ArrayLike | Field | None) -> None:
         self._background = self._taken_background(given)
 
-    def _taken_background(self, given):
+    def _taken_background(self, given: Any) -> Any:
         """What ``background`` keeps of what it is given; renderers that take more than numbers override it."""
         return background_values(given, self._size)
 

@@ -24,7 +24,7 @@ GRAZING = 1e-4  # cosine between a ray and a side, below which the side counts a
 
 
 class RayBatch(NamedTuple):
-    """``count`` rays: ``origins``, ``directions`` (R, 3), unit vectors; ``ends`` (R, 2): where they enter and leave;
+    """``size`` rays: ``origins``, ``directions`` (R, 3), unit vectors; ``ends`` (R, 2): where they enter and leave;
     ``pixel`` (R,): which of all pixels of all views they belong to, whose random numbers they have.
     """
 
@@ -32,7 +32,7 @@ class RayBatch(NamedTuple):
     directions: Any
     ends: Any
     pixel: Any
-    count: int
+    size: int
 
 
 @ti.func

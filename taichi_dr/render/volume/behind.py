@@ -34,8 +34,9 @@ class FieldBehind(Inputs):
     def __init__(self, field: Field, size: tuple[int, int], buffers: Buffers) -> None:
         self.field, self.shape, self._buffers = field, tuple(field.shape), buffers
         self.arrays, self.adjoints = {}, {}
-        if field.n != 3 or len(self.shape) > 3:
-            raise ShapeError(f"background: expected {EXPECTED}; got a field {self.shape} of {field.n}-vectors")
+        if bridge.components(field) != 3 or len(self.shape) > 3:
+            got = f"a field {self.shape} of {bridge.components(field)}-vectors"
+            raise ShapeError(f"background: expected {EXPECTED}; got {got}")
         self.require_shape(size)
 
     def __repr__(self):

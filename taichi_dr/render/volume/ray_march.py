@@ -45,11 +45,11 @@ class RayMarch:
     def evaluate(self, rays: RayBatch) -> Evaluated:
         """Samples a batch of rays, and the function there."""
         samples = self.sampler.sample(rays, self.function)
-        points, directions = self._rows("points", samples.count, 3), self._rows("turns", samples.count, 3)
-        values = self._rows("values", samples.count, 4)
-        if samples.count:
-            place_points(rays.origins, rays.directions, rays.count, samples.first, samples.t, points, directions)
-            self.function.forward(points, directions, values, samples.count)
+        points, directions = self._rows("points", samples.size, 3), self._rows("turns", samples.size, 3)
+        values = self._rows("values", samples.size, 4)
+        if samples.size:
+            place_points(rays.origins, rays.directions, rays.size, samples.first, samples.t, points, directions)
+            self.function.forward(points, directions, values, samples.size)
         return Evaluated(rays, samples, points, directions, values)
 
     def add_up(self, found: Evaluated, seen: Any) -> None:
@@ -58,7 +58,7 @@ class RayMarch:
         Raises:
             InputError: densities that are NaN, infinite or negative, or colours that are not finite (how many).
         """
-        _require_usable(found.values, found.samples.count)
+        _require_usable(found.values, found.samples.size)
         composite(*self._places(found), seen)
 
     def adjoint(self, found: Evaluated, seen: Any, seen_adjoint: Any, moved: RayAdjoints | None) -> None:
@@ -67,24 +67,28 @@ class RayMarch:
         Origins and directions of ``moved`` are written, ends are added to.
         """
         rays, samples, points, directions, _ = found
-        count = samples.count
+        count = samples.size
         values_adjoint = self._rows("values_adjoint", count, 4)
-        moves = [self._buffers.at_least(f"{name}_adjoint", count if moved else 1) for name in ("t", "lengths")]
-        composite_adjoint(*self._places(found), seen, seen_adjoint, values_adjoint, moved is not None, *moves)
+        t_adjoint, lengths_adjoint = (
+            self._buffers.at_least(name, count if moved else 1) for name in ("t_adjoint", "lengths_adjoint")
+        )
+        composite_adjoint(
+            *self._places(found), seen, seen_adjoint, values_adjoint, moved is not None, t_adjoint, lengths_adjoint
+        )
         if moved is None:
             self.function.adjoint(points, directions, values_adjoint, None, None, count)
             return
-        of_points = [self._rows(f"{name}_adjoint", count, 3) for name in ("points", "turns")]
-        for adjoint in of_points:
-            adjoint.fill(0)
-        self.function.adjoint(points, directions, values_adjoint, *of_points, count)
-        at = rays.directions, rays.count, samples.first, samples.t
-        place_points_adjoint(*at, *of_points, moves[0], moved.origins, moved.directions)
-        self.sampler.adjoint(rays, samples, *moves, moved.ends)
+        points_adjoint, turns_adjoint = (self._rows(name, count, 3) for name in ("points_adjoint", "turns_adjoint"))
+        points_adjoint.fill(0)
+        turns_adjoint.fill(0)
+        self.function.adjoint(points, directions, values_adjoint, points_adjoint, turns_adjoint, count)
+        at = rays.directions, rays.size, samples.first, samples.t
+        place_points_adjoint(*at, points_adjoint, turns_adjoint, t_adjoint, moved.origins, moved.directions)
+        self.sampler.adjoint(rays, samples, t_adjoint, lengths_adjoint, moved.ends)
 
     def _places(self, found):
         samples = found.samples
-        return samples.first, samples.t, samples.lengths, found.values, found.rays.count, self.tolerance
+        return samples.first, samples.t, samples.lengths, found.values, found.rays.size, self.tolerance
 
     def _rows(self, name, rows, columns):
         return self._buffers.at_least(name, rows, columns=(columns,))

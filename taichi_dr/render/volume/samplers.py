@@ -11,7 +11,7 @@ from taichi_dr.kernels.volume.sample import place_evenly, place_evenly_adjoint
 
 
 class Samples(NamedTuple):
-    """``count`` samples of a batch of R rays, packed: those of ray r are rows ``first[r]`` to ``first[r + 1]``.
+    """``size`` samples of a batch of R rays, packed: those of ray r are rows ``first[r]`` to ``first[r + 1]``.
 
     ``first`` (R+1,); ``t``, ``lengths`` (P,): where on their rays they are, and of what length each is a part, in world
     units.
@@ -20,7 +20,7 @@ class Samples(NamedTuple):
     first: Any
     t: Any
     lengths: Any
-    count: int
+    size: int
 
 
 class Sampler(ABC):
@@ -54,14 +54,14 @@ class EvenSampler(Sampler):
         self._buffers = buffers
 
     def sample(self, rays: RayBatch, function: Any) -> Samples:
-        count = rays.count * self.most
-        first = self._buffers.at_least("first", rays.count + 1, ti.i32)
+        count = rays.size * self.most
+        first = self._buffers.at_least("first", rays.size + 1, ti.i32)
         t, lengths = (self._buffers.at_least(name, count) for name in ("t", "lengths"))
-        place_evenly(rays.ends, rays.pixel, rays.count, self.most, self.stratified, self.seed, first, t, lengths)
+        place_evenly(rays.ends, rays.pixel, rays.size, self.most, self.stratified, self.seed, first, t, lengths)
         return Samples(first, t, lengths, count)
 
     def adjoint(
         self, rays: RayBatch, samples: Samples, t_adjoint: Any, lengths_adjoint: Any, ends_adjoint: Any
     ) -> None:
         moved = t_adjoint, lengths_adjoint, ends_adjoint
-        place_evenly_adjoint(rays.pixel, rays.count, self.most, self.stratified, self.seed, *moved)
+        place_evenly_adjoint(rays.pixel, rays.size, self.most, self.stratified, self.seed, *moved)

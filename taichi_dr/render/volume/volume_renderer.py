@@ -104,13 +104,11 @@ class VolumeRenderer(Renderer):
             raise InputError(f"bounds: expected a dr.Box or a dr.Ball, got {bounds!r}")
         if sampling not in ("uniform", "stratified"):
             raise InputError(f'sampling: expected "uniform" or "stratified", got {sampling!r}')
-        if not (isinstance(tolerance, Real) and 0 <= tolerance < 1):
-            raise InputError(f"tolerance: expected a transmittance in [0, 1), got {tolerance!r}")
         self._function = function if isinstance(function, RadianceFunction) else InlineRadiance(function)
         self._bounds = bounds
         self._sampler = EvenSampler(self._buffers, whole("samples", samples), sampling == "stratified")
-        self._march = RayMarch(self._buffers, self._function, self._sampler, float(tolerance))
-        self.seed = seed
+        self._march = RayMarch(self._buffers, self._function, self._sampler, _checked_tolerance(tolerance))
+        self._seed = _checked_seed(seed)
 
     @property
     def bounds(self) -> Box | Ball:
@@ -134,9 +132,7 @@ class VolumeRenderer(Renderer):
 
     @seed.setter
     def seed(self, seed: int) -> None:
-        if not (isinstance(seed, Integral) and 0 <= seed < 1 << 31):
-            raise InputError(f"seed: expected a whole number from 0 to 2^31 - 1, got {seed!r}")
-        self._seed = int(seed)
+        self._seed = _checked_seed(seed)
 
     @property
     def tolerance(self) -> float:
@@ -186,7 +182,7 @@ class VolumeRenderer(Renderer):
         frame.array("depth").fill(shot.camera.far)
         frame.array("transmittance").fill(1)
         for rays, at in self._batches(shot):
-            seen = self._rows("seen", rays.count, SEEN)
+            seen = self._rows("seen", rays.size, SEEN)
             self._march.add_up(self._march.evaluate(rays), seen)
             show(*at, seen, rgba, frame.array("depth"), frame.array("transmittance"))
         if shot.background is not None:
@@ -205,13 +201,13 @@ class VolumeRenderer(Renderer):
         images = rgba_adjoint, *(self._adjoint_or_zero(frame, name) for name in ("depth", "transmittance"))
         partials = self._buffers.get("partials", (PACKED, frame.shape[0] * COLUMNS))
         for rays, at in self._batches(shot):
-            seen, seen_adjoint = (self._rows(name, rays.count, SEEN) for name in ("seen", "seen_adjoint"))
-            moved = RayAdjoints(*(self._rows(f"{name}_adjoint", rays.count, 3) for name in RayAdjoints._fields))
+            seen, seen_adjoint = (self._rows(name, rays.size, SEEN) for name in ("seen", "seen_adjoint"))
+            moved = RayAdjoints(*(self._rows(f"{name}_adjoint", rays.size, 3) for name in RayAdjoints._fields))
             found = self._march.evaluate(rays)
             self._march.add_up(found, seen)
             show_adjoint(*at, seen, *images, seen_adjoint, moved.ends)
             self._march.adjoint(found, seen, seen_adjoint, moved)
-            rays_adjoint(*shot.view, rays.pixel, rays.count, *moved, shot.packed.adjoints["camera"], partials)
+            rays_adjoint(*shot.view, rays.pixel, rays.size, *moved, shot.packed.adjoints["camera"], partials)
 
     def _behind(self, shot):
         """The background for the kernels."""
@@ -219,7 +215,7 @@ class VolumeRenderer(Renderer):
             return shot.background.rows(shot)
         return background_rows(shot.background, self._buffers)
 
-    def _taken_background(self, given):
+    def _taken_background(self, given: Any) -> Any:
         if isinstance(given, SpaceFunction):
             return FunctionBehind(given, self._buffers)
         if callable(given):
@@ -249,7 +245,19 @@ class VolumeRenderer(Renderer):
         for start in range(0, shot.count, size):
             rays = RayBatch(origins, directions, ends, pixel, min(size, shot.count - start))
             place_rays(*shot.view, crossing, start, *rays)
-            yield rays, (shot.camera_array, shot.width * shot.height, pixel, directions, rays.count)
+            yield rays, (shot.camera_array, shot.width * shot.height, pixel, directions, rays.size)
 
     def _rows(self, name, rows, columns):
         return self._buffers.at_least(name, rows, columns=(columns,))
+
+
+def _checked_tolerance(tolerance):
+    if not (isinstance(tolerance, Real) and 0 <= tolerance < 1):
+        raise InputError(f"tolerance: expected a transmittance in [0, 1), got {tolerance!r}")
+    return float(tolerance)
+
+
+def _checked_seed(seed):
+    if not (isinstance(seed, Integral) and 0 <= seed < 1 << 31):
+        raise InputError(f"seed: expected a whole number from 0 to 2^31 - 1, got {seed!r}")
+    return int(seed)
