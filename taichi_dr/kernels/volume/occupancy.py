@@ -1,0 +1,178 @@
+"""Cells of space that hold something: samples of rays are placed in these alone.
+
+Of every cell the most density is remembered that was found in it of late, and cells that have too little are empty:
+
+    density = max(decay density, what is found at a random point of the cell)
+    occupied = density > min(threshold, mean density of all cells)
+
+A ray is cut into pieces of one length, from where it enters, the first of them shorter by a random share; of those
+whose middle is in an occupied cell, samples are at the middle, and the others are skipped a cell at a time.
+
+Cells are those of a ``kernels.networks.lattice``, one less along each axis than it has points; z fastest.  Source:
+Mueller et al., Instant Neural Graphics Primitives, 2022, appendix E.
+"""
+
+from typing import Any, NamedTuple
+
+import taichi as ti
+
+from taichi_dr.kernels.base.random import uniform
+from taichi_dr.kernels.base.types import Ints, Numbers, Rows
+from taichi_dr.kernels.base.vectors import row3
+from taichi_dr.kernels.networks.lattice import cell_and_place, read_lattice
+
+
+class Ray(NamedTuple):
+    """``entry`` and ``leave``: its ends; ``shift``: the random share of a piece that its first one is long."""
+
+    origin: Any
+    direction: Any
+    entry: Any
+    leave: Any
+    shift: Any
+
+
+class Samples(NamedTuple):
+    """Where samples are written: arrays ``t`` and ``lengths``, from ``first`` on."""
+
+    first: Any
+    t: Any
+    lengths: Any
+
+
+@ti.func
+def cell_number(cell, lattice: ti.template()):
+    """Of [i, j, k], the place in arrays of cells."""
+    return (cell[0] * (lattice.count[1] - 1) + cell[1]) * (lattice.count[2] - 1) + cell[2]
+
+
+@ti.func
+def numbered_cell(number, lattice: ti.template()):
+    """[i, j, k] of a number: the inverse of ``cell_number``."""
+    j, k = lattice.count[1] - 1, lattice.count[2] - 1
+    return ti.Vector([number // (j * k), number // k % j, number % k])
+
+
+@ti.kernel
+def place_probes(lattice: Rows, cells: Ints, count: ti.i32, seed: ti.i32, points: Rows):
+    """Writes ``points`` (count, 3), one at random in each of ``cells`` (count,)."""
+    for i in range(count):
+        grid = ti.static(read_lattice(lattice))
+        corner = numbered_cell(cells[i], grid)
+        for axis in ti.static(range(3)):
+            place = corner[axis] + uniform(seed, cells[i], axis)
+            points[i, axis] = grid.lower[axis] + place / grid.per_unit[axis]
+
+
+@ti.kernel
+def remember(cells: Ints, count: ti.i32, found: Rows, decay: float, densities: Numbers):
+    """Updates ``densities`` of ``cells`` (count,) by what was found in them, ``found`` (count, >= 1)."""
+    for i in range(count):
+        densities[cells[i]] = ti.max(decay * densities[cells[i]], found[i, 0])
+
+
+@ti.kernel
+def mark(densities: Numbers, threshold: float, occupied: Ints):
+    """Writes ``occupied``: 1 where the density is above the threshold."""
+    for i in range(occupied.shape[0]):
+        occupied[i] = ti.cast(densities[i] > threshold, ti.i32)
+
+
+@ti.func
+def piece(k, ray: ti.template(), step):
+    """(start, end) of piece k of a ray: they join, and fill it from end to end."""
+    start = ti.max(ray.entry + (k - 1 + ray.shift) * step, ray.entry)
+    return start, ti.min(ray.entry + (k + ray.shift) * step, ray.leave)
+
+
+@ti.func
+def first_beyond(t, ray: ti.template(), step):
+    """The number of the first piece whose middle is not before t, but for what rounding does."""
+    return ti.cast(ti.ceil((t - ray.entry) / step + 0.5 - ray.shift - 1e-3), ti.i32)
+
+
+@ti.func
+def leaves_cell(cell, t, ray: ti.template(), lattice: ti.template()):
+    """Where a ray leaves the cell that it is in at t."""
+    leave = ray.leave
+    for axis in ti.static(range(3)):
+        if ti.abs(ray.direction[axis]) > 1e-9:
+            side = cell[axis] + ti.select(ray.direction[axis] > 0.0, 1, 0)
+            distance = lattice.lower[axis] + side / lattice.per_unit[axis] - ray.origin[axis]
+            leave = ti.min(leave, ti.max(distance / ray.direction[axis], t))
+    return leave
+
+
+@ti.func
+def walk(ray: ti.template(), lattice: ti.template(), occupied: ti.template(), step, to: ti.template()):
+    """The number of samples on a ray, which are written to the ``Samples`` ``to`` unless that is None."""
+    samples, k = 0, 0
+    start, end = piece(0, ray, step)
+    while start < ray.leave:
+        t = 0.5 * (start + end)
+        cell, _ = cell_and_place(ray.origin + t * ray.direction, lattice)
+        if occupied[cell_number(cell, lattice)] != 0:
+            if ti.static(bool(to)):
+                to.t[to.first + samples], to.lengths[to.first + samples] = t, end - start
+            samples += 1
+            k += 1
+        else:
+            k = ti.max(k + 1, first_beyond(leaves_cell(cell, t, ray, lattice), ray, step))
+        start, end = piece(k, ray, step)
+    return samples
+
+
+@ti.kernel
+def count_samples(
+    origins: Rows,
+    directions: Rows,
+    ends: Rows,
+    pixel: Ints,
+    rays: ti.i32,
+    lattice: Rows,
+    occupied: Ints,
+    step: float,
+    stratified: ti.template(),
+    seed: ti.i32,
+    counts: Ints,
+):
+    """Writes ``counts`` (R,): how many samples each of ``rays`` rays has.
+
+    ``origins``, ``directions`` (R, 3), ``ends`` (R, 2), ``pixel`` (R,): whose random number ``stratified`` takes.
+    """
+    for r in range(rays):
+        shift = _shift(pixel[r], seed, stratified)
+        ray = ti.static(Ray(row3(origins, r), row3(directions, r), ends[r, 0], ends[r, 1], shift))
+        counts[r] = walk(ray, ti.static(read_lattice(lattice)), occupied, step, None)
+
+
+@ti.kernel
+def place_samples(
+    origins: Rows,
+    directions: Rows,
+    ends: Rows,
+    pixel: Ints,
+    rays: ti.i32,
+    lattice: Rows,
+    occupied: Ints,
+    step: float,
+    stratified: ti.template(),
+    seed: ti.i32,
+    first: Ints,
+    t: Numbers,
+    lengths: Numbers,
+):
+    """Writes ``t`` and ``lengths`` (P,) of the samples that ``count_samples`` counted, ray r's from ``first[r]`` on."""
+    for r in range(rays):
+        shift = _shift(pixel[r], seed, stratified)
+        ray = ti.static(Ray(row3(origins, r), row3(directions, r), ends[r, 0], ends[r, 1], shift))
+        samples = ti.static(Samples(first[r], t, lengths))
+        walk(ray, ti.static(read_lattice(lattice)), occupied, step, samples)
+
+
+@ti.func
+def _shift(pixel, seed, stratified: ti.template()):
+    shift = 0.5
+    if ti.static(stratified):
+        shift = uniform(seed, pixel, 0)
+    return shift
