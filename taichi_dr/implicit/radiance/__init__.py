@@ -1,10 +1,12 @@
 """Radiance fields, public as ``taichi_dr.radiance``: density and colour as functions of a point and of a direction.
 
+``HashNeRF``: a hash grid and two small networks (Instant NGP).
 ``sdf_density``, ``neus_density``: densities of signed distances, for functions of one's own.
 
 ``taichi_dr.implicit.radiance.function.RadianceFunction`` is their contract.  docs/FORMULAS.md has the formulas.
 """
 
+from taichi_dr.implicit.radiance.hash_nerf import HashNeRF
 from taichi_dr.implicit.radiance.sdf_density import neus_density, sdf_density
 
-__all__ = ["neus_density", "sdf_density"]
+__all__ = ["HashNeRF", "neus_density", "sdf_density"]

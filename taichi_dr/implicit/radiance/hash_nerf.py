@@ -1,0 +1,250 @@
+"""A radiance field of a hash grid and two small networks (Instant NGP)."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import taichi as ti
+
+from taichi_dr.errors import InputError
+from taichi_dr.fields.group import FieldGroup
+from taichi_dr.fields.owner import FieldOwner
+from taichi_dr.implicit.networks import MLP
+from taichi_dr.implicit.radiance.function import RadianceFunction
+from taichi_dr.implicit.voxel_grid import checked_bounds
+from taichi_dr.kernels.base.arrays import array_from
+from taichi_dr.kernels.base.buffers import Buffers
+from taichi_dr.kernels.base.launch import on_cpu
+from taichi_dr.kernels.networks import dense, hash_grid, spherical_harmonics
+from taichi_dr.kernels.networks.dense import EXP, SIGMOID, Block, Layer
+from taichi_dr.tape import off_tape
+from taichi_dr.types import Array, ArrayLike, Field
+
+DEGREE, HARMONICS = 3, spherical_harmonics.size(3)
+CODE = 16
+"""Numbers that the density's network hands to that of the colour; the first is the density's."""
+
+DENSITY, COLOR = Layer(1, 1, EXP), Layer(3, 3, SIGMOID)
+"""The nonlinearities of what comes out."""
+
+ROWS_ON_CPU, ROWS_ON_GPU = 1 << 14, 1 << 19
+"""Rows of a level's table, by default: those of all levels fit the cache."""
+
+SPREAD = 1e-4
+"""Numbers of the table begin evenly distributed between this and minus this."""
+
+
+class HashNeRF(FieldOwner, RadianceFunction):
+    """Density and colour by small networks of what a hash grid says of a point.
+
+        h = MLP(features(p)),    density = exp(h_0),    color = sigmoid(MLP(Y(d), h))
+
+    ``features`` are those of ``kernels.networks.hash_grid``, trilinear in ``levels`` grids over ``bounds``; Y the 16
+    spherical harmonics of the direction up to degree 3.  To begin with, the density is about 1 in the longest side of
+    the bounds.  Outside the bounds a point is as their nearest one.
+
+    Fields with gradients:
+        table (rows,) of vectors of ``width``: what the grids' points have, level by level.
+        density_weights, color_weights (N,): of the networks, layer by layer.
+
+    Arguments:
+        bounds: the lowest and the highest point, three numbers each, or one for all axes; world units.
+        levels, width: grids, and numbers per point of each.
+        coarsest, finest: cells along each axis of the first and of the last grid.
+        most_rows: of a level's table, a power of two: more points than that share rows.  By default 2^14 on CPUs,
+            2 MB for all levels, which fits the cache, and 2^19 on GPUs.
+        density_hidden, color_hidden: widths of the networks' hidden layers.
+        seed: of the numbers to begin with.
+
+    Raises:
+        InputError: bounds that are not, sizes below 1, ``most_rows`` that is no power of two, ``finest < coarsest``.
+
+    Source: Mueller, Evans, Schied and Keller, Instant Neural Graphics Primitives, SIGGRAPH 2022, section 5.4.
+    """
+
+    def __init__(
+        self,
+        bounds: Sequence[ArrayLike] = (-1, 1),
+        *,
+        levels: int = 8,
+        width: int = 4,
+        coarsest: int = 16,
+        finest: int = 512,
+        most_rows: int | None = None,
+        density_hidden: Iterable[int] = (64,),
+        color_hidden: Iterable[int] = (64, 64),
+        seed: int = 0,
+    ) -> None:
+        self.lower, self.upper = checked_bounds(bounds)
+        most_rows = most_rows or (ROWS_ON_CPU if on_cpu() else ROWS_ON_GPU)
+        sizes = {"levels": levels, "width": width, "coarsest": coarsest, "finest": finest, "most_rows": most_rows}
+        _check(sizes)
+        self.sizes, self.levels, self.width = sizes, levels, width
+        rows = hash_grid.level_rows(levels, coarsest, finest, most_rows)
+        self._levels = array_from(rows, ti.i32)
+        self._box = array_from(hash_grid.box_rows(self.lower, self.upper))
+        self._density = MLP(levels * width, CODE, density_hidden)
+        self._color = MLP(HARMONICS + CODE, 3, color_hidden)
+        self.fields = FieldGroup(
+            "HashNeRF",
+            table=((int(rows[:, 2].sum()),), width),
+            density_weights=((self._density.size,), 0),
+            color_weights=((self._color.size,), 0),
+        )
+        self.inputs = (self.fields,)
+        random = np.random.default_rng(seed)
+        self.fields.set("table", random.uniform(-SPREAD, SPREAD, (rows[:, 2].sum(), width)))
+        self.fields.set("density_weights", self._first_density(seed))
+        self.fields.set("color_weights", self._color.initial(seed + 1))
+        self._buffers = Buffers()
+
+    def _first_density(self, seed):
+        weights = self._density.initial(seed)
+        _, _, biases = self._density.layers(weights)[-1]
+        biases[0] = -np.log(max(np.subtract(self.upper, self.lower)))
+        return weights
+
+    def __repr__(self):
+        sizes = ", ".join(f"{name}={value}" for name, value in self.sizes.items())
+        return f"HashNeRF(bounds=({self.lower}, {self.upper}), {sizes}; fields: {', '.join(self.fields.arrays)})"
+
+    @property
+    def table(self) -> Field:
+        """(rows,) field of vectors: the numbers of the grids' points."""
+        return self.fields.field("table")
+
+    @property
+    def density_weights(self) -> Field:
+        """(N,) field: of the network that makes the density."""
+        return self.fields.field("density_weights")
+
+    @property
+    def color_weights(self) -> Field:
+        """(N,) field: of the network that makes the colour."""
+        return self.fields.field("color_weights")
+
+    @property
+    def bounds(self) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
+        """The lowest and the highest point, (x, y, z) each."""
+        return self.lower, self.upper
+
+    def numpy(self, name: str) -> Array:
+        """The numbers of a field as a NumPy array.
+
+        Raises:
+            InputError: there is no such field.
+        """
+        return self.fields.get(self.fields.known(name))
+
+    def set(self, name: str, values: ArrayLike) -> None:
+        """Writes a field.
+
+        Raises:
+            InputError: there is no such field.
+            ShapeError: the values do not fit.
+        """
+        self.fields.set(self.fields.known(name), values)
+
+    def _setting(self, name):
+        return f'field.set("{name}", values)' if self.fields.has(name) else None
+
+    def check(self) -> None:
+        """Raises RuntimeStateError if ``ti.init`` was called since the field was made."""
+        self.fields.check()
+
+    @off_tape
+    def forward(self, points: Any, directions: Any, values: Any, count: int) -> None:
+        """Writes ``values`` (count, 4): density and colour at ``points`` seen along ``directions`` (count, 3)."""
+        features, given = self._features(points, count), self._given(directions, count)
+        for first, rows in self._density.chunks(count):
+            self._forward_chunk(Block(features, first), Block(given, first), Block(values, first), rows)
+
+    @off_tape
+    def densities(self, points: Any, values: Any, count: int) -> None:
+        """Writes the first column of ``values`` (count, >= 1): density at ``points``, from all sides the same."""
+        features, code = self._features(points, count), self._chunk("code", CODE)
+        for first, rows in self._density.chunks(count):
+            self._density.forward_chunk(self.fields.arrays["density_weights"], Block(features, first), code, rows)
+            dense.copy_columns(code, Block(values, first), rows, 1)
+            dense.activation(DENSITY, Block(values, first), rows)
+
+    @off_tape
+    def adjoint(
+        self,
+        points: Any,
+        directions: Any,
+        values_adjoint: Any,
+        points_adjoint: Any | None,
+        directions_adjoint: Any | None,
+        count: int,
+    ) -> None:
+        """Adds to the adjoints of points, directions, table and weights what ``values_adjoint`` (count, 4) implies."""
+        features, given = self._features(points, count), self._given(directions, count)
+        features_adjoint = self._zeroed("features_adjoint", count, self.levels * self.width)
+        given_adjoint = self._zeroed("given_adjoint", count, HARMONICS + CODE)
+        for first, rows in self._density.chunks(count):
+            x, x_adjoint = Block(features, first), Block(features_adjoint, first)
+            y, y_adjoint = Block(given, first), Block(given_adjoint, first)
+            self._adjoint_chunk((x, y, Block(values_adjoint, first)), (x_adjoint, y_adjoint), rows)
+        arrays, table_adjoint = self._grid(points), self.fields.adjoints["table"]
+        to = points_adjoint, table_adjoint, count, self.width, self._buffers
+        hash_grid.encode_adjoint(*arrays, features_adjoint, *to)
+        if directions_adjoint is not None:
+            spherical_harmonics.encode_adjoint(directions, given_adjoint, 0, directions_adjoint, count, DEGREE)
+
+    def _grid(self, points):
+        return self.fields.arrays["table"], self._levels, self._box, points
+
+    def _features(self, points, count):
+        """(count, L*F): what the grid says of the points."""
+        features = self._buffers.at_least("features", count, columns=(self.levels * self.width,))
+        hash_grid.encode(*self._grid(points), features, count, self.width)
+        return features
+
+    def _given(self, directions, count):
+        """(count, 32): what the colour's network is given, but for the density's code, for which there is room."""
+        given = self._buffers.at_least("given", count, columns=(HARMONICS + CODE,))
+        spherical_harmonics.encode(directions, given, 0, count, DEGREE)
+        return given
+
+    def _forward_chunk(self, x, y, values, rows):
+        """Writes Block ``values``, and the density's code into Block ``y``."""
+        code, color, arrays = y._replace(column=HARMONICS), values._replace(column=1), self.fields.arrays
+        self._density.forward_chunk(arrays["density_weights"], x, code, rows)
+        self._color.forward_chunk(arrays["color_weights"], y, color, rows)
+        dense.copy_columns(code, values, rows, 1)
+        dense.activation(DENSITY, values, rows)
+        dense.activation(COLOR, color, rows)
+
+    def _adjoint_chunk(self, given, adjoints, rows):
+        """Adds to Blocks like ``x`` and ``y`` what the adjoint of a chunk's values implies."""
+        (x, y, values_adjoint), (x_adjoint, y_adjoint) = given, adjoints
+        values, g = self._chunk("values", 4), self._chunk("values_adjoint", 4)
+        self._forward_chunk(x, y, values, rows)
+        dense.copy_columns(values_adjoint, g, rows, 4)
+        dense.activation_adjoint(DENSITY, values, g, rows)
+        dense.activation_adjoint(COLOR, values._replace(column=1), g._replace(column=1), rows)
+        code_adjoint, to = y_adjoint._replace(column=HARMONICS), self.fields.adjoints
+        color = self.fields.arrays["color_weights"], y, g._replace(column=1), rows, y_adjoint, to["color_weights"]
+        self._color.adjoint_chunk(*color)
+        dense.add_columns(g, code_adjoint, rows, 1)
+        density = self.fields.arrays["density_weights"], x, code_adjoint, rows, x_adjoint, to["density_weights"]
+        self._density.adjoint_chunk(*density)
+
+    def _chunk(self, name, columns):
+        return Block(self._buffers.get(name, (self._density.chunk, columns)))
+
+    def _zeroed(self, name, count, columns):
+        array = self._buffers.at_least(name, count, columns=(columns,))
+        array.fill(0)
+        return array
+
+
+def _check(sizes):
+    for name, size in sizes.items():
+        if int(size) != size or size < 1:
+            raise InputError(f"{name}: expected a whole number of at least 1, got {size}")
+    if sizes["most_rows"] & (sizes["most_rows"] - 1):
+        raise InputError(f"most_rows: expected a power of two, got {sizes['most_rows']}")
+    if sizes["finest"] < sizes["coarsest"]:
+        raise InputError(f"finest: expected at least coarsest = {sizes['coarsest']}, got {sizes['finest']}")
