@@ -1,5 +1,6 @@
 """Radiance fields, public as ``taichi_dr.radiance``: density and colour as functions of a point and of a direction.
 
+``NeRF``: a network of positions and directions.
 ``HashNeRF``: a hash grid and two small networks (Instant NGP).
 ``sdf_density``, ``neus_density``: densities of signed distances, for functions of one's own.
 
@@ -7,6 +8,7 @@
 """
 
 from taichi_dr.implicit.radiance.hash_nerf import HashNeRF
+from taichi_dr.implicit.radiance.nerf import NeRF
 from taichi_dr.implicit.radiance.sdf_density import neus_density, sdf_density
 
-__all__ = ["HashNeRF", "neus_density", "sdf_density"]
+__all__ = ["HashNeRF", "NeRF", "neus_density", "sdf_density"]

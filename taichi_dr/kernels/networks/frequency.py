@@ -1,10 +1,10 @@
 """Encodings by waves: few numbers become many, so that a network can tell what is close together apart.
 
-``positional``, of NeRF, with ``frequencies`` = L of them; the numbers themselves are kept, and there is no pi:
+``positional_encoding``, of NeRF, with ``frequencies`` = L of them; the numbers themselves are kept, and there is no pi:
 
     y = [x, sin(x), cos(x), sin(2 x), cos(2 x), ..., sin(2^(L-1) x), cos(2^(L-1) x)]
 
-``fourier``, of a matrix of M directions:
+``fourier_features``, of a matrix of M directions:
 
     y = [cos(2 pi x B), sin(2 pi x B)]
 
@@ -26,18 +26,18 @@ from taichi_dr.kernels.base.launch import on_cpu
 from taichi_dr.kernels.base.types import Rows
 
 
-def positional_width(columns, frequencies):
-    """Numbers that ``positional`` makes of ``columns``: 3 with 10 frequencies give 63."""
+def encoding_width(columns, frequencies):
+    """Numbers that ``positional_encoding`` makes of ``columns``: 3 with 10 frequencies give 63."""
     return columns * (1 + 2 * frequencies)
 
 
-def positional(x, y, rows, columns, frequencies):
+def positional_encoding(x, y, rows, columns, frequencies):
     """Writes Block ``y`` (rows, columns (1 + 2 L)) of Block ``x`` (rows, columns).
 
     x = (pi / 2, 0) and L = 1 give (pi / 2, 0, 1, 0, 0, 1).
     """
     if on_cpu():
-        numbers, out = x.view(rows, columns), y.view(rows, positional_width(columns, frequencies))
+        numbers, out = x.view(rows, columns), y.view(rows, encoding_width(columns, frequencies))
         out[:, :columns] = numbers
         waves = out[:, columns:].reshape(rows, frequencies, 2, columns)
         phases = numbers[:, None] * _octaves(frequencies, out.dtype)
@@ -47,10 +47,10 @@ def positional(x, y, rows, columns, frequencies):
         write_positional(*x, *y, rows, columns, frequencies)
 
 
-def positional_adjoint(y, y_adjoint, x_adjoint, rows, columns, frequencies):
-    """Adds to Block ``x_adjoint`` what Block ``y_adjoint`` implies; ``y`` is what ``positional`` wrote."""
+def positional_encoding_adjoint(y, y_adjoint, x_adjoint, rows, columns, frequencies):
+    """Adds to Block ``x_adjoint`` what Block ``y_adjoint`` implies; ``y`` is what ``positional_encoding`` wrote."""
     if on_cpu():
-        width = positional_width(columns, frequencies)
+        width = encoding_width(columns, frequencies)
         waves = y.view(rows, width)[:, columns:].reshape(rows, frequencies, 2, columns)
         g = y_adjoint.view(rows, width)
         slopes = g[:, columns:].reshape(rows, frequencies, 2, columns)
@@ -61,7 +61,7 @@ def positional_adjoint(y, y_adjoint, x_adjoint, rows, columns, frequencies):
         add_positional(*y, *y_adjoint, *x_adjoint, rows, columns, frequencies)
 
 
-def fourier(x, matrix, y, rows, columns, waves):
+def fourier_features(x, matrix, y, rows, columns, waves):
     """Writes Block ``y`` (rows, 2 waves) of Block ``x`` (rows, columns) and the array ``matrix`` (columns, waves).
 
     x = (0.25), B = ((1, 2),) give (0, -1, 1, 0).
@@ -75,8 +75,8 @@ def fourier(x, matrix, y, rows, columns, waves):
         write_fourier(*x, matrix, *y, rows, columns, waves)
 
 
-def fourier_adjoint(matrix, y, y_adjoint, x_adjoint, rows, columns, waves):
-    """Adds to Block ``x_adjoint`` what Block ``y_adjoint`` implies; ``y`` is what ``fourier`` wrote."""
+def fourier_features_adjoint(matrix, y, y_adjoint, x_adjoint, rows, columns, waves):
+    """Adds to Block ``x_adjoint`` what Block ``y_adjoint`` implies; ``y`` is what ``fourier_features`` wrote."""
     if on_cpu():
         out, g = y.view(rows, 2 * waves), y_adjoint.view(rows, 2 * waves)
         turned = g[:, waves:] * out[:, :waves] - g[:, :waves] * out[:, waves:]
@@ -101,7 +101,7 @@ def write_positional(
     columns: ti.i32,
     frequencies: ti.i32,
 ):
-    """``positional`` on a GPU."""
+    """``positional_encoding`` on a GPU."""
     for i, j in ti.ndrange(rows, columns):
         phase, column = x[x_row + i, x_column + j], y_column + j
         y[y_row + i, column] = phase
@@ -126,7 +126,7 @@ def add_positional(
     columns: ti.i32,
     frequencies: ti.i32,
 ):
-    """``positional_adjoint`` on a GPU."""
+    """``positional_encoding_adjoint`` on a GPU."""
     for i, j in ti.ndrange(rows, columns):
         total, octave = g[g_row + i, g_column + j], 1.0
         for k in range(frequencies):
@@ -152,7 +152,7 @@ def write_fourier(
     columns: ti.i32,
     waves: ti.i32,
 ):
-    """``fourier`` on a GPU."""
+    """``fourier_features`` on a GPU."""
     for i, k in ti.ndrange(rows, waves):
         turns = 0.0
         for j in range(columns):
@@ -177,7 +177,7 @@ def add_fourier(
     columns: ti.i32,
     waves: ti.i32,
 ):
-    """``fourier_adjoint`` on a GPU."""
+    """``fourier_features_adjoint`` on a GPU."""
     for i, j in ti.ndrange(rows, columns):
         total = 0.0
         for k in range(waves):

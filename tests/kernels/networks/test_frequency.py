@@ -44,9 +44,9 @@ def oracle(kind, x):
 def encoded(kind, x):
     y = within(np.zeros((ROWS, WIDTHS[kind])), 1, 2)
     if kind == "positional":
-        frequency.positional(within(x, 2, 1), y, ROWS, COLUMNS, FREQUENCIES)
+        frequency.positional_encoding(within(x, 2, 1), y, ROWS, COLUMNS, FREQUENCIES)
     else:
-        frequency.fourier(within(x, 2, 1), array_from(MATRIX), y, ROWS, COLUMNS, WAVES)
+        frequency.fourier_features(within(x, 2, 1), array_from(MATRIX), y, ROWS, COLUMNS, WAVES)
     return y
 
 
@@ -54,9 +54,9 @@ def adjoint(kind, x, g):
     ones = within(np.ones((ROWS, COLUMNS)), 1, 1)
     given = encoded(kind, x), within(g, 0, 3), ones, ROWS, COLUMNS
     if kind == "positional":
-        frequency.positional_adjoint(*given, FREQUENCIES)
+        frequency.positional_encoding_adjoint(*given, FREQUENCIES)
     else:
-        frequency.fourier_adjoint(array_from(MATRIX), *given, WAVES)
+        frequency.fourier_features_adjoint(array_from(MATRIX), *given, WAVES)
     return of(ones, (ROWS, COLUMNS)) - 1
 
 
@@ -86,14 +86,14 @@ def test_single_precision(any32, kind):
 
 def test_no_frequencies_keep_the_numbers(cpu64, way):
     y = within(np.zeros((ROWS, COLUMNS)), 0, 0)
-    frequency.positional(within(NUMBERS, 0, 0), y, ROWS, COLUMNS, 0)
+    frequency.positional_encoding(within(NUMBERS, 0, 0), y, ROWS, COLUMNS, 0)
     np.testing.assert_array_equal(of(y, (ROWS, COLUMNS)), NUMBERS)
 
 
 def test_by_hand(cpu64, way):
     y = within(np.zeros((1, 6)), 0, 0)
-    frequency.positional(within(np.array([[np.pi / 2, 0]]), 0, 0), y, 1, 2, 1)
+    frequency.positional_encoding(within(np.array([[np.pi / 2, 0]]), 0, 0), y, 1, 2, 1)
     np.testing.assert_allclose(of(y, (1, 6)), [[np.pi / 2, 0, 1, 0, 0, 1]], atol=1e-15)
     y = within(np.zeros((1, 4)), 0, 0)
-    frequency.fourier(within(np.array([[0.25]]), 0, 0), array_from([[1.0, 2.0]]), y, 1, 1, 2)
+    frequency.fourier_features(within(np.array([[0.25]]), 0, 0), array_from([[1.0, 2.0]]), y, 1, 1, 2)
     np.testing.assert_allclose(of(y, (1, 4)), [[0, -1, 1, 0]], atol=1e-15)
