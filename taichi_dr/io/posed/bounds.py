@@ -10,7 +10,7 @@ from taichi_dr.types import Array
 CONVERGING = 0.02  # smallest eigenvalue of the mean of 1 - d d': below it viewing axes are too parallel to meet
 MOST = 95.0  # percent of the points that are within the radius where viewing axes do not meet
 SHARE = 10.0  # percent of the views that may see less than the sphere around what they look at
-DEPTHS = (0.1, 99.9)  # percent: the depths of a view leave out what is nearer or farther
+DEPTHS = (1.0, 99.0)  # percent: the depths of a view leave out what is nearer or farther; a few points are far off
 PROBES = 24  # depths at which the axis of a view is tried for places that many views see
 VIEWS = 100  # whose axes are tried, at most
 NEAREST, FARTHEST = 0.02, 50.0  # depths that are tried, in sizes of the cameras' own region

@@ -45,7 +45,7 @@ MODELS = {
 PINHOLES = ("SIMPLE_PINHOLE", "PINHOLE", "SIMPLE_RADIAL", "RADIAL", "OPENCV", "FULL_OPENCV")
 """Those that are a pinhole, distorted or not."""
 
-SEEN = (0.1, 99.9)  # percent: the depths of a view leave out what is nearer or farther, as LLFF does
+SEEN = (1.0, 99.0)  # percent: the depths of a view leave out what is nearer or farther; a few points are far off
 
 _POINT = np.dtype([("xy", "<f8", 2), ("point", "<i8")])
 

@@ -17,6 +17,7 @@ from taichi_dr.io.posed.lens import Lens
 
 FILES = ("cameras_sphere.npz", "cameras_large.npz", "cameras.npz")
 FOLDERS, MASKS = ("image", "images", "rgb"), ("mask", "masks")
+SINGULAR = 1e-12  # determinant of a matrix without inverse, in cubes of its largest number
 MOST_SKEW = 0.5  # pixels, at the picture's upper edge: a pixel grid that leans more is refused
 FIRST_CENTER = 0.5  # where the first pixel's centre is, in pixels from the picture's corner
 
@@ -70,7 +71,9 @@ def _camera(path, arrays, index, picture):
     """Camera to world and Lens of ``world_mat_<index>``: ``P = K R [1 | -position]``, K upper triangular."""
     where = f"{path}: world_mat_{index}"
     projection = _matrix(path, arrays, f"world_mat_{index}")[:3]
-    if abs(np.linalg.det(projection[:, :3])) < 1e-12 * np.abs(projection[:, :3]).max() ** 3:
+    with np.errstate(over="ignore", invalid="ignore"):
+        has_inverse = abs(np.linalg.det(projection[:, :3])) > SINGULAR * np.abs(projection[:, :3]).max() ** 3
+    if not has_inverse:
         raise DataSetError(f"{where} is no camera: its left 3 x 3 part has no inverse")
     projection = projection * np.sign(np.linalg.det(projection[:, :3]))
     K, rotation = rq(projection[:, :3])

@@ -10,6 +10,7 @@ from taichi_dr.errors import DataSetError
 
 STEPS = 50  # of the search for what a distorted place is the image of
 CLOSE = 1e-9  # in focal lengths: where it has arrived
+MOST_GROWN = 3  # times as wide or high as the photograph that an undistorted one may be
 OUTSIDE = 0.01  # pixels that a sample may lie outside its photograph
 
 
@@ -125,6 +126,11 @@ def straight_lens(lens):
     top, bottom = np.ceil(fy * top.max() + cy - OUTSIDE), np.floor(fy * bottom.min() + cy + OUTSIDE)
     if right - left < 1 or bottom - top < 1:
         raise DataSetError("the lens distortion leaves no rectangle of the picture")
+    if right - left > MOST_GROWN * lens.width or bottom - top > MOST_GROWN * lens.height:
+        raise DataSetError(
+            f"undoing the lens distortion makes pictures of {lens.width:g} × {lens.height:g} pixels more than"
+            f" {MOST_GROWN} times as wide or high: wrong coefficients, or a fisheye lens"
+        )
     pinhole = lens._replace(radial=(), divisor=(), tangential=(0.0, 0.0))
     return pinhole.cut(float(left), float(top), int(right - left), int(bottom - top))
 
