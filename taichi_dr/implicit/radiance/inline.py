@@ -16,7 +16,7 @@ from taichi_dr.runtime import check_runtime, float_dtype, runtime_token
 from taichi_dr.straightline import require_function_of_a_point
 from taichi_dr.tape import off_tape
 
-PIECE = 1 << 17  # samples that are differentiated at once
+PIECE = 1 << 18  # samples that are differentiated at once
 LANES = {ti.f32: 16, ti.f64: 8}
 
 

@@ -215,7 +215,7 @@ def distances(function: ti.template(), x, y, z):
 
 
 @ti.func
-def samples(function: ti.template(), x, y, z, dx, dy, dz):
+def samples_at(function: ti.template(), x, y, z, dx, dy, dz):
     """The four numbers that a function of points (x, y, z) and directions (dx, dy, dz) returns, as lanes."""
     value = _traced(function, point(x, y, z), point(dx, dy, dz))
     lanes = ti.static(x.n)
@@ -235,7 +235,7 @@ def _try_distances(function: ti.template(), lanes: ti.template()):
 def _try_samples(function: ti.template(), lanes: ti.template()):
     for _ in range(1):
         zero = ti.Vector([0.0 for _ in ti.static(range(lanes))])
-        samples(function, zero, zero, zero, zero, zero, zero + 1.0)
+        samples_at(function, zero, zero, zero, zero, zero, zero + 1.0)
 
 
 def misfit(function):

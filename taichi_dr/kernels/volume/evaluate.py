@@ -9,7 +9,7 @@ from taichi_dr.kernels.base.checks import LARGEST
 from taichi_dr.kernels.base.simd import simd
 from taichi_dr.kernels.base.types import Rows
 from taichi_dr.kernels.base.vectors import row3
-from taichi_dr.kernels.march.packets import samples
+from taichi_dr.kernels.march.packets import samples_at
 from taichi_dr.kernels.march.point import as_vector
 
 
@@ -27,7 +27,7 @@ def evaluate_samples(
         else:
             x, y, z = _lanes(points, packet, count, lanes)
             dx, dy, dz = _lanes(directions, packet, count, lanes)
-            density, red, green, blue = samples(func, x, y, z, dx, dy, dz)
+            density, red, green, blue = samples_at(func, x, y, z, dx, dy, dz)
             for lane in ti.static(range(lanes)):
                 i = ti.min(packet * lanes + lane, count - 1)
                 values[i, 0], values[i, 1], values[i, 2], values[i, 3] = (
@@ -84,12 +84,17 @@ def count_wrong(values: Rows, count: ti.i32) -> ti.types.vector(4, ti.i32):
     wrong = ti.Vector([0, 0, 0, 0])
     for i in range(count):
         density, color = values[i, 0], values[i, 1] + values[i, 2] + values[i, 3]
-        if not (density >= 0.0 and density <= LARGEST and ti.abs(color) <= LARGEST):
-            no_number = ti.math.isnan(density)
-            kinds = ti.Vector([0, 0, 0, 0])
+        if not is_sample(density, color):
+            kinds, no_number = ti.Vector([0, 0, 0, 0]), ti.math.isnan(density)
             kinds[0] = no_number
             kinds[1] = not no_number and density > LARGEST
             kinds[2] = not no_number and density < 0.0
             kinds[3] = ti.math.isnan(color) or ti.abs(color) > LARGEST
             wrong += kinds
     return wrong
+
+
+@ti.func
+def is_sample(density, color):
+    """Whether a density, and a sum of colours, are numbers that there may be; false for NaN, whatever is compared."""
+    return density >= 0.0 and density <= LARGEST and ti.abs(color) <= LARGEST

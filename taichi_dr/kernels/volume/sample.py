@@ -27,12 +27,14 @@ def place_evenly(
     lengths: Numbers,
 ):
     """Writes ``first`` (R+1,), ``t`` and ``lengths`` (R*samples,) of ``rays`` rays."""
-    for r in range(rays + 1):
+    for r in range(rays):
         first[r] = r * samples
-    for i in range(rays * samples):
-        r = i // samples
-        lengths[i] = (ends[r, 1] - ends[r, 0]) / samples
-        t[i] = ends[r, 0] + (i - r * samples + _offset(pixel, r, i - r * samples, stratified, seed)) * lengths[i]
+        if r == rays - 1:
+            first[rays] = rays * samples
+        entry, length = ends[r, 0], (ends[r, 1] - ends[r, 0]) / samples
+        for k in range(samples):
+            t[r * samples + k] = entry + (k + offset_of(pixel, r, k, stratified, seed)) * length
+            lengths[r * samples + k] = length
 
 
 @ti.kernel
@@ -50,7 +52,7 @@ def place_evenly_adjoint(
     for r in range(rays):
         entry, leave = 0.0, 0.0
         for k in range(samples):
-            share = (k + _offset(pixel, r, k, stratified, seed)) / samples
+            share = (k + offset_of(pixel, r, k, stratified, seed)) / samples
             of_length = lengths_adjoint[r * samples + k] / samples
             entry += t_adjoint[r * samples + k] * (1.0 - share) - of_length
             leave += t_adjoint[r * samples + k] * share + of_length
@@ -59,7 +61,7 @@ def place_evenly_adjoint(
 
 
 @ti.func
-def _offset(pixel: ti.template(), ray, k, stratified: ti.template(), seed):
+def offset_of(pixel: ti.template(), ray, k, stratified: ti.template(), seed):
     """Where in its part of a ray sample k is, in [0, 1)."""
     offset = 0.5
     if ti.static(stratified):

@@ -4,12 +4,14 @@ from typing import Any, NamedTuple
 
 from taichi_dr.errors import InputError
 from taichi_dr.implicit.radiance.function import RadianceFunction
+from taichi_dr.implicit.radiance.inline import InlineRadiance
 from taichi_dr.kernels.base.buffers import Buffers
 from taichi_dr.kernels.volume.composite import composite, composite_adjoint
 from taichi_dr.kernels.volume.evaluate import count_wrong
 from taichi_dr.kernels.volume.rays import RayBatch
 from taichi_dr.kernels.volume.sample import place_points, place_points_adjoint
-from taichi_dr.render.volume.samplers import Sampler, Samples
+from taichi_dr.kernels.volume.walk import see_evenly
+from taichi_dr.render.volume.samplers import EvenSampler, Sampler, Samples
 
 WRONG = ("NaN", "infinite (above 1e30)", "negative")
 
@@ -51,6 +53,20 @@ class RayMarch:
             place_points(rays.origins, rays.directions, rays.size, samples.first, samples.t, points, directions)
             self.function.forward(points, directions, values, samples.size)
         return Evaluated(rays, samples, points, directions, values)
+
+    @property
+    def walks(self) -> bool:
+        """Whether ``forward`` goes along rays sample by sample, in one kernel and without an array of samples."""
+        return isinstance(self.function, InlineRadiance) and isinstance(self.sampler, EvenSampler)
+
+    def forward(self, rays: RayBatch, seen: Any) -> None:
+        """Writes ``seen`` (R, 5), as ``add_up`` of ``evaluate`` does."""
+        if self.walks:
+            function, sampler = self.function, self.sampler
+            along = (*rays[:4], rays.size, sampler.most, sampler.stratified, sampler.seed)
+            if see_evenly(function.func, function.packets, *along, self.tolerance, seen) == 0:
+                return
+        self.add_up(self.evaluate(rays), seen)
 
     def add_up(self, found: Evaluated, seen: Any) -> None:
         """Writes ``seen`` (R, 5): red, green, blue, opacity, and the sum of weights times distances.

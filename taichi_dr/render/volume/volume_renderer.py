@@ -32,7 +32,8 @@ from taichi_dr.render.volume.shot import VolumeShot
 from taichi_dr.scene.camera import Camera
 from taichi_dr.types import Size
 
-BATCH = 1 << 17  # samples at once
+SAMPLES = 1 << 18  # in arrays at once
+RAYS = 1 << 17  # at once, where there are no arrays of samples
 COLUMNS = 16  # of partial sums per view
 
 
@@ -181,9 +182,9 @@ class VolumeRenderer(Renderer):
         rgba = self._buffers.zeroed("rgba", (shot.pixels, 4))
         frame.array("depth").fill(shot.camera.far)
         frame.array("transmittance").fill(1)
-        for rays, at in self._batches(shot):
+        for rays, at in self._batches(shot, RAYS if self._march.walks else self._rays_at_once):
             seen = self._rows("seen", rays.size, SEEN)
-            self._march.add_up(self._march.evaluate(rays), seen)
+            self._march.forward(rays, seen)
             show(*at, seen, rgba, frame.array("depth"), frame.array("transmittance"))
         if shot.background is not None:
             lay_under(rgba, self._behind(shot), frame.shape[0])
@@ -200,7 +201,7 @@ class VolumeRenderer(Renderer):
             lay_under_adjoint(rgba_adjoint, self._behind(shot), frame.shape[0])
         images = rgba_adjoint, *(self._adjoint_or_zero(frame, name) for name in ("depth", "transmittance"))
         partials = self._buffers.get("partials", (PACKED, frame.shape[0] * COLUMNS))
-        for rays, at in self._batches(shot):
+        for rays, at in self._batches(shot, self._rays_at_once):
             seen, seen_adjoint = (self._rows(name, rays.size, SEEN) for name in ("seen", "seen_adjoint"))
             moved = RayAdjoints(*(self._rows(f"{name}_adjoint", rays.size, 3) for name in RayAdjoints._fields))
             found = self._march.evaluate(rays)
@@ -233,10 +234,14 @@ class VolumeRenderer(Renderer):
         find_rays(*shot.view, status)
         return list_grazing(status, self._buffers.get("block", (chunks(shot.pixels) + 2,), ti.i32), crossing)
 
-    def _batches(self, shot):
+    @property
+    def _rays_at_once(self):
+        """Of which there are arrays of samples."""
+        return max(1, SAMPLES // self._sampler.most)
+
+    def _batches(self, shot, size):
         """The rays that cross the bounds, batch by batch, with the arguments of ``show`` that say which they are."""
         self._sampler.seed = shot.seed
-        size = max(1, BATCH // self._sampler.most)
         crossing = self._buffers.get("crossing", (shot.pixels,), ti.i32)
         origins, directions, ends = (
             self._rows(name, size, columns) for name, columns in (("origins", 3), ("directions", 3), ("ends", 2))

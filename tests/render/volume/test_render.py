@@ -100,7 +100,7 @@ def test_a_wall_is_seen_where_it_is(any32):
 @pytest.mark.parametrize("sampling", ["uniform", "stratified"])
 def test_batches_are_the_whole(cpu32, monkeypatch, sampling):
     expected = images(blob, around(), sampling=sampling)
-    monkeypatch.setattr(volume_renderer, "BATCH", 128 * 7)
+    monkeypatch.setattr(volume_renderer, "RAYS", 7)
     for name, image in images(blob, around(), sampling=sampling).items():
         assert np.array_equal(image, expected[name]), name
 
