@@ -20,7 +20,7 @@ FLOORS = (
     ("kernels.base",),
     ("kernels.screen", "kernels.camera", "kernels.optim", "kernels.distance"),
     ("kernels.shading", "kernels.zbuffer", "kernels.antialias", "kernels.networks"),
-    ("kernels.soft", "kernels.march", "kernels.fit"),
+    ("kernels.soft", "kernels.march", "kernels.fit", "kernels.radiance_grid"),
     ("kernels.volume",),
     ("fields",),
     ("losses",),

@@ -8,7 +8,8 @@ What ``Array`` mends of Taichi's, and when it is gone:
 * Taichi frees an array when Python drops it: by its address, in the *current* runtime.  After another ``ti.init`` a
   new array may live at that address, and dropping the old one then frees the new one, whose next use reads freed
   memory.  ``Array`` leaves old runtimes' arrays alone (they were freed with their runtime).  Gone when
-  ``ti.lang._ndarray.ScalarNdarray.__del__`` compares runtimes itself.
+  ``ti.lang._ndarray.ScalarNdarray.__del__`` compares runtimes itself, and arrays of vectors, which are never freed,
+  have the like.
 """
 
 import ctypes
@@ -18,14 +19,15 @@ import numpy as np
 import taichi as ti
 from taichi.lang import impl
 from taichi.lang._ndarray import ScalarNdarray
+from taichi.lang.matrix import VectorNdarray
 
 from taichi_dr.kernels.base.launch import on_cpu
 from taichi_dr.runtime import check_runtime, float_dtype, require_init
 from taichi_dr.tape import off_tape
 
 
-class Array(ScalarNdarray):
-    """A ``ti.ndarray`` of scalars that is freed in its own runtime or not at all, and copied as memory on CPUs."""
+class _Safe:
+    """What is freed in its own runtime or not at all, and copied as memory on CPUs."""
 
     _shared = None  # what ``memory`` returns
 
@@ -41,32 +43,49 @@ class Array(ScalarNdarray):
         """
         if not on_cpu():
             super().from_numpy(values)
-        elif values.shape != self.shape:
-            raise ValueError(f"expected shape {self.shape}, got {values.shape}")
+        elif values.shape != (memory := self.memory()).shape:
+            raise ValueError(f"expected shape {memory.shape}, got {values.shape}")
         else:
-            self.memory()[...] = values
+            memory[...] = values
 
     def memory(self):
         """The numbers themselves as a NumPy array, on a CPU: for as long as the array is held."""
         check_runtime(self.runtime, "array")
         if self._shared is None:
             dtype = np.dtype(ti.lang.util.to_numpy_type(self.dtype))
-            size = math.prod(self.shape) * dtype.itemsize
+            shape = (*self.shape, *self.element_shape)
+            size = math.prod(shape) * dtype.itemsize
             address = self.runtime.prog.get_ndarray_data_ptr_as_int(self.arr)
             buffer = (ctypes.c_char * size).from_address(address)
-            self._shared = np.frombuffer(buffer, dtype).reshape(self.shape)
+            self._shared = np.frombuffer(buffer, dtype).reshape(shape)
         return self._shared
 
     def __del__(self, get_runtime=impl.get_runtime):
         # Bound at import: an array that dies with the interpreter may find ``impl`` emptied before itself.
-        if get_runtime() is self.runtime:
-            super().__del__()
+        if get_runtime() is self.runtime and self.runtime.prog is not None:
+            self.runtime.prog.delete_ndarray(self.arr)
+
+
+class Array(_Safe, ScalarNdarray):
+    """A ``ti.ndarray`` of scalars."""
+
+
+class VectorArray(_Safe, VectorNdarray):
+    """A ``ti.ndarray`` of vectors: what kernels load whole, where ``simd`` keeps vectors whole."""
 
 
 def new_array(dtype, shape):
     """A ``ti.ndarray`` of zeros."""
-    array = ti.ndarray(dtype, shape)
-    array.__class__ = Array
+    return _owned(ti.ndarray(dtype, shape), Array)
+
+
+def new_vectors(lanes, dtype, shape):
+    """A ``ti.ndarray`` of zero vectors."""
+    return _owned(ti.Vector.ndarray(lanes, dtype, shape), VectorArray)
+
+
+def _owned(array, kind):
+    array.__class__ = kind
     array.runtime = impl.get_runtime()
     return array
 
