@@ -61,8 +61,8 @@ class RayMarch:
 
     def forward(self, rays: RayBatch, seen: Any) -> None:
         """Writes ``seen`` (R, 5), as ``add_up`` of ``evaluate`` does."""
-        if self.walks:
-            function, sampler = self.function, self.sampler
+        function, sampler = self.function, self.sampler
+        if isinstance(function, InlineRadiance) and isinstance(sampler, EvenSampler):
             along = (*rays[:4], rays.size, sampler.most, sampler.stratified, sampler.seed)
             if see_evenly(function.func, function.packets, *along, self.tolerance, seen) == 0:
                 return

@@ -69,3 +69,31 @@ def test_what_comes_through_a_wall(cpu64, kind):
         expected, slope = np.exp(-w), -np.exp(-w)  # Phi(-1) / Phi(1) = e^-w
     assert abs(loss[None] - expected) < 1e-6
     assert abs(width.grad[None] - slope) < 1e-5
+
+
+def test_a_ball_is_found_in_photographs_without_masks(cpu32):
+    """Before a colourful background, by colours alone: its place and size, and how sharp its surface is."""
+    center, radius = ti.Vector.field(3, ti.f32, (), needs_grad=True), ti.field(ti.f32, (), needs_grad=True)
+    beta = ti.field(ti.f32, (), needs_grad=True)
+
+    @ti.func
+    def ball(p, d):
+        distance = (p - center[None]).norm(1e-12) - radius[None]
+        color = 0.5 + 0.4 * ti.Vector([ti.sin(9.0 * p.x), ti.cos(8.0 * p.y), ti.sin(7.0 * p.z)])
+        return dr.Sample(dr.radiance.sdf_density(distance, ti.abs(beta[None]) + 1e-3), color)
+
+    size = 20
+    background = np.random.default_rng(0).random((size, size, 3))
+    camera = dr.Camera.orbit([0, 100, 220], [10, 30, -20], distance=2.5, fov_y_deg=45)
+    renderer = dr.VolumeRenderer(ball, size, bounds=dr.Box(-1, 1), samples=48, background=background)
+    center[None], radius[None], beta[None] = (0.12, -0.08, 0.1), 0.5, 0.02
+    photographs = renderer.render(camera).numpy()
+    center[None], radius[None], beta[None] = (0, 0, 0), 0.3, 0.1
+    optimizer = dr.Adam({"center": center, "radius": radius, "beta": beta}, lr=0.01)
+    loss = ti.field(ti.f32, (), needs_grad=True)
+    for _ in range(120):
+        with ti.ad.Tape(loss):
+            dr.losses.mse(renderer.render(camera).variable("color"), photographs, loss)
+        optimizer.step()
+    assert np.allclose(center.to_numpy(), [0.12, -0.08, 0.1], atol=0.01)
+    assert abs(radius[None] - 0.5) < 0.01
