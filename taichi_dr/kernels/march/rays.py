@@ -3,17 +3,24 @@
 A row is seen at the centre of its pixel, or, where the edge of its layer covers part of it, in the middle of that part:
 the edge's ``shift`` away.  Rows, and edges, are in the order of their pixels, so that those of a view are consecutive;
 each view's are cut into the same number of chunks, one column of partial sums each.
+
+A point that something cuts off stays on it, a plane or a sphere with the normal n, so that it slides as its ray turns:
+
+    dt = -n . (do + t dd) / (n . d),  dp = do + t dd + dt d.
 """
 
 import taichi as ti
 
 from taichi_dr.kernels.base.partial_sums import clear_column
 from taichi_dr.kernels.base.types import Ints, Numbers, Rows
-from taichi_dr.kernels.base.vectors import row3
+from taichi_dr.kernels.base.vectors import get3, row3
 from taichi_dr.kernels.camera.pack import PACKED, E, P, W
 from taichi_dr.kernels.camera.rays import Eye, footprint, ray, ray_adjoint, ray_components
-from taichi_dr.kernels.march.rows import rows_of
+from taichi_dr.kernels.march.bounds import Bounds, nearest_side
+from taichi_dr.kernels.march.rows import passes_by, rows_of
 from taichi_dr.kernels.screen.pixels import Screen, pixel_center, pixel_size
+
+STEEP = 0.05  # cosine: about 3 degrees
 
 
 @ti.func
@@ -72,17 +79,22 @@ def rows_adjoint(
     pixel: Ints,
     t: Numbers,
     edge: Ints,
+    edge_t: Numbers,
     shift: Rows,
+    inverse: Numbers,
     points: Rows,
     points_adjoint: Rows,
     depth_adjoint: Numbers,
     origin_adjoint: Rows,
     direction_adjoint: Rows,
     unrolled: ti.template(),
-    width: ti.i32,
-    height: ti.i32,
     camera: Rows,
     orthographic: ti.template(),
+    numbers: Numbers,
+    is_ball: ti.template(),
+    width: ti.i32,
+    height: ti.i32,
+    near: float,
     camera_adjoint: Rows,
     shift_adjoint: Rows,
     partials: Rows,
@@ -90,16 +102,21 @@ def rows_adjoint(
     """Adds to ``camera_adjoint`` (V, 16) what rows, points at t on their rays, imply; writes ``shift_adjoint`` (E, 2).
 
     ``depth_adjoint`` (R,): of the points' depths.  ``origin_adjoint``, ``direction_adjoint`` (R, 3): what there is for
-    the rays themselves, where ``unrolled``.  ``partials``: scratch (16, V*columns).
+    the rays themselves, where ``unrolled``.  Where ``inverse`` (R,) is 0 the surface does not move the point: bounds or
+    the near plane cut it off, unless the ray passes by.  ``partials``: scratch (16, V*columns).
     """
-    eye, screen = ti.static(Eye(camera, orthographic), Screen(width, height))
+    eye, screen, bounds = ti.static(Eye(camera, orthographic), Screen(width, height), Bounds(numbers, is_ball))
     for column in range(partials.shape[1]):
         clear_column(partials, column)
         view, start, end = rows_of(column, first, width * height, partials.shape[1] // camera.shape[0])
         for i in range(start, end):
-            g = row3(points_adjoint, i)
+            g, g_depth = row3(points_adjoint, i), depth_adjoint[i]
             _, x, y = place_of_pixel(pixel[i], screen)
             right, up = shift_of(edge[i], shift)
+            if inverse[i] == 0.0 and not passes_by(i, t, edge, edge_t):
+                _, direction = ray(eye, view, x + right, y + up)
+                g, of_near = _slide_adjoint(g, row3(points, i), direction, view, near, eye, bounds)
+                g_depth += of_near
             g_origin, g_direction = g, t[i] * g
             if ti.static(unrolled):
                 g_origin += row3(origin_adjoint, i)
@@ -108,12 +125,27 @@ def rows_adjoint(
             if edge[i] >= 0:  # what moves the screen moves a point on it the other way
                 shift_adjoint[edge[i], 0], shift_adjoint[edge[i], 1] = -out[P], -out[P + 1]
             for c in ti.static(range(3)):
-                out[E + c] += depth_adjoint[i] * camera[view, W + c]
-                out[W + c] += depth_adjoint[i] * (camera[view, E + c] - points[i, c])
+                out[E + c] += g_depth * camera[view, W + c]
+                out[W + c] += g_depth * (camera[view, E + c] - points[i, c])
             for c in ti.static(range(PACKED)):
                 partials[c, column] = partials[c, column] + out[c]
     for k in range(camera.shape[0] * PACKED):
         _add_up(k, partials, camera_adjoint)
+
+
+@ti.func
+def _slide_adjoint(g, p, direction, view, near, eye: ti.template(), bounds: ti.template()):
+    """The adjoint of o + t d with t held, of that of a point p that slides along what cuts it off; and of the near
+    plane's depth, which moves with the camera, if that does.
+    """
+    distance, normal = nearest_side(p, bounds)
+    backward = get3(eye.camera, view, W)
+    by_near = ti.abs(backward.dot(get3(eye.camera, view, E) - p) - near) < distance
+    normal = ti.select(by_near, backward, normal)
+    steepness = normal.dot(direction)
+    steepness = ti.select(steepness < 0.0, ti.min(steepness, -STEEP), ti.max(steepness, STEEP))
+    along = g.dot(direction) / steepness
+    return g - along * normal, ti.select(by_near, along, 0.0)
 
 
 @ti.kernel

@@ -15,8 +15,8 @@ from taichi_dr.kernels.march.settings import BAND, BROKEN, CUT, LAYERS, MISS
 COVERED = -1
 FIXED = -2
 CENTER = -3
-"""Stand in ``Rows.edge``: the layer covers its pixel; ... and begins with the bounds, so that nothing moves it; it is
-what the pixel's centre sees of the layer in the next row, which covers a part of the pixel: shown, but not blended.
+"""Stand in ``Rows.edge``: the layer covers its pixel; ... and begins with the bounds, so that they say where it is; it
+is what the pixel's centre sees of the layer in the next row, which covers a part of the pixel: shown, but not blended.
 """
 
 CHUNK = 256  # pixels that one thread counts
@@ -174,6 +174,12 @@ def _gather_rows(
                 row_edge[row] = ti.select(status[pixel] == CUT, FIXED, COVERED)
                 row += 1
     return ti.Vector([row_block[count], edge_block[count]])
+
+
+@ti.func
+def passes_by(i, t: ti.template(), edge: ti.template(), edge_t: ti.template()):
+    """Whether the ray of a row passes by the surface, and its closest point stands for it."""
+    return (edge[i] >= 0) & (t[i] == edge_t[ti.max(edge[i], 0)])  # without branches: packets ask it lane by lane
 
 
 @ti.func

@@ -75,7 +75,7 @@ class Rays(NamedTuple):
 
 class Surface(NamedTuple):
     """Where rows meet the surface: ``points`` and ``gradient`` of the function there (R, 3), ``inverse`` (R,): 1 over
-    its slope along the ray, 0 where nothing moves the point.
+    its slope along the ray, 0 where the surface does not move the point.
     """
 
     points: Any

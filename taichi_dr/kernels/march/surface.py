@@ -22,13 +22,11 @@ from taichi_dr.kernels.base.vectors import row3
 from taichi_dr.kernels.camera.rays import Eye, ray_components
 from taichi_dr.kernels.march.bounds import Bounds, interval
 from taichi_dr.kernels.march.evaluate import value_at
-from taichi_dr.kernels.march.rays import ray_of_row, shift_of
-from taichi_dr.kernels.march.rows import FIXED, rows_of
+from taichi_dr.kernels.march.rays import STEEP, ray_of_row, shift_of
+from taichi_dr.kernels.march.rows import FIXED, passes_by, rows_of
 from taichi_dr.kernels.march.settings import Distance
 from taichi_dr.kernels.march.trace import lane_of
 from taichi_dr.kernels.screen.pixels import Screen, pixel_center
-
-STEEP = 0.05  # cosine: about 3 degrees
 
 
 class RayRows(NamedTuple):
@@ -77,7 +75,7 @@ def find_slopes(
 ):
     """Writes ``inverse`` (count,): 1/s, from ``values`` (2 count, 1) at the points of ``place_rows``.
 
-    It is 0 where nothing moves the point along its ray.
+    It is 0 where the surface does not move the point along its ray.
     """
     for i in range(count):
         inverse[i] = 0.0
@@ -248,7 +246,6 @@ def _load_row(rows: ti.template(), i, corner, screen: ti.template()):
 def _moves(i, t: ti.template(), edge: ti.template(), edge_t: ti.template()):
     """Whether the surface moves the point of a row along its ray.
 
-    Not where it begins with the bounds, nor where a ray passes by, and the closest point stands for it.
+    Not where it begins with the bounds, nor where a ray passes by.
     """
-    passes_by = (edge[i] >= 0) & (t[i] == edge_t[ti.max(edge[i], 0)])
-    return (edge[i] != FIXED) & (passes_by == 0)  # without branches: packets ask it lane by lane
+    return (edge[i] != FIXED) & (passes_by(i, t, edge, edge_t) == 0)

@@ -64,7 +64,8 @@ class SphereTracer(Renderer):
             never too large), reading any of your fields; ``dr.sdf.Exact`` of one; ``dr.sdf.Grid``, ``dr.sdf.Latent``.
         size: (height, width) in pixels, or one number; may be changed between renders, and so may
         background: as for the other renderers.
-        bounds: ``dr.Box`` or ``dr.Ball`` outside of which nothing is looked for.  What crosses it is cut off there.
+        bounds: ``dr.Box`` or ``dr.Ball`` outside of which nothing is looked for.  What crosses it is cut off there, and
+            what is seen there stays on it as the camera moves.
         color: linear RGB, or a loop-free ``ti.func`` of a point that returns it, reading any of your fields.  Where a
             ray passes by, and its pixel is covered in part, the point is off the surface by up to a pixel.
         material: a ``dr.Material``, for its highlight; light is found at every pixel, in the middle of what is seen.
