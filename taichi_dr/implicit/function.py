@@ -1,5 +1,6 @@
 """The contract of functions of space: values at points, and adjoints back to points and parameters."""
 
+import math
 from abc import ABC, abstractmethod
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -12,8 +13,10 @@ from taichi_dr.kernels.march.surface import converge, find_slopes, place_rows
 from taichi_dr.runtime import float_dtype
 
 ROUNDS = {ti.f32: 2, ti.f64: 3}
-NEARBY = {ti.f32: 1.0, ti.f64: 1e-3}
-"""By precision: steps of Newton's method, and the step of a ray's slope, as a part of that of normals."""
+NEARBY = {ti.f32: 0.5, ti.f64: 1e-3}
+"""By precision: steps of Newton's method where all rows take them at once; and the step of a ray's slope, as a part of
+that of normals.
+"""
 
 
 class SpaceFunction(ABC):
@@ -44,6 +47,11 @@ class SpaceFunction(ABC):
 
         ``points_adjoint`` may be None: nobody asks for it.
         """
+
+
+def slope_step(step: float) -> float:
+    """The step of a ray's slope, of ``step``, that of normals: a power of two, so that t plus or minus it is exact."""
+    return 2.0 ** round(math.log2(NEARBY[float_dtype()] * step))
 
 
 class Stencil(NamedTuple):
@@ -131,7 +139,7 @@ class DistanceFunction(SpaceFunction):
 
         ``rows``: ``kernels.march.rows.Rows``; ``step``: of differences.
         """
-        view, nearby = rays.view(), NEARBY[float_dtype()] * step
+        view, nearby = rays.view(), slope_step(step)
         points, values = self._scratch.at_least("rows", 2 * count, columns=(3,)), self._values("row_values", 2 * count)
         for _ in range(ROUNDS[float_dtype()]):
             place_rows(*view, *rows.seen(), rows.t, count, nearby, points)

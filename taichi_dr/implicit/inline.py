@@ -6,7 +6,7 @@ from typing import Any
 import taichi as ti
 
 from taichi_dr.errors import InputError
-from taichi_dr.implicit.function import NEARBY, ROUNDS, DistanceFunction, SpaceFunction
+from taichi_dr.implicit.function import DistanceFunction, SpaceFunction, slope_step
 from taichi_dr.kernels.base.arrays import make_array
 from taichi_dr.kernels.base.launch import on_cpu
 from taichi_dr.kernels.march import evaluate as kernels
@@ -22,6 +22,7 @@ from taichi_dr.tape import off_tape
 
 PIECE = 1 << 18  # points that are differentiated at once
 LANES = {ti.f32: 32, ti.f64: 8}
+ROUNDS = 4  # of Newton's method at most: packets end when they are there
 
 
 class InlineFunction(SpaceFunction):
@@ -87,9 +88,9 @@ class InlineDistance(InlineFunction, DistanceFunction):
         kernels.evaluate(self.func, self.packets, points, values, count)
 
     def surface(self, rays: Any, rows: Any, count: int, step: float, found: Any) -> None:
-        columns, precision = columns_of(count, rays.camera.shape[0]), float_dtype()
+        columns = columns_of(count, rays.camera.shape[0])
         arrays = (rows.first, rows.pixel, rows.t, rows.edge, rows.edge_t, rows.shift, columns)
-        steps = (NEARBY[precision] * step, step, ROUNDS[precision], 2)
+        steps = (slope_step(step), step, ROUNDS, 2)
         find_surface(self.func, self.packets, *rays.flat(), *arrays, *steps, *found)
 
     def trace(self, rays: Any, march: Any, start: Any, met: Any) -> None:

@@ -10,15 +10,16 @@ from scipy.ndimage import binary_erosion
 
 import taichi_dr as dr
 from taichi_dr.implicit.voxel_grid import positions
+from taichi_dr.kernels.march.rows import COVERED, FIXED
 from tests.gradients.program import Operation, TapeProgram, new_field, single
 from tests.render.mesh.test_gradients import some_lights, two_views
 
-SIZE = 20
+SIZE = 24
 OUTPUTS = ("color", "depth", "normal", "position")
 BOUNDS = dr.Box(-1.3, 1.3)
 BESIDE = 0.05  # cells: nearer to the next one, slopes by differences are those of both
 STEEP, STEP = 0.25, 1e-3  # slope along a ray; points move by one over it, and single precision's error by its square
-STEEPEST = 0.2  # change of depth from pixel to pixel, world units: no silhouette
+STEEPEST = 0.08  # change of depth from pixel to pixel, world units: no silhouette, nor steep for single precision
 
 
 class Solids:
@@ -28,7 +29,7 @@ class Solids:
         numbers = {
             "center": np.array([0.3, 0.1, 0.2]),
             "ring": np.array([0.75, 0.25]),
-            "box": np.array([0.25, 0.3, 0.2]),
+            "box": np.array([0.4, 0.4, 0.35]),
             "width": np.array([0.15]),
             "tint": np.array([0.3, 0.2, 0.4]),
         }
@@ -83,16 +84,16 @@ def orthographic():
     return dr.Camera.orthographic(eye=(1.1, 0.8, 2.1), half_height=1.2, near=0.3, far=6.0)
 
 
-def traced(make_scene, outputs=OUTPUTS, make_camera=two_views, lit=True, background=(0.1, 0.4, 0.2)):
+def traced(make_scene, outputs=OUTPUTS, make_camera=two_views, lit=True, background=(0.1, 0.4, 0.2), bounds=BOUNDS):
     """A program: the outputs of one render, weighted with random numbers away from silhouettes and added up."""
 
     def make(rng):
         scene, camera, lights = make_scene(rng), make_camera(), some_lights() if lit else None
         material = dr.Material("phong", specular=0.3, shininess=7.0)
-        settings = {"bounds": BOUNDS, "color": scene.color, "material": material, "background": background}
+        settings = {"bounds": bounds, "color": scene.color, "material": material, "background": background}
         tracer = dr.SphereTracer(scene.function, SIZE, **settings, **scene.settings)
         frame = tracer.render(camera, lights)
-        inner = _away_from_silhouettes(frame)
+        inner = _away_from_silhouettes(tracer, frame)
         if isinstance(scene, Sampled):
             inner &= _away_from_borders(frame, camera, scene.function)
         weights = {name: _weights(rng, frame, name, inner) for name in outputs}
@@ -109,8 +110,12 @@ def traced(make_scene, outputs=OUTPUTS, make_camera=two_views, lit=True, backgro
     return make
 
 
-def _away_from_silhouettes(frame):
-    whole = np.stack([binary_erosion(alpha == 1) for alpha in frame.numpy("alpha")])
+def _away_from_silhouettes(tracer, frame):
+    """Where a pixel and its neighbours show one surface alone."""
+    rows = tracer._latest.rows
+    first, edge = rows.first.to_numpy(), rows.edge.to_numpy()
+    alone = (np.diff(first) == 1) & np.isin(edge[np.minimum(first[:-1], len(edge) - 1)], (COVERED, FIXED))
+    whole = np.stack([binary_erosion(view) for view in alone.reshape(frame.shape)])
     slopes = np.abs(np.gradient(frame.numpy("depth"), axis=(1, 2))).max(axis=0)
     return whole & (slopes < STEEPEST)
 
@@ -152,6 +157,7 @@ OPERATIONS = [
             "without lights": traced(Solids, lit=False),
             "orthographic": traced(Solids, ("color",), orthographic),
             "over nothing": traced(Solids, ("color",), background=None),
+            "cut by bounds": traced(Solids, bounds=dr.Ball(radius=0.8)),
             "a network": traced(Learned),
             "grids": traced(Sampled),
         },

@@ -25,8 +25,10 @@ from taichi_dr.kernels.march.evaluate import value_at
 from taichi_dr.kernels.march.rays import STEEP, ray_of_row, shift_of
 from taichi_dr.kernels.march.rows import FIXED, passes_by, rows_of
 from taichi_dr.kernels.march.settings import Distance
-from taichi_dr.kernels.march.trace import lane_of
+from taichi_dr.kernels.march.trace import any_lane, lane_of
 from taichi_dr.kernels.screen.pixels import Screen, pixel_center
+
+CLOSE = 0.02  # of the step of slopes: a point that moves less than that has its slope
 
 
 class RayRows(NamedTuple):
@@ -161,9 +163,10 @@ def find_surface(
     inverse: Numbers,
     gradient: Rows,
 ):
-    """What ``place_rows``, ``find_slopes`` and ``converge`` do ``rounds`` times, and the gradient by a tetrahedron.
+    """What ``place_rows``, ``find_slopes`` and ``converge`` do, and the gradient by a tetrahedron.
 
-    For a user's function, in packets of rows.  ``sides``: 2, which compilers must not know: they would write the
+    For a user's function, in packets of rows: at most ``rounds`` times, until none of a packet's points moves further
+    than ``CLOSE``.  ``sides``: 2, which compilers must not know: they would write the
     function's code six times instead of twice, and take as long.
     """
     eye, screen, bounds = ti.static(Eye(camera, orthographic), Screen(width, height), Bounds(numbers, is_ball))
@@ -183,7 +186,10 @@ def find_surface(
                     value = _value(func, lanes, ox + there * dx, oy + there * dy, oz + there * dz)
                     rise, mean = rise + sign * value, mean + 0.5 * value
                 slope = lower(rise / (2.0 * nearby), -STEEP)
-                at -= moves * mean / slope
+                move = moves * mean / slope
+                at -= move
+                if not any_lane(ti.select(ti.abs(move) > CLOSE * nearby, 1.0, 0.0), lanes):
+                    break
             there = at
             at = _within(there, (ox, oy, oz), (dx, dy, dz), bounds)
             moves = ti.select(at == there, moves, 0.0 * moves)
