@@ -11,7 +11,7 @@ from scipy.ndimage import binary_erosion
 import taichi_dr as dr
 from taichi_dr.implicit.voxel_grid import positions
 from taichi_dr.kernels.march.rows import COVERED, FIXED
-from tests.gradients.program import Operation, TapeProgram, new_field, single
+from tests.gradients.program import Operation, TapeProgram, add_scalars, add_vectors, new_field, single
 from tests.render.mesh.test_gradients import some_lights, two_views
 
 SIZE = 24
@@ -101,7 +101,7 @@ def traced(make_scene, outputs=OUTPUTS, make_camera=two_views, lit=True, backgro
         def run(loss):
             frame = tracer.render(camera, lights)
             for name, weight in weights.items():
-                (_add_scalars if name == "depth" else _add_vectors)(frame.field(name), weight, loss)
+                (add_scalars if name == "depth" else add_vectors)(frame.field(name), weight, loss)
 
         owners = {"camera": camera} | ({"lights": lights} if lit else {})
         fields = {f"{owner}.{name}": field for owner, of in owners.items() for name, field in of.fields.fields.items()}
@@ -134,18 +134,6 @@ def _weights(rng, frame, name, inner):
     vector = name != "depth"
     weights = rng.standard_normal((*frame.shape, 3) if vector else frame.shape)
     return new_field(single(weights * (inner[..., None] if vector else inner)), 3 * vector, needs_grad=False)
-
-
-@ti.kernel
-def _add_vectors(image: ti.template(), weight: ti.template(), loss: ti.template()):
-    for index in ti.grouped(image):
-        loss[None] += image[index].dot(weight[index])
-
-
-@ti.kernel
-def _add_scalars(image: ti.template(), weight: ti.template(), loss: ti.template()):
-    for index in ti.grouped(image):
-        loss[None] += image[index] * weight[index]
 
 
 OPERATIONS = [

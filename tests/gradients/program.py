@@ -111,3 +111,17 @@ def new_field(values, components=0, needs_grad=True):
 def fill(field, values):
     """Writes NumPy values into a field, in its own type."""
     field.from_numpy(np.ascontiguousarray(values, ti.lang.util.to_numpy_type(field.dtype)))
+
+
+@ti.kernel
+def add_vectors(image: ti.template(), weight: ti.template(), loss: ti.template()):
+    """``loss += image . weight``, of images of vectors."""
+    for index in ti.grouped(image):
+        loss[None] += image[index].dot(weight[index])
+
+
+@ti.kernel
+def add_scalars(image: ti.template(), weight: ti.template(), loss: ti.template()):
+    """The same of images of numbers."""
+    for index in ti.grouped(image):
+        loss[None] += image[index] * weight[index]
