@@ -9,23 +9,21 @@ import taichi as ti
 from taichi_dr.errors import InputError
 from taichi_dr.fields.group import FieldGroup
 from taichi_dr.fields.owner import FieldOwner
-from taichi_dr.implicit.networks import MLP
+from taichi_dr.implicit.narrow import NarrowMLP
 from taichi_dr.implicit.radiance.function import RadianceFunction
 from taichi_dr.implicit.voxel_grid import checked_bounds
 from taichi_dr.kernels.base.arrays import array_from
 from taichi_dr.kernels.base.buffers import Buffers
 from taichi_dr.kernels.base.launch import on_cpu
-from taichi_dr.kernels.networks import dense, hash_grid, spherical_harmonics
-from taichi_dr.kernels.networks.dense import EXP, SIGMOID, Block, Layer
+from taichi_dr.kernels.networks import hash_grid, spherical_harmonics
+from taichi_dr.kernels.networks.dense import Block
+from taichi_dr.kernels.networks.densities import exponentiate, exponentiate_adjoint
 from taichi_dr.tape import off_tape
 from taichi_dr.types import Array, ArrayLike, Field
 
 DEGREE, HARMONICS = 3, spherical_harmonics.size(3)
 CODE = 16
 """Numbers that the density's network hands to that of the colour; the first is the density's."""
-
-DENSITY, COLOR = Layer(1, 1, EXP), Layer(3, 3, SIGMOID)
-"""The nonlinearities of what comes out."""
 
 ROWS_ON_CPU, ROWS_ON_GPU = 1 << 14, 1 << 19
 """Rows of a level's table, by default: those of all levels fit the cache."""
@@ -83,8 +81,8 @@ class HashNeRF(FieldOwner, RadianceFunction):
         rows = hash_grid.level_rows(levels, coarsest, finest, most_rows)
         self._levels = array_from(rows, ti.i32)
         self._box = array_from(hash_grid.box_rows(self.lower, self.upper))
-        self._density = MLP(levels * width, CODE, density_hidden)
-        self._color = MLP(HARMONICS + CODE, 3, color_hidden)
+        self._density = NarrowMLP(levels * width, CODE, density_hidden)
+        self._color = NarrowMLP(HARMONICS + CODE, 3, color_hidden, last="sigmoid")
         self.fields = FieldGroup(
             "HashNeRF",
             table=((int(rows[:, 2].sum()),), width),
@@ -155,18 +153,17 @@ class HashNeRF(FieldOwner, RadianceFunction):
     @off_tape
     def forward(self, points: Any, directions: Any, values: Any, count: int) -> None:
         """Writes ``values`` (count, 4): density and colour at ``points`` seen along ``directions`` (count, 3)."""
-        features, given = self._features(points, count), self._given(directions, count)
-        for first, rows in self._density.chunks(count):
-            self._forward_chunk(Block(features, first), Block(given, first), Block(values, first), rows)
+        given = self._given(self._features(points, count), directions, count)
+        exponentiate(given, HARMONICS, values, count)
+        self._color.forward(self.fields.arrays["color_weights"], Block(given), Block(values, 0, 1), count)
 
     @off_tape
     def densities(self, points: Any, values: Any, count: int) -> None:
         """Writes the first column of ``values`` (count, >= 1): density at ``points``, from all sides the same."""
-        features, code = self._features(points, count), self._chunk("code", CODE)
-        for first, rows in self._density.chunks(count):
-            self._density.forward_chunk(self.fields.arrays["density_weights"], Block(features, first), code, rows)
-            dense.copy_columns(code, Block(values, first), rows, 1)
-            dense.activation(DENSITY, Block(values, first), rows)
+        code = self._rows("code", count, CODE)
+        weights = self.fields.arrays["density_weights"]
+        self._density.forward(weights, Block(self._features(points, count)), Block(code), count)
+        exponentiate(code, 0, values, count)
 
     @off_tape
     def adjoint(
@@ -179,16 +176,20 @@ class HashNeRF(FieldOwner, RadianceFunction):
         count: int,
     ) -> None:
         """Adds to the adjoints of points, directions, table and weights what ``values_adjoint`` (count, 4) implies."""
-        features, given = self._features(points, count), self._given(directions, count)
-        features_adjoint = self._zeroed("features_adjoint", count, self.levels * self.width)
-        given_adjoint = self._zeroed("given_adjoint", count, HARMONICS + CODE)
-        for first, rows in self._density.chunks(count):
-            x, x_adjoint = Block(features, first), Block(features_adjoint, first)
-            y, y_adjoint = Block(given, first), Block(given_adjoint, first)
-            self._adjoint_chunk((x, y, Block(values_adjoint, first)), (x_adjoint, y_adjoint), rows)
-        arrays, table_adjoint = self._grid(points), self.fields.adjoints["table"]
-        to = points_adjoint, table_adjoint, count, self.width, self._buffers
-        hash_grid.encode_adjoint(*arrays, features_adjoint, *to)
+        features = self._features(points, count)
+        given = self._given(features, directions, count)
+        features_adjoint = self._rows("features_adjoint", count, self.levels * self.width)
+        given_adjoint = self._rows("given_adjoint", count, HARMONICS + CODE)
+        features_adjoint.fill(0)
+        given_adjoint.fill(0)
+        arrays, adjoints = self.fields.arrays, self.fields.adjoints
+        color = Block(given), Block(values_adjoint, 0, 1), Block(given_adjoint), adjoints["color_weights"]
+        self._color.adjoint(arrays["color_weights"], *color, count)
+        exponentiate_adjoint(given, HARMONICS, values_adjoint, given_adjoint, count)
+        density = Block(given_adjoint, 0, HARMONICS), Block(features_adjoint), adjoints["density_weights"]
+        self._density.adjoint(arrays["density_weights"], Block(features), *density, count)
+        to = points_adjoint, adjoints["table"], count, self.width, self._buffers
+        hash_grid.encode_adjoint(*self._grid(points), features_adjoint, *to)
         if directions_adjoint is not None:
             spherical_harmonics.encode_adjoint(directions, given_adjoint, 0, directions_adjoint, count, DEGREE)
 
@@ -197,47 +198,19 @@ class HashNeRF(FieldOwner, RadianceFunction):
 
     def _features(self, points, count):
         """(count, L*F): what the grid says of the points."""
-        features = self._buffers.at_least("features", count, columns=(self.levels * self.width,))
+        features = self._rows("features", count, self.levels * self.width)
         hash_grid.encode(*self._grid(points), features, count, self.width)
         return features
 
-    def _given(self, directions, count):
-        """(count, 32): what the colour's network is given, but for the density's code, for which there is room."""
-        given = self._buffers.at_least("given", count, columns=(HARMONICS + CODE,))
+    def _given(self, features, directions, count):
+        """(count, 32): what the colour's network is given, the harmonics of the directions and the density's code."""
+        given = self._rows("given", count, HARMONICS + CODE)
         spherical_harmonics.encode(directions, given, 0, count, DEGREE)
+        self._density.forward(self.fields.arrays["density_weights"], Block(features), Block(given, 0, HARMONICS), count)
         return given
 
-    def _forward_chunk(self, x, y, values, rows):
-        """Writes Block ``values``, and the density's code into Block ``y``."""
-        code, color, arrays = y._replace(column=HARMONICS), values._replace(column=1), self.fields.arrays
-        self._density.forward_chunk(arrays["density_weights"], x, code, rows)
-        self._color.forward_chunk(arrays["color_weights"], y, color, rows)
-        dense.copy_columns(code, values, rows, 1)
-        dense.activation(DENSITY, values, rows)
-        dense.activation(COLOR, color, rows)
-
-    def _adjoint_chunk(self, given, adjoints, rows):
-        """Adds to Blocks like ``x`` and ``y`` what the adjoint of a chunk's values implies."""
-        (x, y, values_adjoint), (x_adjoint, y_adjoint) = given, adjoints
-        values, g = self._chunk("values", 4), self._chunk("values_adjoint", 4)
-        self._forward_chunk(x, y, values, rows)
-        dense.copy_columns(values_adjoint, g, rows, 4)
-        dense.activation_adjoint(DENSITY, values, g, rows)
-        dense.activation_adjoint(COLOR, values._replace(column=1), g._replace(column=1), rows)
-        code_adjoint, to = y_adjoint._replace(column=HARMONICS), self.fields.adjoints
-        color = self.fields.arrays["color_weights"], y, g._replace(column=1), rows, y_adjoint, to["color_weights"]
-        self._color.adjoint_chunk(*color)
-        dense.add_columns(g, code_adjoint, rows, 1)
-        density = self.fields.arrays["density_weights"], x, code_adjoint, rows, x_adjoint, to["density_weights"]
-        self._density.adjoint_chunk(*density)
-
-    def _chunk(self, name, columns):
-        return Block(self._buffers.get(name, (self._density.chunk, columns)))
-
-    def _zeroed(self, name, count, columns):
-        array = self._buffers.at_least(name, count, columns=(columns,))
-        array.fill(0)
-        return array
+    def _rows(self, name, count, columns):
+        return self._buffers.at_least(name, count, columns=(columns,))
 
 
 def _check(sizes):
