@@ -18,8 +18,10 @@ import tyro
 from taichi_dr.errors import Error
 from taichi_dr.jobs.reconstruct import kinds
 from taichi_dr.jobs.settings.compare_mesh import CompareMeshSettings
+from taichi_dr.jobs.settings.convert import ConvertSettings
 from taichi_dr.jobs.settings.dataset import DatasetSettings
 from taichi_dr.jobs.settings.doctor import DoctorSettings
+from taichi_dr.jobs.settings.inspect import InspectSettings
 from taichi_dr.jobs.settings.reconstruct import ReconstructSettings
 from taichi_dr.jobs.settings.render import RenderSettings
 from taichi_dr.jobs.terminal import interrupt
@@ -30,6 +32,8 @@ DESCRIPTION = f"""taichi_dr {__version__}: differentiable rendering in Taichi.
 From images to a mesh:
   taichi-dr dataset car out/car               posed images of a mesh (or of a shape)
   taichi-dr reconstruct out/car out/car-mesh  a mesh from posed images
+  taichi-dr inspect photographs               what is understood of images with cameras
+  taichi-dr convert photographs out/photos    such images in the format of NeRF
   taichi-dr render out/car-mesh/mesh.obj car.png --turntable car.gif
   taichi-dr compare-mesh out/car-mesh/mesh.obj car
                                               how far its shape is from the true one
@@ -42,6 +46,8 @@ Exit codes: 0 done, 1 a check of doctor failed, 2 an error (the last lines say w
 COMMANDS = {
     "dataset": (DatasetSettings, "Posed images of a mesh."),
     "reconstruct": (ReconstructSettings, "A mesh from posed images."),
+    "inspect": (InspectSettings, "What is understood of posed images."),
+    "convert": (ConvertSettings, "Posed images of any format in that of NeRF."),
     "render": (RenderSettings, "An image of a mesh."),
     "compare-mesh": (CompareMeshSettings, "How far two shapes differ in 3-D."),
     "doctor": (DoctorSettings, "What works on this machine."),
@@ -180,6 +186,24 @@ def _reconstruct(settings):
     return interrupt.INTERRUPTED if summary.interrupted else 0
 
 
+def _inspect(settings):
+    from taichi_dr.jobs.inspect import inspect as inspect_images
+
+    _begin()
+    inspect_images(settings)
+    print(f"picture: {settings.picture}")
+    return 0
+
+
+def _convert(settings):
+    from taichi_dr.jobs.convert import convert
+
+    _begin()
+    counts = " and ".join(f"{len(posed)} {split}" for split, posed in convert(settings).items())
+    print(f"{counts} images: {settings.out}")
+    return 0
+
+
 def _render(settings):
     from taichi_dr.jobs.render import render_picture
 
@@ -207,6 +231,8 @@ def _doctor(settings):
 _ACTIONS = {
     "dataset": _dataset,
     "reconstruct": _reconstruct,
+    "inspect": _inspect,
+    "convert": _convert,
     "render": _render,
     "compare-mesh": _compare_mesh,
     "doctor": _doctor,

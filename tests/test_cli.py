@@ -21,7 +21,7 @@ def run(*arguments):
     return cli.main([str(argument) for argument in arguments])
 
 
-@pytest.mark.parametrize("command", ["dataset", "reconstruct", "render", "compare-mesh"])
+@pytest.mark.parametrize("command", ["dataset", "reconstruct", "inspect", "convert", "render", "compare-mesh"])
 def test_help_has_examples_that_can_be_parsed(command, capsys):
     with pytest.raises(SystemExit) as exit_info:
         run(command, "--help")
@@ -44,7 +44,9 @@ def test_the_help_without_a_command_shows_each(capsys):
     assert all(f"  taichi-dr {command}" in text for command in cli.COMMANDS)
 
 
-@pytest.mark.parametrize("command", ["dataset", "reconstruct", "render", "compare-mesh", "doctor"])
+@pytest.mark.parametrize(
+    "command", ["dataset", "reconstruct", "inspect", "convert", "render", "compare-mesh", "doctor"]
+)
 def test_help_fits_the_terminal_and_names_the_real_defaults(command, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "70")
     with pytest.raises(SystemExit):
@@ -81,7 +83,8 @@ def test_the_help_of_a_kind_shows_what_it_needs_and_nothing_else(arguments, caps
     assert all(type(cli._parse(line.split()[1:])) is MeshSettings for line in examples)
 
 
-SHARED = {"--help", "--as", "--steps", "--minutes", "--size", "--resume", "--overwrite", "--backend", "--seed"}
+SHARED = {"--help", "--as", "--steps", "--minutes", "--size", "--skip-missing", "--resume", "--overwrite"}
+SHARED |= {"--backend", "--seed"}
 
 
 def options_of(text):
@@ -146,6 +149,9 @@ def test_who_reads_the_output_may_go(tmp_path):
         (("render", "car", "a.png", "--distance", "0"), "--distance: expected a number > 0, got 0.0"),
         (("render", "car", "a.png", "--background", "reddish"), "reddish: no colour: expected a name"),
         (("compare-mesh", "car", "box", "--threshold", "0"), "--threshold: expected a number > 0, got 0.0"),
+        (("convert", "car", "out", "--size", "4"), "--size: expected at least 8, got 4"),
+        (("inspect", "car", "--picture", "a.txt"), "a.txt: unknown suffix '.txt'"),
+        (("inspect", "car"), "car: no such folder"),
         (("compare-mesh", "car", "box", "--samples", "0"), "--samples: expected at least 1, got 0"),
         (("doctor", "--timeout", "-1"), "--timeout: expected a number > 0, got -1.0"),
     ],
@@ -338,6 +344,8 @@ def test_ctrl_c_while_modules_are_imported_ends_the_command_at_once(module, tmp_
     [
         (("dataset", "spott", "out"), "images of spott"),
         (("render", "spott", "a.png"), "image of spott"),
+        (("inspect", "data"), "what data is"),
+        (("convert", "data", "out"), "data in the format of NeRF"),
         (("reconstruct", "data", "out"), "mesh from the images in data"),
         (("reconstruct", "data", "out", "--resume"), "continuing out"),
     ],

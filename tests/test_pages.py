@@ -28,7 +28,7 @@ def test_what_is_named_exists(page):
     assert not missing, f"{page} names what is not there: {', '.join(missing)}"
 
 
-@pytest.mark.parametrize("page", [*PAGES, "docs/FORMULAS.md", "README.md"])
+@pytest.mark.parametrize("page", [*PAGES, "docs/FORMULAS.md", "docs/photographs.md", "README.md"])
 def test_links_lead_somewhere(page):
     text = (ROOT / page).read_text(encoding="utf-8")
     targets = re.findall(r"\]\(([^)#\s]+)[^)]*\)", text)

@@ -1,5 +1,6 @@
 """Where a scene is, as far as its cameras and points tell: what all views look at, how large it is, how far away."""
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -13,6 +14,8 @@ SHARE = 10.0  # percent of the views that may see less than the sphere around wh
 DEPTHS = (1.0, 99.0)  # percent: the depths of a view leave out what is nearer or farther; a few points are far off
 PROBES = 24  # depths at which the axis of a view is tried for places that many views see
 VIEWS = 100  # whose axes are tried, at most
+OPENCV = np.array([1.0, -1.0, -1.0, 1.0])  # of columns: right, down, forward are right, up, backward
+TOGETHER = 1e-3  # of their distance from the origin that cameras at one place are apart, at most
 NEAREST, FARTHEST = 0.02, 50.0  # depths that are tried, in sizes of the cameras' own region
 
 
@@ -89,6 +92,29 @@ def common_place(posed: PosedImages) -> tuple[Array, float]:
     distance = np.linalg.norm(offsets, axis=2)
     angle = np.sqrt(np.maximum(1 - (along / np.maximum(distance, 1e-12)) ** 2, 0)).mean(axis=1)
     return places[best[np.argmin(angle)]], float(count.max() / len(posed))
+
+
+def other_readings(posed: PosedImages) -> dict[str, float]:
+    """``{convention: share}``: the part of the views that see one place, were the matrices meant otherwise."""
+    given = posed.camera_to_world
+    inverse = np.linalg.inv(given)
+    readings = {
+        "camera to world with axes right, down, forward (OpenCV)": given * OPENCV,
+        "world to camera with axes right, up, backward (OpenGL)": inverse,
+        "world to camera with axes right, down, forward (OpenCV)": inverse * OPENCV,
+    }
+    shares = {}
+    for name, matrices in readings.items():
+        meant = replace(posed, camera_to_world=matrices)
+        shares[name] = 0.0 if stand_together(meant) else common_place(meant)[1]
+    return shares
+
+
+def stand_together(posed: PosedImages) -> bool:
+    """Whether several cameras stand at one place: without parallax, or with matrices that are not camera to world."""
+    eyes = posed.camera_to_world[:, :3, 3]
+    apart = np.linalg.norm(eyes - eyes.mean(axis=0), axis=1).max()
+    return bool(len(eyes) > 1 and apart < TOGETHER * max(np.linalg.norm(eyes, axis=1).max(), 1e-9))
 
 
 def projected(posed, view, points):

@@ -8,7 +8,7 @@ import numpy as np
 from taichi_dr.errors import DataSetError, FileError
 from taichi_dr.io.images import decode_image, load_mask, picture_sizes
 from taichi_dr.io.posed import colmap, dtu, llff, record3d, transforms
-from taichi_dr.io.posed.capture import contents_of, shown
+from taichi_dr.io.posed.capture import Capture, contents_of, shown
 from taichi_dr.io.posed.lens import straight_lens, undistorted
 from taichi_dr.io.posed_images import PosedImages, averaged_down, target_size
 from taichi_dr.types import PathLike, Progress, Size
@@ -31,6 +31,7 @@ def load_posed_images(
     *,
     size: Size | None = None,
     scale: float = 1.0,
+    largest: int | None = None,
     require_alpha: bool = False,
     skip_missing: bool = False,
     progress: Progress | None = None,
@@ -48,8 +49,8 @@ def load_posed_images(
     to the smallest height and width if that takes less than a tenth of each side, else averaged down to them; lenses
     follow.  If ``w``, ``h`` of a lens differ from its picture's, the lens is scaled to the picture.
     ``size`` ((H, W), or the longer side) or ``scale`` <= 1 average the pictures down over pixel areas, in linear light
-    and weighted by alpha.  ``skip_missing`` leaves out what has no picture.  ``progress(done, total)`` is called after
-    each picture.
+    and weighted by alpha; ``largest`` does so where the longer side would be more.  ``skip_missing`` leaves out what
+    has no picture.  ``progress(done, total)`` is called after each picture.
 
     Raises:
         DataSetError: no such data, corrupt files, missing keys, missing or unreadable pictures, pictures of differing
@@ -59,15 +60,14 @@ def load_posed_images(
     """
     try:
         capture = read_capture(Path(folder), split)
-        views = _present(capture, skip_missing)
-        return _Pictures(capture, views, size, scale, require_alpha).read(progress)
+        return _Pictures(capture, _present(capture, skip_missing), (size, scale, largest)).read(require_alpha, progress)
     except DataSetError:
         raise
     except FileError as error:
         raise DataSetError(str(error)) from error
 
 
-def read_capture(folder, split="train"):
+def read_capture(folder: Path, split: str = "train") -> Capture:
     """The ``Capture`` of a folder, or of the file that has its cameras.
 
     Raises:
@@ -139,8 +139,8 @@ def _present(capture, skip_missing):
 class _Pictures:
     """The pictures of a capture on their way to one size; what that is is known before any is decoded."""
 
-    def __init__(self, capture, views, size, scale, require_alpha):
-        self._capture, self._views, self._require_alpha = capture, views, require_alpha
+    def __init__(self, capture, views, wanted):
+        self._capture, self._views = capture, views
         stored = [self._stored(view) for view in views]
         self._upright = [upright for _, upright in stored]
         self._lenses = self._scaled([side for side, _ in stored])
@@ -149,7 +149,10 @@ class _Pictures:
         sides = np.array([(lens.height, lens.width) for lens in self._straight], dtype=int)
         self._common = tuple(sides.min(axis=0).tolist())
         self._cut = bool((self._common >= (1 - LARGEST_CUT) * sides).all())
+        size, scale, largest = wanted
         self.size = target_size(size, scale, self._common)
+        if largest is not None and max(self.size) > largest:
+            self.size = target_size(largest, 1.0, self.size)
 
     def _both(self):
         return zip(self._views, self._lenses, strict=True)
@@ -202,7 +205,7 @@ class _Pictures:
         folder = self._capture.file.parent
         return path.relative_to(folder) if path.is_relative_to(folder) else path
 
-    def read(self, progress):
+    def read(self, require_alpha, progress):
         """The PosedImages."""
         count = len(self._views)
         images = np.empty((count, *self.size, 3), dtype=np.float32)
@@ -210,6 +213,9 @@ class _Pictures:
         cameras, has_alpha = np.empty((count, 4)), False
         for i in range(count):
             images[i], alpha[i], cameras[i], transparent = self._picture(i)
+            if require_alpha and not transparent:
+                path = self._views[i].picture
+                raise DataSetError(f"{path}: has no alpha channel, which silhouettes are taken from, and no mask")
             has_alpha |= transparent
             if progress is not None:
                 progress(i + 1, count)
@@ -261,6 +267,4 @@ class _Pictures:
                     f" {alpha.shape[0]}"
                 )
             alpha, transparent = alpha * mask, True
-        if self._require_alpha and not transparent:
-            raise DataSetError(f"{view.picture}: has no alpha channel, which silhouettes are taken from, and no mask")
         return picture[:, :, :3], alpha, transparent

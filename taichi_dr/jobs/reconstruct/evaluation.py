@@ -11,21 +11,24 @@ from taichi_dr.jobs.report.metrics import compare, compare_views
 
 EVERY = 8
 FEWEST = 4  # training images
+LARGEST = 1600  # pixels of the longer side of images; larger ones are averaged down to it
 
 
-def held_out_split(folder, progress=None):
+def held_out_split(folder, progress=None, skip_missing=False):
     """Training images, held-out images, and a few words on where the latter come from.
 
-    Held out is ``transforms_test.json``; without one every eighth training image, from the fifth on.
+    Held out is ``transforms_test.json``; without one every eighth training image, from the fifth on.  With
+    ``skip_missing`` images that are not there are left out.
 
     Raises:
         DataSetError: images that cannot be read, have no silhouettes, or are too few.
     """
-    train = load_posed_images(folder, "train", require_alpha=True, progress=progress)
+    options = {"largest": LARGEST, "require_alpha": True, "skip_missing": skip_missing}
+    train = load_posed_images(folder, "train", progress=progress, **options)
     check_silhouettes(train, f"{folder}, training images")
     if "test" in splits(folder):
         _check_count(folder, train, FEWEST, "")
-        held_out = load_posed_images(folder, "test", require_alpha=True)
+        held_out = load_posed_images(folder, "test", **options)
         check_silhouettes(held_out, f"{folder}, test images")
         return train, held_out, f"{len(held_out)} held-out images from transforms_test.json"
     _check_count(folder, train, FEWEST + 1, ", of which one is held out: there is no transforms_test.json")

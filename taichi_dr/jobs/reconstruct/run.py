@@ -82,7 +82,9 @@ def reconstruct(settings, *listeners):
     backend = runtime.init(settings.backend, random_seed=settings.seed)
     stay_on_all_threads()
     train, held_out, note = held_out_split(
-        settings.data, lambda done, total: audience.progressed("reading images", done / total)
+        settings.data,
+        lambda done, total: audience.progressed("reading images", done / total),
+        settings.skip_missing,
     )
     audience.said(f"{len(train)} training images of {train.width} × {train.height} pixels; {note}")
     run = _Run(settings, train, held_out, audience)

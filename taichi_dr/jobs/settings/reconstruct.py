@@ -18,15 +18,14 @@ As = Annotated[str, arg(name="as", metavar=f"{{{','.join(kinds.KINDS)}}}")]
 class ReconstructSettings:
     """An object from posed images of it.
 
-    DATA is a folder in the format of the NeRF (Blender) data sets: transforms_train.json or transforms.json, and the
-    RGBA images that it names.  The JSON has "frames", each with "file_path" and "transform_matrix" (4 x 4, camera to
-    world, columns right, up, backward, position), and "camera_angle_x" (radians) or "fl_x" (pixels), once or in each
-    frame; "fl_y", "cx", "cy", "w", "h" are used if they are there.
+    DATA is a folder of images with cameras in the format of NeRF (Blender: transforms_train.json or transforms.json;
+    also nerfstudio, instant-ngp), COLMAP, LLFF, NeuS or Record3D: taichi-dr inspect DATA shows what is understood of
+    it.  Lens distortion is taken out; images larger than 1,600 pixels are averaged down to that.
 
-    The alpha channel is the silhouette: remove the background first.  Opaque images are warned of, and refused if they
-    are more than half of all.  The images of transforms_test.json, else every eighth image, are held out: they are used
-    for the metrics only.  At least 4 training images are needed, 5 without transforms_test.json; 20 and more, from all
-    sides, give good shapes.
+    The alpha channel, or a mask beside the image, is the silhouette: remove the background first.  Opaque images are
+    warned of, and refused if they are more than half of all.  The images of transforms_test.json, else every eighth
+    image, are held out: they are used for the metrics only.  At least 4 training images are needed, 5 without
+    transforms_test.json; 20 and more, from all sides, give good shapes.
 
     writes to OUT, besides the files of its kind:
       metrics.json          "held_out": "iou", "iou_half", "psnr", "ssim" of the held-out images;
@@ -63,6 +62,8 @@ class ReconstructSettings:
     size: Annotated[int | None, arg(metavar="PIXELS", help_behavior_hint="(default: the images' own, 512 at most)")] = (
         None
     )
+    #: Leave out images that are missing.
+    skip_missing: bool = False
     #: Continue what OUT holds, with its settings: only --steps, --minutes and --backend are taken anew.
     resume: bool = False
     #: Replace OUT if it exists.
