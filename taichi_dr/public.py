@@ -15,7 +15,7 @@ from taichi_dr.errors import (
 )
 from taichi_dr.gradcheck import check_gradients
 from taichi_dr.implicit import radiance, sdf
-from taichi_dr.implicit.bounds import Ball, Box
+from taichi_dr.implicit.bounds import Ball, Box, Unbounded
 from taichi_dr.implicit.environment import Environment
 from taichi_dr.implicit.radiance.inline import Sample
 from taichi_dr.implicit.voxel_grid import VoxelGrid
@@ -83,6 +83,7 @@ __all__ = [
     "SoftRasterizer",
     "SphereTracer",
     "Supersampler",
+    "Unbounded",
     "UniformAdam",
     "Unrolled",
     "VolumeRenderer",

@@ -9,6 +9,8 @@ import numpy as np
 from taichi_dr.errors import InputError
 from taichi_dr.types import ArrayLike
 
+ENDLESS = 1e12  # world units
+
 
 @dataclass(frozen=True)
 class Box:
@@ -67,6 +69,30 @@ class Ball:
     def numbers(self) -> tuple[float, ...]:
         """Six numbers, as ``kernels.march.bounds`` takes them."""
         return (*_point("Ball.center", self.center), self.radius, 0.0, 0.0)
+
+
+@dataclass(frozen=True)
+class Unbounded:
+    """All of space, from a camera's near plane to its far plane; what matters most is within ``radius`` of ``center``.
+
+    Rays are sampled evenly as far as ``radius`` from where they start, and ever less often beyond.
+
+    Raises:
+        InputError: a centre that is no point, a radius that is not positive.
+    """
+
+    center: ArrayLike = (0.0, 0.0, 0.0)
+    radius: float = 1.0
+
+    def __post_init__(self):
+        object.__setattr__(self, "center", _point("Unbounded.center", self.center))
+        if not (isinstance(self.radius, Real) and math.isfinite(self.radius) and self.radius > 0):
+            raise InputError(f"Unbounded.radius: expected a finite number > 0, got {self.radius!r}")
+
+    @property
+    def numbers(self) -> tuple[float, ...]:
+        """Six numbers, as ``kernels.march.bounds`` takes them: a box that no far plane reaches out of."""
+        return (-ENDLESS,) * 3 + (ENDLESS,) * 3
 
 
 def _point(name: str, value: ArrayLike) -> tuple[float, float, float]:

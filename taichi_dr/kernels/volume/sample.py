@@ -5,6 +5,12 @@ N samples of equal lengths divide a ray between its ends, each standing for its 
     t_i = entry + (i + u_i) (exit - entry) / N,   length = (exit - entry) / N
 
 with u = 1/2, or random where a ray is sampled by strata.
+
+Where rays go far away, N samples divide them evenly in s between its values at the ends, s(t) being
+
+    t / 2 scale  as far as ``scale``,   1 - scale / 2 t  beyond
+
+so that as many parts as there are before ``scale`` are left for all that is behind (Barron et al., Mip-NeRF 360, 2022).
 """
 
 import taichi as ti
@@ -58,6 +64,92 @@ def place_evenly_adjoint(
             leave += t_adjoint[r * samples + k] * share + of_length
         ends_adjoint[r, 0] = ends_adjoint[r, 0] + entry
         ends_adjoint[r, 1] = ends_adjoint[r, 1] + leave
+
+
+@ti.func
+def to_share(t, scale):
+    """s(t)."""
+    return ti.select(t < scale, 0.5 * t / scale, 1.0 - 0.5 * scale / ti.max(t, scale))
+
+
+@ti.func
+def from_share(s, scale):
+    """t of s(t) = s."""
+    return ti.select(s < 0.5, 2.0 * scale * s, 0.5 * scale / (1.0 - ti.max(s, 0.5)))
+
+
+@ti.func
+def share_slope(t, scale):
+    """ds/dt."""
+    beyond = ti.max(t, scale)
+    return ti.select(t < scale, 0.5 / scale, 0.5 * scale / (beyond * beyond))
+
+
+@ti.kernel
+def place_far(
+    ends: Rows,
+    pixel: Ints,
+    rays: ti.i32,
+    samples: ti.i32,
+    stratified: ti.template(),
+    seed: ti.i32,
+    scale: float,
+    first: Ints,
+    t: Numbers,
+    lengths: Numbers,
+):
+    """Writes what ``place_evenly`` does, of parts that are even in s."""
+    for r in range(rays):
+        first[r] = r * samples
+        if r == rays - 1:
+            first[rays] = rays * samples
+        entry, leave = to_share(ends[r, 0], scale), to_share(ends[r, 1], scale)
+        part, begin = (leave - entry) / samples, ends[r, 0]
+        for k in range(samples):
+            t[r * samples + k] = from_share(entry + (k + offset_of(pixel, r, k, stratified, seed)) * part, scale)
+            end = from_share(entry + (k + 1) * part, scale)
+            lengths[r * samples + k] = end - begin
+            begin = end
+
+
+@ti.kernel
+def place_far_adjoint(
+    ends: Rows,
+    pixel: Ints,
+    rays: ti.i32,
+    samples: ti.i32,
+    stratified: ti.template(),
+    seed: ti.i32,
+    scale: float,
+    t: Numbers,
+    t_adjoint: Numbers,
+    lengths_adjoint: Numbers,
+    ends_adjoint: Rows,
+):
+    """Adds to ``ends_adjoint`` (R, >= 2) what the adjoints of samples imply.
+
+    With a_i = (i + u_i) / N: ``dt_i = ((1 - a_i) ds(entry) + a_i ds(exit)) / s'(t_i)``.
+    """
+    for r in range(rays):
+        s0, s1 = to_share(ends[r, 0], scale), to_share(ends[r, 1], scale)
+        entry, leave, before = 0.0, 0.0, 0.0
+        for k in range(samples):
+            i = r * samples + k
+            share = (k + offset_of(pixel, r, k, stratified, seed)) / samples
+            g = t_adjoint[i] / share_slope(t[i], scale)
+            behind = 0.0
+            if k < samples - 1:
+                behind = lengths_adjoint[i + 1]
+            border = (
+                k + 1.0
+            ) / samples  # between this part and the next: at the end of one, the beginning of the other
+            of_border = (lengths_adjoint[i] - behind) / share_slope(from_share(s0 + border * (s1 - s0), scale), scale)
+            entry += g * (1.0 - share) + of_border * (1.0 - border)
+            leave += g * share + of_border * border
+            if k == 0:
+                before = lengths_adjoint[i]
+        ends_adjoint[r, 0] = ends_adjoint[r, 0] + entry * share_slope(ends[r, 0], scale) - before
+        ends_adjoint[r, 1] = ends_adjoint[r, 1] + leave * share_slope(ends[r, 1], scale)
 
 
 @ti.func

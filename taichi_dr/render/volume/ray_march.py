@@ -57,12 +57,12 @@ class RayMarch:
     @property
     def walks(self) -> bool:
         """Whether ``forward`` goes along rays sample by sample, in one kernel and without an array of samples."""
-        return isinstance(self.function, InlineRadiance) and isinstance(self.sampler, EvenSampler)
+        return isinstance(self.function, InlineRadiance) and type(self.sampler) is EvenSampler
 
     def forward(self, rays: RayBatch, seen: Any) -> None:
         """Writes ``seen`` (R, 5), as ``add_up`` of ``evaluate`` does."""
         function, sampler = self.function, self.sampler
-        if isinstance(function, InlineRadiance) and isinstance(sampler, EvenSampler):
+        if isinstance(function, InlineRadiance) and type(sampler) is EvenSampler:
             along = (*rays[:4], rays.size, sampler.most, sampler.stratified, sampler.seed)
             if see_evenly(function.func, function.packets, *along, self.tolerance, seen) == 0:
                 return

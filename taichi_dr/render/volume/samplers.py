@@ -7,7 +7,7 @@ import taichi as ti
 
 from taichi_dr.kernels.base.buffers import Buffers
 from taichi_dr.kernels.volume.rays import RayBatch
-from taichi_dr.kernels.volume.sample import place_evenly, place_evenly_adjoint
+from taichi_dr.kernels.volume.sample import place_evenly, place_evenly_adjoint, place_far, place_far_adjoint
 
 
 class Samples(NamedTuple):
@@ -54,14 +54,38 @@ class EvenSampler(Sampler):
         self._buffers = buffers
 
     def sample(self, rays: RayBatch, function: Any) -> Samples:
-        count = rays.size * self.most
-        first = self._buffers.at_least("first", rays.size + 1, ti.i32)
-        t, lengths = (self._buffers.at_least(name, count) for name in ("t", "lengths"))
-        place_evenly(rays.ends, rays.pixel, rays.size, self.most, self.stratified, self.seed, first, t, lengths)
-        return Samples(first, t, lengths, count)
+        found = self._empty(rays)
+        place_evenly(*self._parts(rays), *found[:3])
+        return found
 
     def adjoint(
         self, rays: RayBatch, samples: Samples, t_adjoint: Any, lengths_adjoint: Any, ends_adjoint: Any
     ) -> None:
-        moved = t_adjoint, lengths_adjoint, ends_adjoint
-        place_evenly_adjoint(rays.pixel, rays.size, self.most, self.stratified, self.seed, *moved)
+        place_evenly_adjoint(*self._parts(rays)[1:], t_adjoint, lengths_adjoint, ends_adjoint)
+
+    def _parts(self, rays):
+        """What says how rays are divided: arguments of kernels."""
+        return rays.ends, rays.pixel, rays.size, self.most, self.stratified, self.seed
+
+    def _empty(self, rays):
+        count = rays.size * self.most
+        first = self._buffers.at_least("first", rays.size + 1, ti.i32)
+        return Samples(first, self._buffers.at_least("t", count), self._buffers.at_least("lengths", count), count)
+
+
+class FarSampler(EvenSampler):
+    """The same where rays go far: evenly as far as ``scale``, and then ever less often, evenly in 1/t."""
+
+    def __init__(self, buffers: Buffers, samples: int, stratified: bool, scale: float, seed: int = 0) -> None:
+        super().__init__(buffers, samples, stratified, seed)
+        self.scale = scale
+
+    def sample(self, rays: RayBatch, function: Any) -> Samples:
+        found = self._empty(rays)
+        place_far(*self._parts(rays), self.scale, *found[:3])
+        return found
+
+    def adjoint(
+        self, rays: RayBatch, samples: Samples, t_adjoint: Any, lengths_adjoint: Any, ends_adjoint: Any
+    ) -> None:
+        place_far_adjoint(*self._parts(rays), self.scale, samples.t, t_adjoint, lengths_adjoint, ends_adjoint)

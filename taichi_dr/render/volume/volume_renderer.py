@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 import taichi as ti
 
 from taichi_dr.errors import InputError
-from taichi_dr.implicit.bounds import Ball, Box
+from taichi_dr.implicit.bounds import Ball, Box, Unbounded
 from taichi_dr.implicit.function import SpaceFunction
 from taichi_dr.implicit.inline import InlineFunction
 from taichi_dr.implicit.radiance.function import RadianceFunction
@@ -27,7 +27,7 @@ from taichi_dr.render.frame import Frame
 from taichi_dr.render.renderer import Renderer
 from taichi_dr.render.volume.behind import Behind, FieldBehind, FunctionBehind
 from taichi_dr.render.volume.ray_march import RayAdjoints, RayMarch
-from taichi_dr.render.volume.samplers import EvenSampler
+from taichi_dr.render.volume.samplers import EvenSampler, FarSampler
 from taichi_dr.render.volume.shot import VolumeShot
 from taichi_dr.scene.camera import Camera
 from taichi_dr.types import Size
@@ -66,7 +66,8 @@ class VolumeRenderer(Renderer):
         background: as for the other renderers; or a field with a gradient (a colour (), one for each view (V,), an
             image (H, W), or one each (V, H, W)), which is read at every render; or a loop-free ``ti.func`` of the
             direction that a ray goes, which returns linear RGB; or a ``dr.Environment``.
-        bounds: ``dr.Box`` or ``dr.Ball`` outside of which there is nothing.
+        bounds: ``dr.Box`` or ``dr.Ball`` outside of which there is nothing; or ``dr.Unbounded``: from the near plane to
+            the far plane, in parts that get longer with the distance.
         samples: parts of each ray.
         sampling: ``"uniform"``, in the middle of each part, or ``"stratified"``, anywhere in it, at random by
         seed: (may be changed between renders): the same seed gives the same picture, on every backend.
@@ -93,7 +94,7 @@ class VolumeRenderer(Renderer):
         function: Callable[..., Any] | RadianceFunction,
         size: Size,
         *,
-        bounds: Box | Ball,
+        bounds: Box | Ball | Unbounded,
         background: Any = (0.0, 0.0, 0.0),
         samples: int = 128,
         sampling: Literal["uniform", "stratified"] = "uniform",
@@ -101,18 +102,19 @@ class VolumeRenderer(Renderer):
         tolerance: float = 1e-4,
     ) -> None:
         super().__init__(size, background)
-        if not isinstance(bounds, Box | Ball):
-            raise InputError(f"bounds: expected a dr.Box or a dr.Ball, got {bounds!r}")
+        if not isinstance(bounds, Box | Ball | Unbounded):
+            raise InputError(f"bounds: expected a dr.Box, a dr.Ball or dr.Unbounded(...), got {bounds!r}")
         if sampling not in ("uniform", "stratified"):
             raise InputError(f'sampling: expected "uniform" or "stratified", got {sampling!r}')
         self._function = function if isinstance(function, RadianceFunction) else InlineRadiance(function)
         self._bounds = bounds
-        self._sampler = EvenSampler(self._buffers, whole("samples", samples), sampling == "stratified")
+        parts = self._buffers, whole("samples", samples), sampling == "stratified"
+        self._sampler = FarSampler(*parts, bounds.radius) if isinstance(bounds, Unbounded) else EvenSampler(*parts)
         self._march = RayMarch(self._buffers, self._function, self._sampler, _checked_tolerance(tolerance))
         self._seed = _checked_seed(seed)
 
     @property
-    def bounds(self) -> Box | Ball:
+    def bounds(self) -> Box | Ball | Unbounded:
         """Outside of which there is nothing; fixed."""
         return self._bounds
 

@@ -72,6 +72,8 @@ CASES = {
         {"bounds": dr.Box(-0.8, 0.7)},
         lambda: dr.Camera(eye=(0.2, 0.1, 0.3), target=(0, 0, 0), fov_y=1.2),
     ),
+    "unbounded": ({"bounds": dr.Unbounded((0, 0, 0), 1.3)}, lambda: perspective(near=0.7, far=9.0)),
+    "contracted": ({"bounds": dr.Unbounded((0.1, 0, 0), 0.6), "sampling": "stratified"}, perspective),
     "early stop": ({"bounds": dr.Box(-0.8, 0.7), "tolerance": 0.4}, perspective),
 }
 
@@ -80,7 +82,10 @@ CASES = {
 def test_gradients_equal_central_differences(cpu64, case):
     settings, make_camera = CASES[case]
     scene, camera = cloud(runtime_token()), make_camera()
-    renderer = dr.VolumeRenderer(scene.function, SIZE, samples=6, background=(0.9, 0.2, 0.4), **settings)
+    function = scene.function
+    if case == "contracted":
+        function = dr.radiance.Contracted(function, settings["bounds"])
+    renderer = dr.VolumeRenderer(function, SIZE, samples=6, background=(0.9, 0.2, 0.4), **settings)
     frame = renderer.render(camera)
     assert np.ptp(frame.numpy("alpha")) > 0.05
     rng = np.random.default_rng(1)
