@@ -95,7 +95,7 @@ def options_of(text):
 @pytest.mark.parametrize("arguments", [("--help",), ("-h", "--as", "mesh")])
 def test_an_unknown_kind_has_no_help(arguments, capsys):
     assert run("reconstruct", *arguments, "--as", "volume") == 2
-    assert capsys.readouterr().err == "taichi-dr: error: --as: expected mesh or sdf, got volume\n"
+    assert capsys.readouterr().err == f"taichi-dr: error: --as: expected {' or '.join(kinds.KINDS)}, got volume\n"
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_who_reads_the_output_may_go(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("reconstruct", "a", "b", "--as", "volume"), "--as: expected mesh or sdf, got volume"),
+        (("reconstruct", "a", "b", "--as", "volume"), f"--as: expected {' or '.join(kinds.KINDS)}, got volume"),
         (("render", "car", "a.png", "--soft", "--sigma", "0"), "--sigma: expected a number > 0, got 0.0"),
         (("render", "car", "a.png", "--sigma", "1e-3"), "--sigma: has no effect without --soft"),
         (("render", "car", "a.png", "--gamma", "1e-3"), "--gamma: has no effect without --soft"),

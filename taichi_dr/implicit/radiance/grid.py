@@ -202,6 +202,11 @@ class Grid(RadianceFunction):
         self._cells &= np.asarray(cells, bool)
         write_array(self._gaps, gaps_between(self._cells).ravel())
 
+    def open_cells(self) -> None:
+        """Has rays look into every cell again that has a vertex with numbers."""
+        self._cells = cells_with(self._row_of > 0)
+        write_array(self._gaps, gaps_between(self._cells).ravel())
+
     def gradient(self) -> Array:
         """(count, 3 (degree + 1)^2 + 1): what adjoints have added up since ``clear_gradient``."""
         self.check()
@@ -222,11 +227,13 @@ class Grid(RadianceFunction):
         if not step > 0:
             raise InputError(f"{self.name}.render: expected step > 0, got {step}")
         height, width = size
-        packed = camera.pack(width, height)
-        out = make_array((camera.views * height * width, SEEN))
-        view = packed, camera.is_orthographic, width, height
-        render(self.rows, *self.where, *view, step, out, self.layout, step == 1, self.layout.lanes)
-        seen = out.to_numpy().reshape(camera.views, height, width, SEEN)
+        packed = camera.pack(width, height).to_numpy()
+        seen = np.empty((camera.views, height, width, SEEN), packed.dtype)
+        out = make_array((height * width, SEEN))
+        for view in range(camera.views):
+            eye = array_from(packed[view : view + 1]), camera.is_orthographic, width, height
+            render(self.rows, *self.where, *eye, step, out, self.layout, step == 1, self.layout.lanes)
+            seen[view] = out.to_numpy().reshape(height, width, SEEN)
         alpha = seen[..., 3]
         return Picture(seen[..., :3], alpha, seen[..., 4] / np.where(alpha > 0, alpha, 1))
 

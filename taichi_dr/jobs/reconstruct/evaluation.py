@@ -6,7 +6,7 @@ import numpy as np
 
 from taichi_dr.errors import DataSetError
 from taichi_dr.io.posed.load import load_posed_images, splits
-from taichi_dr.jobs.reconstruct.silhouettes import check_silhouettes
+from taichi_dr.jobs.reconstruct.silhouettes import check_silhouettes, has_silhouettes
 from taichi_dr.jobs.report.metrics import compare, compare_views
 
 EVERY = 8
@@ -14,22 +14,27 @@ FEWEST = 4  # training images
 LARGEST = 1600  # pixels of the longer side of images; larger ones are averaged down to it
 
 
-def held_out_split(folder, progress=None, skip_missing=False):
+def held_out_split(folder, progress=None, skip_missing=False, silhouettes=True):
     """Training images, held-out images, and a few words on where the latter come from.
 
     Held out is ``transforms_test.json``; without one every eighth training image, from the fifth on.  With
-    ``skip_missing`` images that are not there are left out.
+    ``skip_missing`` images that are not there are left out.  ``silhouettes``: whether images have to have them.
 
     Raises:
         DataSetError: images that cannot be read, have no silhouettes, or are too few.
     """
-    options = {"largest": LARGEST, "require_alpha": True, "skip_missing": skip_missing}
-    train = load_posed_images(folder, "train", progress=progress, **options)
-    check_silhouettes(train, f"{folder}, training images")
+    options = {"largest": LARGEST, "require_alpha": silhouettes, "skip_missing": skip_missing}
+
+    def load(split, **more):
+        posed = load_posed_images(folder, split, **options, **more)
+        if silhouettes or has_silhouettes(posed):
+            check_silhouettes(posed, f"{folder}, {split}{'ing' * (split == 'train')} images")
+        return posed
+
+    train = load("train", progress=progress)
     if "test" in splits(folder):
         _check_count(folder, train, FEWEST, "")
-        held_out = load_posed_images(folder, "test", **options)
-        check_silhouettes(held_out, f"{folder}, test images")
+        held_out = load("test")
         return train, held_out, f"{len(held_out)} held-out images from transforms_test.json"
     _check_count(folder, train, FEWEST + 1, ", of which one is held out: there is no transforms_test.json")
     chosen = np.arange(EVERY // 2, len(train), EVERY)

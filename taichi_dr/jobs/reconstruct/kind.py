@@ -14,6 +14,9 @@ class Kind(ABC):
     FILES: tuple[str, ...]
     """What the files that ``export`` writes may be called."""
 
+    NEEDS_SILHOUETTES: bool = True
+    """Whether images without alpha are refused."""
+
     @abstractmethod
     def __init__(self, settings, train, fit):
         """Takes the settings of the kind, the training images (PosedImages in the unit scene) and the ``SceneFit``.

@@ -28,6 +28,11 @@ KINDS = {
         "taichi_dr.jobs.reconstruct.sdf:SdfReconstruction",
         "taichi_dr.jobs.settings.sdf:SdfSettings",
     ),
+    "grid": Entry(
+        "a radiance field on a grid",
+        "taichi_dr.jobs.reconstruct.radiance.grid:GridReconstruction",
+        "taichi_dr.jobs.settings.grid:GridSettings",
+    ),
 }
 
 DEFAULT = "mesh"

@@ -19,7 +19,8 @@ from taichi_dr.jobs.listener import Audience, Moment
 from taichi_dr.jobs.reconstruct import checkpoint
 from taichi_dr.jobs.reconstruct.evaluation import evaluate, evaluate_variants, held_out_split
 from taichi_dr.jobs.reconstruct.kinds import kind_class, settings_class
-from taichi_dr.jobs.reconstruct.scene_fit import fit_scene
+from taichi_dr.jobs.reconstruct.scene_fit import fit_scene, scene_of_cameras
+from taichi_dr.jobs.reconstruct.silhouettes import has_silhouettes
 from taichi_dr.jobs.report.metrics import DEFINITIONS
 from taichi_dr.jobs.report.record import PICTURES, Record
 from taichi_dr.jobs.terminal.interrupt import interruptible
@@ -29,6 +30,7 @@ from taichi_dr.version import __version__
 
 REPORTS = ("metrics.json", *PICTURES, checkpoint.NAME)
 SECONDS_BETWEEN_CHECKPOINTS = 20.0
+QUICK = 0.5  # s: checkpoints that take longer to write are that much rarer
 SAME_PLACE = 1e-3  # the object may seem to have moved by this part of its radius
 TAKEN_ANEW = ("data", "out", "resume", "overwrite", "backend")  # by --resume
 TIMES = {
@@ -85,6 +87,7 @@ def reconstruct(settings, *listeners):
         settings.data,
         lambda done, total: audience.progressed("reading images", done / total),
         settings.skip_missing,
+        kind_class(settings.kind).NEEDS_SILHOUETTES,
     )
     audience.said(f"{len(train)} training images of {train.width} × {train.height} pixels; {note}")
     run = _Run(settings, train, held_out, audience)
@@ -167,7 +170,7 @@ class _Run:
 
     def __init__(self, settings, train, held_out, audience):
         self.settings, self.audience = settings, audience
-        self.fit = fit_scene(train)
+        self.fit = fit_scene(train) if has_silhouettes(train) else scene_of_cameras(train)
         self.data = {
             "image size": [train.width, train.height],
             "training images": list(train.names),
@@ -183,15 +186,17 @@ class _Run:
     def optimise(self, interrupt):
         """Steps until the budget is spent or Ctrl-C is pressed."""
         started = time.monotonic() - self.seconds
-        saved_at = time.monotonic()
+        next_save = time.monotonic() + SECONDS_BETWEEN_CHECKPOINTS
         self._tell()
         while self.fraction() < 1 and not interrupt.requested:
             self._step()
             self.seconds = time.monotonic() - started
             self._tell()
-            if time.monotonic() - saved_at > SECONDS_BETWEEN_CHECKPOINTS:
+            if time.monotonic() > next_save:
+                began = time.monotonic()
                 self.save()
-                saved_at = time.monotonic()
+                ended = time.monotonic()
+                next_save = ended + SECONDS_BETWEEN_CHECKPOINTS * max(1.0, (ended - began) / QUICK)
         self.seconds = time.monotonic() - started
         self.save()
 

@@ -7,6 +7,7 @@ from scipy.ndimage import gaussian_filter, map_coordinates
 from skimage.measure import marching_cubes
 
 from taichi_dr.errors import DataSetError
+from taichi_dr.io.posed.bounds import scene_bounds
 
 LONGEST_SIDE = 200  # of the silhouettes used; finer ones do not make the grid's answer better
 COARSE, FINE = 48, 96  # cells along the grid's sides
@@ -86,6 +87,19 @@ def fit_scene(posed):
     center = (low + high) / 2
     radius = np.linalg.norm(points - center, axis=1).max() + spacing / 2
     return SceneFit(center, float(radius), origin, spacing, occupancy)
+
+
+def scene_of_cameras(posed):
+    """The SceneFit of images without silhouettes: the sphere that the cameras look at, all of it occupied."""
+    bounds = scene_bounds(posed)
+    spacing = 2 * bounds.radius / (COARSE - 1)
+    return SceneFit(
+        np.asarray(bounds.center, float),
+        float(bounds.radius),
+        bounds.center - bounds.radius,
+        spacing,
+        np.ones((COARSE,) * 3, np.float32),
+    )
 
 
 def _rough_sphere(posed):

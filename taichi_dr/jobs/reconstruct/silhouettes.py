@@ -9,6 +9,11 @@ OPAQUE = 0.995  # of an image's pixels: with more of them covered there is no si
 NAMES_SHOWN = 5
 
 
+def has_silhouettes(posed):
+    """Whether at least half of the images are not opaque."""
+    return posed.has_alpha and 2 * sum(_share_covered(alpha) >= OPAQUE for alpha in posed.alpha) <= len(posed)
+
+
 def check_silhouettes(posed, where):
     """Checks the alpha channels of ``posed``; ``where`` says which images they are.
 

@@ -211,7 +211,7 @@ def test_settings_of_another_kind_are_refused():
 
 def test_an_unknown_kind_is_an_error_that_lists_the_known_ones():
     for find in (kinds.kind_class, kinds.settings_class):
-        with pytest.raises(InputError, match="--as: expected mesh or sdf or ball, got volume"):
+        with pytest.raises(InputError, match=f"--as: expected {' or '.join(kinds.KINDS)}, got volume"):
             find("volume")
 
 

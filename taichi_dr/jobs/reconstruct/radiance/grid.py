@@ -1,0 +1,191 @@
+"""Posed images to a radiance grid: from coarse to fine, pruned as it goes."""
+
+import math
+import time
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.ndimage import map_coordinates, maximum_filter
+
+from taichi_dr.errors import GradientError
+from taichi_dr.implicit.radiance.grid import Grid
+from taichi_dr.jobs.reconstruct.radiance.grid_fit import GridFit, Photographs
+from taichi_dr.jobs.reconstruct.radiance.kind import RadianceReconstruction, Seen
+from taichi_dr.jobs.reconstruct.view_groups import unit_camera
+from taichi_dr.kernels.radiance_grid.fit import TILE
+
+BETWEEN_RECORDS = 10  # steps
+ALLOWED = 0.1  # of the occupancy that silhouettes leave, beside which there is nothing
+MOST = 800  # pixels: a finer grid than such pictures ask for would take gigabytes
+SEEDS = 1_000_003
+FINEST = 1.04
+"""The spacing at last, in pixels as far away as the middle: finer ones are noise."""
+LAST_RATE = 0.05  # of the first one
+DENSITY_RATE = 6.0  # of that of colours
+PRUNED, REFINED = 0.02, 0.05
+"""Weights below which a vertex is left out, within a level and from one to the next."""
+
+
+@dataclass(frozen=True)
+class Level:
+    """From fraction ``start`` of the budget on, cells ``coarser`` times as large as the finest."""
+
+    start: float
+    coarser: float
+
+
+LEVELS = Level(0.0, 3.4), Level(0.08, 1.7), Level(0.4, 1.0)
+EVENTS = (0.10, "forget"), (0.25, "prune"), (0.55, "prune")
+"""By the part of a level: when weights are forgotten, since at first everything is fog; and when cells are left out."""
+
+
+class GridReconstruction(RadianceReconstruction):
+    """Density and colour on a grid around the object."""
+
+    def __init__(self, settings, train, fit):
+        super().__init__(settings, train, fit)
+        self._changed, self._rays, self._seconds, self._error, self._shown = False, 0, 0.0, None, {}
+
+    @property
+    def plan(self):
+        """A line on what will be done."""
+        sides = " × ".join(map(str, self._shape(LEVELS[-1])))
+        return f"a grid of {sides} vertices at last, spherical harmonics of degree {self._settings.degree}"
+
+    @property
+    def caption(self):
+        """Size of the grid, PSNR of the training pixels and rays per second, for the progress display."""
+        grid = self._fit.grid
+        text = f"{' × '.join(map(str, grid.shape))}, {grid.count:,} vertices"
+        if self._error:
+            text += f", PSNR {-10 * math.log10(self._error):.1f} dB, {self._rays / self._seconds / 1e3:.0f}k rays/s"
+        return text
+
+    def start(self):
+        """Begins with fog wherever the silhouettes allow anything."""
+        self._level, self._events, self._step = 0, 0, 0
+        self._photographs = Photographs(self._train)
+        spacing, (low, _) = self._spacing(LEVELS[0]), self._box()
+        shape = self._shape(LEVELS[0])
+        axes = [low[k] + spacing * np.arange(n) for k, n in enumerate(shape)]
+        places = self._scene.to_world(np.stack(np.meshgrid(*axes, indexing="ij")).reshape(3, -1).T)
+        places = ((places - self._scene.origin) / self._scene.spacing).T.reshape(3, *shape)
+        allowed = map_coordinates(maximum_filter(self._scene.occupancy, 3), places, order=1, mode="nearest") > ALLOWED
+        grid = Grid.of_shape(shape, low, spacing, self._settings.degree, allowed)
+        self._fit = GridFit(grid, self._photographs)
+
+    def changed(self):
+        """Whether a new level has begun since this was last asked."""
+        changed, self._changed = self._changed, False
+        return changed
+
+    def step(self, fraction):
+        """One step over tiles of all views, at this fraction of the budget; the mean squared error every few steps.
+
+        Raises:
+            GradientError: the error is not finite.
+        """
+        began = time.monotonic()
+        self._advance(fraction)
+        settings = self._settings
+        rate = settings.lr * LAST_RATE**fraction
+        tiles = self._photographs.batch(settings.seed, self._step, settings.tiles)
+        seed = (settings.seed * SEEDS + self._step) % 2**31
+        error = self._fit.step(tiles, seed, (rate, DENSITY_RATE * rate), (settings.smoothness,) * 2)
+        if not math.isfinite(error):
+            raise GradientError("the error of the pictures is not finite; a smaller --lr may avoid that")
+        self._step += 1
+        self._rays += len(tiles) * TILE**2
+        self._seconds += time.monotonic() - began
+        self._error = error if self._error is None else 0.95 * self._error + 0.05 * error
+        return {"squared error": self._error} if self._step % BETWEEN_RECORDS == 0 else None
+
+    def describe(self):
+        """What ``metrics.json`` says about the model."""
+        grid = self._fit.grid
+        return {
+            "grid": list(grid.shape),
+            "vertices": grid.count,
+            "cells": int(grid.cells.sum()),
+            "spacing": grid.spacing * self._scene.radius,
+            "degree": grid.degree,
+            "rays_per_second": round(self._rays / self._seconds) if self._seconds else 0,
+        }
+
+    def state(self):
+        """Level and step, and every array that the next steps depend on."""
+        header, arrays = self._fit.state()
+        own = {name: getattr(self, f"_{name}") for name in ("level", "events", "step", "error", "rays", "seconds")}
+        return own | {"fit": header}, arrays
+
+    def restore(self, header, arrays):
+        """Begins where ``state`` left off."""
+        self._photographs = Photographs(self._train)
+        self._fit = GridFit.restored(self._photographs, header["fit"], arrays)
+        for name in ("level", "events", "step", "error", "rays", "seconds"):
+            setattr(self, f"_{name}", header[name])
+        self._changed = False
+
+    @staticmethod
+    def drawing(arrays):
+        """A function that gives the ``Seen`` of posed images' cameras, from what ``_field`` returned."""
+        return _Drawing(Grid.from_arrays(arrays))
+
+    def _seen(self, posed):
+        if id(posed) not in self._shown:  # a camera for every picture would cost compiling
+            self._shown[id(posed)] = posed, unit_camera(posed)
+        return _seen(self._fit.grid, posed, self._shown[id(posed)][1])
+
+    def _at(self, points, directions):
+        return self._fit.grid.at(points, directions)
+
+    def _field(self):
+        return self._fit.grid.arrays()
+
+    def _box(self):
+        center, half = self._scene.hull_extent()
+        return center - half, center + half
+
+    def _spacing(self, level):
+        """In the unit scene."""
+        if self._settings.resolution is not None:
+            low, high = self._box()
+            return level.coarser * float((high - low).max()) / (self._settings.resolution - 1)
+        distance = np.linalg.norm(self._train.camera_to_world[:, :3, 3], axis=1)
+        size = min(1.0, (self._settings.size or MOST) / max(self._train.height, self._train.width))
+        return level.coarser * FINEST * float(np.median(distance / self._train.focal[:, 0])) / size
+
+    def _shape(self, level):
+        low, high = self._box()
+        return tuple((np.ceil((high - low) / self._spacing(level)).astype(int) + 1).tolist())
+
+    def _advance(self, fraction):
+        """Begins the level that the fraction is in, and does what is due in it."""
+        level = max(i for i, level in enumerate(LEVELS) if level.start <= fraction)
+        if level > self._level:
+            self._level, self._events, self._changed = level, 0, True
+            self._fit.refine(self._spacing(LEVELS[level]), REFINED)
+        end = LEVELS[level + 1].start if level + 1 < len(LEVELS) else 1.0
+        within = (fraction - LEVELS[level].start) / (end - LEVELS[level].start)
+        while self._events < len(EVENTS) and EVENTS[self._events][0] <= within:
+            what = EVENTS[self._events][1]
+            self._events += 1
+            if what == "prune":
+                self._fit.prune(PRUNED)
+            else:
+                self._fit.grid.forget_weights()
+
+
+class _Drawing:
+    """Pictures of a grid by itself."""
+
+    def __init__(self, grid):
+        self._grid = grid
+
+    def __call__(self, posed):
+        return _seen(self._grid, posed, unit_camera(posed))
+
+
+def _seen(grid, posed, camera):
+    picture = grid.render(camera, (posed.height, posed.width))
+    return Seen(picture.color, picture.alpha, picture.depth)

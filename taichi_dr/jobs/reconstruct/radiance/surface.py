@@ -1,0 +1,37 @@
+"""The mesh of a density: where it crosses a level, with the colours that are seen there from outside."""
+
+import numpy as np
+from skimage.measure import marching_cubes
+
+from taichi_dr.errors import GeometryError
+from taichi_dr.io.images import srgb_to_linear
+from taichi_dr.scene.mesh import Mesh
+
+OPACITY = 0.5
+"""Of the way between two nodes: what is that dense is surface."""
+
+
+def density_mesh(at, low, high, resolution):
+    """The Mesh, in the unit scene, of ``at(points, directions) -> (density, display colours)`` in a box.
+
+    ``resolution``: nodes along the longest side.  The level is the density that takes away half of the light on the way
+    from a node to the next.
+
+    Raises:
+        GeometryError: nowhere is it that dense.
+    """
+    spacing = float(np.max(high - low)) / (resolution - 1)
+    axes = [np.arange(a, b + 0.5 * spacing, spacing) for a, b in zip(low, high, strict=True)]
+    density = np.empty([len(axis) for axis in axes], np.float32)
+    for i, x in enumerate(axes[0]):
+        points = np.stack(np.meshgrid([x], axes[1], axes[2], indexing="ij"), axis=-1).reshape(-1, 3)
+        density[i] = at(points, np.array([0.0, 0.0, 1.0]))[0].reshape(density.shape[1:])
+    level = -np.log(1 - OPACITY) / spacing
+    density = np.pad(density, 1)
+    if not (density > level).any():
+        raise GeometryError(f"no surface: the density is {density.max():.3g} at most, {level:.3g} would be one")
+    opacity = 1 - np.exp(-density * spacing)  # far less steep than the density
+    vertices, faces, normals, _ = marching_cubes(opacity, OPACITY, gradient_direction="ascent")
+    points = low + spacing * (vertices - 1)
+    colors = at(points, normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-9))[1]
+    return Mesh(points, faces.astype(np.int32), colors=srgb_to_linear(np.clip(colors, 0, 1)), name="reconstruction")
