@@ -28,6 +28,9 @@ DEMOS = {
 RECONSTRUCTION = {"overview.png": "reconstruct.png", "comparison.png": "reconstruct_comparison.png"}
 """The pictures that are taken from ``out/demo/mesh/``, which ``make demo`` writes, and their names here."""
 
+IMAGES = "out/demo/images"
+"""Posed images that ``make demo`` writes; ``taichi-dr inspect`` draws them."""
+
 PROGRAMS = {"kernels.png": "kernels.md/toon", "sdf.png": "sdf.md/picture", "sdf_grid.png": "sdf.md/grid"}
 """The pictures that programs of pages write, each under its own name and ``.png``."""
 
@@ -49,6 +52,14 @@ def draw(name, program):
     take(folder / f"{program}.png", name)
 
 
+def inspect(data, name):
+    """Draws the cameras of a data set."""
+    picture = ROOT / "out" / "demo" / "inspect.png"
+    command = [sys.executable, "-m", "taichi_dr", "inspect", data, "--picture", str(picture)]
+    subprocess.run(command, cwd=ROOT, check=True)
+    take(picture, name)
+
+
 def main():
     """Runs everything, one demo after the other."""
     for name, own_name in RECONSTRUCTION.items():
@@ -56,6 +67,7 @@ def main():
         if not source.exists():
             sys.exit(f"{source.relative_to(ROOT)}: no such file; run make demo first (make docs does)")
         take(source, own_name)
+    inspect(IMAGES, "photographs.png")
     for demo, names in DEMOS.items():
         subprocess.run([sys.executable, f"demos/{demo}.py"], cwd=ROOT, check=True)
         for name in names:

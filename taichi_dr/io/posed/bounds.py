@@ -42,7 +42,7 @@ def scene_bounds(posed: PosedImages) -> SceneBounds:
     meet; points; depths; the cameras alone.
 
     * Axes meet where ``sum_v |(1 - d_v d_v') (x - e_v)|^2`` is least, d the directions and e the places of the cameras;
-      the radius is that of the sphere there that nine of ten views see whole, and not more than the points' own.
+      the radius is that of the sphere there that nine of ten views see whole, and no more than 99 % of the points need.
     * Near-parallel axes do not meet: the sphere around the points' median that holds 95 % of them, or around the middle
       of the depths along the axes.
     * Depths are the data's own, else those of the points that are in the picture, else those of the sphere.
@@ -146,8 +146,7 @@ def _sphere(posed, eyes, forward, common):
         radius = np.percentile(_seen_radius(posed, meeting, eyes, forward), SHARE)
         source = "where the viewing axes meet"
         if points is not None:
-            reach = np.linalg.norm(points - meeting, axis=1).max()
-            radius = min(radius, reach)
+            radius = min(radius, np.percentile(np.linalg.norm(points - meeting, axis=1), DEPTHS[1]))
         return meeting, radius, source
     if points is not None:
         center = np.median(points, axis=0)

@@ -128,11 +128,13 @@ def checked_lens(where, lens):
 def found_file(folder, name, suffixes=("",)):
     """The file ``name`` of a data set in ``folder``, None if it is missing.
 
-    ``name`` may have the backslashes of Windows, another letter case, or a path of the machine that the data were made
-    on: then as much of its end as leads to a file is taken.
+    ``name`` may have the backslashes of Windows or another letter case.  Of a path that leads elsewhere, to the machine
+    that the data were made on, as much of the end as leads to a file is taken.
     """
-    parts = PureWindowsPath(name).parts  # takes both kinds of slashes
-    for start in range(len(parts)):
+    path = PureWindowsPath(name)  # takes both kinds of slashes
+    parts = path.parts
+    leads_elsewhere = bool(path.anchor) or ".." in parts
+    for start in range(len(parts) if leads_elsewhere else min(1, len(parts))):
         for suffix in suffixes:
             path = _regardless_of_case(folder, [*parts[start:-1], parts[-1] + suffix])
             if path is not None:

@@ -165,6 +165,13 @@ def test_file_names_of_other_machines_are_found(tmp_path, name):
     assert load_posed_images(tmp_path).names == ("r_0.png", "r_1.png")
 
 
+def test_an_image_of_another_folder_is_not_taken_for_a_missing_one(tmp_path):
+    make_folder(tmp_path)
+    (tmp_path / "train" / "r_1.png").rename(tmp_path / "r_1.png")
+    with pytest.raises(DataSetError, match="1 of 2 images are missing"):
+        load_posed_images(tmp_path)
+
+
 def test_missing_images_are_left_out_if_asked(tmp_path):
     make_folder(tmp_path, sizes=[(4, 6)] * 3)
     (tmp_path / "train" / "r_1.png").unlink()
