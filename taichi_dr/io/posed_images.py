@@ -1,9 +1,11 @@
 """Images with known cameras, whatever format they came in: ``io.posed`` reads and writes them."""
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from taichi_dr.errors import InputError, ShapeError
 from taichi_dr.types import Array, ArrayLike, Size
@@ -164,18 +166,20 @@ def averaged_down(colors, alpha, size):
     """Area averages of alpha, and of colour weighted by alpha (of premultiplied colour, made straight again)."""
     if alpha.shape == size:
         return np.where(alpha[..., None] > 0, colors, 0), alpha
-    rows, columns = _area_weights(alpha.shape[0], size[0]), _area_weights(alpha.shape[1], size[1])
+    (height, width), (rows, columns) = alpha.shape, size
     premultiplied = np.concatenate([colors * alpha[..., None], alpha[..., None]], axis=2)
-    averaged = np.einsum("rh,hwc->rwc", rows, premultiplied, optimize=True)
-    averaged = np.einsum("sw,rwc->rsc", columns, averaged, optimize=True)
+    averaged = _area_weights(height, rows) @ premultiplied.reshape(height, width * 4)
+    averaged = averaged.reshape(rows, width, 4).transpose(1, 0, 2).reshape(width, rows * 4)
+    averaged = (_area_weights(width, columns) @ averaged).reshape(columns, rows, 4).transpose(1, 0, 2)
     opacity = averaged[..., 3]
     straight = averaged[..., :3] / np.where(opacity > 0, opacity, 1)[..., None]
     return straight, np.minimum(opacity, 1)
 
 
+@functools.lru_cache(maxsize=8)
 def _area_weights(length, target):
-    """(target, length): the share of each old pixel in each new one, for pixels as intervals of a line."""
+    """(target, length), sparse: the share of each old pixel in each new one, for pixels as intervals of a line."""
     edges = np.linspace(0, length, target + 1)
     old = np.arange(length)
     overlap = np.minimum(edges[1:, None], old + 1) - np.maximum(edges[:-1, None], old)
-    return (np.maximum(overlap, 0) * (target / length)).astype(np.float32)
+    return csr_array((np.maximum(overlap, 0) * (target / length)).astype(np.float32))
