@@ -3,10 +3,12 @@
 Of every cell the most density is remembered that was found in it of late, and cells that have too little are empty:
 
     density = max(decay density, what is found at a random point of the cell)
-    occupied = density > min(threshold, mean density of all cells)
+    occupied = density > threshold
 
 A ray is cut into pieces of one length, from where it enters, the first of them shorter by a random share; of those
-whose middle is in an occupied cell, samples are at the middle, and the others are skipped a cell at a time.
+whose middle is in an occupied cell, samples are at the middle.  The others are skipped, as far as nothing is: ``free``
+says of every cell how many cells away the nearest occupied one is along that axis where it is farthest, 0 if it is
+occupied itself, and ``FARTHEST`` at most.
 
 Cells are those of a ``kernels.networks.lattice``, one less along each axis than it has points; z fastest.  Source:
 Mueller et al., Instant Neural Graphics Primitives, 2022, appendix E.
@@ -19,7 +21,10 @@ import taichi as ti
 from taichi_dr.kernels.base.random import uniform
 from taichi_dr.kernels.base.types import Ints, Numbers, Rows
 from taichi_dr.kernels.base.vectors import row3
+from taichi_dr.kernels.march.bounds import Bounds, interval
 from taichi_dr.kernels.networks.lattice import cell_and_place, read_lattice
+
+FARTHEST = 8  # cells
 
 
 class Ray(NamedTuple):
@@ -72,10 +77,37 @@ def remember(cells: Ints, count: ti.i32, found: Rows, decay: float, densities: N
 
 
 @ti.kernel
-def mark(densities: Numbers, threshold: float, occupied: Ints):
-    """Writes ``occupied``: 1 where the density is above the threshold."""
-    for i in range(occupied.shape[0]):
-        occupied[i] = ti.cast(densities[i] > threshold, ti.i32)
+def mark(lattice: Rows, densities: Numbers, threshold: float, free: Ints, scratch: Ints):
+    """Writes ``free`` of cells that are occupied where the density is above the threshold; ``scratch`` is as long.
+
+    An axis at a time: ``free(cell) = min over cells k away along the axis of max(free there, k)``.
+    """
+    for i in range(free.shape[0]):
+        free[i] = ti.select(densities[i] > threshold, 0, FARTHEST)
+    for i in range(free.shape[0]):
+        scratch[i] = _nearest(i, free, 2, ti.static(read_lattice(lattice)))
+    for i in range(free.shape[0]):
+        free[i] = _nearest(i, scratch, 1, ti.static(read_lattice(lattice)))
+    for i in range(free.shape[0]):
+        scratch[i] = _nearest(i, free, 0, ti.static(read_lattice(lattice)))
+    for i in range(free.shape[0]):
+        free[i] = scratch[i]
+
+
+@ti.func
+def _nearest(number, free: ti.template(), axis: ti.template(), lattice: ti.template()):
+    """The least of ``max(free, distance)`` along an axis, from a cell on."""
+    cell, cells, stride = numbered_cell(number, lattice)[axis], lattice.count[axis] - 1, 1
+    for k in ti.static(range(axis + 1, 3)):
+        stride *= lattice.count[k] - 1
+    nearest, k = free[number], 1
+    while k < nearest:
+        if cell >= k:
+            nearest = ti.min(nearest, ti.max(free[number - k * stride], k))
+        if cell + k < cells:
+            nearest = ti.min(nearest, ti.max(free[number + k * stride], k))
+        k += 1
+    return nearest
 
 
 @ti.func
@@ -92,32 +124,33 @@ def first_beyond(t, ray: ti.template(), step):
 
 
 @ti.func
-def leaves_cell(cell, t, ray: ti.template(), lattice: ti.template()):
-    """Where a ray leaves the cell that it is in at t."""
+def leaves_cells(cell, near, t, ray: ti.template(), lattice: ti.template()):
+    """Where a ray leaves the cells that are less than ``near`` away from the one that it is in at t."""
     leave = ray.leave
     for axis in ti.static(range(3)):
         if ti.abs(ray.direction[axis]) > 1e-9:
-            side = cell[axis] + ti.select(ray.direction[axis] > 0.0, 1, 0)
+            side = cell[axis] + ti.select(ray.direction[axis] > 0.0, near, 1 - near)
             distance = lattice.lower[axis] + side / lattice.per_unit[axis] - ray.origin[axis]
             leave = ti.min(leave, ti.max(distance / ray.direction[axis], t))
     return leave
 
 
 @ti.func
-def walk(ray: ti.template(), lattice: ti.template(), occupied: ti.template(), step, to: ti.template()):
+def walk(ray: ti.template(), lattice: ti.template(), free: ti.template(), step, to: ti.template()):
     """The number of samples on a ray, which are written to the ``Samples`` ``to`` unless that is None."""
     samples, k = 0, 0
     start, end = piece(0, ray, step)
     while start < ray.leave:
         t = 0.5 * (start + end)
         cell, _ = cell_and_place(ray.origin + t * ray.direction, lattice)
-        if occupied[cell_number(cell, lattice)] != 0:
+        near = free[cell_number(cell, lattice)]
+        if near == 0:
             if ti.static(bool(to)):
                 to.t[to.first + samples], to.lengths[to.first + samples] = t, end - start
             samples += 1
             k += 1
         else:
-            k = ti.max(k + 1, first_beyond(leaves_cell(cell, t, ray, lattice), ray, step))
+            k = ti.max(k + 1, first_beyond(leaves_cells(cell, near, t, ray, lattice), ray, step))
         start, end = piece(k, ray, step)
     return samples
 
@@ -130,7 +163,7 @@ def count_samples(
     pixel: Ints,
     rays: ti.i32,
     lattice: Rows,
-    occupied: Ints,
+    free: Ints,
     step: float,
     stratified: ti.template(),
     seed: ti.i32,
@@ -143,7 +176,7 @@ def count_samples(
     for r in range(rays):
         shift = _shift(pixel[r], seed, stratified)
         ray = ti.static(Ray(row3(origins, r), row3(directions, r), ends[r, 0], ends[r, 1], shift))
-        counts[r] = walk(ray, ti.static(read_lattice(lattice)), occupied, step, None)
+        counts[r] = walk(ray, ti.static(read_lattice(lattice)), free, step, None)
 
 
 @ti.kernel
@@ -154,7 +187,7 @@ def place_samples(
     pixel: Ints,
     rays: ti.i32,
     lattice: Rows,
-    occupied: Ints,
+    free: Ints,
     step: float,
     stratified: ti.template(),
     seed: ti.i32,
@@ -167,7 +200,7 @@ def place_samples(
         shift = _shift(pixel[r], seed, stratified)
         ray = ti.static(Ray(row3(origins, r), row3(directions, r), ends[r, 0], ends[r, 1], shift))
         samples = ti.static(Samples(first[r], t, lengths))
-        walk(ray, ti.static(read_lattice(lattice)), occupied, step, samples)
+        walk(ray, ti.static(read_lattice(lattice)), free, step, samples)
 
 
 @ti.func
@@ -176,3 +209,15 @@ def _shift(pixel, seed, stratified: ti.template()):
     if ti.static(stratified):
         shift = uniform(seed, pixel, 0)
     return shift
+
+
+@ti.kernel
+def find_ends(origins: Rows, directions: Rows, rays: ti.i32, bounds: Numbers, ends: Rows):
+    """Writes ``ends`` (R, 2): where ``rays`` rays enter and leave a box, not before their origins.
+
+    ``bounds`` (6,): as in ``kernels.march.bounds``.  The ends of rays that miss it are equal.
+    """
+    for r in range(rays):
+        entry, leave = interval(row3(origins, r), row3(directions, r), ti.static(Bounds(bounds, False)))
+        ends[r, 0] = ti.max(entry, 0.0)
+        ends[r, 1] = ti.max(leave, ends[r, 0])

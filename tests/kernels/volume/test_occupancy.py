@@ -5,6 +5,7 @@ import pytest
 import taichi as ti
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from scipy.ndimage import distance_transform_cdt
 
 from taichi_dr.kernels.base.arrays import array_from, make_array
 from taichi_dr.kernels.networks.lattice import lattice_rows
@@ -20,13 +21,21 @@ def sampled(occupied, origins, directions, ends, step, seed=None):
     rays = len(origins)
     arrays = array_from(origins), array_from(directions), array_from(ends), array_from(range(rays), ti.i32), rays
     lattice = array_from(lattice_rows(LOWER, UPPER, np.array(CELLS) + 1))
-    grid = lattice, array_from(occupied.reshape(-1), ti.i32), step, seed is not None, seed or 0
+    grid = lattice, free_of(occupied), step, seed is not None, seed or 0
     counts = make_array((rays,), ti.i32)
     occupancy.count_samples(*arrays, *grid, counts)
     first = np.concatenate([[0], np.cumsum(counts.to_numpy())])
     t, lengths = make_array((max(1, first[-1]),)), make_array((max(1, first[-1]),))
     occupancy.place_samples(*arrays, *grid, array_from(first, ti.i32), t, lengths)
     return first, t.to_numpy()[: first[-1]], lengths.to_numpy()[: first[-1]]
+
+
+def free_of(occupied):
+    """How many cells away the nearest occupied one is, as an array of cells."""
+    lattice = array_from(lattice_rows(LOWER, UPPER, np.array(occupied.shape) + 1))
+    free, scratch = make_array((occupied.size,), ti.i32), make_array((occupied.size,), ti.i32)
+    occupancy.mark(lattice, array_from(occupied.reshape(-1)), 0.5, free, scratch)
+    return free
 
 
 def along_x(occupied, step, seed=None):
@@ -105,8 +114,23 @@ def test_probes_are_in_their_cells(any32):
 
 
 def test_densities_fade_and_are_found_again(any32):
-    densities, occupied = array_from([1.0, 4.0, 2.0]), make_array((3,), ti.i32)
+    densities = array_from([1.0, 4.0, 2.0])
     occupancy.remember(array_from([2, 0], ti.i32), 2, array_from([[0.5], [3.0]]), 0.5, densities)
     assert densities.to_numpy().tolist() == [3.0, 4.0, 1.0]
-    occupancy.mark(densities, 3.0, occupied)
-    assert occupied.to_numpy().tolist() == [0, 1, 0]
+
+
+@pytest.mark.parametrize("share", [0.0, 0.002, 0.1, 1.0])
+def test_free_is_the_distance_to_the_nearest_occupied_cell(any32, share):
+    occupied = np.random.default_rng(1).uniform(size=(24, 11, 7)) < share
+    expected = distance_transform_cdt(~occupied, "chessboard") if occupied.any() else np.full(occupied.shape, 99)
+    found = free_of(occupied).to_numpy().reshape(occupied.shape)
+    np.testing.assert_array_equal(found, np.minimum(expected, occupancy.FARTHEST))
+
+
+def test_ends_are_where_rays_cross_the_box(any32):
+    origins = np.array([[-1.0, 0.0, 0.0], [2.0, 0.0, 0.0], [-1.0, 5.0, 0.0], [9.0, 0.0, 0.0]])
+    directions, ends = np.tile([1.0, 0.0, 0.0], (4, 1)), make_array((4, 2))
+    occupancy.find_ends(array_from(origins), array_from(directions), 4, array_from([*LOWER, *UPPER]), ends)
+    entry, leave = ends.to_numpy().T
+    np.testing.assert_allclose([entry[:2], leave[:2]], [[1, 0], [5, 2]], atol=1e-6)
+    np.testing.assert_array_equal(entry[2:], leave[2:])
