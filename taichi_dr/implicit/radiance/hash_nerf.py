@@ -1,18 +1,18 @@
 """A radiance field of a hash grid and two small networks (Instant NGP)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import taichi as ti
 
-from taichi_dr.errors import InputError
+from taichi_dr.errors import InputError, ShapeError
 from taichi_dr.fields.group import FieldGroup
 from taichi_dr.fields.owner import FieldOwner
 from taichi_dr.implicit.narrow import NarrowMLP
 from taichi_dr.implicit.radiance.function import RadianceFunction
 from taichi_dr.implicit.voxel_grid import checked_bounds
-from taichi_dr.kernels.base.arrays import array_from
+from taichi_dr.kernels.base.arrays import array_from, make_array
 from taichi_dr.kernels.base.buffers import Buffers
 from taichi_dr.kernels.base.launch import on_cpu
 from taichi_dr.kernels.networks import hash_grid, spherical_harmonics
@@ -27,6 +27,8 @@ CODE = 16
 
 ROWS_ON_CPU, ROWS_ON_GPU = 1 << 14, 1 << 19
 """Rows of a level's table, by default: those of all levels fit the cache."""
+
+SIZES = "levels", "width", "coarsest", "finest", "most_rows", "density_hidden", "color_hidden"
 
 SPREAD = 1e-4
 """Numbers of the table begin evenly distributed between this and minus this."""
@@ -77,12 +79,13 @@ class HashNeRF(FieldOwner, RadianceFunction):
         most_rows = most_rows or (ROWS_ON_CPU if on_cpu() else ROWS_ON_GPU)
         sizes = {"levels": levels, "width": width, "coarsest": coarsest, "finest": finest, "most_rows": most_rows}
         _check(sizes)
-        self.sizes, self.levels, self.width = sizes, levels, width
+        self.levels, self.width = levels, width
+        self.sizes = sizes | {"density_hidden": tuple(density_hidden), "color_hidden": tuple(color_hidden)}
         rows = hash_grid.level_rows(levels, coarsest, finest, most_rows)
         self._levels = array_from(rows, ti.i32)
         self._box = array_from(hash_grid.box_rows(self.lower, self.upper))
-        self._density = NarrowMLP(levels * width, CODE, density_hidden)
-        self._color = NarrowMLP(HARMONICS + CODE, 3, color_hidden, last="sigmoid")
+        self._density = NarrowMLP(levels * width, CODE, self.sizes["density_hidden"])
+        self._color = NarrowMLP(HARMONICS + CODE, 3, self.sizes["color_hidden"], last="sigmoid")
         self.fields = FieldGroup(
             "HashNeRF",
             table=((int(rows[:, 2].sum()),), width),
@@ -142,6 +145,47 @@ class HashNeRF(FieldOwner, RadianceFunction):
             ShapeError: the values do not fit.
         """
         self.fields.set(self.fields.known(name), values)
+
+    @property
+    def cells(self) -> Array:
+        """(L,): cells along each axis of the grids."""
+        return self._levels.to_numpy()[:, 0]
+
+    def arrays(self) -> dict[str, Array]:
+        """Named arrays that ``from_arrays`` makes the field of again, sizes included."""
+        named = {name: self.numpy(name) for name in self.fields.arrays}
+        return named | {name: np.array(size) for name, size in self.sizes.items()} | {"bounds": np.array(self.bounds)}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, Array]) -> "HashNeRF":
+        """The field whose ``arrays`` these are.
+
+        Raises:
+            KeyError: one is missing.
+            ShapeError: one has another shape than the sizes say.
+        """
+        sizes: Any = {name: arrays[name].tolist() for name in SIZES}
+        field = cls(arrays["bounds"], **sizes)
+        for name in field.fields.arrays:
+            field.set(name, arrays[name])
+        return field
+
+    @off_tape
+    def at(self, points: ArrayLike, directions: ArrayLike) -> tuple[Array, Array]:
+        """``(density (...), color (..., 3))`` at points (..., 3) seen along unit directions (..., 3); no gradient.
+
+        Raises:
+            ShapeError: the last axis is not of 3.
+        """
+        points, directions = np.broadcast_arrays(np.asarray(points, float), np.asarray(directions, float))
+        if points.ndim == 0 or points.shape[-1] != 3:
+            raise ShapeError(f"HashNeRF.at: expected points (..., 3), got shape {points.shape}")
+        self.fields.pull()
+        rows = array_from(points.reshape(-1, 3)), array_from(directions.reshape(-1, 3))
+        values = make_array((rows[0].shape[0], 4))
+        self.forward(*rows, values, values.shape[0])
+        found = values.to_numpy().reshape(*points.shape[:-1], 4)
+        return found[..., 0], found[..., 1:]
 
     def _setting(self, name):
         return f'field.set("{name}", values)' if self.fields.has(name) else None

@@ -33,6 +33,11 @@ KINDS = {
         "taichi_dr.jobs.reconstruct.radiance.grid:GridReconstruction",
         "taichi_dr.jobs.settings.grid:GridSettings",
     ),
+    "hash": Entry(
+        "a radiance field of a hash grid and two small networks",
+        "taichi_dr.jobs.reconstruct.radiance.hash:HashReconstruction",
+        "taichi_dr.jobs.settings.hash:HashSettings",
+    ),
 }
 
 DEFAULT = "mesh"

@@ -1,0 +1,92 @@
+"""Rays of pixels through the box that a field is in, and pictures of it."""
+
+import numpy as np
+
+from taichi_dr.jobs.reconstruct.radiance.kind import Seen
+from taichi_dr.kernels.base.arrays import array_from, write_array
+from taichi_dr.kernels.base.buffers import Buffers
+from taichi_dr.kernels.base.launch import on_cpu
+from taichi_dr.kernels.volume.composite import SEEN
+from taichi_dr.kernels.volume.occupancy import find_ends
+from taichi_dr.kernels.volume.rays import RayBatch
+from taichi_dr.render.volume.ray_march import RayMarch
+
+TOLERANCE = 1e-4
+"""Transmittance at which a ray has seen enough."""
+
+SAMPLES = 1 << 20
+"""At once, if every ray has as many as it can."""
+
+FAINT = 1e-3  # opacity below which nothing has a depth
+
+
+class BoxRays:
+    """Makes batches of rays that begin and end where they cross a box."""
+
+    def __init__(self, bounds):
+        self._bounds, self._buffers = array_from(np.concatenate(bounds)), Buffers()
+
+    def batch(self, origins, directions):
+        """The RayBatch of NumPy arrays (R, 3), directions of unit length; it is good until the next one."""
+        rays = len(origins)
+        arrays = self.written("origins", origins), self.written("directions", directions)
+        ends = self._buffers.at_least("ends", rays, columns=(2,))
+        find_ends(*arrays, rays, self._bounds, ends)
+        return RayBatch(*arrays, ends, self._buffers.counting("pixel", rays), rays)
+
+    def written(self, name, values):
+        """The array ``name``, of at least as many rows, with these."""
+        array = self._buffers.at_least(name, len(values), columns=values.shape[1:])
+        if on_cpu():
+            array.memory()[: len(values)] = values
+        else:
+            padded = np.zeros(array.shape, np.float32)
+            padded[: len(values)] = values
+            write_array(array, padded)
+        return array
+
+
+class Drawing:
+    """Pictures of a field in a box, by an ``OccupancySampler``."""
+
+    def __init__(self, function, sampler, bounds):
+        self._function, self._sampler, self._rays, self._buffers = function, sampler, BoxRays(bounds), Buffers()
+        self._march = RayMarch(self._buffers, function, sampler, TOLERANCE)
+
+    def __call__(self, posed):
+        """The ``Seen`` of the cameras of ``posed``, samples not shifted at random."""
+        for inputs in self._function.inputs:
+            inputs.pull()
+        before, self._sampler.stratified = self._sampler.stratified, False
+        try:
+            return Seen(
+                *(np.stack(parts) for parts in zip(*(self._view(posed, v) for v in range(len(posed))), strict=True))
+            )
+        finally:
+            self._sampler.stratified = before
+
+    def _view(self, posed, view):
+        origin, directions, cosines = rays_of_view(posed, view)
+        seen = np.empty((len(directions), SEEN), np.float32)
+        size = max(1, SAMPLES // self._sampler.most)
+        for start in range(0, len(seen), size):
+            part = directions[start : start + size]
+            rays = self._rays.batch(np.broadcast_to(origin, part.shape), part)
+            found = self._buffers.at_least("seen", rays.size, columns=(SEEN,))
+            self._march.add_up(self._march.evaluate(rays), found)
+            seen[start : start + size] = found.to_numpy()[: rays.size]
+        alpha = seen[:, 3]
+        depth = np.where(alpha > FAINT, cosines * seen[:, 4] / np.maximum(alpha, FAINT), 0)
+        shape = posed.height, posed.width
+        return seen[:, :3].reshape(*shape, 3), alpha.reshape(shape), depth.reshape(shape)
+
+
+def rays_of_view(posed, view):
+    """(origin (3,), unit directions (H*W, 3), cosines (H*W,) to the viewing axis) of the pixels' middles."""
+    rows, columns = np.mgrid[0.5 : posed.height, 0.5 : posed.width].reshape(2, -1)
+    (fx, fy), (cx, cy) = posed.focal[view], posed.principal_point[view]
+    local = np.stack([(columns - cx) / fx, (cy - rows) / fy, -np.ones_like(rows)], axis=1)
+    length = np.linalg.norm(local, axis=1)
+    matrix = posed.camera_to_world[view]
+    directions = local @ matrix[:3, :3].T / length[:, None]
+    return matrix[:3, 3].astype(np.float32), directions.astype(np.float32), (1 / length).astype(np.float32)
