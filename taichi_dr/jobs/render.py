@@ -1,4 +1,4 @@
-"""``taichi-dr render``: an image of a mesh or of a solid, and an animation of it turning."""
+"""``taichi-dr render``: an image of a mesh, a solid or a radiance field, and an animation of it turning."""
 
 import math
 
@@ -13,6 +13,8 @@ from taichi_dr.jobs.pictures.background import named_color, over
 from taichi_dr.jobs.pictures.lighting import lighting
 from taichi_dr.jobs.pictures.named_mesh import is_solid, named_mesh, named_solid
 from taichi_dr.jobs.pictures.poses import distance_for
+from taichi_dr.jobs.reconstruct.radiance.drawing import scene_drawing
+from taichi_dr.jobs.reconstruct.radiance.scene import is_radiance
 from taichi_dr.jobs.terminal.progress import progress_bar
 from taichi_dr.render.march.sphere_tracer import SphereTracer
 from taichi_dr.render.mesh.soft_rasterizer import SoftRasterizer
@@ -35,14 +37,16 @@ def render_picture(settings):
     """
     settings.check()
     background = None if settings.background is None else named_color(settings.background)
-    check_picture(settings.image)
+    if settings.image is not None:
+        check_picture(settings.image)
     if settings.turntable is not None:
         check_animation(settings.turntable)
     runtime.init(settings.backend)
-    draw = _traced(settings) if is_solid(settings.mesh) else _rasterized(settings)
+    draw = _drawing(settings)
     height, width = settings.height_and_width
-    image = draw(_camera(settings, [settings.azimuth_deg]), (height, width))
-    save_image(settings.image, over(image, background)[0])
+    if settings.image is not None:
+        image = draw(_camera(settings, [settings.azimuth_deg]), (height, width))
+        save_image(settings.image, over(image, background)[0])
     if settings.turntable is None:
         return [settings.image]
     turn = settings.azimuth_deg + np.arange(settings.frames) * (360 / settings.frames)
@@ -51,11 +55,18 @@ def render_picture(settings):
     with progress_bar("turning") as update:
         frames = draw(_camera(settings, turn), size, lambda done, total: update(done / total))
     save_animation(settings.turntable, over(frames, background), fps=max(1, settings.frames / 4))
-    return [settings.image, settings.turntable]
+    return [path for path in (settings.image, settings.turntable) if path is not None]
+
+
+def _drawing(settings):
+    """``draw(camera, size, progress=None)``: pictures (V, H, W, 4) of what is named, linear RGB with straight alpha."""
+    if not is_solid(settings.mesh):
+        return _rasterized(settings)
+    return scene_drawing(settings.mesh) if is_radiance(settings.mesh) else _traced(settings)
 
 
 def _traced(settings):
-    """``draw(camera, size, progress=None)``: pictures (V, H, W, 4) of the solid, linear RGB with straight alpha."""
+    """``_drawing`` of a solid."""
     solid, lights = named_solid(settings.mesh), lighting(settings.lighting)
     distance = Grid(solid.distances, solid.bounds, name=settings.mesh)
     color = VoxelGrid(np.clip(solid.colors, 0, 1), solid.bounds, name=settings.mesh)
@@ -68,7 +79,7 @@ def _traced(settings):
 
 
 def _rasterized(settings):
-    """The same of the mesh."""
+    """``_drawing`` of a mesh."""
     mesh = named_mesh(settings.mesh, settings.texture)
     mesh.material = Material(settings.shading)
     lights = lighting(settings.lighting, mesh)

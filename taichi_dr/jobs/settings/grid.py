@@ -49,9 +49,9 @@ class GridSettings(RadianceSettings):
     #: Tiles of 8 x 8 pixels per step. More: steadier and slower steps.
     tiles: int = 256
     #: Step size of the numbers that colours are made of, at first. Larger: sooner there, and noisier.
-    lr: float = 0.06
+    lr: float = 0.2
     #: Weight of the differences between neighbouring vertices. Larger: smoother, and less detail.
-    smoothness: float = 1e-4
+    smoothness: float = 2e-5
 
     def check(self):
         """Raises InputError if a value is outside its domain."""

@@ -15,7 +15,8 @@ class RenderSettings:
     """An image of a mesh, and an animation of it turning.
 
     The mesh is centred and scaled to radius 1, and the camera looks at it from where it just fills the image.  A mesh
-    without colours is of clay.  The scene.npz of reconstruct --as sdf is drawn by sphere tracing, as it is.
+    without colours is of clay.  The scene.npz of a reconstruction is drawn as it is: a solid (--as sdf) by sphere
+    tracing, a radiance field by marching through it, in its own light.
 
     examples:
       taichi-dr render spot.obj spot.png
@@ -23,13 +24,15 @@ class RenderSettings:
       taichi-dr render spot.obj spot.png --azimuth-deg 120 --elevation-deg 30 --soft --sigma 1e-3
       taichi-dr render car car.png --size 480 640 --distance 2 --background white
       taichi-dr render car car.png --turntable car.gif
+      taichi-dr render out/lego/scene.npz --turntable lego.gif
     """
 
-    #: A mesh file (.obj, .ply, .stl, .off, .glb), a scene.npz of reconstruct --as sdf, or a shape: car, airplane,
+    #: A mesh file (.obj, .ply, .stl, .off, .glb), a scene.npz of a reconstruction, or a shape: car, airplane,
     #: icosphere, sphere, torus, box, plane, cylinder, cone.
     mesh: Positional[str]
-    #: The image to write (.png, .tif, .tiff, .jpg, .jpeg, .bmp); one that exists is replaced.
-    image: Positional[Path]
+    #: The image to write (.png, .tif, .tiff, .jpg, .jpeg, .bmp); one that exists is replaced. It may be left out with
+    #: --turntable.
+    image: Positional[Path | None] = None
     #: An image to use with the mesh's texture coordinates.
     texture: Texture = None
     #: Use the soft rasterizer.
@@ -86,6 +89,8 @@ class RenderSettings:
         for side in self.height_and_width:
             at_least(8, size=side)
         at_least(1, frames=self.frames)
+        if self.image is None and self.turntable is None:
+            raise InputError("give an image to write, or --turntable FILE")
         positive(sigma=self.sigma, gamma=self.gamma)
         for name in ("sigma", "gamma"):
             self._check_use(name, self.soft, "--soft")

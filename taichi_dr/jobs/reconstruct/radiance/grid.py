@@ -21,9 +21,11 @@ SEEDS = 1_000_003
 FINEST = 1.04
 """The spacing at last, in pixels as far away as the middle: finer ones are noise."""
 LAST_RATE = 0.05  # of the first one
-DENSITY_RATE = 6.0  # of that of colours
-PRUNED, REFINED = 0.02, 0.05
+DENSITY_RATE = 4.0  # of that of colours
+PRUNED, REFINED = 0.05, 0.2
 """Weights below which a vertex is left out, within a level and from one to the next."""
+
+KEPT = "level", "entered", "within", "weighed", "step", "error", "rays", "seconds"
 
 
 @dataclass(frozen=True)
@@ -34,9 +36,9 @@ class Level:
     coarser: float
 
 
-LEVELS = Level(0.0, 3.4), Level(0.08, 1.7), Level(0.4, 1.0)
-EVENTS = (0.10, "forget"), (0.25, "prune"), (0.55, "prune")
-"""By the part of a level: when weights are forgotten, since at first everything is fog; and when cells are left out."""
+LEVELS = Level(0.0, 3.4), Level(0.1, 1.7), Level(0.3, 1.0)
+FOG = 0.15
+"""Of a level: at first everything is fog, whose weights say nothing."""
 
 
 class GridReconstruction(RadianceReconstruction):
@@ -63,8 +65,8 @@ class GridReconstruction(RadianceReconstruction):
 
     def start(self):
         """Begins with fog wherever the silhouettes allow anything."""
-        self._level, self._events, self._step = 0, 0, 0
-        self._photographs = Photographs(self._train)
+        self._level, self._entered, self._within, self._weighed, self._step = 0, 0.0, 0, None, 0
+        self._photographs = self._look()
         spacing, (low, _) = self._spacing(LEVELS[0]), self._box()
         shape = self._shape(LEVELS[0])
         axes = [low[k] + spacing * np.arange(n) for k, n in enumerate(shape)]
@@ -115,14 +117,15 @@ class GridReconstruction(RadianceReconstruction):
     def state(self):
         """Level and step, and every array that the next steps depend on."""
         header, arrays = self._fit.state()
-        own = {name: getattr(self, f"_{name}") for name in ("level", "events", "step", "error", "rays", "seconds")}
+        own = {name: getattr(self, f"_{name}") for name in KEPT}
         return own | {"fit": header}, arrays
 
     def restore(self, header, arrays):
         """Begins where ``state`` left off."""
-        self._photographs = Photographs(self._train)
+        self._level = header["level"]
+        self._photographs = self._look()
         self._fit = GridFit.restored(self._photographs, header["fit"], arrays)
-        for name in ("level", "events", "step", "error", "rays", "seconds"):
+        for name in KEPT:
             setattr(self, f"_{name}", header[name])
         self._changed = False
 
@@ -155,6 +158,12 @@ class GridReconstruction(RadianceReconstruction):
         size = min(1.0, (self._settings.size or MOST) / max(self._train.height, self._train.width))
         return level.coarser * FINEST * float(np.median(distance / self._train.focal[:, 0])) / size
 
+    def _look(self):
+        """The photographs of the level: pixels are about as large as cells."""
+        own = max(self._train.height, self._train.width)
+        size = min(own, self._settings.size or own) / LEVELS[self._level].coarser
+        return Photographs(self._train.resized(max(TILE, round(size))))
+
     def _shape(self, level):
         low, high = self._box()
         return tuple((np.ceil((high - low) / self._spacing(level)).astype(int) + 1).tolist())
@@ -163,17 +172,22 @@ class GridReconstruction(RadianceReconstruction):
         """Begins the level that the fraction is in, and does what is due in it."""
         level = max(i for i, level in enumerate(LEVELS) if level.start <= fraction)
         if level > self._level:
-            self._level, self._events, self._changed = level, 0, True
-            self._fit.refine(self._spacing(LEVELS[level]), REFINED)
+            self._level, self._entered, self._within, self._weighed, self._changed = level, fraction, 0, None, True
+            self._photographs = self._look()
+            self._fit.refine(self._photographs, self._spacing(LEVELS[level]), REFINED)
         end = LEVELS[level + 1].start if level + 1 < len(LEVELS) else 1.0
-        within = (fraction - LEVELS[level].start) / (end - LEVELS[level].start)
-        while self._events < len(EVENTS) and EVENTS[self._events][0] <= within:
-            what = EVENTS[self._events][1]
-            self._events += 1
-            if what == "prune":
-                self._fit.prune(PRUNED)
-            else:
-                self._fit.grid.forget_weights()
+        epoch = math.ceil(len(self._photographs.tiles) / self._settings.tiles)
+        left = (end - fraction) * self._within / max(fraction - self._entered, 1e-9)  # steps of the level, by its pace
+        clear = fraction - LEVELS[level].start > FOG * (end - LEVELS[level].start)
+        if self._weighed is not None and self._weighed >= epoch:  # every pixel has had its say
+            self._fit.prune(PRUNED)
+            self._weighed = None
+        if self._weighed is None and clear and left > epoch:
+            self._fit.grid.forget_weights()
+            self._weighed = 0
+        self._within += 1
+        if self._weighed is not None:
+            self._weighed += 1
 
 
 class _Drawing:

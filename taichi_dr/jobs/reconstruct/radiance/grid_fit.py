@@ -17,6 +17,7 @@ from taichi_dr.kernels.radiance_grid.smooth import smooth
 from taichi_dr.kernels.radiance_grid.update import BETA1, BETA2, update
 
 CHANNELS = 3
+MARGIN = 1  # vertices around those that were seen, when a grid becomes finer
 SMOOTH_EVERY = 4  # steps, and rows: each row is smoothed in every sixteenth step, by as much more
 
 
@@ -102,10 +103,10 @@ class GridFit:
         else:
             warnings.warn("nothing is seen in the grid any more: rays look into all of its cells again", stacklevel=2)
             grid.open_cells()
-        grid.forget_weights()
 
-    def refine(self, spacing, least):
+    def refine(self, photographs, spacing, least):
         """Goes on with a grid of another spacing, around vertices that had at least this weight; moments are zero."""
+        self._photographs = photographs
         self._begin(refined(self.grid, spacing, least))
 
     def state(self):
@@ -151,7 +152,7 @@ def refined(grid, spacing, least):
         np.clip(np.rint(np.arange(n) * (spacing / grid.spacing)).astype(int), 0, m - 1)
         for n, m in zip(shape, grid.shape, strict=True)
     ]
-    active = binary_dilation(seen[np.ix_(*axes)], iterations=2)
+    active = binary_dilation(seen[np.ix_(*axes)], iterations=MARGIN)
     finer = Grid.of_shape(shape, low, spacing, grid.degree, active)
     numbers, share = grid.interpolated(finer.vertices() * (spacing / grid.spacing))
     finer.set(np.where(share[:, None] > 1e-3, numbers, finer.numpy()))

@@ -11,7 +11,7 @@ from taichi_dr.io.images import check_animation, quantized, save_animation, srgb
 from taichi_dr.io.meshes import save_mesh
 from taichi_dr.jobs.reconstruct.kind import Kind
 from taichi_dr.jobs.reconstruct.radiance.display import linear, shaded
-from taichi_dr.jobs.reconstruct.radiance.orbit import orbit
+from taichi_dr.jobs.reconstruct.radiance.orbit import orbit, upwards
 from taichi_dr.jobs.reconstruct.radiance.scene import Scene, save_scene
 from taichi_dr.jobs.reconstruct.radiance.surface import density_mesh
 from taichi_dr.jobs.report.metrics import over_white
@@ -92,10 +92,8 @@ class RadianceReconstruction(Kind):
     @final
     def export(self, folder):
         """Writes the scene, depths, an orbit, and the mesh if one was asked for; returns the names."""
-        up = self._train.camera_to_world[:, :3, 1].mean(axis=0)
-        scene = Scene(
-            self._settings.kind, self._scene.center, self._scene.radius, up / np.linalg.norm(up), self._field()
-        )
+        up = upwards(self._train)
+        scene = Scene(self._settings.kind, self._scene.center, self._scene.radius, up, self._field())
         save_scene(folder / "scene.npz", scene)
         self._write_depths(folder / "depth.png")
         files = ["scene.npz", "depth.png", self._write_orbit(folder)]

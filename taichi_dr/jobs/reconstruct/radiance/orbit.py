@@ -5,7 +5,7 @@ import numpy as np
 from taichi_dr.io.posed_images import PosedImages
 
 FRAMES = 60
-HALVED = 1.2  # largest part of the images' size that the video has
+NEAR_AXIS = 0.94  # cosine: 20 degrees
 
 
 def orbit(posed, frames=FRAMES, size=400):
@@ -14,7 +14,7 @@ def orbit(posed, frames=FRAMES, size=400):
     The circle goes about the cameras' mean upward axis, at their mean height and distance, with the lens of the first.
     """
     matrices = posed.camera_to_world
-    up = _unit(matrices[:, :3, 1].mean(axis=0))
+    up = upwards(posed)
     eyes = matrices[:, :3, 3]
     distance, height = np.linalg.norm(eyes, axis=1).mean(), (eyes @ up).mean()
     height = np.clip(height, -0.8 * distance, 0.8 * distance)
@@ -33,6 +33,14 @@ def orbit(posed, frames=FRAMES, size=400):
         np.tile([view.width / 2, view.height / 2], (frames, 1)),
         tuple(f"orbit {i}" for i in range(frames)),
     )
+
+
+def upwards(posed):
+    """Which way is up (3,): the cameras' own, on average, and an axis of the world if it is near to one."""
+    up = _unit(posed.camera_to_world[:, :3, 1].mean(axis=0))
+    nearest = np.zeros(3)
+    nearest[np.abs(up).argmax()] = np.sign(up[np.abs(up).argmax()])
+    return nearest if nearest @ up > NEAR_AXIS else up
 
 
 def looking(eye, up):

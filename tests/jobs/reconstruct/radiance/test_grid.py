@@ -1,5 +1,6 @@
 """``reconstruct --as grid``: a torus from small pictures, resumed, interrupted, exported, drawn."""
 
+import dataclasses
 import json
 import os
 import signal
@@ -8,7 +9,9 @@ import numpy as np
 import pytest
 
 import taichi_dr as dr
+from taichi_dr import cli
 from taichi_dr.io.posed.load import load_posed_images
+from taichi_dr.io.posed.transforms import save_posed_images
 from taichi_dr.jobs.dataset import make_dataset
 from taichi_dr.jobs.reconstruct.radiance.grid import GridReconstruction
 from taichi_dr.jobs.reconstruct.radiance.scene import load_scene
@@ -118,3 +121,48 @@ def test_tiles_of_every_view_come_once_an_epoch(data):
     drawn = np.concatenate([photographs.batch(0, step, 7) for step in range(count)])
     assert (np.unique(drawn, axis=0, return_counts=True)[1] == 7).all()
     assert (drawn[:, 1:] + TILE <= 40).all()
+
+
+def test_the_scene_is_rendered(finished, tmp_path):
+    """Without an image as well; the torus lies in the plane that y is normal to, so that it is broad from a height."""
+    scene = str(finished.folder / "scene.npz")
+    assert cli.main(["render", scene, str(tmp_path / "a.png"), "--size", "48", "--elevation-deg", "80"]) == 0
+    picture = dr.load_image(tmp_path / "a.png")
+    assert 0.2 < picture[..., 3].mean() < 0.7
+    assert picture[24, 24, 3] < 0.3  # its hole
+    assert cli.main(["render", scene, "--turntable", str(tmp_path / "a.gif"), "--size", "16", "--frames", "2"]) == 0
+    assert (tmp_path / "a.gif").exists()
+
+
+def test_a_scene_cut_short_is_refused(finished, tmp_path, capsys):
+    whole = (finished.folder / "scene.npz").read_bytes()
+    (tmp_path / "scene.npz").write_bytes(whole[: len(whole) // 2])
+    assert cli.main(["render", str(tmp_path / "scene.npz"), str(tmp_path / "a.png")]) == 2
+    assert "scene.npz: is no" in capsys.readouterr().err
+
+
+def test_nothing_to_write_is_refused(capsys):
+    assert cli.main(["render", "car"]) == 2
+    assert "give an image to write, or --turntable FILE" in capsys.readouterr().err
+
+
+def test_a_grid_in_which_nothing_is_seen_any_more_starts_again_from_all_of_its_cells(data):
+    dr.init("cpu")
+    train = load_posed_images(data)
+    fit = fit_scene(train)
+    model = GridReconstruction(settings(data, "out"), fit.to_unit(train), fit)
+    model.start()
+    every = model._fit.grid.cells
+    model._fit.grid.keep_cells(np.arange(every.shape[0])[:, None, None] < 5)
+    with pytest.warns(UserWarning, match="nothing is seen in the grid any more"):
+        model._fit.prune(0.5)
+    np.testing.assert_array_equal(model._fit.grid.cells, every)
+
+
+def test_opaque_images_are_taken_as_they_are(data, tmp_path):
+    posed = load_posed_images(data)
+    blank = np.ones_like(posed.alpha)
+    over = dataclasses.replace(posed, images=posed.over((0.2, 0.4, 0.6)).astype(np.float32), alpha=blank)
+    save_posed_images(tmp_path / "data", over)
+    found = reconstruct(settings(tmp_path / "data", tmp_path / "out", export=None)).metrics
+    assert found["held_out"]["psnr"] > 12
