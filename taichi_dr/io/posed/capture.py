@@ -131,9 +131,12 @@ def found_file(folder, name, suffixes=("",)):
     ``name`` may have the backslashes of Windows or another letter case.  Of a path that leads elsewhere, to the machine
     that the data were made on, as much of the end as leads to a file is taken.
     """
-    path = PureWindowsPath(name)  # takes both kinds of slashes
-    parts = path.parts
-    leads_elsewhere = bool(path.anchor) or ".." in parts
+    as_given = (Path(folder, name + suffix) for suffix in suffixes)
+    if (path := next(filter(_is_file, as_given), None)) is not None:
+        return path
+    windows = PureWindowsPath(name)  # takes both kinds of slashes
+    parts = windows.parts
+    leads_elsewhere = bool(windows.anchor) or ".." in parts
     for start in range(len(parts) if leads_elsewhere else min(1, len(parts))):
         for suffix in suffixes:
             path = _regardless_of_case(folder, [*parts[start:-1], parts[-1] + suffix])
@@ -142,12 +145,16 @@ def found_file(folder, name, suffixes=("",)):
     return None
 
 
-def _regardless_of_case(folder, parts):
-    path = Path(folder, *parts)
+def _is_file(path):
     try:
-        if path.is_file():
-            return path
-        path = Path(folder)
+        return path.is_file()
+    except (OSError, ValueError):  # a name that is too long, a zero byte
+        return False
+
+
+def _regardless_of_case(folder, parts):
+    path = Path(folder)
+    try:
         for part in parts:
             if not (path / part).exists():
                 part = next((one.name for one in path.iterdir() if one.name.lower() == part.lower()), None)

@@ -165,6 +165,20 @@ def test_file_names_of_other_machines_are_found(tmp_path, name):
     assert load_posed_images(tmp_path).names == ("r_0.png", "r_1.png")
 
 
+def test_absolute_file_names_are_taken_as_they_are(tmp_path):
+    make_folder(tmp_path / "data")
+    contents = read(tmp_path / "data")
+    for frame in contents["frames"]:
+        frame["file_path"] = str(tmp_path / "data" / frame["file_path"])
+    (tmp_path / "elsewhere").mkdir()
+    write(tmp_path / "elsewhere", contents)
+    assert load_posed_images(tmp_path / "elsewhere").names == ("r_0.png", "r_1.png")
+    for frame in contents["frames"]:
+        frame["file_path"] = "../data/train/" + frame["file_path"][-3:]
+    write(tmp_path / "elsewhere", contents)
+    assert load_posed_images(tmp_path / "elsewhere").names == ("r_0.png", "r_1.png")
+
+
 def test_an_image_of_another_folder_is_not_taken_for_a_missing_one(tmp_path):
     make_folder(tmp_path)
     (tmp_path / "train" / "r_1.png").rename(tmp_path / "r_1.png")
