@@ -148,6 +148,21 @@ def plot(draw, width, height, **subplot):
     return pixels
 
 
+def coded(colormap, norm, values, where, size, label):
+    """Numbers (size, size) as colours, the background where they mean nothing, under a bar that says what they mean."""
+    paper = shown(np.array(PAPER)) / 255
+    picture = quantized(np.where(where[..., None], colormap(norm(values))[..., :3], paper))
+
+    def draw(axes):
+        axes.axis("off")
+        mappable = pyplot.cm.ScalarMappable(norm, colormap)
+        axes.figure.colorbar(mappable, ax=axes, fraction=1, shrink=0.92, orientation="horizontal", label=label)
+
+    bar = plot(draw, size, 70)
+    picture[: len(bar)] = bar
+    return picture
+
+
 def save_picture(path, pixels):
     """Writes bytes (H, W, 3) as a PNG."""
     Image.fromarray(pixels).save(path, optimize=True)

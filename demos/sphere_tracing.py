@@ -16,7 +16,7 @@ Each is a picture of its own, and ``sphere_tracing.png`` shows them side by side
 
 import numpy as np
 import taichi as ti
-from common import PAPER, enlarged, finish, plot, quantized, save_picture, sheet, start
+from common import PAPER, coded, enlarged, finish, plot, quantized, save_picture, sheet, start
 from matplotlib import colors as colormaps
 from matplotlib import pyplot
 from matplotlib.patches import Circle
@@ -97,20 +97,6 @@ def march(function, eye, direction):
             break
         ts.append(ts[-1] + radii[-1])
     return direction, np.array(ts[: len(radii)]), np.array(radii)
-
-
-def coded(colormap, norm, values, hit, size, label):
-    """Numbers as colours on the background, under a bar that says what they mean."""
-    picture = quantized(np.where(hit[..., None], colormap(norm(values))[..., :3], BACKGROUND))
-
-    def draw(axes):
-        axes.axis("off")
-        mappable = pyplot.cm.ScalarMappable(norm, colormap)
-        axes.figure.colorbar(mappable, ax=axes, fraction=1, aspect=25, orientation="horizontal", label=label)
-
-    bar = plot(draw, size, 70)
-    picture[: len(bar)] = bar
-    return picture
 
 
 def zoomed(function, camera, lights, size, **look):

@@ -13,6 +13,7 @@ ROOT = Path(__file__).resolve().parents[1]
 DEMOS = {
     "pipeline": ("pipeline.png",),
     "sphere_tracing": ("sphere_tracing.png",),
+    "volume_rendering": ("volume_rendering.png", "volume_rendering.gif"),
     "csg_inverse": ("csg_inverse.png",),
     "fit_sdf_multiview": ("fit_sdf_multiview.gif",),
     "latent_shapes": ("latent_shapes.gif", "latent_shapes.png"),
@@ -22,6 +23,8 @@ DEMOS = {
     "estimate_pose": ("estimate_pose.png",),
     "simulate_and_render": ("simulate_and_render.gif",),
     "sdf_in_simulation": ("sdf_in_simulation.gif",),
+    "smoke_inverse": ("smoke_inverse.gif",),
+    "view_dependence": ("view_dependence.png",),
 }
 """The pictures that are taken from ``out/NAME/`` of each demo, under the same names."""
 

@@ -57,6 +57,16 @@ def test_sphere_tracing_has_the_gradient_of_its_picture(run):
     assert files == [*stages, "sphere_tracing.png"]
 
 
+def test_volume_rendering_has_the_closed_form(run):
+    results, files = run("volume_rendering", "--size", "96", MANY=64, COUNTS=(5, 16), SEEDS=2)
+    assert results["pixel_by_renderer"] == pytest.approx(results["pixel_by_hand"], abs=2e-4)
+    assert results["transmittance_off_at_most"] < 2e-5
+    assert results["error_uniform"] < 0.5 * results["error_stratified"]
+    stages = [name for name in files if name[0].isdigit()]
+    assert [name[0] for name in stages] == list("12345678")
+    assert files == [*stages, "volume_rendering.gif", "volume_rendering.png"]
+
+
 def test_a_scene_of_solids_is_found_in_one_picture(run):
     results, files = run("csg_inverse", "--steps", "150", SIZE=96, LEVELS={48: 0.8, 96: 0.2})
     assert results["error"] < 0.5 * results["first_error"]
@@ -117,6 +127,25 @@ def test_the_start_of_the_drops_is_found(run):
     assert results["place_error"] < 0.06, "it began 0.14 off"
     assert results["velocity_error"] < 0.35, "it began 0.63 off"
     assert files == ["sdf_in_simulation.gif", "sdf_in_simulation.png"]
+
+
+def test_the_start_of_the_smoke_is_found(run):
+    sizes = {"GRID": 16, "CELL": 1 / 8, "SLICES": (4, 8), "STEPS": 9, "MOMENTS": (3, 9), "SIZE": 16, "SAMPLES": 16}
+    results, files = run("smoke_inverse", "--steps", "40", SHOWN=24, **sizes)
+    assert results["slope_by_tape"] == pytest.approx(results["slope_by_differences"], rel=0.02)
+    assert results["relative_error"] < 0.7, "it began at 1"
+    assert results["correlation"] > 0.7
+    assert results["unseen_view_psnr"] > 25
+    assert files == ["smoke_inverse.gif", "smoke_inverse.png"]
+
+
+def test_highlights_need_the_direction(run):
+    sizes = {"VIEWS": 40, "SIZE": 24, "POINTS": 16, "SAMPLES": 24, "SHOWN": 32, "TURN": (0, 90)}
+    results, files = run("view_dependence", "--steps", "60", **sizes)
+    without, with_direction = (results[f"held-out psnr {name} direction"] for name in ("without", "with"))
+    assert with_direction > without + 0.5
+    assert with_direction > 18
+    assert files == ["view_dependence.gif", "view_dependence.png"]
 
 
 def test_unseen_mugs_are_found(run):
