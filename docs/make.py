@@ -34,7 +34,12 @@ RECONSTRUCTION = {"overview.png": "reconstruct.png", "comparison.png": "reconstr
 IMAGES = "out/demo/images"
 """Posed images that ``make demo`` writes; ``taichi-dr inspect`` draws them."""
 
-PROGRAMS = {"kernels.png": "kernels.md/toon", "sdf.png": "sdf.md/picture", "sdf_grid.png": "sdf.md/grid"}
+PROGRAMS = {
+    "kernels.png": "kernels.md/toon",
+    "sdf.png": "sdf.md/picture",
+    "sdf_grid.png": "sdf.md/grid",
+    "volumes.png": "volumes.md/picture",
+}
 """The pictures that programs of pages write, each under its own name and ``.png``."""
 
 
