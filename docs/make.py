@@ -31,8 +31,8 @@ DEMOS = {
 RECONSTRUCTION = {"overview.png": "reconstruct.png", "comparison.png": "reconstruct_comparison.png"}
 """The pictures that are taken from ``out/demo/mesh/``, which ``make demo`` writes, and their names here."""
 
-IMAGES = "out/demo/images"
-"""Posed images that ``make demo`` writes; ``taichi-dr inspect`` draws them."""
+INSPECTED = {"photographs.png": "out/demo/images"}
+"""The pictures that ``taichi-dr inspect`` draws, and of which posed images; ``make demo`` writes those."""
 
 PROGRAMS = {
     "kernels.png": "kernels.md/toon",
@@ -75,7 +75,8 @@ def main():
         if not source.exists():
             sys.exit(f"{source.relative_to(ROOT)}: no such file; run make demo first (make docs does)")
         take(source, own_name)
-    inspect(IMAGES, "photographs.png")
+    for name, data in INSPECTED.items():
+        inspect(data, name)
     for demo, names in DEMOS.items():
         subprocess.run([sys.executable, f"demos/{demo}.py"], cwd=ROOT, check=True)
         for name in names:
