@@ -9,6 +9,7 @@ from tests.kernels.antialias import test_blend as antialias
 from tests.kernels.camera import test_pack as pack
 from tests.kernels.camera import test_transform as transform
 from tests.kernels.networks import test_voxel_grid as voxel_grid
+from tests.kernels.radiance_grid import test_at_points as radiance_grid
 from tests.kernels.shading import test_at_points as at_points
 from tests.kernels.shading import test_at_vertices as at_vertices
 from tests.kernels.shading import test_normals as normals
@@ -16,6 +17,16 @@ from tests.kernels.shading import test_texture as texture
 from tests.kernels.soft import test_shaded_pass as shaded
 from tests.kernels.soft import test_soft_pass as soft
 from tests.kernels.zbuffer import test_interpolate as interpolate
+
+
+def radiance_grid_case(degree):
+    def make(rng):
+        def adjoint(x, weights):
+            return radiance_grid.adjoints(x, weights[0])
+
+        return PairProgram(rng, radiance_grid.inputs(degree), lambda x: [radiance_grid.values(x)], adjoint)
+
+    return make
 
 
 def pack_case(kind, pose):
@@ -340,6 +351,12 @@ OPERATIONS = [
             "cubic": grid_case(voxel_grid.CUBIC, 1, True, with_gradients=True),
         },
         GRID,
+    ),
+    Operation(
+        "stages",
+        "radiance_grid.at_points",
+        {f"degree {degree}": radiance_grid_case(degree) for degree in range(3)},
+        {},
     ),
     Operation(
         "stages",
