@@ -36,6 +36,9 @@ class Level:
     coarser: float
 
 
+ENOUGH = 15
+"""Times that a level but the last one looks at every pixel: more does not make it better."""
+
 LEVELS = Level(0.0, 3.4), Level(0.1, 1.7), Level(0.3, 1.0)
 FOG = 0.15
 """Of a level: at first everything is fog, whose weights say nothing."""
@@ -169,25 +172,33 @@ class GridReconstruction(RadianceReconstruction):
         return tuple((np.ceil((high - low) / self._spacing(level)).astype(int) + 1).tolist())
 
     def _advance(self, fraction):
-        """Begins the level that the fraction is in, and does what is due in it."""
-        level = max(i for i, level in enumerate(LEVELS) if level.start <= fraction)
-        if level > self._level:
-            self._level, self._entered, self._within, self._weighed, self._changed = level, fraction, 0, None, True
-            self._photographs = self._look()
-            self._fit.refine(self._photographs, self._spacing(LEVELS[level]), REFINED)
-        end = LEVELS[level + 1].start if level + 1 < len(LEVELS) else 1.0
-        epoch = math.ceil(len(self._photographs.tiles) / self._settings.tiles)
-        left = (end - fraction) * self._within / max(fraction - self._entered, 1e-9)  # steps of the level, by its pace
-        clear = fraction - LEVELS[level].start > FOG * (end - LEVELS[level].start)
-        if self._weighed is not None and self._weighed >= epoch:  # every pixel has had its say
+        """Begins the next level if its time has come, and leaves out cells once every pixel has had its say."""
+        if self._left(fraction) <= 0 and self._level + 1 < len(LEVELS):
+            self._level, self._entered, self._within, self._weighed = self._level + 1, fraction, 0, None
+            self._changed, self._photographs = True, self._look()
+            self._fit.refine(self._photographs, self._spacing(LEVELS[self._level]), REFINED)
+        epoch, left = self._epoch(), self._left(fraction)
+        if self._weighed is not None and self._weighed >= epoch:
             self._fit.prune(PRUNED)
             self._weighed = None
-        if self._weighed is None and clear and left > epoch:
+        if self._weighed is None and left > epoch and self._within > FOG * (self._within + left):
             self._fit.grid.forget_weights()
             self._weighed = 0
         self._within += 1
         if self._weighed is not None:
             self._weighed += 1
+
+    def _epoch(self):
+        """Steps until every pixel has been looked at."""
+        return math.ceil(len(self._photographs.tiles) / self._settings.tiles)
+
+    def _left(self, fraction):
+        """Steps that the level has left, by its pace so far: many, as long as nothing is known of it."""
+        last = self._level + 1 == len(LEVELS)
+        share = (1.0 if last else LEVELS[self._level + 1].start) - fraction
+        passed = fraction - self._entered
+        by_budget = share * self._within / passed if passed > 0 else math.copysign(math.inf, share)
+        return by_budget if last else min(by_budget, ENOUGH * self._epoch() - self._within)
 
 
 class _Drawing:
