@@ -14,8 +14,9 @@ from taichi_dr.errors import (
     ShapeError,
 )
 from taichi_dr.gradcheck import check_gradients
-from taichi_dr.implicit import radiance, sdf
+from taichi_dr.implicit import encodings, radiance, sdf
 from taichi_dr.implicit.bounds import Ball, Box, Unbounded
+from taichi_dr.implicit.coordinate_network import CoordinateNetwork
 from taichi_dr.implicit.environment import Environment
 from taichi_dr.implicit.radiance.inline import Sample
 from taichi_dr.implicit.voxel_grid import VoxelGrid
@@ -58,6 +59,7 @@ __all__ = [
     "Camera",
     "CameraError",
     "ColorFit",
+    "CoordinateNetwork",
     "DataSetError",
     "DirectionalLight",
     "Environment",
@@ -93,6 +95,7 @@ __all__ = [
     "backend",
     "check_gradients",
     "compare_meshes",
+    "encodings",
     "fit_colors",
     "fit_pose",
     "fit_shape",

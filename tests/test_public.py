@@ -43,6 +43,7 @@ def posed_images():
 OBJECTS = {
     "Camera": (lambda: dr.Camera.orbit([0, 90]), "2 views, near=0.27, far=99.9; fields: eye, target, up, pose, fov_y"),
     "ColorFit": (lambda: dr.ColorFit(dr.shapes.box(), np.array([0.5, 2])), "'box', 1 of 2 rows seen, not begun"),
+    "CoordinateNetwork": (lambda: dr.CoordinateNetwork(hidden=(4,)), "2 -> 3, Plain, hidden=(4,); field: weights"),
     "DirectionalLight": (lambda: dr.DirectionalLight((0, 1, 1), 0.7), "direction=(0, 1, 1), intensity=0.7"),
     "Frame": (lambda: dr.Rasterizer((4, 6)).render(dr.shapes.box(), dr.Camera.orbit()), "1 view of 4 x 6: color, alph"),
     "LargeSteps": (lambda: dr.LargeSteps(dr.shapes.box()), "box, 8 vertices, strength=19; field: coordinates"),

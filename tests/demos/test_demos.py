@@ -159,6 +159,13 @@ def test_unseen_mugs_are_found(run):
     assert files == ["latent_shapes.gif", "latent_shapes.png"]
 
 
+def test_waves_learn_an_image(run):
+    results, files = run("fit_image", "--size", "32", "--steps", "150", HIDDEN=(64, 64), LEARNING_RATE=3e-3, SIGMA=2.0)
+    assert results["none_psnr"] < results["basic_psnr"] < results["gaussian_psnr"]
+    assert results["gaussian_psnr"] > 18
+    assert files == ["fit_image.png"]
+
+
 def test_rows_of_pictures_keep_their_pixels(cpu32, monkeypatch):
     monkeypatch.syspath_prepend(DEMOS)
     common = importlib.import_module("common")

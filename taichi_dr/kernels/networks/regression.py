@@ -2,7 +2,7 @@
 
 import taichi as ti
 
-from taichi_dr.kernels.base.types import Rows
+from taichi_dr.kernels.base.types import Numbers, Rows
 
 
 @ti.func
@@ -50,3 +50,29 @@ def prior_adjoint(codes: Rows, first: ti.i32, count: ti.i32, codes_adjoint: Rows
     """Adds the adjoint of ``seed |z|^2``, ``2 seed z``, of a code of ``count`` numbers from ``first`` on."""
     for i in range(count):
         codes_adjoint[first + i, 0] = codes_adjoint[first + i, 0] + 2.0 * seed * codes[first + i, 0]
+
+
+@ti.kernel
+def squared_error_adjoint(
+    values: Rows,
+    targets: Rows,
+    first: ti.i32,
+    errors: Numbers,
+    values_adjoint: Rows,
+    rows: ti.i32,
+    columns: ti.i32,
+    seed: float,
+    serial: ti.template(),
+):
+    """Writes ``errors``, the sums of ``(value - target)^2`` of rows, and ``values_adjoint = 2 seed (value - target)``.
+
+    Of ``rows`` rows: of targets and errors from ``first`` on, of values and adjoints the first ones.
+    """
+    ti.loop_config(serialize=serial)
+    for i in range(rows):
+        total = 0.0
+        for k in range(columns):
+            e = values[i, k] - targets[first + i, k]
+            total += e * e
+            values_adjoint[i, k] = 2.0 * seed * e
+        errors[first + i] = total
