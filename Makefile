@@ -25,6 +25,7 @@ bench: .venv/installed-dev
 	$(BIN)/python benchmarks/raster.py
 	$(BIN)/python benchmarks/sdf.py
 	$(BIN)/python benchmarks/volume.py
+	$(BIN)/python benchmarks/nerf.py
 
 gradients: .venv/installed-dev
 	TI_LOG_LEVEL=error PYTHONPATH=.:tests $(BIN)/python -W ignore::SyntaxWarning -m tests.gradients

@@ -40,6 +40,7 @@ from taichi_dr.render.mesh.primitives.rasterize import Primitives
 from taichi_dr.render.mesh.rasterizer import Rasterizer
 from taichi_dr.render.mesh.soft_rasterizer import SoftRasterizer
 from taichi_dr.render.mesh.supersample import Supersampler, supersampled
+from taichi_dr.render.volume.render_rays import render_rays
 from taichi_dr.render.volume.volume_renderer import VolumeRenderer
 from taichi_dr.runtime import available_backends, backend, init
 from taichi_dr.scene import shapes
@@ -107,6 +108,7 @@ __all__ = [
     "load_posed_images",
     "losses",
     "radiance",
+    "render_rays",
     "save_animation",
     "save_image",
     "save_mesh",

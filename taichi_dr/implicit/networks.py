@@ -49,8 +49,9 @@ class MLP:
     The chain holds none of its numbers.  They are ``size`` rows of an array (size, 1), such as a ``FieldGroup``'s:
     layer by layer the matrix (inputs, outputs), the code's matrix (code, outputs), and the biases.
 
-    Rows are taken in chunks.  ``forward`` keeps nothing and ``adjoint`` computes every chunk anew; whoever has the
-    adjoint of a chunk at once calls ``condition``, ``forward_chunk`` and ``adjoint_chunk`` itself.
+    Rows are taken in chunks, on CPUs of ``rows_on_cpu``.  ``forward`` keeps nothing and ``adjoint`` computes every
+    chunk anew; whoever has the adjoint of a chunk at once calls ``condition``, ``forward_chunk`` and ``adjoint_chunk``
+    itself.
 
     Raises:
         InputError: a width below 1, a skip that is no hidden layer behind the first, an unknown nonlinearity.
@@ -66,7 +67,9 @@ class MLP:
         code: int = 0,
         activation: Activation | Iterable[Activation] = "relu",
         beta: float = 100.0,
+        rows_on_cpu: int = ROWS_ON_CPU,
     ) -> None:
+        self._rows_on_cpu = rows_on_cpu
         self.inputs, self.outputs, self.code = inputs, outputs, code
         self.hidden, self.skips = tuple(hidden), tuple(skips)
         self.activation = activation if isinstance(activation, str) else tuple(activation)
@@ -114,7 +117,7 @@ class MLP:
     @property
     def chunk(self) -> int:
         """The most rows of a chunk."""
-        return ROWS_ON_CPU if on_cpu() else ROWS_ON_GPU
+        return self._rows_on_cpu if on_cpu() else ROWS_ON_GPU
 
     def layers(self, weights: Array) -> list[tuple[Array, Array | None, Array]]:
         """Of each layer: its matrix, its code's matrix (or None) and its biases, as views of ``weights`` (size,)."""
@@ -229,28 +232,45 @@ class MLP:
                 dense.dense(link.layer, given, Flat(weights, link.first), biases, out, rows)
 
     def adjoint_chunk(
-        self, weights: Any, x: Block, y_adjoint: Block, rows: int, x_adjoint: Block | None, weights_adjoint: Any | None
+        self,
+        weights: Any,
+        x: Block,
+        y_adjoint: Block,
+        rows: int,
+        x_adjoint: Block | None,
+        weights_adjoint: Any | None,
+        *,
+        written: int | None = None,
     ) -> None:
-        """Adds what ``y_adjoint`` implies of the chunk that ``forward_chunk`` computed last."""
+        """Adds what ``y_adjoint`` implies of the chunk that ``forward_chunk`` computed last.
+
+        ``written``: so many of the first columns of ``x_adjoint`` are written, in place of all that are added to; for
+        chains without skips.
+        """
         g: Block | None = y_adjoint
         for k, link in reversed(list(enumerate(self._links))):
             sees_rows = x_adjoint is not None and (link.joins or k == 0)
             below = self._scratch("below" if k % 2 else "above") if k or sees_rows else None
+            columns = link.layer.inputs - self.inputs if link.joins and not sees_rows else None
+            if sees_rows and written is not None:
+                below, columns, sees_rows = x_adjoint, written, False
             out = g if link is self._links[-1] else self._given(k + 1, x)  # the last layer's slope is 1
-            self._layer_adjoint(k, weights, weights_adjoint, (self._given(k, x), out, g, below), rows)
+            self._layer_adjoint(k, weights, weights_adjoint, (self._given(k, x), out, g, below), rows, columns)
             if sees_rows:
                 dense.add_columns(self._joined(below, k) if k else below, x_adjoint, rows, self.inputs)
             g = below
 
-    def _layer_adjoint(self, k, weights, weights_adjoint, blocks, rows):
-        """Through layer k; blocks are what it was given, what came out, the adjoint of this, that of the former."""
+    def _layer_adjoint(self, k, weights, weights_adjoint, blocks, rows, columns):
+        """Through layer k; blocks are what it was given, what came out, the adjoint of this, that of the former, of
+        which so many columns are wanted (None: all).
+        """
         link, (given, out, g, below) = self._links[k], blocks
         target = Flat(weights_adjoint, link.first) if weights_adjoint is not None else None
         biases = Flat(weights_adjoint, link.first_bias) if weights_adjoint is not None else None
         if link.code:
             biases = self._code_biases(k, "biases_adjoint")
         arguments = given, Flat(weights, link.first), out, g, below, target, biases
-        dense.dense_adjoint(link.layer, *arguments, rows, self._buffers)
+        dense.dense_adjoint(link.layer, *arguments, rows, self._buffers, columns)
 
     def _given(self, k, x):
         """The Block that layer k reads: what the layer before it writes, beside the rows themselves if they join."""

@@ -84,26 +84,32 @@ def dense(layer, x, weights, biases, y, rows):
         multiply(*x, *weights, *shape, *biases, *y, rows, layer.activation, layer.beta, True)
 
 
-def dense_adjoint(layer, x, weights, y, y_adjoint, x_adjoint, weights_adjoint, biases_adjoint, rows, buffers):
+def dense_adjoint(
+    layer, x, weights, y, y_adjoint, x_adjoint, weights_adjoint, biases_adjoint, rows, buffers, columns=None
+):
     """Writes ``x_adjoint``, and adds to those of weights and biases, what ``y_adjoint`` implies; each may be None.
 
         g = y_adjoint s'(y),    x_adjoint = g W^T,    W_adjoint += x^T g,    b_adjoint += sum of g's rows
 
-    ``y_adjoint`` holds g afterwards.  ``x_adjoint`` is not added to: between layers it is scratch.
+    ``y_adjoint`` holds g afterwards.  ``x_adjoint`` is not added to: between layers it is scratch.  Of its columns the
+    first ``columns`` are written, where nobody asks for the others.
     """
     activation_adjoint(layer, y, y_adjoint, rows)
+    columns = layer.inputs if columns is None else columns
     if on_cpu():
         g = y_adjoint.view(rows, layer.outputs)
         if x_adjoint is not None:
-            transposed = weights.view(layer.inputs, layer.outputs).T
-            np.matmul(g, transposed, out=x_adjoint.view(rows, layer.inputs))
+            np.matmul(g, weights.view(columns, layer.outputs).T, out=x_adjoint.view(rows, columns))
         if weights_adjoint is not None:
-            weights_adjoint.view(layer.inputs, layer.outputs)[...] += x.view(rows, layer.inputs).T @ g
+            shape = layer.inputs, layer.outputs
+            product = buffers.get(f"product {shape}", shape).memory()  # new memory would cost as much as adding
+            np.matmul(x.view(rows, layer.inputs).T, g, out=product)
+            weights_adjoint.view(layer.inputs, layer.outputs)[...] += product
         if biases_adjoint is not None:
             biases_adjoint.view(layer.outputs)[...] += np.ones(rows, g.dtype) @ g
         return
     if x_adjoint is not None:
-        shape = layer.outputs, layer.inputs, 1, layer.outputs
+        shape = layer.outputs, columns, 1, layer.outputs
         multiply(*y_adjoint, *weights, *shape, *weights, *x_adjoint, rows, LINEAR, 1.0, False)
     if weights_adjoint is not None or biases_adjoint is not None:
         _add_sums(layer, x, y_adjoint, weights_adjoint, biases_adjoint, rows, buffers)

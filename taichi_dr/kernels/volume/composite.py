@@ -76,7 +76,7 @@ def composite_adjoint(
                 left = through * ti.exp(-density * length)
                 weight = through - left
                 here = red * values[i, 1] + green * values[i, 2] + blue * values[i, 3] + opacity + distance * t[i]
-                behind -= weight * here
+                behind = ti.select(i + 1 < first[r + 1], behind - weight * here, 0.0)  # and no rounding error of it
                 slope = left * here - behind
                 through = left
             values_adjoint[i, 0] = slope * length
