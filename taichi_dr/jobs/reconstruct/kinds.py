@@ -38,6 +38,11 @@ KINDS = {
         "taichi_dr.jobs.reconstruct.radiance.hash:HashReconstruction",
         "taichi_dr.jobs.settings.hash:HashSettings",
     ),
+    "nerf": Entry(
+        "NeRF as published: two networks of positions and directions",
+        "taichi_dr.jobs.reconstruct.radiance.nerf:NeRFReconstruction",
+        "taichi_dr.jobs.settings.nerf:NerfSettings",
+    ),
 }
 
 DEFAULT = "mesh"
