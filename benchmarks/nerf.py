@@ -15,7 +15,7 @@ import time
 import numpy as np
 
 import taichi_dr as dr
-from taichi_dr.render.volume.nerf_fit import NeRFFit
+from taichi_dr.render.volume.nerf_fit import KnownRays, NeRFFit
 
 RAYS, SAMPLES, ADDED = 1024, 64, 128
 ROWS = RAYS * (SAMPLES + SAMPLES + ADDED)
@@ -34,12 +34,12 @@ def main():
     share, batch = options.rays / RAYS, rays(options.rays)
     before = peak()
     fit = NeRFFit(dr.radiance.NeRF(seed=1), SAMPLES, ADDED)
-    fit.step(*(each[:32] for each in batch), 0)  # compiles
+    fit.step(KnownRays(*(each[:32] for each in batch)), 0)  # compiles
     times, rates = [], []
     for step in range(options.steps):
         rates.append(rate())
         began = time.perf_counter()
-        fit.step(*batch, step)
+        fit.step(batch, step)
         times.append(time.perf_counter() - began)
     rates.append(rate())
     seconds, fastest = np.median(times), np.median(rates)
@@ -58,7 +58,8 @@ def rays(count):
     origins *= 4 / np.linalg.norm(origins, axis=1, keepdims=True)
     directions = random.uniform(-1, 1, (count, 3)) - origins
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
-    return origins, directions, random.uniform(size=(count, 3)), np.full(count, 2.0), np.full(count, 6.0)
+    pixels = np.concatenate([random.uniform(size=(count, 3)), np.ones((count, 1))], axis=1)
+    return KnownRays(origins, directions, np.tile([2.0, 6.0], (count, 1)), pixels, np.ones((count, 3)))
 
 
 def rate():
@@ -98,7 +99,8 @@ def torch_step(batch, steps):
             c = torch.cat([self.features(h), encode(directions, 4)], -1)
             return torch.relu(self.density(h))[..., 0], torch.sigmoid(self.rgb(torch.relu(self.view(c))))
 
-    origins, directions, colors = (torch.tensor(each, dtype=torch.float32) for each in batch[:3])
+    known = batch.origins, batch.directions, batch.pixels[:, :3]
+    origins, directions, colors = (torch.tensor(each, dtype=torch.float32) for each in known)
     networks = Network(), Network()
     optimizer = torch.optim.Adam([p for network in networks for p in network.parameters()], lr=5e-4)
 

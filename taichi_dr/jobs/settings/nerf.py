@@ -1,7 +1,7 @@
 """Options of ``taichi-dr reconstruct --as nerf``."""
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 from tyro.conf import arg
 
@@ -48,6 +48,9 @@ class NerfSettings(RadianceSettings):
     depth: int = 8
     #: Frequencies of the encoding of positions. More: finer detail, later.
     frequencies: int = 10
+    #: What rays and pixels are compared over: white, as the paper has it; or a random colour for each ray, of which
+    #: nothing solid can make a white wall: for images with alpha, whose silhouettes count.
+    background: Literal["white", "random"] = "white"
     #: Spread of the random numbers that are added to densities in training. The paper has 1 for photographs.
     noise: float = 0.0
     #: Adam's step size at first; it falls to a tenth.

@@ -1,6 +1,6 @@
 """Training NeRF's two networks on rays whose colours are known."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import taichi as ti
@@ -10,19 +10,31 @@ from taichi_dr.kernels.base.arrays import write_array
 from taichi_dr.kernels.base.buffers import Buffers
 from taichi_dr.kernels.networks.dense import Block
 from taichi_dr.kernels.volume.composite import SEEN, composite, composite_adjoint
+from taichi_dr.kernels.volume.pixels import compare
 from taichi_dr.kernels.volume.rays import RayBatch
-from taichi_dr.kernels.volume.regress import color_error_adjoint
 from taichi_dr.kernels.volume.sample import place_points
 from taichi_dr.optim.optimizers import Adam
 from taichi_dr.render.volume.hierarchical import HierarchicalSampler
 from taichi_dr.tape import off_tape
 from taichi_dr.types import Array, Schedule
 
-WHITE = 1.0
+
+class KnownRays(NamedTuple):
+    """R rays and what is to be seen of them.
+
+    ``origins``, unit ``directions`` (R, 3); ``ends`` (R, 2), where they enter and leave; ``pixels`` (R, 4): display
+    colour, straight, and alpha; ``backgrounds`` (R, 3), over which both pictures are compared: the paper's are white.
+    """
+
+    origins: Array
+    directions: Array
+    ends: Array
+    pixels: Array
+    backgrounds: Array
 
 
 class NeRFFit:
-    """Steps of Adam on ``mean (C_coarse - C)^2 + mean (C_fine - C)^2``, over white, as published.
+    """Steps of Adam on ``mean (C_coarse - C)^2 + mean (C_fine - C)^2``, as published.
 
     Rays go a few at a time, all the way: the coarse network at ``samples`` places, the fine one at these and at
     ``added`` more, what is seen, how far it is off, and back through both.  So nothing is evaluated twice, and memory
@@ -57,64 +69,62 @@ class NeRFFit:
         self.optimizer = Adam(parameters, lr=lr, schedule=schedule)
 
     @off_tape
-    def step(self, origins: Array, directions: Array, colors: Array, near: Array, far: Array, seed: int) -> float:
-        """One step on R rays: ``origins``, unit ``directions``, ``colors`` over white (R, 3), ``near``, ``far`` (R,).
+    def step(self, rays: KnownRays, seed: int) -> float:
+        """One step; returns the mean squared error of the finest picture before it.
 
-        ``seed``: of the places of samples and of the noise; the same one does the same on every backend.  Returns the
-        mean squared error of the finest picture before the step.
+        ``seed``: of the places of samples and of the noise; the same one does the same on every backend.
         """
         self.optimizer.zero_grad()
         for network in self.networks:
             network.fields.pull()
             network.fields.zero_adjoints()
-        count = len(origins)
-        errors = self._buffers.at_least("errors", count)
+        count, error = len(rays.origins), 0.0
         self.sampler.seed = seed
-        ends = np.stack([near, far], axis=1)
         group = max(1, self.nerf.chunk // self.sampler.most)
         for start in range(0, count, group):
-            part = slice(start, min(start + group, count))
-            rays, targets = self._rays(start, group, origins[part], directions[part], ends[part], colors[part])
-            found, values = self.sampler.first(rays), None
+            batch, known = self._batch(rays, start, group)
+            found, values = self.sampler.first(batch), None
             for number, network in enumerate(self.networks):
                 if number:
-                    found = self.sampler.add(rays, found, values)
-                values = self._learn(network, rays, found, targets, (errors, start, count), 2 * seed + number)
+                    found = self.sampler.add(batch, found, values)
+                noise = Noise(self.noise, 2 * seed + number, start * self.sampler.most) if self.noise else None
+                values, errors = self._learn(network, batch, found, known, 1 / (3 * count), noise)
+            error += float(errors.to_numpy()[: batch.size].sum(dtype=np.float64))
         for network in self.networks:
             network.fields.push_gradients()
         self.optimizer.step()
-        return float(errors.to_numpy()[:count].mean(dtype=np.float64)) / 3
+        return error / (3 * count)
 
-    def _rays(self, start, group, *numbers):
-        """A batch of ``RayBatch``, and the colours of its rays."""
-        size = len(numbers[0])
-        arrays = []
-        for name, values in zip(("origins", "directions", "ends", "colors"), numbers, strict=True):
+    def _batch(self, rays, start, group):
+        """A few of the rays as ``RayBatch``, and their pixels and backgrounds."""
+        parts = [numbers[start : start + group] for numbers in rays]
+        size, arrays = len(parts[0]), []
+        for name, values in zip(KnownRays._fields, parts, strict=True):
             array = self._buffers.get(f"{name}_of_group", (group, values.shape[1]))
             write_array(array, np.concatenate([values, np.zeros((group - size, values.shape[1]))]))
             arrays.append(array)
         pixel = self._buffers.get("pixels_of_group", (group,), ti.i32)
         write_array(pixel, np.arange(start, start + group))
-        return RayBatch(*arrays[:3], pixel, size), arrays[3]
+        return RayBatch(*arrays[:3], pixel, size), arrays[3:]
 
-    def _learn(self, network, rays, found, targets, where, seed):
-        """Adds to the network's adjoints; returns its values at the samples."""
-        rows, (errors, start, count) = found.size, where
+    def _learn(self, network, rays, found, known, weight, noise):
+        """Adds to the network's adjoints; returns its values at the samples, and the rays' errors."""
+        rows = found.size
         points, directions, values, values_adjoint = (
             self._rows(name, rows, columns)
             for name, columns in (("points", 3), ("turns", 3), ("values", 4), ("values_adjoint", 4))
         )
         place_points(rays.origins, rays.directions, rays.size, found.first, found.t, points, directions)
-        noise = Noise(self.noise, seed, start * self.sampler.most) if self.noise else None
         network.forward_chunk(Block(points), Block(directions), Block(values), rows, noise)
         seen, seen_adjoint = (self._rows(name, rays.size, SEEN) for name in ("seen", "seen_adjoint"))
         places = found.first, found.t, found.lengths, values, rays.size, 0.0
         composite(*places, seen)
-        color_error_adjoint(seen, targets, rays.size, WHITE, errors, start, 1 / (3 * count), seen_adjoint)
+        errors = self._buffers.at_least("errors", rays.size)
+        compare(seen, *known, rays.size, weight, errors, seen_adjoint)
         still = self._buffers.at_least("still", 1)
         composite_adjoint(*places, seen, seen_adjoint, values_adjoint, False, still, still)
         network.adjoint_chunk(Block(values), Block(values_adjoint), rows)
-        return values
+        return values, errors
 
     def _rows(self, name: str, rows: int, columns: int) -> Any:
         return self._buffers.at_least(name, rows, columns=(columns,))

@@ -5,9 +5,7 @@ import pytest
 from oracles.differences import relative_errors
 
 from taichi_dr.implicit.radiance.nerf import NeRF
-from taichi_dr.kernels.base.arrays import array_from, make_array
-from taichi_dr.kernels.volume.regress import color_error_adjoint
-from taichi_dr.render.volume.nerf_fit import NeRFFit
+from taichi_dr.render.volume.nerf_fit import KnownRays, NeRFFit
 
 RAYS = 12
 
@@ -20,25 +18,9 @@ def rays(count=RAYS):
     random = np.random.default_rng(1)
     directions = random.normal(size=(count, 3))
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
-    near, far = np.full(count, 0.5), random.uniform(1.5, 2.5, count)
-    return random.uniform(-0.2, 0.2, (count, 3)), directions, random.uniform(size=(count, 3)), near, far
-
-
-def test_errors_and_their_adjoint(cpu64):
-    random = np.random.default_rng(2)
-    seen, targets, errors, g = (
-        random.uniform(size=(4, 5)),
-        random.uniform(size=(4, 3)),
-        make_array((6,)),
-        make_array((4, 5)),
-    )
-
-    def error(x):
-        return 0.25 * np.sum((x["seen"][:, :3] + (1 - x["seen"][:, 3:4]) * 0.7 - targets) ** 2)
-
-    color_error_adjoint(array_from(seen), array_from(targets), 4, 0.7, errors, 2, 0.25, g)
-    assert errors.to_numpy()[2:].sum() * 0.25 == pytest.approx(error({"seen": seen}), rel=1e-12)
-    assert relative_errors(error, {"seen": seen}, {"seen": g.to_numpy()}, ["seen"])["seen"] < 1e-7
+    ends = np.stack([np.full(count, 0.5), random.uniform(1.5, 2.5, count)], axis=1)
+    known = random.uniform(size=(count, 4)), random.uniform(size=(count, 3))
+    return KnownRays(random.uniform(-0.2, 0.2, (count, 3)), directions, ends, *known)
 
 
 @pytest.mark.parametrize("noise", [0.0, 0.5])
@@ -50,7 +32,7 @@ def test_gradients_of_a_step_equal_central_differences(cpu64, noise):
     def error(x):
         for name, numbers in x.items():
             nerf.set(name, numbers)
-        return fit.step(*rays(), 5)
+        return fit.step(rays(), 5)
 
     error(x)
     found = {name: nerf.gradient(name) for name in x}
@@ -60,7 +42,7 @@ def test_gradients_of_a_step_equal_central_differences(cpu64, noise):
 def test_both_networks_learn(any32):
     """Grey rays: after 60 steps both networks show them, and the coarse one has a gradient of its own."""
     fit = NeRFFit(small(coarse=True), 8, 8, lr=1e-2)
-    origins, directions, _, near, far = rays(60)
-    errors = [fit.step(origins, directions, np.full((60, 3), 0.3), near, far, step) for step in range(60)]
+    grey = rays(60)._replace(pixels=np.tile([0.3, 0.3, 0.3, 1.0], (60, 1)))
+    errors = [fit.step(grey, step) for step in range(60)]
     assert errors[-1] < 0.05 * errors[0]
     assert np.abs(fit.nerf.coarse.gradient("trunk")).max() > 0

@@ -9,7 +9,7 @@ from taichi_dr.errors import GradientError
 from taichi_dr.implicit.radiance.nerf import NeRF
 from taichi_dr.jobs.reconstruct.radiance.batches import PixelBatches
 from taichi_dr.jobs.reconstruct.radiance.kind import RadianceReconstruction, Seen
-from taichi_dr.render.volume.nerf_fit import NeRFFit
+from taichi_dr.render.volume.nerf_fit import KnownRays, NeRFFit
 from taichi_dr.render.volume.render_rays import render_rays
 
 BETWEEN_RECORDS = 10  # steps
@@ -95,9 +95,10 @@ class NeRFReconstruction(RadianceReconstruction):
         near, far = self._ends(batch.origins, batch.directions)
         met = near < far
         if met.any():
-            colors = batch.over(np.ones(3))
-            seed = (settings.seed * SEEDS + self._step) % 2**30
-            error = self._fit.step(*(each[met] for each in (batch.origins, batch.directions, colors, near, far)), seed)
+            rays = self._known(batch, np.stack([near, far], axis=1))
+            error = self._fit.step(
+                KnownRays(*(each[met] for each in rays)), (settings.seed * SEEDS + self._step) % 2**30
+            )
             if not math.isfinite(error):
                 raise GradientError("the error of the pictures is not finite; a smaller --lr may avoid that")
             self._error = error if self._error is None else 0.95 * self._error + 0.05 * error
@@ -105,6 +106,14 @@ class NeRFReconstruction(RadianceReconstruction):
         self._rays += settings.rays
         self._seconds += time.monotonic() - began
         return {"squared error": self._error} if self._error and self._step % BETWEEN_RECORDS == 0 else None
+
+    def _known(self, batch, ends):
+        pixels = np.concatenate([batch.colors, batch.alpha[:, None]], axis=1)
+        backgrounds = np.ones_like(batch.colors)
+        if self._settings.background == "random":
+            random = np.random.default_rng([self._settings.seed, self._step, 1])
+            backgrounds = random.uniform(size=backgrounds.shape).astype(np.float32)
+        return KnownRays(batch.origins, batch.directions, ends, pixels, backgrounds)
 
     def describe(self):
         """What ``metrics.json`` says about the model."""

@@ -70,6 +70,19 @@ def test_a_run_in_two_parts_ends_as_one(data):
         np.testing.assert_array_equal(resumed[name], values, err_msg=name)
 
 
+@pytest.mark.parametrize("background", ["white", "random"])
+def test_rays_are_compared_over_backgrounds(data, background):
+    dr.init("cpu")
+    train = load_posed_images(data)
+    fit = fit_scene(train)
+    model = NeRFReconstruction(settings(data, "out", background=background), fit.to_unit(train), fit)
+    model.start()
+    batch = model._pixels.at(0, 200)
+    behind = model._known(batch, np.ones((200, 2))).backgrounds
+    np.testing.assert_array_equal(model._known(batch, np.ones((200, 2))).backgrounds, behind)
+    assert (behind == 1).all() if background == "white" else 0.2 < behind.std() < 0.4
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [({"samples": 2}, "samples"), ({"added": -1}, "added"), ({"lr": 0}, "lr"), ({"width": 1}, "width")],
