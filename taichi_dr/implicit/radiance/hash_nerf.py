@@ -80,12 +80,13 @@ class HashNeRF(FieldOwner, RadianceFunction):
         sizes = {"levels": levels, "width": width, "coarsest": coarsest, "finest": finest, "most_rows": most_rows}
         _check(sizes)
         self.levels, self.width = levels, width
-        self.sizes = sizes | {"density_hidden": tuple(density_hidden), "color_hidden": tuple(color_hidden)}
+        density_hidden, color_hidden = tuple(density_hidden), tuple(color_hidden)
+        self.sizes: dict[str, Any] = sizes | {"density_hidden": density_hidden, "color_hidden": color_hidden}
         rows = hash_grid.level_rows(levels, coarsest, finest, most_rows)
         self._levels = array_from(rows, ti.i32)
         self._box = array_from(hash_grid.box_rows(self.lower, self.upper))
-        self._density = NarrowMLP(levels * width, CODE, self.sizes["density_hidden"])
-        self._color = NarrowMLP(HARMONICS + CODE, 3, self.sizes["color_hidden"], last="sigmoid")
+        self._density = NarrowMLP(levels * width, CODE, density_hidden)
+        self._color = NarrowMLP(HARMONICS + CODE, 3, color_hidden, last="sigmoid")
         self.fields = FieldGroup(
             "HashNeRF",
             table=((int(rows[:, 2].sum()),), width),
@@ -165,7 +166,7 @@ class HashNeRF(FieldOwner, RadianceFunction):
             ShapeError: one has another shape than the sizes say.
         """
         sizes: Any = {name: arrays[name].tolist() for name in SIZES}
-        field = cls(arrays["bounds"], **sizes)
+        field = cls(arrays["bounds"].tolist(), **sizes)
         for name in field.fields.arrays:
             field.set(name, arrays[name])
         return field
@@ -232,8 +233,9 @@ class HashNeRF(FieldOwner, RadianceFunction):
         exponentiate_adjoint(given, HARMONICS, values_adjoint, given_adjoint, count)
         density = Block(given_adjoint, 0, HARMONICS), Block(features_adjoint), adjoints["density_weights"]
         self._density.adjoint(arrays["density_weights"], Block(features), *density, count)
+        table, levels, box, _ = self._grid(points)
         to = points_adjoint, adjoints["table"], count, self.width, self._buffers
-        hash_grid.encode_adjoint(*self._grid(points), features_adjoint, *to)
+        hash_grid.encode_adjoint(table, levels, box, points, features_adjoint, *to)
         if directions_adjoint is not None:
             spherical_harmonics.encode_adjoint(directions, given_adjoint, 0, directions_adjoint, count, DEGREE)
 

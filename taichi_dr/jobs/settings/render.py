@@ -32,7 +32,7 @@ class RenderSettings:
     mesh: Positional[str]
     #: The image to write (.png, .tif, .tiff, .jpg, .jpeg, .bmp); one that exists is replaced. It may be left out with
     #: --turntable.
-    image: Positional[Path | None] = None
+    image: Annotated[Positional[Path | None], arg(help_behavior_hint="")] = None
     #: An image to use with the mesh's texture coordinates.
     texture: Texture = None
     #: Use the soft rasterizer.
