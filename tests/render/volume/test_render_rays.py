@@ -51,8 +51,8 @@ def test_a_trained_network_has_the_pixels_of_its_program(any32):
     nerf = dr.radiance.NeRF.load(TRAINED)
     seen = dr.render_rays(nerf, origin, directions, NEAR, FAR, samples=SAMPLES, added=ADDED, background=1)
     difference = np.abs(seen.color - expected(dict(np.load(TRAINED)), origin, directions))
-    assert difference.max() < 5e-3
-    assert difference.mean() < 1e-4
+    assert difference.max() < 1e-4
+    assert difference.mean() < 1e-5
     assert seen.color.std() > 0.1, "there is something to be seen"
 
 

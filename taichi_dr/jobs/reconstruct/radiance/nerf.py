@@ -45,7 +45,7 @@ class NeRFReconstruction(RadianceReconstruction):
     def caption(self):
         """PSNR of the training pixels and rays per second, for the progress display."""
         if not self._error:
-            return "begins"
+            return "networks"
         return f"PSNR {-10 * math.log10(self._error):.1f} dB, {self._rays / self._seconds:.0f} rays/s"
 
     def start(self):
