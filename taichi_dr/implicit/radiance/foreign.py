@@ -32,6 +32,8 @@ class Naming(NamedTuple):
     """Whether the density is a layer behind the features, in place of one behind what they are made of."""
     color_layers: int | None = None
     """How many of the colour's hidden layers its program uses, if not all."""
+    needed: str | None = None
+    """The layer without which it is another of the program's networks."""
 
 
 NAMINGS = (
@@ -55,6 +57,7 @@ NAMINGS = (
         point_first=False,
         activations=("linear",),
         feature_activation="relu",
+        needed="layer1",
     ),
     Naming(
         "krrish94/nerf-pytorch",
@@ -96,6 +99,8 @@ def read_networks(arrays: Mapping[str, Any]) -> dict[str, Network]:
     for naming in NAMINGS:
         last = re.compile(rf"(.*?)(?:{naming.rgb}|{naming.all_at_once})\.weight")
         for match in filter(None, map(last.fullmatch, arrays)):
+            if naming.needed and f"{match[1]}{naming.needed}.weight" not in arrays:
+                continue
             if any(re.fullmatch(rf"({naming.hidden})\.weight", name.removeprefix(match[1])) for name in arrays):
                 found.setdefault(match[1], naming)
     if not found:
@@ -113,7 +118,13 @@ def _network(arrays, prefix, naming):
     """The network whose layers' names begin with ``prefix``."""
     mine = {name.removeprefix(prefix): np.asarray(arrays[name]) for name in arrays if name.startswith(prefix)}
     hidden, skips = _hidden(mine, prefix, naming)
-    trunk, encoded, width = list(hidden), len(hidden[0][0]), hidden[-1][0].shape[1]
+    encoded, width = len(hidden[0][0]), hidden[-1][0].shape[1]
+    trunk = [
+        (_with_numbers(matrix, k and hidden[k - 1][0].shape[1], encoded), biases)
+        if k in (0, *skips)
+        else (matrix, biases)
+        for k, (matrix, biases) in enumerate(hidden)
+    ]
     activations = [*naming.activations, *["relu"] * len(hidden)][: len(hidden)]
     settings = {
         "hidden": [matrix.shape[1] for matrix, _ in hidden],
@@ -136,8 +147,10 @@ def _network(arrays, prefix, naming):
     color = [layer for _, layer in _several(mine, prefix, naming.color)][: naming.color_layers]
     color.append(_only(mine, prefix, naming.rgb, color[-1][0].shape[1], 3))
     width = features[0].shape[1]
+    turned = len(color[0][0]) - width
+    color[0] = _with_numbers(color[0][0], width, turned), color[0][1]
     settings |= {
-        "direction_frequencies": _frequencies(prefix, "a direction", len(color[0][0]) - width),
+        "direction_frequencies": _frequencies(prefix, "a direction", turned),
         "features": width,
         "color_hidden": [matrix.shape[1] for matrix, _ in color[:-1]],
     }
@@ -196,6 +209,11 @@ def _layer(mine, prefix, name):
 
 def _frequencies(prefix, what, width):
     """L of an encoding of three numbers that has so many."""
-    if width < 3 or width % 6 != 3:
-        raise InputError(f"{prefix}: expected 3 + 6 L numbers of {what}, got {width}")
-    return (width - 3) // 6
+    if width < 3 or width % 3 != 0:
+        raise InputError(f"{prefix}: expected 3 + 6 L or 6 L numbers of {what}, got {width}")
+    return width // 6
+
+
+def _with_numbers(matrix, first, width):
+    """The matrix with rows for the three numbers themselves, from a row on, if the ``width`` rows there have none."""
+    return matrix if width % 6 == 3 else np.insert(matrix, [first] * 3, 0.0, axis=0)

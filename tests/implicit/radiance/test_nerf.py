@@ -177,6 +177,44 @@ def test_layers_of_other_programs(cpu64, program):
         np.testing.assert_allclose(found_color, c, atol=1e-12)
 
 
+def test_the_papers_model_of_krrish94(cpu64):
+    """Its density is a layer behind the features, and of four colour layers its program uses three."""
+    rng = np.random.default_rng(7)
+    shapes = {"layers_xyz.0": (15, 8), "layers_xyz.1": (8, 8), "layers_xyz.2": (23, 8), "fc_feat": (8, 8)}
+    shapes |= {"fc_alpha": (8, 1), "layers_dir.0": (17, 4), "layers_dir.1": (4, 4), "layers_dir.2": (4, 4)}
+    shapes |= {"layers_dir.3": (4, 4), "fc_rgb": (4, 3)}
+    arrays = {}
+    for name, shape in shapes.items():
+        arrays |= layer(rng, name, *shape)
+
+    def apply(x, name):
+        return x @ arrays[f"{name}.weight"].T + arrays[f"{name}.bias"]
+
+    points, directions = rng.normal(size=(2, 5, 3))
+    encoded = oracle.positional(points, 2)
+    h = np.maximum(apply(np.maximum(apply(encoded, "layers_xyz.0"), 0), "layers_xyz.1"), 0)
+    h = np.maximum(apply(np.concatenate([encoded, h], axis=1), "layers_xyz.2"), 0)
+    features = apply(h, "fc_feat")
+    c = np.concatenate([features, oracle.positional(directions, 1)], axis=1)
+    for k in range(3):
+        c = np.maximum(apply(c, f"layers_dir.{k}"), 0)
+    density, color = NeRF.from_layers(arrays).at(points, directions)
+    np.testing.assert_allclose(density, np.maximum(apply(features, "fc_alpha")[:, 0], 0), atol=1e-12)
+    np.testing.assert_allclose(color, oracle.activate(apply(c, "fc_rgb"), "sigmoid"), atol=1e-12)
+
+
+def test_encodings_without_the_numbers_themselves(cpu64):
+    """Such networks have 6 L inputs; their numbers for the point itself are zero here."""
+    rng = np.random.default_rng(8)
+    arrays = layer(rng, "pts_linears.0", 12, 4) | layer(rng, "output_linear", 4, 4)
+    points = rng.normal(size=(5, 3))
+    density, _ = NeRF.from_layers(arrays).at(points, points)
+    waves = oracle.positional(points, 2)[:, 3:]
+    h = np.maximum(waves @ arrays["pts_linears.0.weight"].T + arrays["pts_linears.0.bias"], 0)
+    out = h @ arrays["output_linear.weight"].T + arrays["output_linear.bias"]
+    np.testing.assert_allclose(density, np.maximum(out[:, 3], 0), atol=1e-13)
+
+
 def test_a_network_without_directions_of_another_program(cpu64):
     rng = np.random.default_rng(5)
     arrays = layer(rng, "pts_linears.0", 9, 4) | layer(rng, "output_linear", 4, 4)
@@ -242,7 +280,7 @@ def test_bad_files_are_named(cpu32, tmp_path):
             {"fine.pts_linears.1.weight": np.ones((7, 9))},
             r"fine\.pts_linears\.1: expected 8 inputs, or 23 with the point",
         ),
-        ({"fine.views_linears.0.weight": np.ones((5, 16))}, r"expected 3 \+ 6 L numbers of a direction, got 10"),
+        ({"fine.views_linears.0.weight": np.ones((5, 16))}, r"expected 3 \+ 6 L or 6 L numbers of a direction, got 10"),
         (
             {"fine.rgb_linear.weight": np.ones((4, 5)), "fine.rgb_linear.bias": np.ones(4)},
             r"rgb_linear.*expected shape",
