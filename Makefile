@@ -25,6 +25,7 @@ bench: .venv/installed-dev
 	$(BIN)/python benchmarks/raster.py
 	$(BIN)/python benchmarks/sdf.py
 	$(BIN)/python benchmarks/volume.py
+	$(BIN)/python benchmarks/radiance_grid.py
 	$(BIN)/python benchmarks/nerf.py
 
 gradients: .venv/installed-dev
