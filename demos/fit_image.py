@@ -19,6 +19,7 @@ import taichi_dr as dr
 
 HIDDEN = (256,) * 4
 LEARNING_RATE = 1e-4
+BATCH = 4096
 WAVES, SIGMA = 256, 10.0  # of the Gaussian features
 FREQUENCIES = 8  # of the positional encoding
 MAPPINGS = {
@@ -38,7 +39,7 @@ def main(arguments=None):
         arguments=arguments,
         image={"type": Path, "help": "a picture, of which the largest square in its middle is taken"},
         size={"type": int, "default": 512, "help": "pixels along a side (512)"},
-        batch={"type": int, "help": "pixels that a step looks at (all of them)"},
+        batch={"type": int, "default": BATCH, "help": f"pixels that a step looks at ({BATCH})"},
     )
     image = loaded(options.image, options.size) if options.image else drawn(options.size)
     places = (np.stack(np.mgrid[: options.size, : options.size], axis=-1) + 0.5) / options.size
