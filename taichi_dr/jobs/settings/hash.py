@@ -49,8 +49,8 @@ class HashSettings(RadianceSettings):
     log2_rows: int = 16
     #: Samples per step; the number of rays follows. More: steadier and slower steps.
     samples: int = 32768
-    #: Step size at first; a tenth of it at last. Larger: sooner there, and noisier.
-    lr: float = 1e-2
+    #: Step size at first; a twentieth of it at last. Larger: sooner there, and noisier.
+    lr: float = 2e-2
     #: Weight of how far apart what is seen on a ray is. Larger: less fog before surfaces, and less of what is
     #: transparent.
     distortion: float = 0.0

@@ -24,7 +24,7 @@ FIRST_UPDATES = 16
 SHARES = 0.25, 0.03, 0.5
 """Of the cells that an update looks into: all, while nothing is known yet; then empty ones, and occupied ones."""
 
-THRESHOLD, OF_MEAN, LEAST = 0.01, 0.5, 1e-4
+THRESHOLD, OF_MEAN, LEAST = 0.05, 0.5, 1e-4
 """Cells are empty whose density, times the length of a sample, is less than the first; or less than that part of the
 mean of all cells if that is smaller, but no smaller than the last."""
 

@@ -16,7 +16,7 @@ from taichi_dr.kernels.base.buffers import Buffers
 from taichi_dr.render.volume.occupancy import OccupancySampler, grid_shape
 
 BETWEEN_RECORDS = 10  # steps
-LAST_RATE = 0.1  # of the first one
+LAST_RATE = 0.05  # of the first one
 STEP = 1.25
 """Length of a sample, in pixels as far away as the middle."""
 
