@@ -114,6 +114,17 @@ def test_begins_with_a_density_of_one_in_the_longest_side(cpu32):
     np.testing.assert_allclose(values(field, x)[:, 0], 1 / 2.5, rtol=0.02)
 
 
+def test_arrays_make_the_field_again(any32):
+    field = make()
+    x = inputs(field)
+    load(field, x)
+    density, color = field.at(x["points"], x["directions"])
+    np.testing.assert_allclose(np.column_stack([density, color]), oracle(x), rtol=1e-4, atol=1e-5)
+    again = HashNeRF.from_arrays(field.arrays())
+    np.testing.assert_array_equal(again.at(x["points"], x["directions"])[0], density)
+    assert again.cells.tolist() == CELLS
+
+
 def test_same_seed_same_field(cpu32):
     for name in NAMES:
         np.testing.assert_array_equal(make().numpy(name), make().numpy(name))

@@ -14,8 +14,11 @@ from taichi_dr.render.volume.ray_march import RayMarch
 TOLERANCE = 1e-4
 """Transmittance at which a ray has seen enough."""
 
-SAMPLES = 1 << 20
-"""At once, if every ray has as many as it can."""
+RAYS = 1 << 14
+"""Drawn at once."""
+
+PARTS = 4
+"""Of a ray, from its entry on: those that have seen enough have no samples in the parts behind."""
 
 FAINT = 1e-3  # opacity below which nothing has a depth
 
@@ -67,18 +70,26 @@ class Drawing:
 
     def _view(self, posed, view):
         origin, directions, cosines = rays_of_view(posed, view)
-        seen = np.empty((len(directions), SEEN), np.float32)
-        size = max(1, SAMPLES // self._sampler.most)
-        for start in range(0, len(seen), size):
-            part = directions[start : start + size]
-            rays = self._rays.batch(np.broadcast_to(origin, part.shape), part)
-            found = self._buffers.at_least("seen", rays.size, columns=(SEEN,))
-            self._march.add_up(self._march.evaluate(rays), found)
-            seen[start : start + size] = found.to_numpy()[: rays.size]
+        seen = np.concatenate([self._seen(origin, d) for d in np.split(directions, range(RAYS, len(directions), RAYS))])
         alpha = seen[:, 3]
         depth = np.where(alpha > FAINT, cosines * seen[:, 4] / np.maximum(alpha, FAINT), 0)
         shape = posed.height, posed.width
         return seen[:, :3].reshape(*shape, 3), alpha.reshape(shape), depth.reshape(shape)
+
+    def _seen(self, origin, directions):
+        """(R, 5): colour, opacity and sum of weights times distances of rays, a part of them after the other."""
+        rays = self._rays.batch(np.broadcast_to(origin, directions.shape), directions)
+        entry, leave = rays.ends.to_numpy()[: rays.size].T
+        seen, left = np.zeros((rays.size, SEEN), np.float32), np.ones(rays.size, np.float32)
+        found = self._buffers.at_least("seen", rays.size, columns=(SEEN,))
+        for part in range(PARTS):
+            share = np.array([part, part + 1]) / PARTS * (left > TOLERANCE)[:, None]
+            self._rays.written("ends", (entry + (leave - entry) * share.T).T)
+            self._march.add_up(self._march.evaluate(rays), found)
+            own = found.to_numpy()[: rays.size]
+            seen += left[:, None] * own
+            left *= 1 - own[:, 3]
+        return seen
 
 
 def rays_of_view(posed, view):
@@ -88,5 +99,5 @@ def rays_of_view(posed, view):
     local = np.stack([(columns - cx) / fx, (cy - rows) / fy, -np.ones_like(rows)], axis=1)
     length = np.linalg.norm(local, axis=1)
     matrix = posed.camera_to_world[view]
-    directions = local @ matrix[:3, :3].T / length[:, None]
+    directions = sum(local[:, k : k + 1] * matrix[:3, k] for k in range(3)) / length[:, None]
     return matrix[:3, 3].astype(np.float32), directions.astype(np.float32), (1 / length).astype(np.float32)
