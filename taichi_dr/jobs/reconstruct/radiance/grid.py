@@ -16,6 +16,7 @@ from taichi_dr.kernels.radiance_grid.fit import TILE
 
 BETWEEN_RECORDS = 10  # steps
 ALLOWED = 0.1  # of the occupancy that silhouettes leave, beside which there is nothing
+ROOM = 2  # of its cells, around the hull: at its border a grid is empty
 MOST = 800  # pixels: a finer grid than such pictures ask for would take gigabytes
 SEEDS = 1_000_003
 FINEST = 1.04
@@ -151,6 +152,7 @@ class GridReconstruction(RadianceReconstruction):
 
     def _box(self):
         center, half = self._scene.hull_extent()
+        half = half + ROOM * self._scene.spacing / self._scene.radius
         return center - half, center + half
 
     def _spacing(self, level):

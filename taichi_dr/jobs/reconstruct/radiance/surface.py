@@ -31,7 +31,17 @@ def density_mesh(at, low, high, resolution):
     if not (density > level).any():
         raise GeometryError(f"no surface: the density is {density.max():.3g} at most, {level:.3g} would be one")
     opacity = 1 - np.exp(-density * spacing)  # far less steep than the density
-    vertices, faces, normals, _ = marching_cubes(opacity, OPACITY, gradient_direction="ascent")
+    vertices, faces, _, _ = marching_cubes(opacity, OPACITY, gradient_direction="ascent")
     points = low + spacing * (vertices - 1)
-    colors = at(points, normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-9))[1]
+    colors = at(points, -_normals(points, faces))[1]
     return Mesh(points, faces.astype(np.int32), colors=srgb_to_linear(np.clip(colors, 0, 1)), name="reconstruction")
+
+
+def _normals(points, faces):
+    """Unit normals (N, 3) of vertices, outwards: those of the faces around, by their areas."""
+    a, b, c = np.moveaxis(points[faces], 1, 0)
+    across, sums = np.cross(b - a, c - a), np.zeros_like(points)
+    for k in range(3):
+        np.add.at(sums, faces[:, k], across)
+    length = np.linalg.norm(sums, axis=1, keepdims=True)
+    return np.where(length > 0, sums, [0.0, 0.0, 1.0]) / np.where(length > 0, length, 1)

@@ -80,9 +80,10 @@ def test_a_wall_that_faces_the_camera_is_lit_evenly():
 
 
 def ball(points, directions):
-    """Dense within a radius of 0.6; as red as x is large."""
+    """Dense within a radius of 0.6; as red as x is large, and green if seen from outside."""
     radius = np.linalg.norm(points, axis=-1)
-    color = np.stack([0.5 + 0.5 * points[..., 0], 0 * radius, 0 * radius], axis=-1)
+    facing = -(points * directions).sum(axis=-1) / np.maximum(radius, 1e-9)
+    color = np.stack([0.5 + 0.5 * points[..., 0], facing, 0 * radius], axis=-1)
     return 1e3 / (1 + np.exp(40 * (radius - 0.6))), color
 
 
@@ -96,6 +97,7 @@ def test_the_mesh_of_a_dense_ball():
     normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     assert (np.einsum("fi,fi->f", normals, corners.mean(axis=1)) > 0).all()
     colors = mesh.numpy("colors").reshape(-1, 3)
+    assert colors[:, 1].min() > 0.95
     np.testing.assert_allclose(colors[:, 0], srgb_to_linear(np.clip(0.5 + 0.5 * points[:, 0], 0, 1)), atol=1e-3)
 
 
