@@ -20,6 +20,7 @@ DEMOS = {
     "sigma_gamma": ("sigma_gamma.png", "sigma_gamma_gradients.png"),
     "deform_mesh": ("deform_mesh.gif", "deform_mesh.png"),
     "fit_colors": ("fit_colors.png",),
+    "fit_image": (),
     "estimate_pose": ("estimate_pose.png",),
     "simulate_and_render": ("simulate_and_render.gif",),
     "sdf_in_simulation": ("sdf_in_simulation.gif",),

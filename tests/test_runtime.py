@@ -6,12 +6,11 @@ import threading
 
 import pytest
 import taichi as ti
-from taichi.lang._ndarray import ScalarNdarray
 
 import taichi_dr as dr
 from taichi_dr.errors import BackendError, GradientError, InputError, RuntimeStateError
 from taichi_dr.fields.variable import Variable
-from taichi_dr.kernels.base.arrays import array_from, make_array
+from taichi_dr.kernels.base.arrays import Array, array_from, make_array
 from taichi_dr.runtime import LOG_LEVELS
 
 
@@ -64,7 +63,7 @@ def test_an_array_is_freed_in_its_own_runtime_or_not_at_all(own_runtime, monkeyp
     dr.init("cpu")
     new = make_array((3,))
     freed = []
-    monkeypatch.setattr(ScalarNdarray, "__del__", lambda array: freed.append(array.shape))
+    monkeypatch.setattr(Array, "_free", lambda array: freed.append(array.shape))
     del old
     gc.collect()
     assert freed == []

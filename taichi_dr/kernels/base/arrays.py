@@ -63,7 +63,10 @@ class _Safe:
     def __del__(self, get_runtime=impl.get_runtime):
         # Bound at import: an array that dies with the interpreter may find ``impl`` emptied before itself.
         if get_runtime() is self.runtime and self.runtime.prog is not None:
-            self.runtime.prog.delete_ndarray(self.arr)
+            self._free()
+
+    def _free(self):
+        self.runtime.prog.delete_ndarray(self.arr)
 
 
 class Array(_Safe, ScalarNdarray):

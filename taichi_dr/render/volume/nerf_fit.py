@@ -10,9 +10,9 @@ from taichi_dr.kernels.base.arrays import write_array
 from taichi_dr.kernels.base.buffers import Buffers
 from taichi_dr.kernels.networks.dense import Block
 from taichi_dr.kernels.volume.composite import SEEN, composite, composite_adjoint
-from taichi_dr.kernels.volume.pixels import compare
 from taichi_dr.kernels.volume.rays import RayBatch
 from taichi_dr.kernels.volume.sample import place_points
+from taichi_dr.kernels.volume.squared_error import compare
 from taichi_dr.optim.optimizers import Adam
 from taichi_dr.render.volume.hierarchical import HierarchicalSampler
 from taichi_dr.tape import off_tape

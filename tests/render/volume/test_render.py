@@ -245,7 +245,7 @@ def test_densities_that_are_none_are_counted(any32, function, words):
         (fog, {"tolerance": 1.0}, dr.InputError, "tolerance"),
         (fog, {"sampling": "random"}, dr.InputError, '"uniform" or "stratified"'),
         (fog, {"seed": -1}, dr.InputError, "seed"),
-        (fog, {"bounds": (-1, 1)}, dr.InputError, "dr.Box or a dr.Ball"),
+        (fog, {"bounds": (-1, 1)}, dr.InputError, "a dr.Box, a dr.Ball or dr.Unbounded"),
     ],
 )
 def test_bad_arguments_are_named(cpu32, function, settings, error, words):

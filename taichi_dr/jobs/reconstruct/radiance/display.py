@@ -23,7 +23,7 @@ def stored(posed):
 def linear(color, alpha):
     """(V, H, W, 4) linear RGB with straight alpha, of display colours (V, H, W, 3) multiplied by alpha (V, H, W).
 
-    >>> linear(np.full((1, 1, 1, 3), 0.25), np.full((1, 1, 1), 0.5)).round(4).ravel().tolist()
+    >>> linear(np.full((1, 1, 1, 3), 0.25), np.full((1, 1, 1), 0.5)).astype(float).round(4).ravel().tolist()
     [0.214, 0.214, 0.214, 0.5]
     """
     alpha = np.clip(alpha, 0, 1)[..., None]

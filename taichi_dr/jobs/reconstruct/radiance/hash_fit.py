@@ -7,7 +7,7 @@ from taichi_dr.kernels.base.buffers import Buffers
 from taichi_dr.kernels.base.launch import on_cpu
 from taichi_dr.kernels.volume.composite import SEEN, composite_adjoint
 from taichi_dr.kernels.volume.distortion import distortion, distortion_adjoint
-from taichi_dr.kernels.volume.pixels import compare
+from taichi_dr.kernels.volume.squared_error import compare
 from taichi_dr.optim.optimizers import Adam
 from taichi_dr.render.volume.ray_march import RayMarch
 

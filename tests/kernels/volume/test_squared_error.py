@@ -4,7 +4,7 @@ import numpy as np
 
 from taichi_dr.kernels.base.arrays import array_from, make_array
 from taichi_dr.kernels.volume.composite import SEEN
-from taichi_dr.kernels.volume.pixels import compare
+from taichi_dr.kernels.volume.squared_error import compare
 from tests.oracles.differences import relative_errors
 
 COUNT = 9
