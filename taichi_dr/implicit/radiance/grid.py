@@ -237,18 +237,6 @@ class Grid(RadianceFunction):
         alpha = seen[..., 3]
         return Picture(seen[..., :3], alpha, seen[..., 4] / np.where(alpha > 0, alpha, 1))
 
-    @off_tape
-    def at(self, points: ArrayLike, directions: ArrayLike) -> tuple[Array, Array]:
-        """``(density (...), color (..., 3))`` at points (..., 3) seen along unit directions (..., 3); no gradient."""
-        points, directions = np.broadcast_arrays(np.asarray(points, float), np.asarray(directions, float))
-        if points.ndim == 0 or points.shape[-1] != 3:
-            raise ShapeError(f"{self.name}.at: expected points (..., 3), got shape {points.shape}")
-        rows = array_from(points.reshape(-1, 3)), array_from(directions.reshape(-1, 3))
-        values = make_array((rows[0].shape[0], 4))
-        self.forward(*rows, values, values.shape[0])
-        found = values.to_numpy().reshape(*points.shape[:-1], 4)
-        return found[..., 0], found[..., 1:]
-
     def check(self) -> None:
         """Raises RuntimeStateError if ``ti.init`` was called since the grid was made."""
         check_runtime(self._token, self.name)

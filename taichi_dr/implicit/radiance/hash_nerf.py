@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 import taichi as ti
 
-from taichi_dr.errors import InputError, ShapeError
+from taichi_dr.errors import InputError
 from taichi_dr.fields.group import FieldGroup
 from taichi_dr.fields.owner import FieldOwner
 from taichi_dr.implicit.narrow import NarrowMLP
 from taichi_dr.implicit.radiance.function import RadianceFunction
 from taichi_dr.implicit.voxel_grid import checked_bounds
-from taichi_dr.kernels.base.arrays import array_from, make_array
+from taichi_dr.kernels.base.arrays import array_from
 from taichi_dr.kernels.base.buffers import Buffers
 from taichi_dr.kernels.base.launch import on_cpu
 from taichi_dr.kernels.networks import hash_grid, spherical_harmonics
@@ -170,23 +170,6 @@ class HashNeRF(FieldOwner, RadianceFunction):
         for name in field.fields.arrays:
             field.set(name, arrays[name])
         return field
-
-    @off_tape
-    def at(self, points: ArrayLike, directions: ArrayLike) -> tuple[Array, Array]:
-        """``(density (...), color (..., 3))`` at points (..., 3) seen along unit directions (..., 3); no gradient.
-
-        Raises:
-            ShapeError: the last axis is not of 3.
-        """
-        points, directions = np.broadcast_arrays(np.asarray(points, float), np.asarray(directions, float))
-        if points.ndim == 0 or points.shape[-1] != 3:
-            raise ShapeError(f"HashNeRF.at: expected points (..., 3), got shape {points.shape}")
-        self.fields.pull()
-        rows = array_from(points.reshape(-1, 3)), array_from(directions.reshape(-1, 3))
-        values = make_array((rows[0].shape[0], 4))
-        self.forward(*rows, values, values.shape[0])
-        found = values.to_numpy().reshape(*points.shape[:-1], 4)
-        return found[..., 0], found[..., 1:]
 
     def _setting(self, name):
         return f'field.set("{name}", values)' if self.fields.has(name) else None

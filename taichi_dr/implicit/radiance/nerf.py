@@ -9,14 +9,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from taichi_dr.errors import FileError, InputError, ShapeError
+from taichi_dr.errors import FileError, InputError
 from taichi_dr.fields.group import FieldGroup
 from taichi_dr.fields.owner import FieldOwner
 from taichi_dr.implicit.networks import ACTIVATIONS, MLP, Activation
 from taichi_dr.implicit.radiance.foreign import read_networks
 from taichi_dr.implicit.radiance.function import RadianceFunction
 from taichi_dr.io.files import atomic_path, read_bytes
-from taichi_dr.kernels.base.arrays import array_from, make_array
 from taichi_dr.kernels.base.buffers import Buffers
 from taichi_dr.kernels.base.launch import is_serial
 from taichi_dr.kernels.networks import dense
@@ -311,26 +310,6 @@ class NeRF(FieldOwner, RadianceFunction):
     @cached_property
     def _buffers(self):
         return Buffers()
-
-    @off_tape
-    def at(self, points: ArrayLike, directions: ArrayLike) -> tuple[Array, Array]:
-        """Densities (...,) and colours (..., 3) at points (..., 3) along unit directions that broadcast to them.
-
-        Raises:
-            ShapeError: the last axes are not of 3, or the others do not fit.
-        """
-        points, directions = np.asarray(points), np.asarray(directions)
-        if 3 not in points.shape[-1:] or 3 not in directions.shape[-1:]:
-            raise ShapeError(f"expected points and directions (..., 3), got {points.shape} and {directions.shape}")
-        try:
-            directions = np.broadcast_to(directions, points.shape)
-        except ValueError:
-            raise ShapeError(f"directions {directions.shape} do not fit points {points.shape}") from None
-        self.fields.pull()
-        values = make_array((max(points.size // 3, 1), 4))
-        self.forward(array_from(points.reshape(-1, 3)), array_from(directions.reshape(-1, 3)), values, points.size // 3)
-        found = values.to_numpy().reshape(*points.shape[:-1], 4)
-        return found[..., 0], found[..., 1:]
 
     def save(self, path: PathLike) -> None:
         """Writes both networks to an ``.npz`` file: whole, or not at all.

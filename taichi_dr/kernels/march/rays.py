@@ -130,7 +130,7 @@ def rows_adjoint(
             for c in ti.static(range(PACKED)):
                 partials[c, column] = partials[c, column] + out[c]
     for k in range(camera.shape[0] * PACKED):
-        _add_up(k, partials, camera_adjoint)
+        add_columns(k, partials, camera_adjoint)
 
 
 @ti.func
@@ -170,7 +170,7 @@ def centers_adjoint(
         clear_column(partials, column)
         columns, pixels = partials.shape[1] // camera.shape[0], width * height
         view = column // columns
-        start, end = _first(pixel, count, view * pixels), _first(pixel, count, (view + 1) * pixels)
+        start, end = first_at_least(pixel, count, view * pixels), first_at_least(pixel, count, (view + 1) * pixels)
         size = (end - start + columns - 1) // columns
         start += (column - view * columns) * size
         for i in range(start, ti.min(start + size, end)):
@@ -180,11 +180,11 @@ def centers_adjoint(
             for c in ti.static(range(PACKED)):
                 partials[c, column] = partials[c, column] + out[c]
     for k in range(camera.shape[0] * PACKED):
-        _add_up(k, partials, camera_adjoint)
+        add_columns(k, partials, camera_adjoint)
 
 
 @ti.func
-def _first(pixel: ti.template(), count, least):
+def first_at_least(pixel: ti.template(), count, least):
     """The first of the ascending ``pixel`` (count,) that is at least so large."""
     low, high = 0, count
     while low < high:
@@ -197,7 +197,7 @@ def _first(pixel: ti.template(), count, least):
 
 
 @ti.func
-def _add_up(k, partials: ti.template(), camera_adjoint: ti.template()):
+def add_columns(k, partials: ti.template(), camera_adjoint: ti.template()):
     """Adds the columns of a view's partial sums of one number to the adjoint of its camera."""
     columns = partials.shape[1] // camera_adjoint.shape[0]
     total = 0.0

@@ -16,7 +16,7 @@ from taichi_dr.kernels.base.vectors import get3, row3
 from taichi_dr.kernels.camera.pack import PACKED, W
 from taichi_dr.kernels.camera.rays import Eye, ray_adjoint, ray_components
 from taichi_dr.kernels.march.bounds import Bounds, interval, nearest_side
-from taichi_dr.kernels.march.rays import place_of_pixel
+from taichi_dr.kernels.march.rays import add_columns, first_at_least, place_of_pixel
 from taichi_dr.kernels.march.settings import BAND, MISS
 from taichi_dr.kernels.screen.pixels import Screen
 
@@ -126,7 +126,9 @@ def rays_adjoint(
     for column in range(camera.shape[0] * columns):
         clear_column(partials, column)
         view, chunk = column // columns, column % columns
-        start, end = _first(pixel, count, view, screen), _first(pixel, count, view + 1, screen)
+        pixels = width * height
+        start = first_at_least(pixel, count, view * pixels)
+        end = first_at_least(pixel, count, (view + 1) * pixels)
         size = (end - start + columns - 1) // columns
         for i in range(start + chunk * size, ti.min(start + (chunk + 1) * size, end)):
             _, x, y, origin, direction, cosine = _pixel_ray(pixel[i], eye, screen)
@@ -153,10 +155,7 @@ def rays_adjoint(
             for c in ti.static(range(PACKED)):
                 partials[c, column] = partials[c, column] + out[c]
     for k in range(camera.shape[0] * PACKED):
-        view, total = k // PACKED, 0.0
-        for c in range(columns):
-            total += partials[k % PACKED, view * columns + c]
-        camera_adjoint[view, k % PACKED] = camera_adjoint[view, k % PACKED] + total
+        add_columns(k, partials, camera_adjoint)
 
 
 @ti.func
@@ -166,19 +165,6 @@ def _slide_adjoint(t_adjoint, origin, direction, t, bounds: ti.template()):
     steepness = normal.dot(direction)
     steepness = ti.select(steepness < 0.0, ti.min(steepness, -GRAZING), ti.max(steepness, GRAZING))
     return -t_adjoint / steepness * normal
-
-
-@ti.func
-def _first(pixel: ti.template(), count, view, screen: ti.template()):
-    """The first of the ascending pixels of a batch that belongs to a view, or to a later one."""
-    low, high, least = 0, count, view * screen.width * screen.height
-    while low < high:
-        middle = (low + high) // 2
-        if pixel[middle] < least:
-            low = middle + 1
-        else:
-            high = middle
-    return low
 
 
 @ti.kernel
