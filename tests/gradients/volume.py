@@ -1,5 +1,7 @@
 """Volume rendering, from every output to every field that the function, the background and the camera have."""
 
+from typing import Any, NamedTuple
+
 import numpy as np
 import taichi as ti
 
@@ -52,6 +54,40 @@ class Surface:
             return dr.Sample(dr.radiance.sdf_density(distance, beta[None][0]), (0.9, 0.5, 0.2))
 
         self.function = ball
+
+
+class Learned(NamedTuple):
+    """A field of ``dr.radiance`` and what it reads."""
+
+    function: Any
+    fields: dict
+
+
+def nerf(**settings):
+    """A small NeRF that is fog of a density of about 1 to begin with."""
+
+    def make(rng):
+        shape = {"direction_frequencies": 1, "hidden": (9, 8), "skips": (1,), "features": 6, "color_hidden": (5,)}
+        function = dr.radiance.NeRF(2, **(shape | settings), coarse=False)
+        numbers = {name: function.numpy(name) for name in function.fields.arrays}
+        function.layers("trunk", numbers["trunk"])[-1][1][0] = 1.0
+        for name, values in numbers.items():
+            function.set(name, values + 0.05 * rng.standard_normal(values.shape))
+        return Learned(function, {name: function.fields.field(name) for name in numbers})
+
+    return make
+
+
+def hash_nerf(**settings):
+    """A small hash grid, whose table says something, with its networks."""
+
+    def make(rng):
+        sizes = {"levels": 2, "width": 2, "coarsest": 2, "finest": 5, "most_rows": 64} | settings
+        function = dr.radiance.HashNeRF((-0.9, 0.9), **sizes, density_hidden=(8,), color_hidden=(8,))
+        function.set("table", rng.standard_normal(function.numpy("table").shape))
+        return Learned(function, {name: function.fields.field(name) for name in function.fields.arrays})
+
+    return make
 
 
 def volume(make_scene, make_camera=two_views, bounds=BOX, behind=None, **settings):
@@ -122,6 +158,30 @@ OPERATIONS = [
             "where a ray stops": "a choice; what is behind has no more than the tolerance of the light",
             "bounds, samples, seed, and other settings": "plain numbers",
             "camera.near, .far": "plain numbers: they say what is cut",
+        },
+    ),
+    Operation(
+        "radiance fields",
+        "radiance.NeRF",
+        {
+            "as published": volume(nerf(), tolerance=0),
+            "without directions": volume(nerf(direction_frequencies=None), tolerance=0),
+            "other nonlinearities": volume(
+                nerf(skips=(), activations=("linear", "relu"), feature_activation="relu"), tolerance=0
+            ),
+        },
+        {"where the coarse network has samples added": "a choice"},
+    ),
+    Operation(
+        "radiance fields",
+        "radiance.HashNeRF",
+        {
+            "points share a row": volume(hash_nerf(), tolerance=0),
+            "a row for each point": volume(hash_nerf(most_rows=512), tolerance=0),
+        },
+        {
+            "borders of cells, bends of ReLU": "slopes jump there",
+            "which cells are empty": "a choice",
         },
     ),
 ]
