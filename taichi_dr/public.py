@@ -40,6 +40,7 @@ from taichi_dr.render.mesh.primitives.rasterize import Primitives
 from taichi_dr.render.mesh.rasterizer import Rasterizer
 from taichi_dr.render.mesh.soft_rasterizer import SoftRasterizer
 from taichi_dr.render.mesh.supersample import Supersampler, supersampled
+from taichi_dr.render.volume.nerf_fit import KnownRays, NeRFFit
 from taichi_dr.render.volume.render_rays import render_rays
 from taichi_dr.render.volume.volume_renderer import VolumeRenderer
 from taichi_dr.runtime import available_backends, backend, init
@@ -70,10 +71,12 @@ __all__ = [
     "GeometryError",
     "GradientError",
     "InputError",
+    "KnownRays",
     "LargeSteps",
     "Lights",
     "Material",
     "Mesh",
+    "NeRFFit",
     "PointLight",
     "PoseFit",
     "PosedImages",

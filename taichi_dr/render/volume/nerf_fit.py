@@ -20,7 +20,7 @@ from taichi_dr.types import Array, Schedule
 
 
 class KnownRays(NamedTuple):
-    """R rays and what is to be seen of them.
+    """R rays and what is to be seen of them, for ``NeRFFit``.
 
     ``origins``, unit ``directions`` (R, 3); ``ends`` (R, 2), where they enter and leave; ``pixels`` (R, 4): display
     colour, straight, and alpha; ``backgrounds`` (R, 3), over which both pictures are compared: the paper's are white.
@@ -45,6 +45,13 @@ class NeRFFit:
         samples, added: of each ray, at random.
         noise: spread of the numbers that are added to densities.
         lr, schedule: of Adam.
+
+    >>> fit = NeRFFit(nerf, lr=5e-4, schedule=dr.schedules.exponential(0.1, steps))  # doctest: +SKIP
+    >>> for step in range(steps):  # doctest: +SKIP
+    ...     chosen = random.choice(len(rays.origins), 1024)
+    ...     error = fit.step(dr.KnownRays(*(numbers[chosen] for numbers in rays)), seed=step)
+
+    Source: Mildenhall et al., NeRF, ECCV 2020, equation 6.
     """
 
     def __init__(
@@ -67,6 +74,9 @@ class NeRFFit:
             for name in network.fields.arrays
         }
         self.optimizer = Adam(parameters, lr=lr, schedule=schedule)
+
+    def __repr__(self):
+        return f"NeRFFit({self.sampler.samples} + {self.sampler.added} samples, {self.nerf}, {self.optimizer})"
 
     @off_tape
     def step(self, rays: KnownRays, seed: int) -> float:
