@@ -80,6 +80,15 @@ def over_paper(rgba):
     return rgba[..., :3] * rgba[..., 3:] + np.float32(PAPER) * (1 - rgba[..., 3:])
 
 
+def pixel_rays(camera, size):
+    """Eyes (V, 3) of a perspective camera, and the unit directions (V, size, size, 3) of all pixels' rays."""
+    u, v, w, eye = (part.astype(float) for part in camera.frames())
+    u, v, w = (axis[:, None, None] for axis in (u, v, w))
+    x = (2 * np.arange(size) + 1 - size) / size * np.tan(camera.fov_y.to_numpy().astype(float) / 2)[:, None]
+    directions = x[:, None, :, None] * u - x[:, :, None, None] * v - w
+    return eye, directions / np.linalg.norm(directions, axis=-1, keepdims=True)
+
+
 def psnr(image, target):
     """Peak signal-to-noise ratio in dB of linear images, taken on display (sRGB) values as in ``metrics.json``."""
     one, other = (dr.linear_to_srgb(np.clip(pixels, 0, 1)).astype(np.float64) for pixels in (image, target))

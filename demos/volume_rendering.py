@@ -17,7 +17,7 @@ its own; ``volume_rendering.png`` shows them side by side, and ``volume_renderin
 
 import numpy as np
 import taichi as ti
-from common import PAPER, coded, finish, plot, save_movie, save_picture, sheet, shown, start
+from common import PAPER, coded, finish, pixel_rays, plot, save_movie, save_picture, sheet, shown, start
 from matplotlib import colors as colormaps
 from matplotlib import pyplot
 from matplotlib.patches import Circle
@@ -70,14 +70,6 @@ def densities(points):
     """The densities (..., 3) of the three Gaussians at points (..., 3)."""
     away = np.sum((points[..., None, :] - np.array(PLACES)) ** 2, axis=-1)
     return PEAKS * np.exp(-away / (2 * np.square(WIDTHS)))
-
-
-def pixel_rays(camera, size):
-    """The eye, and the directions (size, size, 3) of all pixels' rays."""
-    u, v, w, eye = (part[0].astype(float) for part in camera.frames())
-    x = (2 * np.arange(size) + 1 - size) / size * np.tan(float(camera.fov_y[0]) / 2)
-    directions = x[None, :, None] * u - x[:, None, None] * v - w
-    return eye, directions / np.linalg.norm(directions, axis=-1, keepdims=True)
 
 
 def ends(eye, directions):
@@ -188,7 +180,7 @@ def accumulated(cloud, camera, size, fronts):
 
 def errors(cloud, camera, size):
     """5. RMS errors of the transmittance by the number of samples: uniform, stratified, and the latter's last slope."""
-    eye, directions = pixel_rays(camera, size)
+    eye, directions = (part[0] for part in pixel_rays(camera, size))
     exact, found = transmittance(eye, directions, *ends(eye, directions)), {}
     for sampling, seeds in (("uniform", 1), ("stratified", SEEDS)):
         found[sampling] = []
@@ -239,7 +231,7 @@ def main(arguments=None):
     size = options.size
     camera = dr.Camera.orbit(20, 18, distance=3.2, fov_y_deg=36, target=(0, 0.07, 0))
     cloud = Cloud(camera)
-    eye, directions = pixel_rays(camera, size)
+    eye, directions = (part[0] for part in pixel_rays(camera, size))
     row, column = size * 17 // 32, size // 2
     ray = Ray(eye, directions[row, column])
     by_renderer = cloud.renderer(size, PARTS, tolerance=0).render(camera).numpy()[0, row, column]
