@@ -10,6 +10,7 @@ from taichi_dr.kernels.base.buffers import Buffers
 from taichi_dr.kernels.base.launch import on_cpu
 from taichi_dr.kernels.networks import dense
 from taichi_dr.kernels.networks.dense import EXP, LINEAR, RELU, SIGMOID, SOFTPLUS, TANH, Block, Flat, Layer
+from taichi_dr.kernels.networks.wide import whole_columns
 from taichi_dr.types import Array
 
 Activation = Literal["linear", "relu", "softplus", "tanh", "sigmoid", "exp"]
@@ -229,7 +230,7 @@ class MLP:
             out = y if link is self._links[-1] else self._given(k + 1, x)
             if out is not None:
                 biases = self._code_biases(k) if link.code else Flat(weights, link.first_bias)
-                dense.dense(link.layer, given, Flat(weights, link.first), biases, out, rows)
+                dense.dense(link.layer, given, Flat(weights, link.first), biases, out, rows, self._buffers)
 
     def adjoint_chunk(
         self,
@@ -274,14 +275,19 @@ class MLP:
 
     def _given(self, k, x):
         """The Block that layer k reads: what the layer before it writes, beside the rows themselves if they join."""
-        return x if k == 0 else Block(self._buffers.get(f"given{k}", (self.chunk, self._links[k].layer.inputs)))
+        return (
+            x
+            if k == 0
+            else Block(self._buffers.get(f"given{k}", (self.chunk, whole_columns(self._links[k].layer.inputs))))
+        )
 
     def _joined(self, block, k):
         """Where in what layer k reads, or in its adjoint, the rows stand."""
         return block._replace(column=self._links[k].layer.inputs - self.inputs)
 
     def _scratch(self, name):
-        return Block(self._buffers.get(name, (self.chunk, max(link.layer.inputs for link in self._links))))
+        columns = max(link.layer.inputs for link in self._links)
+        return Block(self._buffers.get(name, (self.chunk, whole_columns(columns))))
 
     def _code_biases(self, k, name="biases"):
         return Flat(self._buffers.get(f"{name}{k}", (self._links[k].layer.outputs, 1)))

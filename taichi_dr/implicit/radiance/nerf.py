@@ -26,14 +26,15 @@ from taichi_dr.kernels.networks.frequency import (
     positional_encoding_adjoint,
 )
 from taichi_dr.kernels.networks.noise import add_normal
+from taichi_dr.kernels.networks.wide import whole_columns
 from taichi_dr.tape import off_tape
 from taichi_dr.types import Array, ArrayLike, Field, PathLike
 
 HEADER = "nerf.json"
 BAD_ARCHIVE = zipfile.BadZipFile, zlib.error
 
-ROWS = 3072
-"""That go through the networks together on CPUs: 16 rays of 64 + 128 samples."""
+ROWS = 4608
+"""That go through the networks together on CPUs: 24 rays of 64 + 128 samples."""
 
 SERIAL_ROWS = 1 << 14
 
@@ -302,7 +303,7 @@ class NeRF(FieldOwner, RadianceFunction):
         return block._replace(column=self.features)
 
     def _scratch(self, name, columns):
-        return Block(self._buffers.get(name, (self.chunk, columns)))
+        return Block(self._buffers.get(name, (self.chunk, whole_columns(columns))))
 
     def _zeroed(self, name, columns):
         return Block(self._buffers.zeroed(name, (self.chunk, columns)))

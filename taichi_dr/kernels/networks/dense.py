@@ -1,7 +1,7 @@
 """Dense layers: ``y = s(x W + b)``, row by row, and what a layer's biases owe to a code that all rows share.
 
-On CPUs the products are NumPy's, by its BLAS, on the memory of the arrays; on GPUs every thread sums a tile of
-``TILE`` x ``TILE`` numbers in registers.  Sums run in a fixed order: no atomics.
+On CPUs the products are NumPy's, by its BLAS, on the memory of the arrays, or those of ``wide``; on GPUs every thread
+sums a tile of ``TILE`` x ``TILE`` numbers in registers.  Sums run in a fixed order: no atomics.
 
 Nonlinearities s, and their slopes by what came out, so that nothing else is kept for the way back:
 
@@ -26,6 +26,7 @@ import taichi as ti
 
 from taichi_dr.kernels.base.launch import on_cpu
 from taichi_dr.kernels.base.types import Numbers, Rows
+from taichi_dr.kernels.networks import wide
 
 LINEAR, RELU, SOFTPLUS, TANH, SIGMOID, EXP = range(6)
 
@@ -69,12 +70,14 @@ class Flat(NamedTuple):
         return self.array.memory()[self.first : self.first + math.prod(shape), 0].reshape(shape)
 
 
-def dense(layer, x, weights, biases, y, rows):
+def dense(layer, x, weights, biases, y, rows, buffers):
     """Writes ``y = s(x W + b)``: Blocks ``x`` (rows, inputs) and ``y`` (rows, outputs), W and b Flat.
 
     x = (1, 2), W = ((1,), (3,)), b = -2 give 5.
     """
-    if on_cpu():
+    if is_wide(layer):
+        wide.dense(layer[:2], layer.activation == RELU, x, weights, biases, y, rows, buffers)
+    elif on_cpu():
         out = y.view(rows, layer.outputs)
         np.matmul(x.view(rows, layer.inputs), weights.view(layer.inputs, layer.outputs), out=out)
         out += biases.view(layer.outputs)
@@ -94,8 +97,12 @@ def dense_adjoint(
     ``y_adjoint`` holds g afterwards.  ``x_adjoint`` is not added to: between layers it is scratch.  Of its columns the
     first ``columns`` are written, where nobody asks for the others.
     """
-    activation_adjoint(layer, y, y_adjoint, rows)
     columns = layer.inputs if columns is None else columns
+    if is_wide(layer):
+        arguments = x, weights, y, y_adjoint, x_adjoint, weights_adjoint, biases_adjoint, rows, buffers, columns
+        wide.dense_adjoint(layer[:2], layer.activation == RELU, *arguments)
+        return
+    activation_adjoint(layer, y, y_adjoint, rows)
     if on_cpu():
         g = y_adjoint.view(rows, layer.outputs)
         if x_adjoint is not None:
@@ -113,6 +120,11 @@ def dense_adjoint(
         multiply(*y_adjoint, *weights, *shape, *weights, *x_adjoint, rows, LINEAR, 1.0, False)
     if weights_adjoint is not None or biases_adjoint is not None:
         _add_sums(layer, x, y_adjoint, weights_adjoint, biases_adjoint, rows, buffers)
+
+
+def is_wide(layer):
+    """Whether a layer's products are those of ``wide``, and arrays are best of ``wide.whole_columns``."""
+    return layer.activation in (LINEAR, RELU) and wide.fits(layer[:2])
 
 
 def activation(layer, y, rows):

@@ -15,7 +15,7 @@ from taichi_dr.kernels.base.arrays import array_from, make_array
 from taichi_dr.kernels.networks.dense import Block
 
 TRAINED = Path(__file__).parents[4] / "shared" / "data" / "networks" / "nerf_pytorch_hotdog_lowres.npz"
-COUNT = 3100  # two chunks
+COUNT = 4700  # two chunks
 SHAPES = {
     "paper": {"skips": (2,)},
     "deviating": {"skips": (), "activations": ("linear", "relu", "relu"), "feature_activation": "relu"},

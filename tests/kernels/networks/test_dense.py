@@ -56,7 +56,7 @@ def flat(*arrays, first=4):
 
 def output(x, name):
     y = inside(np.zeros((ROWS, OUTPUTS)))
-    dense.dense(layer(name), inside(x["x"]), flat(x["weights"]), flat(x["biases"], first=1), y, ROWS)
+    dense.dense(layer(name), inside(x["x"]), flat(x["weights"]), flat(x["biases"], first=1), y, ROWS, Buffers())
     return y
 
 
@@ -95,7 +95,7 @@ def test_exp_is_truncated(cpu32, way):
     """exp(100) is infinite in single precision, exp(-30) would pass nothing back."""
     one, y = Layer(1, 1, dense.EXP), Block(make_array((2, 1)))
     x, unit, zero = Block(array_from([[100], [-30]])), Flat(array_from([[1]])), Flat(array_from([[0]]))
-    dense.dense(one, x, unit, zero, y, 2)
+    dense.dense(one, x, unit, zero, y, 2, Buffers())
     np.testing.assert_allclose(y.array.to_numpy()[:, 0], [np.exp(80), np.exp(-30)], rtol=1e-5)
     g = Block(array_from([[1], [1]]))
     dense.dense_adjoint(one, x, unit, y, g, None, None, None, 2, Buffers())
@@ -159,5 +159,6 @@ def test_single_precision(any32, name):
 
 def test_rows_of_one_layer_by_hand(cpu64, way):
     y = Block(make_array((1, 1)))
-    dense.dense(Layer(2, 1), Block(array_from([[1, 2]])), Flat(array_from([[1], [3]])), Flat(array_from([[-2]])), y, 1)
+    numbers = Flat(array_from([[1], [3]])), Flat(array_from([[-2]]))
+    dense.dense(Layer(2, 1), Block(array_from([[1, 2]])), *numbers, y, 1, Buffers())
     assert y.array.to_numpy().tolist() == [[5.0]]
