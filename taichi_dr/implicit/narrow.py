@@ -9,7 +9,8 @@ from taichi_dr.implicit.networks import ACTIVATIONS, MLP, Activation
 from taichi_dr.kernels.base.buffers import Buffers
 from taichi_dr.kernels.base.launch import on_cpu
 from taichi_dr.kernels.networks import dense, narrow
-from taichi_dr.kernels.networks.dense import LINEAR, Block, Layer
+from taichi_dr.kernels.networks.activations import LINEAR
+from taichi_dr.kernels.networks.dense import Block, Layer
 from taichi_dr.runtime import float_dtype
 from taichi_dr.types import Array
 

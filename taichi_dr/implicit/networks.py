@@ -9,7 +9,8 @@ from taichi_dr.errors import InputError
 from taichi_dr.kernels.base.buffers import Buffers
 from taichi_dr.kernels.base.launch import on_cpu
 from taichi_dr.kernels.networks import dense
-from taichi_dr.kernels.networks.dense import EXP, LINEAR, RELU, SIGMOID, SOFTPLUS, TANH, Block, Flat, Layer
+from taichi_dr.kernels.networks.activations import EXP, LINEAR, RELU, SIGMOID, SOFTPLUS, TANH, activate_array
+from taichi_dr.kernels.networks.dense import Block, Flat, Layer
 from taichi_dr.kernels.networks.wide import whole_columns
 from taichi_dr.types import Array
 
@@ -168,7 +169,7 @@ class MLP:
             if link.joins or link is self._links[0]:
                 h = np.concatenate([h, rows], axis=1)
             h = h @ matrix + biases
-            dense.activate_array(h, link.layer)
+            activate_array(h, link.layer.activation, link.layer.beta)
         return h
 
     def forward(self, weights: Any, x: Any, y: Any, count: int, code: Flat | None = None) -> None:

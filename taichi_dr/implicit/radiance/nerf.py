@@ -19,7 +19,8 @@ from taichi_dr.io.files import atomic_path, read_bytes
 from taichi_dr.kernels.base.buffers import Buffers
 from taichi_dr.kernels.base.launch import is_serial
 from taichi_dr.kernels.networks import dense
-from taichi_dr.kernels.networks.dense import RELU, SIGMOID, Block, Layer
+from taichi_dr.kernels.networks.activations import RELU, SIGMOID
+from taichi_dr.kernels.networks.dense import Block, Layer
 from taichi_dr.kernels.networks.frequency import (
     encoding_width,
     positional_encoding,

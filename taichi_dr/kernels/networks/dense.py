@@ -1,19 +1,7 @@
 """Dense layers: ``y = s(x W + b)``, row by row, and what a layer's biases owe to a code that all rows share.
 
-On CPUs the products are NumPy's, by its BLAS, on the memory of the arrays, or those of ``wide``; on GPUs every thread
-sums a tile of ``TILE`` x ``TILE`` numbers in registers.  Sums run in a fixed order: no atomics.
-
-Nonlinearities s, and their slopes by what came out, so that nothing else is kept for the way back:
-
-    LINEAR     y = x                                   1
-    RELU       y = max(x, 0)                           1 where y > 0
-    SOFTPLUS   y = log(1 + exp(beta x)) / beta         1 - exp(-beta y)
-    TANH       y = tanh(x)                             1 - y^2
-    SIGMOID    y = 1 / (1 + exp(-x))                   y (1 - y)
-    EXP        y = exp(x), x up to 80                  y, no less than exp(-15) and no more than exp(15)
-
-``EXP`` is the truncated exponential of instant-ngp (Mueller et al. 2022): densities of any size, with slopes that
-neither vanish nor explode.
+On CPUs the products are NumPy's, by its BLAS, on the memory of the arrays, or those of ``wide``; on GPUs those of
+``tiled``.  Sums run in a fixed order: no atomics.  Nonlinearities are those of ``activations``.
 
 A concatenation is two writers side by side in one array: ``Block`` says where (``copy_columns``, ``add_columns``).
 """
@@ -27,14 +15,17 @@ import taichi as ti
 from taichi_dr.kernels.base.launch import on_cpu
 from taichi_dr.kernels.base.types import Numbers, Rows
 from taichi_dr.kernels.networks import wide
+from taichi_dr.kernels.networks.activations import (
+    LINEAR,
+    RELU,
+    activate,
+    activate_array,
+    activation_slope,
+    multiply_slope_array,
+)
+from taichi_dr.kernels.networks.tiled import multiply, outer_products
 
-LINEAR, RELU, SOFTPLUS, TANH, SIGMOID, EXP = range(6)
-
-MOST = 80.0  # that EXP takes the exponential of: more is infinite in single precision
-LEAST_SLOPE, MOST_SLOPE = math.exp(-15), math.exp(15)
-
-TILE = 4  # rows and columns that a thread of a GPU sums
-SLICE = 256  # rows that it sums of a weight's gradient
+SLICE = 256  # rows that a GPU sums at once of a weight's gradient
 MOST_SLICES = 64
 
 
@@ -81,7 +72,7 @@ def dense(layer, x, weights, biases, y, rows, buffers):
         out = y.view(rows, layer.outputs)
         np.matmul(x.view(rows, layer.inputs), weights.view(layer.inputs, layer.outputs), out=out)
         out += biases.view(layer.outputs)
-        activate_array(out, layer)
+        activate_array(out, layer.activation, layer.beta)
     else:
         shape = layer.inputs, layer.outputs, layer.outputs, 1
         multiply(*x, *weights, *shape, *biases, *y, rows, layer.activation, layer.beta, True)
@@ -130,7 +121,7 @@ def is_wide(layer):
 def activation(layer, y, rows):
     """``y = s(y)`` of Block ``y`` (rows, outputs), in place: for a nonlinearity behind what is no layer."""
     if on_cpu():
-        activate_array(y.view(rows, layer.outputs), layer)
+        activate_array(y.view(rows, layer.outputs), layer.activation, layer.beta)
     elif layer.activation != LINEAR:
         activate_rows(*y, rows, layer.outputs, layer.activation, layer.beta)
 
@@ -138,7 +129,8 @@ def activation(layer, y, rows):
 def activation_adjoint(layer, y, y_adjoint, rows):
     """``y_adjoint *= s'(y)`` of Blocks (rows, outputs), in place; ``y`` is what came out."""
     if on_cpu():
-        _multiply_slope(y_adjoint.view(rows, layer.outputs), y.view(rows, layer.outputs), layer)
+        shape = rows, layer.outputs
+        multiply_slope_array(y_adjoint.view(*shape), y.view(*shape), layer.activation, layer.beta)
     elif layer.activation != LINEAR:
         multiply_slope(*y, *y_adjoint, rows, layer.outputs, layer.activation, layer.beta)
 
@@ -204,125 +196,6 @@ def add_columns(source, target, rows, columns):
         move_columns(*source, *target, rows, columns, True)
 
 
-def activate_array(y, layer):
-    """``y = s(y)`` of a NumPy array, in place."""
-    if layer.activation == RELU:
-        np.maximum(y, np.zeros(y.shape[-1], y.dtype), out=y)  # NumPy takes twice as long to compare with a number
-    elif layer.activation == TANH:
-        np.tanh(y, out=y)
-    elif layer.activation == SIGMOID:
-        y *= 0.5  # 1 / (1 + exp(-x)) = (1 + tanh(x / 2)) / 2, which never overflows
-        np.tanh(y, out=y)
-        y += 1
-        y *= 0.5
-    elif layer.activation == EXP:
-        np.minimum(y, MOST, out=y)
-        np.exp(y, out=y)
-    elif layer.activation == SOFTPLUS:
-        rest = np.abs(y)
-        rest *= -layer.beta
-        np.exp(rest, out=rest)
-        rest += 1
-        np.log(rest, out=rest)
-        rest *= 1 / layer.beta
-        np.maximum(y, 0, out=y)
-        y += rest
-
-
-def _multiply_slope(g, y, layer):
-    """``g *= s'(y)`` of NumPy arrays, in place."""
-    if layer.activation == RELU:
-        g *= y > 0
-    elif layer.activation == TANH:
-        g *= 1 - y * y
-    elif layer.activation == SIGMOID:
-        g *= y * (1 - y)
-    elif layer.activation == EXP:
-        g *= np.clip(y, LEAST_SLOPE, MOST_SLOPE)
-    elif layer.activation == SOFTPLUS:
-        fall = y * -layer.beta
-        np.exp(fall, out=fall)
-        np.subtract(1, fall, out=fall)
-        g *= fall
-
-
-@ti.func
-def activate(x, activation: ti.template(), beta):
-    """``s(x)``."""
-    y = x
-    if ti.static(activation == RELU):
-        y = ti.max(x, 0.0)
-    elif ti.static(activation == TANH):
-        y = ti.tanh(x)
-    elif ti.static(activation == SIGMOID):
-        y = 0.5 + 0.5 * ti.tanh(0.5 * x)
-    elif ti.static(activation == EXP):
-        y = ti.exp(ti.min(x, MOST))
-    elif ti.static(activation == SOFTPLUS):
-        y = ti.max(x, 0.0) + ti.log(1.0 + ti.exp(-beta * ti.abs(x))) / beta
-    return y
-
-
-@ti.func
-def activation_slope(y, activation: ti.template(), beta):
-    """``s'`` where ``s`` is y."""
-    slope = 1.0
-    if ti.static(activation == RELU):
-        slope = ti.select(y > 0.0, 1.0, 0.0)
-    elif ti.static(activation == TANH):
-        slope = 1.0 - y * y
-    elif ti.static(activation == SIGMOID):
-        slope = y * (1.0 - y)
-    elif ti.static(activation == EXP):
-        slope = ti.min(ti.max(y, LEAST_SLOPE), MOST_SLOPE)
-    elif ti.static(activation == SOFTPLUS):
-        slope = 1.0 - ti.exp(-beta * y)
-    return slope
-
-
-@ti.kernel
-def multiply(
-    x: Rows,
-    x_row: ti.i32,
-    x_column: ti.i32,
-    weights: Rows,
-    first: ti.i32,
-    inputs: ti.i32,
-    outputs: ti.i32,
-    input_stride: ti.i32,
-    output_stride: ti.i32,
-    biases: Rows,
-    first_bias: ti.i32,
-    y: Rows,
-    y_row: ti.i32,
-    y_column: ti.i32,
-    rows: ti.i32,
-    activation: ti.template(),
-    beta: float,
-    has_biases: ti.template(),
-):
-    """``y[i, j] = s(sum_k x[i, k] W[k, j] + b[j])``, W[k, j] being number ``k input_stride + j output_stride``."""
-    tiles = (outputs + TILE - 1) // TILE
-    for tile in range((rows + TILE - 1) // TILE * tiles):
-        i = tile // tiles * TILE
-        j = tile % tiles * TILE
-        sums = ti.Matrix.zero(float, TILE, TILE)
-        if ti.static(has_biases):
-            for c in ti.static(range(TILE)):
-                bias = biases[first_bias + ti.min(j + c, outputs - 1), 0]
-                for r in ti.static(range(TILE)):
-                    sums[r, c] = bias
-        for k in range(inputs):
-            row = ti.Vector([x[x_row + ti.min(i + r, rows - 1), x_column + k] for r in ti.static(range(TILE))])
-            for c in ti.static(range(TILE)):
-                weight = weights[first + k * input_stride + ti.min(j + c, outputs - 1) * output_stride, 0]
-                for r in ti.static(range(TILE)):
-                    sums[r, c] += row[r] * weight
-        for r, c in ti.static(ti.ndrange(TILE, TILE)):
-            if i + r < rows and j + c < outputs:
-                y[y_row + i + r, y_column + j + c] = activate(sums[r, c], activation, beta)
-
-
 @ti.kernel
 def activate_rows(
     y: Rows,
@@ -355,45 +228,6 @@ def multiply_slope(
     for i, j in ti.ndrange(rows, outputs):
         slope = activation_slope(y[y_row + i, y_column + j], activation, beta)
         g[g_row + i, g_column + j] = g[g_row + i, g_column + j] * slope
-
-
-@ti.kernel
-def outer_products(
-    x: Rows,
-    x_row: ti.i32,
-    x_column: ti.i32,
-    g: Rows,
-    g_row: ti.i32,
-    g_column: ti.i32,
-    partials: Numbers,
-    slices: ti.i32,
-    rows: ti.i32,
-    inputs: ti.i32,
-    outputs: ti.i32,
-):
-    """Writes the sums of ``x[i, k] g[i, j]`` over the rows of each slice; x[i, inputs] counts as 1.
-
-    ``partials`` has them by slice, k and j.
-    """
-    down = (inputs + TILE) // TILE  # of inputs + 1
-    across = (outputs + TILE - 1) // TILE
-    rows_of_slice = (rows + slices - 1) // slices
-    for index in range(slices * down * across):
-        s = index // (down * across)
-        k = index // across % down * TILE
-        j = index % across * TILE
-        sums = ti.Matrix.zero(float, TILE, TILE)
-        for i in range(s * rows_of_slice, ti.min((s + 1) * rows_of_slice, rows)):
-            row = ti.Vector([g[g_row + i, g_column + ti.min(j + c, outputs - 1)] for c in ti.static(range(TILE))])
-            for r in ti.static(range(TILE)):
-                value = 1.0
-                if k + r < inputs:
-                    value = x[x_row + i, x_column + k + r]
-                for c in ti.static(range(TILE)):
-                    sums[r, c] += value * row[c]
-        for r, c in ti.static(ti.ndrange(TILE, TILE)):
-            if k + r <= inputs and j + c < outputs:
-                partials[(s * (inputs + 1) + k + r) * outputs + j + c] = sums[r, c]
 
 
 @ti.kernel

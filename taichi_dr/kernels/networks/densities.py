@@ -3,7 +3,7 @@
 import taichi as ti
 
 from taichi_dr.kernels.base.types import Rows
-from taichi_dr.kernels.networks.dense import EXP, activate, activation_slope
+from taichi_dr.kernels.networks.activations import EXP, activate, activation_slope
 
 
 @ti.kernel

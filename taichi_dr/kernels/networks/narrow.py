@@ -15,7 +15,7 @@ import taichi as ti
 from taichi_dr.kernels.base.launch import cpu_threads, grain
 from taichi_dr.kernels.base.simd import simd
 from taichi_dr.kernels.base.types import Numbers, Rows
-from taichi_dr.kernels.networks.dense import LINEAR, SIGMOID
+from taichi_dr.kernels.networks.activations import LINEAR, SIGMOID
 
 LANES = 16  # numbers of a vector
 BLOCK = 32  # rows

@@ -1,4 +1,4 @@
-"""Dense layers against their formula: NumPy's products on CPUs, and the kernels of GPUs, which run on CPUs as well."""
+"""Dense layers against their formula: NumPy's products on CPUs, ``tiled`` on GPUs, and kernels that run on both."""
 
 import numpy as np
 import pytest
@@ -7,10 +7,10 @@ from oracles.differences import relative_errors
 
 from taichi_dr.kernels.base.arrays import array_from, make_array
 from taichi_dr.kernels.base.buffers import Buffers
-from taichi_dr.kernels.networks import dense
+from taichi_dr.kernels.networks import activations, dense
 from taichi_dr.kernels.networks.dense import Block, Flat, Layer
 
-NAMES = {name: getattr(dense, name.upper()) for name in ("linear", "relu", "softplus", "tanh", "sigmoid", "exp")}
+NAMES = {name: getattr(activations, name.upper()) for name in ("linear", "relu", "softplus", "tanh", "sigmoid", "exp")}
 BETA = 7.0
 ROWS, INPUTS, OUTPUTS = 523, 6, 5  # no multiples of a tile, and two slices
 CODE = 3
@@ -18,7 +18,7 @@ CODE = 3
 
 @pytest.fixture(params=["blas", "kernels"])
 def way(request, monkeypatch):
-    """NumPy's products, or the kernels, whatever the backend."""
+    """By NumPy, or by kernels, whatever the backend: all but products, for which CPUs have no shared memory."""
     if request.param == "kernels":
         monkeypatch.setattr(dense, "on_cpu", lambda: False)
 
@@ -74,14 +74,14 @@ def adjoints(x, name, g):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_rows_equal_the_oracle(cpu64, way, name):
+def test_rows_equal_the_oracle(cpu64, name):
     found, untouched = outside(output(inputs(), name), (ROWS, OUTPUTS))
     np.testing.assert_allclose(found, networks.dense(*inputs().values(), name, BETA), rtol=1e-13, atol=1e-13)
     assert untouched
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_adjoints_equal_central_differences(cpu64, way, name):
+def test_adjoints_equal_central_differences(cpu64, name):
     g = np.random.default_rng(2).normal(size=(ROWS, OUTPUTS))
 
     def weighted(x):
@@ -91,9 +91,9 @@ def test_adjoints_equal_central_differences(cpu64, way, name):
     assert max(errors.values()) < 1e-7, errors
 
 
-def test_exp_is_truncated(cpu32, way):
+def test_exp_is_truncated(any32):
     """exp(100) is infinite in single precision, exp(-30) would pass nothing back."""
-    one, y = Layer(1, 1, dense.EXP), Block(make_array((2, 1)))
+    one, y = Layer(1, 1, activations.EXP), Block(make_array((2, 1)))
     x, unit, zero = Block(array_from([[100], [-30]])), Flat(array_from([[1]])), Flat(array_from([[0]]))
     dense.dense(one, x, unit, zero, y, 2, Buffers())
     np.testing.assert_allclose(y.array.to_numpy()[:, 0], [np.exp(80), np.exp(-30)], rtol=1e-5)
@@ -102,7 +102,7 @@ def test_exp_is_truncated(cpu32, way):
     np.testing.assert_allclose(g.array.to_numpy()[:, 0], [np.exp(15), np.exp(-15)], rtol=1e-5)
 
 
-def test_what_is_not_asked_for_is_left_out(cpu64, way):
+def test_what_is_not_asked_for_is_left_out(cpu64):
     x, g = inputs(), np.random.default_rng(3).normal(size=(ROWS, OUTPUTS))
     biases = flat(np.zeros(OUTPUTS))
     y, weights = output(x, "tanh"), flat(x["weights"])
@@ -157,7 +157,7 @@ def test_single_precision(any32, name):
         np.testing.assert_allclose(added[key], value, rtol=1e-4, atol=1e-4 * np.abs(value).max())
 
 
-def test_rows_of_one_layer_by_hand(cpu64, way):
+def test_rows_of_one_layer_by_hand(any32):
     y = Block(make_array((1, 1)))
     numbers = Flat(array_from([[1], [3]])), Flat(array_from([[-2]]))
     dense.dense(Layer(2, 1), Block(array_from([[1, 2]])), *numbers, y, 1, Buffers())

@@ -7,7 +7,8 @@ from taichi_dr.implicit.networks import MLP
 from taichi_dr.kernels.base.arrays import array_from, make_array
 from taichi_dr.kernels.base.buffers import Buffers
 from taichi_dr.kernels.networks import narrow
-from taichi_dr.kernels.networks.dense import LINEAR, SIGMOID, Block
+from taichi_dr.kernels.networks.activations import LINEAR, SIGMOID
+from taichi_dr.kernels.networks.dense import Block
 
 CHAINS = [narrow.Chain((32, 64, 16)), narrow.Chain((5, 20, 33, 3), SIGMOID), narrow.Chain((7, 2))]
 EACH = pytest.mark.parametrize("chain", CHAINS, ids=["whole vectors", "odd widths", "one layer"])
