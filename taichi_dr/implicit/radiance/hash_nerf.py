@@ -15,7 +15,7 @@ from taichi_dr.implicit.voxel_grid import checked_bounds
 from taichi_dr.kernels.base.arrays import array_from
 from taichi_dr.kernels.base.buffers import Buffers
 from taichi_dr.kernels.base.launch import on_cpu
-from taichi_dr.kernels.networks import hash_grid, spherical_harmonics
+from taichi_dr.kernels.networks import hash_grid, hash_levels, spherical_harmonics
 from taichi_dr.kernels.networks.dense import Block
 from taichi_dr.kernels.networks.densities import exponentiate, exponentiate_adjoint
 from taichi_dr.tape import off_tape
@@ -82,9 +82,9 @@ class HashNeRF(FieldOwner, RadianceFunction):
         self.levels, self.width = levels, width
         density_hidden, color_hidden = tuple(density_hidden), tuple(color_hidden)
         self.sizes: dict[str, Any] = sizes | {"density_hidden": density_hidden, "color_hidden": color_hidden}
-        rows = hash_grid.level_rows(levels, coarsest, finest, most_rows)
+        rows = hash_levels.level_rows(levels, coarsest, finest, most_rows)
         self._levels = array_from(rows, ti.i32)
-        self._box = array_from(hash_grid.box_rows(self.lower, self.upper))
+        self._box = array_from(hash_levels.box_rows(self.lower, self.upper))
         self._density = NarrowMLP(levels * width, CODE, density_hidden)
         self._color = NarrowMLP(HARMONICS + CODE, 3, color_hidden, last="sigmoid")
         self.fields = FieldGroup(

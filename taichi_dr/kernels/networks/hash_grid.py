@@ -14,57 +14,17 @@ No floating-point atomics: on CPUs every thread has levels of its own, whose row
 are added up (``quantum``).  So the same numbers come out whatever the threads do.
 """
 
-import math
-from typing import Any, NamedTuple
-
-import numpy as np
 import taichi as ti
 
 from taichi_dr.kernels.base.launch import grain, is_serial, on_cpu
 from taichi_dr.kernels.base.types import IntRows, Numbers, Rows
 from taichi_dr.kernels.base.vectors import add_row3, row3
+from taichi_dr.kernels.networks import hash_vectors
+from taichi_dr.kernels.networks.hash_levels import POINTS_PER_TASK, PRIMES, mixed, read_level
 
 SERIAL_POINTS = 1 << 8
-POINTS_PER_TASK = 256  # on a CPU: they go through one level after the other, so that a table stays in the cache
-PRIMES = 1, 2654435761, 805459861
 CHUNKS = 256  # in which a GPU looks for the largest number
 LOW_BITS = 10  # of a fixed-point number
-
-
-class Level(NamedTuple):
-    """A grid: cells along each axis, its rows in the table of all levels, and whether points share them."""
-
-    cells: Any
-    first: Any
-    rows: Any
-    is_hashed: Any
-
-
-def level_rows(levels, coarsest, finest, most_rows):
-    """(L, 4) i32: a ``Level`` per row, of ``coarsest`` to ``finest`` cells, with at most ``most_rows`` (2^k) rows each.
-
-    >>> level_rows(3, 2, 8, 128).tolist()
-    [[2, 0, 27, 0], [4, 27, 125, 0], [8, 152, 128, 1]]
-    """
-    rows, first = [], 0
-    for level in range(levels):
-        share = level / max(1, levels - 1)
-        cells = math.floor(coarsest ** (1 - share) * finest**share + 1e-9)
-        points = (cells + 1) ** 3
-        rows.append(Level(cells, first, min(points, most_rows), int(points > most_rows)))
-        first += rows[-1].rows
-    return np.array(rows, np.int32)
-
-
-def box_rows(lower, upper):
-    """(2, 3): the bounds as the kernels take them, the lowest corner and one over the lengths of the sides."""
-    return np.stack([np.asarray(lower, float), 1 / np.subtract(upper, lower)])
-
-
-@ti.func
-def read_level(levels: ti.template(), index):
-    """The ``Level`` in row index."""
-    return ti.static(Level(levels[index, 0], levels[index, 1], levels[index, 2], levels[index, 3]))
 
 
 @ti.func
@@ -85,14 +45,12 @@ def cell_of(u, cells):
 @ti.func
 def corner_row(corner, level: ti.template()):
     """The row of the table of all levels that holds a level's point."""
-    row = ti.cast(corner[0], ti.u32)
-    if level.is_hashed != 0:
-        for k in ti.static((1, 2)):
-            row ^= ti.cast(corner[k], ti.u32) * ti.u32(PRIMES[k])
-        row &= ti.cast(level.rows - 1, ti.u32)
-    else:
-        points = ti.cast(level.cells + 1, ti.u32)
-        row += points * (ti.cast(corner[1], ti.u32) + points * ti.cast(corner[2], ti.u32))
+    x, y, z = [ti.cast(corner[k], ti.u32) for k in ti.static(range(3))]
+    points = ti.cast(level.cells + 1, ti.u32)
+    hashed = (x ^ y * ti.u32(PRIMES[0]) ^ z * ti.u32(PRIMES[1])) & ti.cast(level.rows - 1, ti.u32)
+    row = ti.select(
+        level.is_hashed != 0, hashed, x + points * y + points * points * z
+    )  # no branch: corners share terms
     return level.first + ti.cast(row, ti.i32)
 
 
@@ -115,6 +73,9 @@ def encode(table, levels, box, points, features, count, width):
 
     At a point of an unhashed level, its features are that point's row.
     """
+    if hash_vectors.fits(width, features):
+        hash_vectors.encode(table, levels, box, points, features, count, width)
+        return
     step = POINTS_PER_TASK if on_cpu() else 1
     _encode(table, levels, box, points, features, count, step, width, is_serial(count, SERIAL_POINTS))
 
@@ -159,7 +120,9 @@ def encode_adjoint(table, levels, box, points, features_adjoint, points_adjoint,
     """Adds to ``points_adjoint`` (count, 3) and ``table_adjoint``, unless None, what ``features_adjoint`` implies."""
     if table_adjoint is not None:
         where = levels, box, points, features_adjoint, table_adjoint
-        if on_cpu():
+        if hash_vectors.fits(width, features_adjoint):
+            hash_vectors.add_to_levels(*where, count, width)
+        elif on_cpu():
             _add_to_levels(*where, count, width)
         else:
             parts = buffers.zeroed("hash_grid_parts", (table.shape[0], 2 * width), ti.i32)
@@ -180,7 +143,7 @@ def _add_to_levels(
 ):
     for task in range(levels.shape[0] * ti.static(grain())):
         if task % ti.static(grain()) == 0:
-            index = _mixed(task // ti.static(grain()), levels.shape[0])
+            index = mixed(task // ti.static(grain()), levels.shape[0])
             level = ti.static(read_level(levels, index))
             for n in range(count):
                 cell, place = cell_of(unit_place(row3(points, n), box), level.cells)
@@ -189,12 +152,6 @@ def _add_to_levels(
                     row, weight = corner_row(cell + ti.Vector([i, j, k]), level), corner_weight(place, i, j, k)
                     for c in ti.static(range(width)):
                         table_adjoint[row, c] = table_adjoint[row, c] + weight * g[c]  # `+=` would be an atomic add
-
-
-@ti.func
-def _mixed(task, levels):
-    """0, L - 1, 1, L - 2, ...: neighbours are a coarse level, which is fast, and a fine one."""
-    return ti.select(task % 2 == 0, task // 2, levels - 1 - task // 2)
 
 
 @ti.kernel

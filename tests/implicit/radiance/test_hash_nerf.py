@@ -7,7 +7,7 @@ from taichi_dr.errors import InputError, RuntimeStateError
 from taichi_dr.implicit.networks import MLP
 from taichi_dr.implicit.radiance.hash_nerf import HashNeRF
 from taichi_dr.kernels.base.arrays import array_from, make_array
-from taichi_dr.kernels.networks import hash_grid
+from taichi_dr.kernels.networks import hash_levels
 from tests.kernels.networks.test_spherical_harmonics import oracle as harmonics
 from tests.oracles import hash_grid as grid_oracle
 from tests.oracles.differences import relative_errors
@@ -42,7 +42,7 @@ def chain(mlp, weights, x):
 
 
 def oracle(x):
-    rows = hash_grid.level_rows(3, 3, 12, 256)[:, 2]
+    rows = hash_levels.level_rows(3, 3, 12, 256)[:, 2]
     tables = np.split(x["table"].reshape(-1, 2), np.cumsum(rows)[:-1])
     features = grid_oracle.encode(tables, CELLS, 256, BOUNDS, x["points"])
     h = chain(MLP(6, 16, (8,)), x["density_weights"], features)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from taichi_dr.kernels.base.arrays import array_from, make_array
 from taichi_dr.kernels.base.buffers import Buffers
-from taichi_dr.kernels.networks import hash_grid
+from taichi_dr.kernels.networks import hash_grid, hash_levels
 from tests.oracles import hash_grid as oracle
 from tests.oracles.differences import relative_errors
 
@@ -20,7 +20,7 @@ MANY = settings(max_examples=25, deadline=None, suppress_health_check=[HealthChe
 def inputs(count=60, seed=1, outside=1.1):
     random = np.random.default_rng(seed)
     middle, half = np.add(*BOUNDS) / 2, np.subtract(BOUNDS[1], BOUNDS[0]) / 2
-    rows = hash_grid.level_rows(LEVELS, COARSEST, FINEST, MOST_ROWS)[:, 2].sum()
+    rows = hash_levels.level_rows(LEVELS, COARSEST, FINEST, MOST_ROWS)[:, 2].sum()
     return {
         "table": random.normal(size=(rows, WIDTH)),
         "points": middle + outside * half * random.uniform(-1, 1, (count, 3)),
@@ -31,8 +31,8 @@ class Case:
     """The arrays of some inputs."""
 
     def __init__(self, x):
-        self.levels = array_from(hash_grid.level_rows(LEVELS, COARSEST, FINEST, MOST_ROWS), ti.i32)
-        self.box = array_from(hash_grid.box_rows(*BOUNDS))
+        self.levels = array_from(hash_levels.level_rows(LEVELS, COARSEST, FINEST, MOST_ROWS), ti.i32)
+        self.box = array_from(hash_levels.box_rows(*BOUNDS))
         self.table, self.points, self.count = array_from(x["table"]), array_from(x["points"]), len(x["points"])
         self.buffers = Buffers()
 
@@ -59,11 +59,11 @@ def random_weights(count=60, seed=2):
 
 
 def test_levels_are_those_of_the_paper():
-    rows = hash_grid.level_rows(16, 16, 512, 1 << 14)
+    rows = hash_levels.level_rows(16, 16, 512, 1 << 14)
     assert rows[:, 0].tolist() == oracle.resolutions(16, 16, 512)
     assert rows[0].tolist() == [16, 0, 4913, 0]
     assert rows[-1].tolist() == [512, rows[-2, 1] + (1 << 14), 1 << 14, 1]
-    assert hash_grid.level_rows(1, 16, 512, 1 << 14)[:, 0].tolist() == [16]
+    assert hash_levels.level_rows(1, 16, 512, 1 << 14)[:, 0].tolist() == [16]
 
 
 def test_features_equal_the_oracle(cpu64):
