@@ -25,6 +25,7 @@ from taichi_dr.kernels.march.bounds import Bounds, interval
 from taichi_dr.kernels.networks.lattice import cell_and_place, read_lattice
 
 FARTHEST = 8  # cells
+ALL = 1 << 30  # samples of a ray
 
 
 class Ray(NamedTuple):
@@ -136,11 +137,14 @@ def leaves_cells(cell, near, t, ray: ti.template(), lattice: ti.template()):
 
 
 @ti.func
-def walk(ray: ti.template(), lattice: ti.template(), free: ti.template(), step, to: ti.template()):
-    """The number of samples on a ray, which are written to the ``Samples`` ``to`` unless that is None."""
-    samples, k = 0, 0
-    start, end = piece(0, ray, step)
-    while start < ray.leave:
+def walk(ray: ti.template(), lattice: ti.template(), free: ti.template(), step, first, most, to: ti.template()):
+    """The number of samples on a ray from piece ``first`` on, at most so many, and the piece behind them.
+
+    They are written to the ``Samples`` ``to`` unless that is None.
+    """
+    samples, k = 0, first
+    start, end = piece(k, ray, step)
+    while start < ray.leave and samples < most:
         t = 0.5 * (start + end)
         cell, _ = cell_and_place(ray.origin + t * ray.direction, lattice)
         near = free[cell_number(cell, lattice)]
@@ -152,7 +156,7 @@ def walk(ray: ti.template(), lattice: ti.template(), free: ti.template(), step, 
         else:
             k = ti.max(k + 1, first_beyond(leaves_cells(cell, near, t, ray, lattice), ray, step))
         start, end = piece(k, ray, step)
-    return samples
+    return samples, k
 
 
 @ti.kernel
@@ -176,7 +180,7 @@ def count_samples(
     for r in range(rays):
         shift = _shift(pixel[r], seed, stratified)
         ray = ti.static(Ray(row3(origins, r), row3(directions, r), ends[r, 0], ends[r, 1], shift))
-        counts[r] = walk(ray, ti.static(read_lattice(lattice)), free, step, None)
+        counts[r], _ = walk(ray, ti.static(read_lattice(lattice)), free, step, 0, ALL, None)
 
 
 @ti.kernel
@@ -200,7 +204,51 @@ def place_samples(
         shift = _shift(pixel[r], seed, stratified)
         ray = ti.static(Ray(row3(origins, r), row3(directions, r), ends[r, 0], ends[r, 1], shift))
         samples = ti.static(Samples(first[r], t, lengths))
-        walk(ray, ti.static(read_lattice(lattice)), free, step, samples)
+        walk(ray, ti.static(read_lattice(lattice)), free, step, 0, ALL, samples)
+
+
+@ti.kernel
+def walk_on(
+    origins: Rows,
+    directions: Rows,
+    ends: Rows,
+    pixel: Ints,
+    rays: ti.i32,
+    lattice: Rows,
+    free: Ints,
+    step: float,
+    stratified: ti.template(),
+    seed: ti.i32,
+    most: ti.i32,
+    through: Numbers,
+    tolerance: float,
+    pieces: Ints,
+    counts: Ints,
+    t: Numbers,
+    lengths: Numbers,
+):
+    """Writes the next samples of rays whose ``through`` is above the tolerance, ray r's from ``most r`` on.
+
+    ``counts`` (R,): how many, ``most`` at most; ``pieces`` (R,): where rays are, and where they are afterwards.
+    """
+    for r in range(rays):
+        counts[r] = 0
+        if through[r] > tolerance:
+            shift = _shift(pixel[r], seed, stratified)
+            ray = ti.static(Ray(row3(origins, r), row3(directions, r), ends[r, 0], ends[r, 1], shift))
+            samples = ti.static(Samples(r * most, t, lengths))
+            count, behind = walk(ray, ti.static(read_lattice(lattice)), free, step, pieces[r], most, samples)
+            counts[r], pieces[r] = count, behind
+
+
+@ti.kernel
+def pack_found(
+    rays: ti.i32, most: ti.i32, first: Ints, t: Numbers, lengths: Numbers, packed_t: Numbers, packed_lengths: Numbers
+):
+    """Writes what ``walk_on`` found one ray behind the other, ray r's from ``first[r]`` on."""
+    for r in range(rays):
+        for i in range(first[r], first[r + 1]):
+            packed_t[i], packed_lengths[i] = t[r * most + i - first[r]], lengths[r * most + i - first[r]]
 
 
 @ti.func

@@ -1,7 +1,7 @@
 """Samples where something is, by a grid of cells that is kept as a radiance field changes."""
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from taichi_dr.kernels.base.buffers import Buffers
 from taichi_dr.kernels.networks.lattice import lattice_rows
 from taichi_dr.kernels.volume import occupancy
 from taichi_dr.kernels.volume.rays import RayBatch
-from taichi_dr.render.volume.samplers import Sampler, Samples
+from taichi_dr.render.volume.samplers import Sampler, Samples, pack, round_sizes
 from taichi_dr.types import Array, ArrayLike
 
 DECAY, FIRST_DECAY = 0.95, 0.8
@@ -102,18 +102,28 @@ class OccupancySampler(Sampler):
         counts = self._buffers.at_least("counts", rays.size, ti.i32)
         occupancy.count_samples(rays.origins, rays.directions, rays.ends, rays.pixel, rays.size, *grid, counts)
         first = self._buffers.at_least("first", rays.size + 1, ti.i32)
-        count = self._pack(counts, first, rays.size)
+        count = pack(counts, first, rays.size)
         t, lengths = (self._buffers.at_least(name, max(1, count)) for name in ("t", "lengths"))
         arrays = rays.origins, rays.directions, rays.ends, rays.pixel, rays.size
         occupancy.place_samples(*arrays, *grid, first, t, lengths)
         return Samples(first, t, lengths, count)
 
-    def _pack(self, counts, first, rays):
-        """Writes ``first``: the sums of the counts before; returns the sum of all."""
-        sums = np.zeros(first.shape[0], np.int32)
-        np.cumsum(counts.to_numpy()[:rays], out=sums[1 : rays + 1])
-        write_array(first, sums)
-        return int(sums[rays])
+    def rounds(self, rays: RayBatch, function: Any, through: Any, tolerance: float) -> Iterator[Samples]:
+        """As ``Sampler.rounds``; rays walk no further than they see."""
+        grid = self._lattice, self._free, self.step, self.stratified, self.seed
+        counts, pieces = (self._buffers.at_least(name, rays.size, ti.i32) for name in ("counts", "pieces"))
+        first = self._buffers.at_least("first", rays.size + 1, ti.i32)
+        pieces.fill(0)
+        for most in round_sizes():
+            found = [self._buffers.at_least(f"{name}_found", most * rays.size) for name in ("t", "lengths")]
+            arrays = rays.origins, rays.directions, rays.ends, rays.pixel, rays.size
+            occupancy.walk_on(*arrays, *grid, most, through, tolerance, pieces, counts, *found)
+            count = pack(counts, first, rays.size)
+            if not count:
+                return
+            places = [self._buffers.at_least(name, count) for name in ("t", "lengths")]
+            occupancy.pack_found(rays.size, most, first, *found, *places)
+            yield Samples(first, places[0], places[1], count)
 
     def adjoint(
         self, rays: RayBatch, samples: Samples, t_adjoint: Any, lengths_adjoint: Any, ends_adjoint: Any

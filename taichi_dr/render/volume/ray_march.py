@@ -9,6 +9,7 @@ from taichi_dr.kernels.base.buffers import Buffers
 from taichi_dr.kernels.volume.composite import composite, composite_adjoint
 from taichi_dr.kernels.volume.evaluate import count_wrong
 from taichi_dr.kernels.volume.rays import RayBatch
+from taichi_dr.kernels.volume.rounds import begin, composite_next
 from taichi_dr.kernels.volume.sample import place_points, place_points_adjoint
 from taichi_dr.kernels.volume.walk import see_evenly
 from taichi_dr.render.volume.samplers import EvenSampler, Sampler, Samples
@@ -47,12 +48,16 @@ class RayMarch:
     def evaluate(self, rays: RayBatch) -> Evaluated:
         """Samples a batch of rays, and the function there."""
         samples = self.sampler.sample(rays, self.function)
+        return Evaluated(rays, samples, *self._evaluated(rays, samples))
+
+    def _evaluated(self, rays, samples):
+        """Points, directions and the function's values of samples."""
         points, directions = self._rows("points", samples.size, 3), self._rows("turns", samples.size, 3)
         values = self._rows("values", samples.size, 4)
         if samples.size:
             place_points(rays.origins, rays.directions, rays.size, samples.first, samples.t, points, directions)
             self.function.forward(points, directions, values, samples.size)
-        return Evaluated(rays, samples, points, directions, values)
+        return points, directions, values
 
     @property
     def walks(self) -> bool:
@@ -60,13 +65,24 @@ class RayMarch:
         return isinstance(self.function, InlineRadiance) and type(self.sampler) is EvenSampler
 
     def forward(self, rays: RayBatch, seen: Any) -> None:
-        """Writes ``seen`` (R, 5), as ``add_up`` of ``evaluate`` does."""
+        """Writes ``seen`` (R, 5), as ``add_up`` of ``evaluate`` does; behind what hides it, little is evaluated."""
         function, sampler = self.function, self.sampler
         if isinstance(function, InlineRadiance) and type(sampler) is EvenSampler:
             along = (*rays[:4], rays.size, sampler.most, sampler.stratified, sampler.seed)
             if see_evenly(function.func, function.packets, *along, self.tolerance, seen) == 0:
                 return
-        self.add_up(self.evaluate(rays), seen)
+        if self.tolerance > 0:
+            self._see_in_rounds(rays, seen)
+        else:
+            self.add_up(self.evaluate(rays), seen)
+
+    def _see_in_rounds(self, rays, seen):
+        through = self._buffers.at_least("through", rays.size)
+        begin(rays.size, through, seen)
+        for samples in self.sampler.rounds(rays, self.function, through, self.tolerance):
+            _, _, values = self._evaluated(rays, samples)
+            _require_usable(values, samples.size)
+            composite_next(*samples[:3], values, rays.size, self.tolerance, through, seen)
 
     def add_up(self, found: Evaluated, seen: Any) -> None:
         """Writes ``seen`` (R, 5): red, green, blue, opacity, and the sum of weights times distances.

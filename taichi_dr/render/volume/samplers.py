@@ -1,13 +1,20 @@
 """Where on rays samples are."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+import numpy as np
 import taichi as ti
 
+from taichi_dr.kernels.base.arrays import write_array
 from taichi_dr.kernels.base.buffers import Buffers
 from taichi_dr.kernels.volume.rays import RayBatch
+from taichi_dr.kernels.volume.rounds import count_next, take_next
 from taichi_dr.kernels.volume.sample import place_evenly, place_evenly_adjoint, place_far, place_far_adjoint
+
+FIRST_ROUND, LAST_ROUND = 8, 64
+"""Samples of a ray that are a round: each has as many as there were before, between these."""
 
 
 class Samples(NamedTuple):
@@ -23,6 +30,22 @@ class Samples(NamedTuple):
     size: int
 
 
+def round_sizes() -> Iterator[int]:
+    """Samples of a ray in one round after the other: 8, 8, 16, 32, 64, 64, ..."""
+    done = 0
+    while True:
+        yield (most := min(max(done, FIRST_ROUND), LAST_ROUND))
+        done += most
+
+
+def pack(counts: Any, first: Any, rays: int) -> int:
+    """Writes ``first`` (>= R+1,): the sums of the ``counts`` (>= R,) of rays before; returns the sum of all."""
+    sums = np.zeros(first.shape[0], np.int32)
+    np.cumsum(counts.to_numpy()[:rays], out=sums[1 : rays + 1])
+    write_array(first, sums)
+    return int(sums[rays])
+
+
 class Sampler(ABC):
     """Chooses samples on rays."""
 
@@ -32,6 +55,24 @@ class Sampler(ABC):
     @abstractmethod
     def sample(self, rays: RayBatch, function: Any) -> Samples:
         """The samples of a batch of rays; they are good until the next call.  ``function``: what is sampled."""
+
+    def rounds(self, rays: RayBatch, function: Any, through: Any, tolerance: float) -> Iterator[Samples]:
+        """The same samples, a few of each ray at a time: of rays whose ``through`` is above ``tolerance``.
+
+        ``through`` (R,): what is left of each ray's transmittance, which the caller writes between the rounds.
+        """
+        first, t, lengths, _ = self.sample(rays, function)
+        own, done = Buffers(), 0
+        counts, of_round = (own.get(name, (rays.size + 1,), ti.i32) for name in ("counts", "first"))
+        for most in round_sizes():
+            count_next(first, rays.size, done, most, through, tolerance, counts)
+            count = pack(counts, of_round, rays.size)
+            if not count:
+                return
+            places = [own.at_least(name, count) for name in ("t", "lengths")]
+            take_next(first, rays.size, done, t, lengths, of_round, *places)
+            yield Samples(of_round, places[0], places[1], count)
+            done += most
 
     @abstractmethod
     def adjoint(
