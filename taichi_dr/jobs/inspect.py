@@ -1,20 +1,18 @@
 """``taichi-dr inspect``: what is understood of posed images, in words and as a picture, and what looks wrong."""
 
 import math
-import warnings
 
 import numpy as np
 
 from taichi_dr.io.images import check_picture, picture_sizes
-from taichi_dr.io.posed.bounds import other_readings, scene_bounds, stand_together
+from taichi_dr.io.posed.bounds import scene_bounds
 from taichi_dr.io.posed.load import load_posed_images, read_capture, splits
+from taichi_dr.jobs.report.agreement import warn_of_cameras
 from taichi_dr.jobs.report.cameras import draw_cameras
 from taichi_dr.jobs.terminal.progress import progress_bar, say
 
 LARGEST = 400  # pixels of the longer side of images that are drawn
-FEWEST = 0.75  # of the views that must see one place
 ONE_WAY, AROUND = 0.95, 0.7  # lengths of the mean viewing direction
-CLEARLY = 1.5  # times as many views must see one place for another convention to be named
 
 
 def inspect(settings):
@@ -40,7 +38,7 @@ def inspect(settings):
     width = max(map(len, facts))
     for name, fact in facts.items():
         say(f"{name:<{width}}  {fact}")
-    _warn(posed, bounds)
+    warn_of_cameras(posed, bounds.share)
     title = f"{capture.format}: {facts['photographs']}"
     draw_cameras(settings.picture, posed, bounds, title)
     return posed
@@ -112,24 +110,6 @@ def _source_of_depths(posed):
     if posed.depths is not None:
         return "of the data"
     return "of the points in each image" if posed.points is not None else "of the sphere"
-
-
-def _warn(posed, bounds):
-    """Warns of cameras that look at nothing in common, and says which convention of poses would make them."""
-    if stand_together(posed):
-        said, share = "all cameras stand at one place: without parallax nothing can be reconstructed", 0.0
-    elif bounds.share < FEWEST:
-        said = f"the cameras do not look at a common region: no place is in more than {bounds.share:.0%} of the images"
-        share = bounds.share
-    else:
-        return
-    others = other_readings(posed)
-    best = max(others, key=others.__getitem__)
-    if others[best] > max(FEWEST, CLEARLY * share):
-        advice = f"{others[best]:.0%} would see one place if the matrices were {best}"
-    else:
-        advice = "a room filmed from its middle looks so, and so do poses in another convention or in another order"
-    warnings.warn(f"{said}; {advice}", stacklevel=3)
 
 
 def _list(place, radius):

@@ -21,6 +21,7 @@ from taichi_dr.jobs.reconstruct.evaluation import evaluate, evaluate_variants, h
 from taichi_dr.jobs.reconstruct.kinds import kind_class, settings_class
 from taichi_dr.jobs.reconstruct.scene_fit import fit_scene, scene_of_cameras
 from taichi_dr.jobs.reconstruct.silhouettes import has_silhouettes
+from taichi_dr.jobs.report.agreement import warn_of_cameras
 from taichi_dr.jobs.report.metrics import DEFINITIONS
 from taichi_dr.jobs.report.record import PICTURES, Record
 from taichi_dr.jobs.terminal.interrupt import interruptible
@@ -90,6 +91,7 @@ def reconstruct(settings, *listeners):
         kind_class(settings.kind).NEEDS_SILHOUETTES,
     )
     audience.said(f"{len(train)} training images of {train.width} × {train.height} pixels; {note}")
+    warn_of_cameras(train)
     run = _Run(settings, train, held_out, audience)
     audience.said(run.model.plan)
     if saved is None:

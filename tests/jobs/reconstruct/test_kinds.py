@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from taichi_dr import cli
-from taichi_dr.errors import InputError
+from taichi_dr.errors import DataSetError, InputError
 from taichi_dr.io.posed.transforms import save_posed_images
 from taichi_dr.io.posed_images import PosedImages
 from taichi_dr.jobs.listener import Listener
@@ -244,3 +244,16 @@ def test_a_kind_that_lacks_a_method_cannot_be_made():
 
     with pytest.raises(TypeError, match="abstract"):
         Half(None, None, None)
+
+
+def test_cameras_that_see_nothing_in_common_are_warned_of_as_inspect_does(data, tmp_path):
+    file = data / "transforms_train.json"
+    contents = json.loads(file.read_text())
+    for frame in contents["frames"]:  # right, down, forward in place of right, up, backward
+        frame["transform_matrix"] = (np.array(frame["transform_matrix"]) * [1, -1, -1, 1]).tolist()
+    file.write_text(json.dumps(contents))
+    said = (
+        r"do not look at a common region: .*; 100% would see one place if the matrices were camera to world with axes"
+    )
+    with pytest.warns(UserWarning, match=said), pytest.raises(DataSetError, match="no common volume"):
+        reconstruct(BallSettings(data, tmp_path / "out", steps=1, backend="cpu"))
