@@ -33,6 +33,15 @@ def contract_adjoint(q, g):
     return g * ((2.0 - 1.0 / r) / r) + along * q
 
 
+@ti.func
+def stretch(q, direction):
+    """How far a point at q moves in the ball while it goes one unit along a unit direction: 1 within |q| = 1."""
+    r = ti.max(q.norm(), 1.0)
+    across = (2.0 - 1.0 / r) / r
+    along = q.dot(direction) / r
+    return ti.sqrt(ti.max(across * across * (1.0 - along * along), 0.0) + along * along / (r * r * r * r))
+
+
 @ti.kernel
 def contract_points(points: Rows, center: Rows, radius: float, contracted: Rows, count: ti.i32):
     """Writes ``contracted`` (count, 3) of ``points`` (count, 3); ``center`` (1, 3)."""

@@ -89,6 +89,11 @@ class OccupancySampler(Sampler):
         """(nx, ny, nz): what is remembered of the cells; ``restore`` takes it."""
         return self._densities.to_numpy().reshape(self.shape)
 
+    @property
+    def grid(self) -> tuple:
+        """The cells' lattice and their densities, as kernels take them."""
+        return self._lattice, self._densities
+
     def restore(self, densities: Array, updates: int) -> None:
         """Goes on where a sampler was that had these densities after so many updates."""
         write_array(self._densities, densities.reshape(-1))
