@@ -14,12 +14,15 @@ class Contracted(RadianceFunction):
     """``function`` of contracted points: a field that ends at (-2, 2) along each axis, spread over all of space.
 
     What is within ``space.radius`` of ``space.center`` is where ``function`` has the unit ball; the rest of it, up to
-    |q| = 2, is what is further away (Barron et al., Mip-NeRF 360, 2022).  Densities stay densities per world unit.
+    |q| = 2, is what is further away (Barron et al., Mip-NeRF 360, 2022).  Densities stay densities per world unit.  A
+    coarse network of the function is ``coarse`` here too.
     """
 
     def __init__(self, function: Callable[..., Any] | RadianceFunction, space: Unbounded) -> None:
         self.function = function if isinstance(function, RadianceFunction) else InlineRadiance(function)
         self.space, self.inputs = space, self.function.inputs
+        coarse = getattr(self.function, "coarse", None)
+        self.coarse = Contracted(coarse, space) if coarse is not None else None
         self._buffers = Buffers()
 
     def check(self) -> None:

@@ -19,6 +19,7 @@ class GridSettings(RadianceSettings):
     Density, and colours that depend on the direction they are seen from, at the vertices of a grid, which rays march
     through.  The grid is coarse at first, and loses the parts that nothing is seen in.  It is the fastest of the
     radiance fields on CPUs: 100 images of 400 x 400 pixels take two minutes on two cores for pictures that convince.
+    It ends at the box around the object: images with alpha are what it is for, photographs are for --as hash.
 
     writes to OUT, besides what every kind writes:
       scene.npz             the field; taichi-dr render draws it

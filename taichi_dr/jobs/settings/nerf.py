@@ -16,12 +16,13 @@ class NerfSettings(RadianceSettings):
 
     The defaults are the paper's, and made for GPUs: on two CPU cores a step takes five seconds and a picture of
     100 x 100 pixels twenty.  Small pictures and networks are quicker by far: --size 64 --width 64 --depth 4
-    --rays 256 --samples 32 --added 32.  For photographs on CPUs there is --as grid.
+    --rays 256 --samples 32 --added 32.  For photographs on CPUs there is --as hash.
 
     writes to OUT, besides what every kind writes:
       scene.npz             the networks; taichi-dr render draws them
       depth.png             some of the views, and how far away what is seen in them is
-      orbit.mp4             a turn around it (orbit.gif without pip install av)
+      orbit.mp4             a turn around it (orbit.gif without pip install av); for photographs path.mp4, a flight
+                            past their cameras
 
     examples:
       taichi-dr reconstruct lego out/lego --as nerf --steps 100000
@@ -48,6 +49,9 @@ class NerfSettings(RadianceSettings):
     depth: int = 8
     #: Frequencies of the encoding of positions. More: finer detail, later.
     frequencies: int = 10
+    #: Where there may be something: in a box around the object; or anywhere, what is far away drawn together. auto:
+    #: anywhere if the images have no alpha, as photographs.
+    space: Literal["auto", "box", "unbounded"] = "auto"
     #: What rays and pixels are compared over: white, as the paper has it; or a random colour for each ray, of which
     #: nothing solid can make a white wall: for images with alpha, whose silhouettes count.
     background: Literal["white", "random"] = "white"

@@ -4,6 +4,8 @@ N places divide a ray between its ends into N - 1 equal parts, or are drawn each
 
     t_k = near + k / (N - 1) (far - near)
 
+or, where rays go far, evenly in s as ``kernels.volume.sample`` has it for a scale.
+
 A sample stands for the part up to the next one, the last one for all that is behind (``BEYOND``).  The weights
 w_k = T_k alpha_k of the first look, those of both ends left out, are a distribution over the parts between the middles
 of neighbouring places: piecewise constant, ``(w_k + 1e-5) / sum (w_j + 1e-5)``.  The places that are added are its
@@ -18,6 +20,7 @@ import taichi as ti
 
 from taichi_dr.kernels.base.random import uniform
 from taichi_dr.kernels.base.types import Ints, Numbers, Rows
+from taichi_dr.kernels.volume.sample import from_share, to_share
 
 BEYOND = 1e10
 """The length of what the last sample stands for: all that is behind it."""
@@ -33,11 +36,14 @@ def place_to_ends(
     samples: ti.i32,
     stratified: ti.template(),
     seed: ti.i32,
+    scale: float,
     first: Ints,
     t: Numbers,
     lengths: Numbers,
 ):
     """Writes ``first`` (R+1,), ``t`` and ``lengths`` (R*samples,) of ``rays`` rays with ``ends`` (R, >= 2).
+
+    ``scale``: as far as which places are even; all the way if it is 0.
 
     Ends 2 and 6 and 3 samples give t = 2, 4, 6 and lengths 2, 2, 1e10.
     """
@@ -45,18 +51,21 @@ def place_to_ends(
         first[r] = r * samples
     for r in range(rays):
         for k in range(samples):
-            t[r * samples + k] = _place(ends, pixel, r, k, samples, stratified, seed)
+            t[r * samples + k] = _place(ends, pixel, r, k, samples, stratified, seed, scale)
         measure(t, lengths, r * samples, samples)
 
 
 @ti.func
-def _place(ends: ti.template(), pixel: ti.template(), r, k, samples, stratified: ti.template(), seed):
+def _place(ends: ti.template(), pixel: ti.template(), r, k, samples, stratified: ti.template(), seed, scale):
     near, far = ends[r, 0], ends[r, 1]
     share = k / (samples - 1.0)
     if ti.static(stratified):
         lower, upper = ti.max(k - 0.5, 0.0), ti.min(k + 0.5, samples - 1.0)
         share = (lower + (upper - lower) * uniform(seed, pixel[r], k)) / (samples - 1.0)
-    return near * (1.0 - share) + far * share
+    place = near * (1.0 - share) + far * share
+    if scale > 0.0:
+        place = from_share(to_share(near, scale) * (1.0 - share) + to_share(far, scale) * share, scale)
+    return place
 
 
 @ti.func

@@ -16,14 +16,21 @@ class HierarchicalSampler(Sampler):
 
     ``function.coarse`` is evaluated at the first ones; if it is None, ``function`` itself is.  ``stratified``: they are
     at random, within their strata and by the density.  A sample stands for the part of the ray up to the next one, the
-    last for all behind it.
+    last for all behind it.  With a ``scale`` the first ones are even as far as it, and beyond evenly in 1/t.
 
     The places are chosen: no gradient goes through them.
     """
 
     def __init__(
-        self, buffers: Buffers, samples: int = 64, added: int = 128, stratified: bool = False, seed: int = 0
+        self,
+        buffers: Buffers,
+        samples: int = 64,
+        added: int = 128,
+        stratified: bool = False,
+        seed: int = 0,
+        scale: float | None = None,
     ) -> None:
+        self.scale = scale or 0.0
         self.samples, self.added, self.most = samples, added, samples + added
         self.stratified, self.seed = stratified, seed
         self._buffers = buffers
@@ -31,7 +38,8 @@ class HierarchicalSampler(Sampler):
     def first(self, rays: RayBatch) -> Samples:
         """The first samples of a batch."""
         first, t, lengths = self._places("even", rays.size, self.samples)
-        place_to_ends(rays.ends, rays.pixel, rays.size, self.samples, self.stratified, self.seed, first, t, lengths)
+        chosen = self.samples, self.stratified, self.seed, self.scale
+        place_to_ends(rays.ends, rays.pixel, rays.size, *chosen, first, t, lengths)
         return Samples(first, t, lengths, rays.size * self.samples)
 
     def add(self, rays: RayBatch, found: Samples, values: Any) -> Samples:

@@ -5,11 +5,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import taichi as ti
 
+from taichi_dr.implicit.bounds import Unbounded
 from taichi_dr.implicit.radiance.nerf import NeRF, Noise
 from taichi_dr.kernels.base.arrays import write_array
 from taichi_dr.kernels.base.buffers import Buffers
 from taichi_dr.kernels.networks.dense import Block
 from taichi_dr.kernels.volume.composite import SEEN, composite, composite_adjoint
+from taichi_dr.kernels.volume.contract import contract_points
 from taichi_dr.kernels.volume.rays import RayBatch
 from taichi_dr.kernels.volume.sample import place_points
 from taichi_dr.kernels.volume.squared_error import compare
@@ -45,6 +47,9 @@ class NeRFFit:
         samples, added: of each ray, at random.
         noise: spread of the numbers that are added to densities.
         lr, schedule: of Adam.
+        space: all of it, where there is no end: the networks are given contracted points (``dr.radiance.Contracted``),
+            and the first samples are even as far as the scale, and then ever less often.
+        scale: distance from a camera, world units.
 
     >>> fit = NeRFFit(nerf, lr=5e-4, schedule=dr.schedules.exponential(0.1, steps))  # doctest: +SKIP
     >>> for step in range(steps):  # doctest: +SKIP
@@ -63,9 +68,12 @@ class NeRFFit:
         noise: float = 0.0,
         lr: float = 5e-4,
         schedule: Schedule | None = None,
+        space: Unbounded | None = None,
+        scale: float | None = None,
     ) -> None:
-        self.nerf, self.noise, self._buffers = nerf, noise, Buffers()
-        self.sampler = HierarchicalSampler(self._buffers, samples, added if nerf.coarse else 0, stratified=True)
+        self.nerf, self.noise, self.space, self._buffers = nerf, noise, space, Buffers()
+        chosen = samples, added if nerf.coarse else 0
+        self.sampler = HierarchicalSampler(self._buffers, *chosen, stratified=True, scale=scale)
         self.networks = [nerf.coarse, nerf] if nerf.coarse else [nerf]
         names = {id(network): name for network, name in zip(self.networks[::-1], ("fine", "coarse"), strict=False)}
         parameters = {
@@ -125,6 +133,9 @@ class NeRFFit:
             for name, columns in (("points", 3), ("turns", 3), ("values", 4), ("values_adjoint", 4))
         )
         place_points(rays.origins, rays.directions, rays.size, found.first, found.t, points, directions)
+        if self.space is not None:
+            center = self._buffers.constant("center", (self.space.center,))
+            contract_points(points, center, self.space.radius, points, rows)
         network.forward_chunk(Block(points), Block(directions), Block(values), rows, noise)
         seen, seen_adjoint = (self._rows(name, rays.size, SEEN) for name in ("seen", "seen_adjoint"))
         places = found.first, found.t, found.lengths, values, rays.size, 0.0

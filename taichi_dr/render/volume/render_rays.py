@@ -14,7 +14,7 @@ from taichi_dr.kernels.volume.rays import RayBatch
 from taichi_dr.render.arguments import require_kind, whole
 from taichi_dr.render.volume.hierarchical import HierarchicalSampler
 from taichi_dr.render.volume.ray_march import RayMarch
-from taichi_dr.render.volume.samplers import EvenSampler, Sampler
+from taichi_dr.render.volume.samplers import EvenSampler, FarSampler, Sampler
 from taichi_dr.tape import off_tape
 from taichi_dr.types import Array, ArrayLike
 
@@ -42,6 +42,7 @@ def render_rays(
     background: ArrayLike = 0.0,
     stratified: bool = False,
     seed: int = 0,
+    scale: float | None = None,
 ) -> SeenRays:
     """What is seen of a radiance field along rays ``origins + t directions`` (..., 3), near <= t <= far.
 
@@ -59,6 +60,7 @@ def render_rays(
         background: a colour, or one number for a grey; NeRF's pictures are over white, 1.
         stratified: samples at random within their parts, by
         seed: the same one gives the same numbers on every backend.
+        scale: where rays go far: samples are even as far as it, world units, and beyond evenly in 1/t.
 
     Returns:
         Colours over the background, opacities and distances, as NumPy arrays.
@@ -81,7 +83,9 @@ def render_rays(
     buffers = Buffers()
     sampler: Sampler = EvenSampler(buffers, samples, stratified, seed)
     if added:
-        sampler = HierarchicalSampler(buffers, samples, added, stratified, seed)
+        sampler = HierarchicalSampler(buffers, samples, added, stratified, seed, scale)
+    elif scale is not None:
+        sampler = FarSampler(buffers, samples, stratified, scale, seed)
     march = RayMarch(buffers, function, sampler, 0.0)
     seen = np.zeros((len(eyes), SEEN))
     size = max(1, BATCH // sampler.most)

@@ -18,6 +18,7 @@ def inputs(seed=1):
     parts = [np.sort(random.uniform(2, 6, b - a)) for a, b in itertools.pairwise(FIRST)]
     return {
         "t": np.concatenate(parts),
+        "extents": random.uniform(0.05, 0.3, FIRST[-1]),
         "lengths": random.uniform(0.05, 0.3, FIRST[-1]),
         "densities": random.exponential(2.0, FIRST[-1]),
     }
@@ -30,14 +31,14 @@ def oracle(x):
         depth = np.concatenate([[0], np.cumsum(x["densities"][a:b] * x["lengths"][a:b])])
         w, t = -np.diff(np.exp(-depth)), x["t"][a:b]
         apart = np.abs(t[:, None] - t)
-        found.append(w @ apart @ w + (w**2 * x["lengths"][a:b]).sum() / 3)
+        found.append(w @ apart @ w + (w**2 * x["extents"][a:b]).sum() / 3)
     return np.array(found)
 
 
 def arrays(x):
     values = np.zeros((FIRST[-1], 4))
     values[:, 0] = x["densities"]
-    samples = array_from(x["t"]), array_from(x["lengths"]), array_from(values)
+    samples = *(array_from(x[name]) for name in ("t", "extents", "lengths")), array_from(values)
     return array_from(FIRST, ti.i32), *samples, len(FIRST) - 1
 
 
@@ -62,7 +63,7 @@ def test_by_hand(cpu64):
     half = -np.log(0.5)  # the density by which a length of 1 takes half of the light
     values = array_from([[half, 0, 0, 0], [1e6, 0, 0, 0]])
     out = make_array((1,))
-    distortion(array_from([0, 2], ti.i32), array_from([0.0, 1.0]), array_from([1.0, 1.0]), values, 1, out)
+    distortion(array_from([0, 2], ti.i32), array_from([0.0, 1.0]), *[array_from([1.0, 1.0])] * 2, values, 1, out)
     np.testing.assert_allclose(out.to_numpy(), [2 * 0.25 + 2 * 0.25 / 3])
 
 

@@ -14,7 +14,7 @@ RAYS, SAMPLES, ADDED = 7, 9, 20
 def even(ends, samples=SAMPLES, stratified=False, seed=3):
     pixel, first = array_from(np.arange(len(ends)), ti.i32), make_array((len(ends) + 1,), ti.i32)
     t, lengths = make_array((len(ends) * samples,)), make_array((len(ends) * samples,))
-    place_to_ends(array_from(ends), pixel, len(ends), samples, stratified, seed, first, t, lengths)
+    place_to_ends(array_from(ends), pixel, len(ends), samples, stratified, seed, 0.0, first, t, lengths)
     assert first.to_numpy().tolist() == list(range(0, len(ends) * samples + 1, samples))
     return (each.to_numpy().reshape(-1, samples) for each in (t, lengths))
 

@@ -10,13 +10,14 @@ from taichi_dr.jobs.reconstruct.radiance.display import stored
 class Batch(NamedTuple):
     """R pixels: ``origins``, unit ``directions`` (R, 3) in the unit scene, ``colors`` (R, 3) and ``alpha`` (R,).
 
-    Colours are display values, straight.
+    Colours are display values, straight.  ``views`` (R,): which images they are of.
     """
 
     origins: np.ndarray
     directions: np.ndarray
     colors: np.ndarray
     alpha: np.ndarray
+    views: np.ndarray
 
     def over(self, background):
         """Display colours (R, 3) over a background, (3,) or (R, 3)."""
@@ -51,4 +52,4 @@ class PixelBatches:
         matrices = self._matrices[view]
         directions = np.einsum("rij,rj->ri", matrices[:, :3, :3], local)
         values = self._pixels[pixels].astype(np.float32) / 255
-        return Batch(matrices[:, :3, 3], directions, values[:, :3], values[:, 3])
+        return Batch(matrices[:, :3, 3], directions, values[:, :3], values[:, 3], view)

@@ -2,6 +2,7 @@
 
 import math
 import time
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,7 @@ from taichi_dr.errors import GradientError
 from taichi_dr.implicit.radiance.grid import Grid
 from taichi_dr.jobs.reconstruct.radiance.grid_fit import GridFit, Photographs
 from taichi_dr.jobs.reconstruct.radiance.kind import RadianceReconstruction, Seen
+from taichi_dr.jobs.reconstruct.silhouettes import has_silhouettes
 from taichi_dr.jobs.reconstruct.view_groups import unit_camera
 from taichi_dr.kernels.radiance_grid.fit import TILE
 
@@ -50,6 +52,12 @@ class GridReconstruction(RadianceReconstruction):
 
     def __init__(self, settings, train, fit):
         super().__init__(settings, train, fit)
+        if not has_silhouettes(train):
+            warnings.warn(
+                "--as grid ends at a box, and these images have no alpha: what they show behind it will be pressed into"
+                " the box; --as hash is for photographs",
+                stacklevel=2,
+            )
         self._changed, self._rays, self._seconds, self._error, self._shown = False, 0, 0.0, None, {}
 
     @property

@@ -9,18 +9,18 @@ from scipy.ndimage import map_coordinates, maximum_filter
 from taichi_dr.errors import GradientError
 from taichi_dr.implicit.radiance.hash_nerf import HashNeRF
 from taichi_dr.jobs.reconstruct.radiance.batches import PixelBatches
+from taichi_dr.jobs.reconstruct.radiance.exposure import Exposure
 from taichi_dr.jobs.reconstruct.radiance.hash_fit import HashFit
 from taichi_dr.jobs.reconstruct.radiance.kind import RadianceReconstruction
 from taichi_dr.jobs.reconstruct.radiance.march import Drawing
-from taichi_dr.kernels.base.buffers import Buffers
-from taichi_dr.render.volume.occupancy import OccupancySampler, grid_shape
+from taichi_dr.jobs.reconstruct.radiance.space import CELLS, FarSpace, cells_in_view, space_from, space_of
+from taichi_dr.render.volume.occupancy import grid_shape
 
 BETWEEN_RECORDS = 10  # steps
 LAST_RATE = 0.05  # of the first one
 STEP = 1.25
 """Length of a sample, in pixels as far away as the middle."""
 
-CELLS = 128
 MARGIN = 2  # cells of the occupancy grid around what silhouettes allow
 ALLOWED = 0.1  # of the occupancy that silhouettes leave, beside which there is nothing
 SIZES = "levels", "width", "coarsest", "finest"
@@ -32,12 +32,14 @@ class HashReconstruction(RadianceReconstruction):
     def __init__(self, settings, train, fit):
         super().__init__(settings, train, fit)
         self._rays, self._seconds, self._error = 0, 0.0, None
+        self._space = space_of(settings.space, train, self._box())
 
     @property
     def plan(self):
         """A line on what will be done."""
         s = self._settings
-        return f"{s.levels} grids of {s.coarsest} to {s.finest} cells, {s.width} numbers at their points"
+        grids = f"{s.levels} grids of {s.coarsest} to {s.finest} cells, {s.width} numbers at their points"
+        return f"{grids}, {self._space.words(self._scene)}"
 
     @property
     def caption(self):
@@ -54,14 +56,16 @@ class HashReconstruction(RadianceReconstruction):
     def _new_field(self):
         s = self._settings
         sizes = {name: getattr(s, name) for name in SIZES}
-        return HashNeRF(self._box(), **sizes, most_rows=1 << s.log2_rows, seed=s.seed)
+        return HashNeRF(self._space.bounds, **sizes, most_rows=1 << s.log2_rows, seed=s.seed)
 
     def _begin(self, field):
-        settings, cells = self._settings, self._cells()
+        settings, space = self._settings, self._space
         self._field_now, self._batches = field, PixelBatches(self._train, [settings.seed])
-        sampler = OccupancySampler(Buffers(), field.bounds, self._step_length(), cells=CELLS, allowed=cells)
-        self._fit = HashFit(field, sampler, settings.samples, settings.distortion, settings.seed)
-        self._drawing = Drawing(field, sampler, field.bounds)
+        sampler = space.sampler(self._step_length(), self._cells())
+        exposure = Exposure(len(self._train)) if settings.exposure else None
+        distortion = space.DISTORTION if settings.distortion is None else settings.distortion
+        self._fit = HashFit(field, space, sampler, settings.samples, distortion, settings.seed, exposure)
+        self._drawing = Drawing(space.seen_through(field), sampler, space.rays())
         self._occupied = float(sampler.occupied.mean())
 
     def changed(self):
@@ -92,7 +96,10 @@ class HashReconstruction(RadianceReconstruction):
     def describe(self):
         """What ``metrics.json`` says about the model."""
         field = self._field_now
-        return {
+        exposure = self._fit.exposure
+        own = {"gains": dict(zip(self._train.names, exposure.gains.round(4).tolist(), strict=True))} if exposure else {}
+        return own | {
+            "space": self._space.NAME,
             "levels": [int(n) for n in field.cells],
             "rows": field.fields.arrays["table"].shape[0],
             "numbers": sum(math.prod(array.shape) for array in field.fields.arrays.values()),
@@ -118,9 +125,10 @@ class HashReconstruction(RadianceReconstruction):
     def drawing(arrays):
         """A function that gives the ``Seen`` of posed images' cameras, from what ``_field`` returned."""
         field = HashNeRF.from_arrays(arrays)
-        sampler = OccupancySampler(Buffers(), field.bounds, float(arrays["step"]), cells=CELLS)
+        space = space_from(arrays, field.bounds)
+        sampler = space.sampler(float(arrays["step"]))
         sampler.restore(arrays["densities"], 1)
-        return Drawing(field, sampler, field.bounds)
+        return Drawing(space.seen_through(field), sampler, space.rays())
 
     def _seen(self, posed):
         return self._drawing(posed)
@@ -130,7 +138,8 @@ class HashReconstruction(RadianceReconstruction):
 
     def _field(self):
         sampler = self._fit.sampler
-        return self._field_now.arrays() | {"densities": sampler.densities, "step": np.array(sampler.step)}
+        own = {"densities": sampler.densities, "step": np.array(sampler.step)}
+        return self._field_now.arrays() | own | self._space.arrays()
 
     def _box(self):
         center, half = self._scene.hull_extent()
@@ -143,7 +152,9 @@ class HashReconstruction(RadianceReconstruction):
         return STEP * float(np.median(distance / self._train.focal[:, 0]))
 
     def _cells(self):
-        """(nx, ny, nz): the cells of the occupancy grid that silhouettes allow something in."""
+        """(nx, ny, nz): the cells that silhouettes allow something in, or in all of space those that are seen."""
+        if isinstance(self._space, FarSpace):
+            return cells_in_view(self._train, self._space.near)
         low, high = self._box()
         shape = grid_shape((low, high), CELLS)
         axes = [a + (b - a) * (np.arange(n) + 0.5) / n for a, b, n in zip(low, high, shape, strict=True)]

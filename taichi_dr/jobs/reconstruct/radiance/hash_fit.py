@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from taichi_dr.jobs.reconstruct.radiance.march import TOLERANCE, BoxRays
+from taichi_dr.jobs.reconstruct.radiance.march import TOLERANCE, write_rows
 from taichi_dr.kernels.base.buffers import Buffers
 from taichi_dr.kernels.base.launch import on_cpu
 from taichi_dr.kernels.volume.composite import SEEN, composite_adjoint
@@ -22,13 +22,16 @@ NAMES = "table", "density_weights", "color_weights"
 
 
 class HashFit:
-    """A field on its way.  ``samples``: how many a step should have; the number of rays follows from it."""
+    """A field on its way.  ``samples``: how many a step should have; the number of rays follows from it.
 
-    def __init__(self, field, sampler, samples, distortion, seed):
-        self.field, self.sampler = field, sampler
+    ``exposure``: an ``Exposure`` of the images that is fitted with it, or None.
+    """
+
+    def __init__(self, field, space, sampler, samples, distortion, seed, exposure=None):
+        self.field, self.sampler, self.exposure = field, sampler, exposure
         self._samples, self._distortion, self._seed = samples, distortion, seed
-        self._buffers, self._boxed = Buffers(), BoxRays(field.bounds)
-        self._march = RayMarch(self._buffers, field, sampler, TOLERANCE)
+        self._buffers, self._rays_of = Buffers(), space.rays()
+        self._march = RayMarch(self._buffers, space.seen_through(field), sampler, TOLERANCE)
         self._optimizer = Adam({name: field.variable(name) for name in NAMES}, lr=1e-2, betas=BETAS, eps=EPS)
         self.steps, self.rays, self.samples_seen = 0, FIRST_RAYS, 0
 
@@ -37,7 +40,8 @@ class HashFit:
         arrays = {f"field/{name}": self.field.numpy(name) for name in NAMES}
         arrays |= {f"optimizer/{name}": array for name, array in self._optimizer.state_dict().items()}
         header = {"steps": self.steps, "rays": self.rays, "samples": self.samples_seen, "updates": self.sampler.updates}
-        return header, arrays | {"densities": self.sampler.densities}
+        arrays |= {"densities": self.sampler.densities} | (self.exposure.state() if self.exposure else {})
+        return header, arrays
 
     def restore(self, header, arrays):
         """Begins where ``state`` left off."""
@@ -46,6 +50,8 @@ class HashFit:
         kept = {name.removeprefix("optimizer/"): a for name, a in arrays.items() if name.startswith("optimizer/")}
         self._optimizer.load_state_dict(kept)
         self.sampler.restore(arrays["densities"], header["updates"])
+        if self.exposure:
+            self.exposure.restore(arrays)
         self.steps, self.rays, self.samples_seen = header["steps"], header["rays"], header["samples"]
 
     def step(self, batch, backgrounds, rate):
@@ -54,14 +60,14 @@ class HashFit:
         self.sampler.seed = (SEEDS * self._seed + self.steps) % (1 << 31)
         if self.steps % BETWEEN_UPDATES == 0:
             self.sampler.update(self.field.densities)
-        found = self._march.evaluate(self._boxed.batch(batch.origins, batch.directions))
+        found = self._march.evaluate(self._rays_of.batch(batch.origins, batch.directions))
         rays, samples = found.rays.size, found.samples
         seen, seen_adjoint = (self._rows(name, rays, SEEN) for name in ("seen", "seen_adjoint"))
         self._march.add_up(found, seen)
-        pixels = self._boxed.written("pixels", np.concatenate([batch.colors, batch.alpha[:, None]], axis=1))
+        pixels = self._rays_of.written("pixels", np.concatenate([batch.colors, batch.alpha[:, None]], axis=1))
         errors = self._buffers.at_least("errors", rays)
-        weight = 1 / (CHANNELS * rays)
-        compare(seen, pixels, self._boxed.written("backgrounds", backgrounds), rays, weight, errors, seen_adjoint)
+        behind = self._rays_of.written("backgrounds", backgrounds)
+        self._compare(seen, batch.views, (pixels, behind, rays, 1 / (CHANNELS * rays), errors), seen_adjoint, rate)
         self._add_gradients(found, seen, seen_adjoint)
         self._optimizer.lr = rate
         self._optimizer.step()
@@ -71,12 +77,26 @@ class HashFit:
         self._follow(rays, samples.size)
         return float(errors.to_numpy()[:rays].mean()) / CHANNELS
 
+    def _compare(self, seen, views, known, seen_adjoint, rate):
+        """``compare``, of what each image shows if there is an exposure, which takes a step."""
+        if self.exposure is None:
+            compare(seen, *known, seen_adjoint)
+            return
+        rays = len(views)
+        before = seen.to_numpy()[:rays]
+        shown = self._rays_of.written("shown", self.exposure.apply(before, views))
+        compare(shown, *known, seen_adjoint)
+        found, logarithms_adjoint = self.exposure.adjoint(before, views, seen_adjoint.to_numpy()[:rays])
+        write_rows(seen_adjoint, found)
+        self.exposure.step(logarithms_adjoint, rate)
+
     def distortion_of(self, batch):
         """The mean over the rays of a ``Batch``."""
-        found = self._march.evaluate(self._boxed.batch(batch.origins, batch.directions))
+        found = self._march.evaluate(self._rays_of.batch(batch.origins, batch.directions))
         samples, rays = found.samples, found.rays.size
         spread = self._buffers.at_least("spread", rays)
-        distortion(samples.first, samples.t, samples.lengths, found.values, rays, spread)
+        measured = self._rays_of.measured(samples)
+        distortion(samples.first, *measured, samples.lengths, found.values, rays, spread)
         return float(spread.to_numpy()[:rays].mean())
 
     def _add_gradients(self, found, seen, seen_adjoint):
@@ -85,12 +105,13 @@ class HashFit:
         places = samples.first, samples.t, samples.lengths, found.values, rays
         composite_adjoint(*places, TOLERANCE, seen, seen_adjoint, g, False, samples.t, samples.lengths)
         if self._distortion > 0:
-            distortion_adjoint(*places, self._distortion / rays, g)
+            measured = self._rays_of.measured(samples)
+            distortion_adjoint(samples.first, *measured, *places[2:], self._distortion / rays, g)
         fields = self.field.fields
         fields.zero_adjoints()
         points, directions, g, count = self._kept(found.points, found.directions, g, samples.size)
         if count:
-            self.field.adjoint(points, directions, g, None, None, count)
+            self._march.function.adjoint(points, directions, g, None, None, count)
         fields.push_gradients()
 
     def _kept(self, points, directions, g, count):

@@ -12,13 +12,16 @@ from taichi_dr.io.meshes import save_mesh
 from taichi_dr.jobs.reconstruct.kind import Kind
 from taichi_dr.jobs.reconstruct.radiance.display import linear, shaded
 from taichi_dr.jobs.reconstruct.radiance.orbit import orbit, upwards
+from taichi_dr.jobs.reconstruct.radiance.path import path
 from taichi_dr.jobs.reconstruct.radiance.scene import Scene, save_scene
 from taichi_dr.jobs.reconstruct.radiance.surface import density_mesh
+from taichi_dr.jobs.reconstruct.silhouettes import has_silhouettes
 from taichi_dr.jobs.report.metrics import over_white
 from taichi_dr.jobs.report.pages import write_grid
 
 SHOWN_DEPTHS = 4
 FRAMES_PER_SECOND = 15
+FAR = 2.0  # times the nearest depth
 SOLID = 0.5  # opacity of pixels whose depth counts
 
 
@@ -36,7 +39,17 @@ class RadianceReconstruction(Kind):
     What remains is how it starts, steps, is kept and described, and ``_seen``, ``_at``, ``_box`` and ``_field``.
     """
 
-    FILES = ("scene.npz", "depth.png", "orbit.mp4", "orbit.gif", "mesh.ply", "mesh.obj", "mesh.glb")
+    FILES = (
+        "scene.npz",
+        "depth.png",
+        "orbit.mp4",
+        "orbit.gif",
+        "path.mp4",
+        "path.gif",
+        "mesh.ply",
+        "mesh.obj",
+        "mesh.glb",
+    )
     NEEDS_SILHOUETTES = False
 
     def __init__(self, settings, train, fit):
@@ -96,7 +109,7 @@ class RadianceReconstruction(Kind):
         scene = Scene(self._settings.kind, self._scene.center, self._scene.radius, up, self._field())
         save_scene(folder / "scene.npz", scene)
         self._write_depths(folder / "depth.png")
-        files = ["scene.npz", "depth.png", self._write_orbit(folder)]
+        files = ["scene.npz", "depth.png", self._write_video(folder)]
         if self._settings.export is not None:
             self._write_mesh(folder / self._settings.export)
             files.append(self._settings.export)
@@ -112,16 +125,17 @@ class RadianceReconstruction(Kind):
         rows = [list(zip(posed.names, colors, strict=True)), [("", depth) for depth in depths]]
         write_grid(path, rows, "what is seen, and how far away it is: near is bright")
 
-    def _write_orbit(self, folder):
-        path = folder / "orbit.mp4"
+    def _write_video(self, folder):
+        """Around an object; past the cameras of photographs."""
+        name, posed = ("orbit", orbit(self._train)) if has_silhouettes(self._train) else ("path", path(self._train))
+        file = folder / f"{name}.mp4"
         try:
-            check_animation(path)
+            check_animation(file)
         except FileError:  # no encoder
-            path = folder / "orbit.gif"
-        posed = orbit(self._train)
+            file = folder / f"{name}.gif"
         frames = (srgb_to_linear(over_white(self.pictures(posed.subset([i]))[0])) for i in range(len(posed)))
-        save_animation(path, frames, fps=FRAMES_PER_SECOND)
-        return path.name
+        save_animation(file, frames, fps=FRAMES_PER_SECOND)
+        return file.name
 
     def _write_mesh(self, path):
         try:
@@ -133,9 +147,16 @@ class RadianceReconstruction(Kind):
 
 
 def depth_pictures(seen):
-    """(V, H, W, 4) linear pictures of a ``Seen``'s depths, from the nearest to the farthest that is solid anywhere."""
+    """(V, H, W, 4) linear pictures of a ``Seen``'s depths, from the nearest to the farthest that is solid anywhere.
+
+    Where the farthest is several times as far as the nearest, brightness goes by 1/depth.
+    """
     solid = seen.alpha > SOLID
     low, high = np.percentile(seen.depth[solid], [1, 99]) if solid.any() else (0.0, 1.0)
-    shares = np.clip((high - seen.depth) / max(high - low, 1e-9), 0, 1)
+    if high > FAR * low > 0:
+        shares = (1 / np.maximum(seen.depth, low) - 1 / high) / (1 / low - 1 / high)
+    else:
+        shares = (high - seen.depth) / max(high - low, 1e-9)
+    shares = np.clip(shares, 0, 1)
     colors = colormaps["magma"](0.1 + 0.85 * shares)[..., :3]
     return linear(colors * solid[..., None], solid.astype(np.float32))

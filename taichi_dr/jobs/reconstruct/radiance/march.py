@@ -1,5 +1,8 @@
 """Rays of pixels through the box that a field is in, and pictures of it."""
 
+from abc import ABC, abstractmethod
+from typing import final
+
 import numpy as np
 
 from taichi_dr.jobs.reconstruct.radiance.kind import Seen
@@ -7,6 +10,7 @@ from taichi_dr.kernels.base.arrays import array_from, write_array
 from taichi_dr.kernels.base.buffers import Buffers
 from taichi_dr.kernels.base.launch import on_cpu
 from taichi_dr.kernels.volume.composite import SEEN
+from taichi_dr.kernels.volume.guided import HORIZON
 from taichi_dr.kernels.volume.occupancy import find_ends
 from taichi_dr.kernels.volume.rays import RayBatch
 from taichi_dr.render.volume.ray_march import RayMarch
@@ -17,43 +21,89 @@ TOLERANCE = 1e-4
 RAYS = 1 << 14
 """Drawn at once."""
 
-PARTS = 4
-"""Of a ray, from its entry on: those that have seen enough have no samples in the parts behind."""
-
 FAINT = 1e-3  # opacity below which nothing has a depth
 
 
-class BoxRays:
-    """Makes batches of rays that begin and end where they cross a box."""
+def write_rows(array, values):
+    """Writes the first rows of an array; the others are of no account."""
+    if on_cpu():
+        array.memory()[: len(values)] = values
+    else:
+        padded = np.zeros(array.shape, np.float32)
+        padded[: len(values)] = values
+        write_array(array, padded)
 
-    def __init__(self, bounds):
-        self._bounds, self._buffers = array_from(np.concatenate(bounds)), Buffers()
 
+class Rays(ABC):
+    """Makes batches of rays of NumPy arrays."""
+
+    def __init__(self):
+        self._buffers = Buffers()
+
+    @abstractmethod
+    def _find_ends(self, origins, directions, rays, ends):
+        """Writes ``ends`` (R, 2): where ``rays`` rays begin and end."""
+
+    @final
     def batch(self, origins, directions):
         """The RayBatch of NumPy arrays (R, 3), directions of unit length; it is good until the next one."""
         rays = len(origins)
         arrays = self.written("origins", origins), self.written("directions", directions)
         ends = self._buffers.at_least("ends", rays, columns=(2,))
-        find_ends(*arrays, rays, self._bounds, ends)
+        self._find_ends(*arrays, rays, ends)
         return RayBatch(*arrays, ends, self._buffers.counting("pixel", rays), rays)
 
+    @abstractmethod
+    def measured(self, samples):
+        """Arrays of where ``samples`` are and how far they extend, in the measure that their distortion is in."""
+
+    @final
     def written(self, name, values):
         """The array ``name``, of at least as many rows, with these."""
         array = self._buffers.at_least(name, len(values), columns=values.shape[1:])
-        if on_cpu():
-            array.memory()[: len(values)] = values
-        else:
-            padded = np.zeros(array.shape, np.float32)
-            padded[: len(values)] = values
-            write_array(array, padded)
+        write_rows(array, values)
         return array
 
 
-class Drawing:
-    """Pictures of a field in a box, by an ``OccupancySampler``."""
+class BoxRays(Rays):
+    """Rays that begin and end where they cross a box."""
 
-    def __init__(self, function, sampler, bounds):
-        self._function, self._sampler, self._rays, self._buffers = function, sampler, BoxRays(bounds), Buffers()
+    def __init__(self, bounds):
+        super().__init__()
+        self._bounds = array_from(np.concatenate(bounds))
+
+    def _find_ends(self, origins, directions, rays, ends):
+        find_ends(origins, directions, rays, self._bounds, ends)
+
+    def measured(self, samples):
+        return samples.t, samples.lengths
+
+
+class FarRays(Rays):
+    """Rays from ``near`` on to the horizon."""
+
+    def __init__(self, near):
+        super().__init__()
+        self._ends = np.array([near, HORIZON], np.float32)
+
+    def _find_ends(self, origins, directions, rays, ends):
+        self.written("ends", np.broadcast_to(self._ends, (rays, 2)))
+
+    def measured(self, samples):
+        """``1 - near / t``, in [0, 1]; points have no extent."""
+        shares = self._buffers.at_least("shares", samples.size)
+        t = samples.t.to_numpy()[: samples.size]
+        write_rows(shares, 1 - self._ends[0] / t)
+        extents = self._buffers.at_least("extents", samples.size)
+        extents.fill(0)
+        return shares, extents
+
+
+class Drawing:
+    """Pictures of a field, by an ``OccupancySampler`` and the ``Rays`` that it is for."""
+
+    def __init__(self, function, sampler, rays):
+        self._function, self._sampler, self._rays, self._buffers = function, sampler, rays, Buffers()
         self._march = RayMarch(self._buffers, function, sampler, TOLERANCE)
 
     def __call__(self, posed):
@@ -77,19 +127,11 @@ class Drawing:
         return seen[:, :3].reshape(*shape, 3), alpha.reshape(shape), depth.reshape(shape)
 
     def _seen(self, origin, directions):
-        """(R, 5): colour, opacity and sum of weights times distances of rays, a part of them after the other."""
+        """(R, 5): colour, opacity and sum of weights times distances of rays."""
         rays = self._rays.batch(np.broadcast_to(origin, directions.shape), directions)
-        entry, leave = rays.ends.to_numpy()[: rays.size].T
-        seen, left = np.zeros((rays.size, SEEN), np.float32), np.ones(rays.size, np.float32)
         found = self._buffers.at_least("seen", rays.size, columns=(SEEN,))
-        for part in range(PARTS):
-            share = np.array([part, part + 1]) / PARTS * (left > TOLERANCE)[:, None]
-            self._rays.written("ends", (entry + (leave - entry) * share.T).T)
-            self._march.add_up(self._march.evaluate(rays), found)
-            own = found.to_numpy()[: rays.size]
-            seen += left[:, None] * own
-            left *= 1 - own[:, 3]
-        return seen
+        self._march.forward(rays, found)
+        return found.to_numpy()[: rays.size]
 
 
 def rays_of_view(posed, view):

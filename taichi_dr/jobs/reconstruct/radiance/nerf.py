@@ -6,9 +6,12 @@ import time
 import numpy as np
 
 from taichi_dr.errors import GradientError
+from taichi_dr.implicit.bounds import Unbounded
 from taichi_dr.implicit.radiance.nerf import NeRF
 from taichi_dr.jobs.reconstruct.radiance.batches import PixelBatches
 from taichi_dr.jobs.reconstruct.radiance.kind import RadianceReconstruction, Seen
+from taichi_dr.jobs.reconstruct.radiance.space import FarSpace, space_from, space_of
+from taichi_dr.kernels.volume.guided import HORIZON
 from taichi_dr.render.volume.nerf_fit import KnownRays, NeRFFit
 from taichi_dr.render.volume.render_rays import render_rays
 
@@ -31,6 +34,7 @@ class NeRFReconstruction(RadianceReconstruction):
             train = train.resized((round(share * train.height), round(share * train.width)))
         super().__init__(settings, train, fit)
         self._changed, self._factor = False, 1.0
+        self._space = space_of(settings.space, train, self._box())
 
     @property
     def plan(self):
@@ -38,7 +42,7 @@ class NeRFReconstruction(RadianceReconstruction):
         settings = self._settings
         return (
             f"two networks of {settings.depth} × {settings.width}, {settings.rays} rays × ({settings.samples} +"
-            f" {settings.samples + settings.added}) samples a step"
+            f" {settings.samples + settings.added}) samples a step, {self._space.words(self._scene)}"
         )
 
     @property
@@ -68,8 +72,8 @@ class NeRFReconstruction(RadianceReconstruction):
     def _begin(self, nerf):
         settings, train = self._settings, self._train
         self._nerf = nerf
-        schedule = {"lr": settings.lr, "schedule": lambda step: self._factor}
-        self._fit = NeRFFit(nerf, settings.samples, settings.added, noise=settings.noise, **schedule)
+        options = {"lr": settings.lr, "schedule": lambda step: self._factor} | _far(self._space)
+        self._fit = NeRFFit(nerf, settings.samples, settings.added, noise=settings.noise, **options)
         middle = np.zeros((len(train), train.height, train.width), bool)
         top, left = (int(length * (1 - CROP) / 2) for length in (train.height, train.width))
         middle[:, top : train.height - top, left : train.width - left] = True
@@ -119,6 +123,7 @@ class NeRFReconstruction(RadianceReconstruction):
         """What ``metrics.json`` says about the model."""
         settings = self._settings
         return {
+            "space": self._space.NAME,
             "hidden": [settings.width] * settings.depth,
             "frequencies": settings.frequencies,
             "samples": [settings.samples, settings.added],
@@ -142,14 +147,14 @@ class NeRFReconstruction(RadianceReconstruction):
     @staticmethod
     def drawing(arrays):
         """A function that gives the ``Seen`` of posed images' cameras, from what ``_field`` returned."""
-        return _Drawing(NeRF.from_arrays(arrays), arrays["box"], arrays["samples"].tolist())
+        return _Drawing(NeRF.from_arrays(arrays), space_from(arrays, arrays["box"]), arrays["samples"].tolist())
 
     def _seen(self, posed):
         return self._drawing(posed)
 
     @property
     def _drawing(self):
-        return _Drawing(self._nerf, np.stack(self._box()), (self._settings.samples, self._settings.added))
+        return _Drawing(self._nerf, self._space, (self._settings.samples, self._settings.added))
 
     def _ends(self, origins, directions):
         return self._drawing.ends(origins, directions)
@@ -159,18 +164,27 @@ class NeRFReconstruction(RadianceReconstruction):
 
     def _field(self):
         drawing = self._drawing
-        return self._nerf.arrays() | {"box": drawing.box, "samples": np.array(drawing.samples)}
+        own = {"box": np.stack(self._space.bounds), "samples": np.array(drawing.samples)}
+        return self._nerf.arrays() | own | self._space.arrays()
 
     def _box(self):
         center, half = self._scene.hull_extent()
         return center - MARGIN * half, center + MARGIN * half
 
 
-class _Drawing:
-    """Pictures of a NeRF in a box (2, 3)."""
+def _far(space):
+    """What a ``NeRFFit`` is told of a Space: of those without an end, that, and how far away things matter."""
+    if not isinstance(space, FarSpace):
+        return {}
+    return {"space": Unbounded(), "scale": space.nearest}
 
-    def __init__(self, nerf, box, samples):
-        self.nerf, self.box, self.samples = nerf, box, samples
+
+class _Drawing:
+    """Pictures of a NeRF in a Space."""
+
+    def __init__(self, nerf, space, samples):
+        self.space, self.samples = space, samples
+        self._function, self._scale = space.seen_through(nerf), _far(space).get("scale")
 
     def __call__(self, posed):
         shape = len(posed), posed.height, posed.width
@@ -184,7 +198,8 @@ class _Drawing:
                 continue
             samples, added = self.samples
             ends = near[met], far[met]
-            seen = render_rays(self.nerf, rays.origins[met], rays.directions[met], *ends, samples=samples, added=added)
+            given = {"samples": samples, "added": added, "scale": self._scale}
+            seen = render_rays(self._function, rays.origins[met], rays.directions[met], *ends, **given)
             cosine = -rays.directions[met] @ posed.camera_to_world[view, :3, 2]
             where = met.reshape(shape[1:])
             color[view][where], alpha[view][where] = seen.color, seen.opacity
@@ -192,7 +207,9 @@ class _Drawing:
         return Seen(color, alpha, depth)
 
     def ends(self, origins, directions):
-        """Where rays enter and leave the box; near >= far where they miss it."""
+        """Where rays enter and leave what there is; near >= far where they miss it."""
+        if isinstance(self.space, FarSpace):
+            return tuple(np.full(len(origins), end) for end in (self.space.near, HORIZON))
         steep = np.where(np.abs(directions) < 1e-9, 1e-9, directions)
-        sides = (self.box[:, None] - origins) / steep
+        sides = (np.stack(self.space.bounds)[:, None] - origins) / steep
         return np.maximum(sides.min(axis=0).max(axis=1), NEAREST), sides.max(axis=0).min(axis=1)

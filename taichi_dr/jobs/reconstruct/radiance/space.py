@@ -1,0 +1,161 @@
+"""Where a radiance field is: in a box around an object, or everywhere, what is far away drawn together."""
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+from scipy.ndimage import binary_dilation
+
+from taichi_dr.errors import DataSetError
+from taichi_dr.implicit.bounds import Unbounded
+from taichi_dr.implicit.radiance.contracted import Contracted
+from taichi_dr.io.posed.bounds import in_view, scene_bounds
+from taichi_dr.jobs.reconstruct.radiance.march import BoxRays, FarRays
+from taichi_dr.jobs.reconstruct.silhouettes import has_silhouettes
+from taichi_dr.kernels.base.buffers import Buffers
+from taichi_dr.render.volume.guided import GuidedSampler
+from taichi_dr.render.volume.occupancy import OccupancySampler
+
+CELLS = 128
+SEEN_CELLS = 64
+"""Along each axis, of which it is found out whether a camera sees them."""
+
+SAMPLES = 48
+"""On each ray through all of space."""
+
+NEAREST = 0.8
+"""Of the depth at which the nearest things are that a camera is known to see: nothing is closer."""
+
+
+class Space(ABC):
+    """The part of space that a field of the unit scene fills, ``bounds`` being those of the field's own points."""
+
+    NAME: str
+    """As ``--space`` has it."""
+
+    DISTORTION: float
+    """Weight of that of rays, by default."""
+
+    bounds: tuple
+
+    @abstractmethod
+    def words(self, scene):
+        """Where it is in the world, in words; ``scene``: the SceneFit."""
+
+    @abstractmethod
+    def rays(self):
+        """What makes batches of rays through it."""
+
+    @abstractmethod
+    def seen_through(self, field):
+        """The RadianceFunction of points of the unit scene that a field of ``bounds`` is."""
+
+    @abstractmethod
+    def sampler(self, step, allowed=None):
+        """An OccupancySampler."""
+
+    @abstractmethod
+    def arrays(self):
+        """Named arrays that ``space_from`` makes it of again."""
+
+
+class BoxSpace(Space):
+    """A box, outside of which there is nothing."""
+
+    NAME, DISTORTION = "box", 0.0
+
+    def __init__(self, low, high):
+        self.bounds = low, high
+
+    def words(self, scene):
+        low, high = (scene.to_world(corner) for corner in self.bounds)
+        return f"in a box from ({_list(low)}) to ({_list(high)})"
+
+    def rays(self):
+        return BoxRays(self.bounds)
+
+    def seen_through(self, field):
+        return field
+
+    def sampler(self, step, allowed=None):
+        return OccupancySampler(Buffers(), self.bounds, step, cells=CELLS, allowed=allowed)
+
+    def arrays(self):
+        return {}
+
+
+class FarSpace(Space):
+    """All of space but what is nearer than ``near`` to a camera, in the ball that it is contracted to."""
+
+    NAME, DISTORTION = "unbounded", 0.005
+
+    def __init__(self, near):
+        self.nearest = near / NEAREST
+        self.near, self.bounds = near, (np.full(3, -2.0), np.full(3, 2.0))
+
+    def words(self, scene):
+        sphere = f"what is beyond {scene.radius:.4g} from ({_list(scene.center)}) drawn together"
+        return f"in all of space, {sphere}, from {self.near * scene.radius:.4g} on before each camera"
+
+    def rays(self):
+        return FarRays(self.near)
+
+    def seen_through(self, field):
+        return Contracted(field, Unbounded())
+
+    def sampler(self, step, allowed=None):
+        cells = OccupancySampler(Buffers(), self.bounds, 4 / CELLS, cells=CELLS, allowed=allowed)
+        return GuidedSampler(Buffers(), cells, SAMPLES)
+
+    def arrays(self):
+        return {"near": np.array(self.near)}
+
+
+def space_from(arrays, bounds):
+    """The Space of what ``arrays`` gave, and of the field's bounds."""
+    return FarSpace(float(arrays["near"])) if "near" in arrays else BoxSpace(*bounds)
+
+
+def space_of(name, posed, box):
+    """The Space of the unit scene that ``--space`` names, for training images and the box around the object.
+
+    Raises:
+        DataSetError: no end, but silhouettes.
+    """
+    photographs = not has_silhouettes(posed)
+    if name == "unbounded" and not photographs:
+        raise DataSetError(
+            "--space unbounded: the images have silhouettes, and what is behind them is unknown; use --space box, or"
+            " images without alpha"
+        )
+    if name == "box" or not photographs:
+        return BoxSpace(*box)
+    return FarSpace(NEAREST * float(scene_bounds(posed).near.min()))
+
+
+def cells_in_view(posed, near):
+    """(CELLS,) * 3 bool: which cells of contracted space a camera of the unit scene sees, or is next to one it sees."""
+    middles = (np.arange(SEEN_CELLS) + 0.5) * (4 / SEEN_CELLS) - 2
+    places = np.stack(np.meshgrid(middles, middles, middles, indexing="ij"), axis=-1).reshape(-1, 3)
+    inside = np.linalg.norm(places, axis=1) < 2
+    places = expanded(places[inside])
+    seen = np.zeros(len(places), bool)
+    for view in range(len(posed)):
+        away = np.linalg.norm(places - posed.camera_to_world[view, :3, 3], axis=1) > near
+        seen |= away & in_view(posed, view, places)
+    cells = np.zeros((SEEN_CELLS,) * 3, bool)
+    cells[inside.reshape(cells.shape)] = seen
+    return np.kron(binary_dilation(cells, np.ones((3, 3, 3))), np.ones((CELLS // SEEN_CELLS,) * 3, bool))
+
+
+def expanded(places):
+    """Points (N, 3) of the ball, |p| < 2, in space: the inverse of ``kernels.volume.contract``.
+
+    >>> expanded(np.array([[0.5, 0, 0], [1.5, 0, 0]])).tolist()
+    [[0.5, 0.0, 0.0], [2.0, 0.0, 0.0]]
+    """
+    radius = np.maximum(np.linalg.norm(places, axis=1, keepdims=True), 1)
+    return places / (radius * (2 - radius))
+
+
+def _list(place):
+    return ", ".join(f"{number:.4g}" for number in place)
