@@ -80,6 +80,12 @@ def over_paper(rgba):
     return rgba[..., :3] * rgba[..., 3:] + np.float32(PAPER) * (1 - rgba[..., 3:])
 
 
+def spread(count):
+    """Azimuths and elevations (count, 2) of views, evenly over the sphere but for its poles."""
+    k = np.arange(count) + 0.5
+    return np.stack([137.508 * k % 360, np.degrees(np.arcsin(0.9 * (1 - 2 * k / count)))], axis=-1)
+
+
 def pixel_rays(camera, size):
     """Eyes (V, 3) of a perspective camera, and the unit directions (V, size, size, 3) of all pixels' rays."""
     u, v, w, eye = (part.astype(float) for part in camera.frames())
@@ -103,6 +109,21 @@ def quantized(values):
 def shown(picture):
     """Linear colours in [0, 1] as sRGB bytes."""
     return quantized(dr.linear_to_srgb(np.clip(picture, 0, 1).astype(np.float64)))
+
+
+def difference(one, other):
+    """The mean over the channels of the absolute difference of display values, from black to white (0.5)."""
+    error = np.abs(_bytes(one).astype(float) - _bytes(other)).mean(axis=-1) / 255
+    return quantized(pyplot.get_cmap("magma")(error / 0.5)[..., :3])
+
+
+def marked(picture, row, column):
+    """A picture, as ``sheet`` takes them, with a cross at a pixel."""
+    picture = _bytes(picture).copy()
+    arm, gap = len(picture) // 32, len(picture) // 80
+    for step in (*range(-arm, -gap), *range(gap + 1, arm + 1)):
+        picture[row + step, column] = picture[row, column + step] = 0
+    return picture
 
 
 def enlarged(image, factor):

@@ -12,8 +12,7 @@ The images come from ``dr.SphereTracer``, 16 samples per pixel.
 
 import numpy as np
 import taichi as ti
-from common import PAPER, finish, psnr, quantized, save_movie, save_picture, sheet, shown, start
-from matplotlib import pyplot
+from common import PAPER, difference, finish, psnr, save_movie, save_picture, sheet, spread, start
 
 import taichi_dr as dr
 
@@ -103,12 +102,6 @@ class Fit:
         return found
 
 
-def difference(one, other):
-    """The mean over the channels of the absolute difference of display values, from black to white (0.5)."""
-    error = np.abs(shown(one).astype(float) - shown(other)).mean(axis=-1) / 255
-    return quantized(pyplot.get_cmap("magma")(error / 0.5)[..., :3])
-
-
 def poster(truth, found, scores):
     """Three held-out views: the truth, what was found, and how far that is off."""
     columns = [truth, *(part for pictures in found.values() for part in (pictures, difference(pictures, truth)))]
@@ -118,16 +111,10 @@ def poster(truth, found, scores):
     return sheet([[column[view] for column in columns] for view in (0, 2, 4)], titles)
 
 
-def views(count):
-    """Azimuths and elevations (count, 2) of images, evenly over the sphere but for its poles."""
-    k = np.arange(count) + 0.5
-    return np.stack([137.508 * k % 360, np.degrees(np.arcsin(0.9 * (1 - 2 * k / count)))], axis=-1)
-
-
 def main(arguments=None):
     """Takes the images, fits both fields, compares them where no image was taken."""
     options = start(__file__, __doc__, steps=160, arguments=arguments)
-    angles = views(VIEWS)
+    angles = spread(VIEWS)
     images = photographs(angles, SIZE)
     held_out, turn = np.array([(a, 25) for a in HELD_OUT]), np.array([(a, 15) for a in TURN])
     unseen, truth, moving = photographs(held_out, SIZE), photographs(held_out, SHOWN), photographs(turn, SHOWN)

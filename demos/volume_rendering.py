@@ -17,7 +17,7 @@ its own; ``volume_rendering.png`` shows them side by side, and ``volume_renderin
 
 import numpy as np
 import taichi as ti
-from common import PAPER, coded, finish, pixel_rays, plot, save_movie, save_picture, sheet, shown, start
+from common import PAPER, coded, finish, marked, pixel_rays, plot, save_movie, save_picture, sheet, shown, start
 from matplotlib import colors as colormaps
 from matplotlib import pyplot
 from matplotlib.patches import Circle
@@ -213,15 +213,6 @@ def halves(cloud, camera, size):
     one[:, size // 2 :] = other[:, size // 2 :]
     one[:, size // 2] = 1
     return one
-
-
-def marked(picture, row, column):
-    """A picture with a cross at a pixel."""
-    picture = shown(picture)
-    arm, gap = len(picture) // 32, len(picture) // 80
-    for step in (*range(-arm, -gap), *range(gap + 1, arm + 1)):
-        picture[row + step, column] = picture[row, column + step] = 0
-    return picture
 
 
 def main(arguments=None):
