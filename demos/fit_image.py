@@ -13,7 +13,7 @@ Source: Tancik et al., Fourier Features Let Networks Learn High Frequency Functi
 from pathlib import Path
 
 import numpy as np
-from common import finish, quantized, save_picture, sheet, start
+from common import enlarged, finish, quantized, save_picture, sheet, start
 
 import taichi_dr as dr
 
@@ -22,6 +22,8 @@ LEARNING_RATE = 1e-4
 BATCH = 4096
 WAVES, SIGMA = 256, 10.0  # of the Gaussian features
 FREQUENCIES = 8  # of the positional encoding
+SHOWN = 256  # pixels a side
+DETAIL, CORNER = 4, (0.3, 0.62)  # its side is a fourth of the image's; where it begins
 MAPPINGS = {
     "none": lambda: None,
     "basic": lambda: dr.encodings.Fourier(np.eye(2)),
@@ -44,17 +46,32 @@ def main(arguments=None):
     image = loaded(options.image, options.size) if options.image else drawn(options.size)
     places = (np.stack(np.mgrid[: options.size, : options.size], axis=-1) + 0.5) / options.size
     known = np.indices(image.shape[:2]).sum(axis=0) % 2 == 0
-    pictures, results = [quantized(image)], {}
+    pictures, results = [image], {}
     for name, mapping in MAPPINGS.items():
         network = dr.CoordinateNetwork(2, 3, encoding=mapping(), hidden=HIDDEN)
         network.fit(places[known], image[known], steps=options.steps, lr=LEARNING_RATE, batch=options.batch)
         found = network.at(places)
         results[name] = float(-10 * np.log10(np.mean((found[~known] - image[~known]) ** 2)))
-        pictures.append(quantized(found))
+        pictures.append(found)
         print(f"  {name}: {results[name]:.2f} dB")
     titles = ["the image", *(f"{name}: {value:.1f} dB" for name, value in results.items())]
-    save_picture(options.out / "fit_image.png", sheet([pictures], titles))
+    save_picture(options.out / "fit_image.png", sheet([*zip(*map(looked_at, pictures), strict=True)], titles))
     return finish(options, **{f"{name}_psnr": value for name, value in results.items()})
+
+
+def looked_at(image):
+    """The whole image, averaged down to ``SHOWN`` pixels or fewer, and its detail as large: bytes."""
+    size = len(image)
+    side, length = size // max(1, size // SHOWN), size // DETAIL
+    row, column = (int(share * size) for share in CORNER)
+    detail = image[row : row + length, column : column + length]
+    return quantized(averaged(image, side)), enlarged(quantized(detail), side // length)
+
+
+def averaged(values, side):
+    """An image (side, side, 3): means over square blocks of one that is a multiple of that large."""
+    factor = len(values) // side
+    return values.reshape(side, factor, side, factor, 3).mean(axis=(1, 3))
 
 
 def loaded(path, size):
@@ -62,8 +79,7 @@ def loaded(path, size):
     values = dr.linear_to_srgb(dr.load_image(path)[..., :3])
     factor = max(1, min(values.shape[:2]) // size)
     top, left = ((length - factor * size) // 2 for length in values.shape[:2])
-    square = values[top : top + factor * size, left : left + factor * size]
-    return square.reshape(size, factor, size, factor, 3).mean(axis=(1, 3))
+    return averaged(values[top : top + factor * size, left : left + factor * size], size)
 
 
 def drawn(size):

@@ -20,12 +20,13 @@ DEMOS = {
     "sigma_gamma": ("sigma_gamma.png", "sigma_gamma_gradients.png"),
     "deform_mesh": ("deform_mesh.gif", "deform_mesh.png"),
     "fit_colors": ("fit_colors.png",),
-    "fit_image": (),
+    "fit_image": ("fit_image.png",),
     "estimate_pose": ("estimate_pose.png",),
     "simulate_and_render": ("simulate_and_render.gif",),
     "sdf_in_simulation": ("sdf_in_simulation.gif",),
     "smoke_inverse": ("smoke_inverse.gif",),
     "view_dependence": ("view_dependence.png",),
+    "nerf": ("nerf.png", "nerf.gif"),
 }
 """The pictures that are taken from ``out/NAME/`` of each demo, under the same names."""
 
@@ -34,6 +35,9 @@ RECONSTRUCTION = {"overview.png": "reconstruct.png", "comparison.png": "reconstr
 
 INSPECTED = {"photographs.png": "out/demo/images"}
 """The pictures that ``taichi-dr inspect`` draws, and of which posed images; ``make demo`` writes those."""
+
+FIELDS = {"radiance_grid.png": ("grid", "depth.png")}
+"""The pictures of radiance fields of the same images: the kind of ``reconstruct``, and which of its pictures."""
 
 PROGRAMS = {
     "kernels.png": "kernels.md/toon",
@@ -69,6 +73,15 @@ def inspect(data, name):
     take(picture, name)
 
 
+def reconstruct(kind, picture, name):
+    """Fits a radiance field to what ``make demo`` writes."""
+    out = ROOT / "out" / "demo" / kind
+    data = ROOT / "out" / "demo" / "images"
+    options = [str(data), str(out), "--as", kind, "--steps", "1000", "--overwrite"]
+    subprocess.run([sys.executable, "-m", "taichi_dr", "reconstruct", *options], cwd=ROOT, check=True)
+    take(out / picture, name)
+
+
 def main():
     """Runs everything, one demo after the other."""
     for name, own_name in RECONSTRUCTION.items():
@@ -78,6 +91,8 @@ def main():
         take(source, own_name)
     for name, data in INSPECTED.items():
         inspect(data, name)
+    for name, (kind, picture) in FIELDS.items():
+        reconstruct(kind, picture, name)
     for demo, names in DEMOS.items():
         subprocess.run([sys.executable, f"demos/{demo}.py"], cwd=ROOT, check=True)
         for name in names:

@@ -27,8 +27,13 @@ def test_the_ring_is_found_without_masks(tmp_path):
     np.testing.assert_allclose([major, minor, beta], [0.65, 0.2, 0.02], atol=0.005)
 
 
+def test_a_hash_grid_shows_views_that_it_has_not_seen(tmp_path):
+    (decibels,) = numbers(PAGE.printed("hash", tmp_path).partition("PSNR")[2])
+    assert decibels > 21
+
+
 def test_every_program_is_run():
-    assert set(PAGE.programs) == {"picture", "fit", "sky", "walls"}
+    assert set(PAGE.programs) == {"picture", "fit", "sky", "walls", "hash"}
 
 
 @pytest.mark.parametrize("target", PAGE.links)

@@ -148,6 +148,15 @@ def test_highlights_need_the_direction(run):
     assert files == ["view_dependence.gif", "view_dependence.png"]
 
 
+def test_a_coarse_network_says_where_a_fine_one_looks(run):
+    sizes = {"VIEWS": 20, "SIZE": 24, "HIDDEN": (32, 32, 32), "SKIPS": (), "SAMPLES": 16, "ADDED": 16, "RATE": 5e-3}
+    results, files = run("nerf", "--steps", "200", SHOWN=128, FILMED=32, FRAMES=3, OTHERS=(40, 200), **sizes)
+    np.testing.assert_allclose(results["pixel_by_renderer"], results["pixel_by_hand"], atol=2e-3)
+    assert results["held_out_psnr_fine"] > 16, "white pictures have 12"
+    assert results["added_near_the_surface"] > 1.5 * results["samples_near_the_surface"]
+    assert files == ["nerf.gif", "nerf.png"]
+
+
 def test_unseen_mugs_are_found(run):
     learning = {"MUGS": 40, "SAMPLES": 2048, "HIDDEN": (64, 64, 64), "CODE": 8, "BATCH": (8, 256), "GRID": 40}
     pictures = {"SIZES_OF_DEPTH": (32,), "SIZES_OF_SILHOUETTES": (32, 48), "STEPS_OF_CODE": 30, "VIEWS": 3}
@@ -195,6 +204,6 @@ def test_every_picture_of_the_docs_is_one_that_make_docs_makes():
     docs = DEMOS.parent / "docs"
     make = runpy.run_path(str(docs / "make.py"))
     made = {*make["RECONSTRUCTION"].values(), *(name for names in make["DEMOS"].values() for name in names)}
-    made |= {*make["PROGRAMS"], *make["INSPECTED"]}
+    made |= {*make["PROGRAMS"], *make["INSPECTED"], *make["FIELDS"]}
     assert made == {path.name for path in docs.iterdir() if path.suffix in (".png", ".gif")}
     assert set(make["DEMOS"]) == {path.stem for path in DEMOS.glob("*.py")} - {"common"}
