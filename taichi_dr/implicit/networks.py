@@ -17,8 +17,9 @@ from taichi_dr.types import Array
 Activation = Literal["linear", "relu", "softplus", "tanh", "sigmoid", "exp"]
 ACTIVATIONS = {"linear": LINEAR, "relu": RELU, "softplus": SOFTPLUS, "tanh": TANH, "sigmoid": SIGMOID, "exp": EXP}
 
-ROWS_ON_CPU, ROWS_ON_GPU = 1024, 1 << 15
-"""That go through all layers together: what they leave behind stays in the cache, or in a GPU's memory."""
+ROWS_ON_CPU, WIDE_ROWS_ON_CPU, ROWS_ON_GPU = 1024, 4096, 1 << 15
+"""That go through all layers together: what they leave behind stays in the cache, repays the launches of wide layers'
+kernels, or stays in a GPU's memory."""
 
 
 class _Link(NamedTuple):
@@ -51,9 +52,9 @@ class MLP:
     The chain holds none of its numbers.  They are ``size`` rows of an array (size, 1), such as a ``FieldGroup``'s:
     layer by layer the matrix (inputs, outputs), the code's matrix (code, outputs), and the biases.
 
-    Rows are taken in chunks, on CPUs of ``rows_on_cpu``.  ``forward`` keeps nothing and ``adjoint`` computes every
-    chunk anew; whoever has the adjoint of a chunk at once calls ``condition``, ``forward_chunk`` and ``adjoint_chunk``
-    itself.
+    Rows are taken in chunks, on CPUs of ``rows_on_cpu``, or as many as are fast.  ``forward`` keeps nothing and
+    ``adjoint`` computes every chunk anew; whoever has the adjoint of a chunk at once calls ``condition``,
+    ``forward_chunk`` and ``adjoint_chunk`` itself.
 
     Raises:
         InputError: a width below 1, a skip that is no hidden layer behind the first, an unknown nonlinearity.
@@ -69,7 +70,7 @@ class MLP:
         code: int = 0,
         activation: Activation | Iterable[Activation] = "relu",
         beta: float = 100.0,
-        rows_on_cpu: int = ROWS_ON_CPU,
+        rows_on_cpu: int | None = None,
     ) -> None:
         self._rows_on_cpu = rows_on_cpu
         self.inputs, self.outputs, self.code = inputs, outputs, code
@@ -119,7 +120,10 @@ class MLP:
     @property
     def chunk(self) -> int:
         """The most rows of a chunk."""
-        return self._rows_on_cpu if on_cpu() else ROWS_ON_GPU
+        if not on_cpu():
+            return ROWS_ON_GPU
+        is_wide = any(dense.is_wide(link.layer) for link in self._links)
+        return self._rows_on_cpu or (WIDE_ROWS_ON_CPU if is_wide else ROWS_ON_CPU)
 
     def layers(self, weights: Array) -> list[tuple[Array, Array | None, Array]]:
         """Of each layer: its matrix, its code's matrix (or None) and its biases, as views of ``weights`` (size,)."""
