@@ -13,7 +13,7 @@ from taichi_dr.kernels.volume.rays import RayBatch
 from taichi_dr.kernels.volume.rounds import count_next, take_next
 from taichi_dr.kernels.volume.sample import place_evenly, place_evenly_adjoint, place_far, place_far_adjoint
 
-FIRST_ROUND, LAST_ROUND = 8, 64
+FIRST_ROUND, LAST_ROUND = 8, 32
 """Samples of a ray that are a round: each has as many as there were before, between these."""
 
 
@@ -31,7 +31,7 @@ class Samples(NamedTuple):
 
 
 def round_sizes() -> Iterator[int]:
-    """Samples of a ray in one round after the other: 8, 8, 16, 32, 64, 64, ..."""
+    """Samples of a ray in one round after the other: 8, 8, 16, 32, 32, ..."""
     done = 0
     while True:
         yield (most := min(max(done, FIRST_ROUND), LAST_ROUND))

@@ -18,7 +18,7 @@ from taichi_dr.render.volume.ray_march import RayMarch
 TOLERANCE = 1e-4
 """Transmittance at which a ray has seen enough."""
 
-RAYS = 1 << 14
+RAYS = 1 << 15
 """Drawn at once."""
 
 FAINT = 1e-3  # opacity below which nothing has a depth
