@@ -44,6 +44,7 @@ PROGRAMS = {
     "sdf.png": "sdf.md/picture",
     "sdf_grid.png": "sdf.md/grid",
     "volumes.png": "volumes.md/picture",
+    "hash_grid.png": "volumes.md/hash_grid",
 }
 """The pictures that programs of pages write, each under its own name and ``.png``."""
 
