@@ -26,6 +26,7 @@ bench: .venv/installed-dev
 	$(BIN)/python benchmarks/sdf.py
 	$(BIN)/python benchmarks/volume.py
 	$(BIN)/python benchmarks/radiance_grid.py
+	$(BIN)/python benchmarks/hash_grid.py
 	$(BIN)/python benchmarks/nerf.py
 
 gradients: .venv/installed-dev
