@@ -80,20 +80,22 @@ class BoxRays(Rays):
 
 
 class FarRays(Rays):
-    """Rays from ``near`` on to the horizon."""
+    """Rays to the horizon: from ``begins(origins)`` (R,) on."""
 
-    def __init__(self, near):
+    def __init__(self, begins):
         super().__init__()
-        self._ends = np.array([near, HORIZON], np.float32)
+        self._begins, self._near = begins, 0.0
 
     def _find_ends(self, origins, directions, rays, ends):
-        self.written("ends", np.broadcast_to(self._ends, (rays, 2)))
+        near = self._begins(origins.to_numpy()[:rays])
+        self._near = near.min()
+        write_rows(ends, np.stack([near, np.full(rays, HORIZON)], axis=1))
 
     def measured(self, samples):
-        """``1 - near / t``, in [0, 1]; points have no extent."""
+        """``1 - near / t``, in [0, 1], near being where the first ray begins; points have no extent."""
         shares = self._buffers.at_least("shares", samples.size)
         t = samples.t.to_numpy()[: samples.size]
-        write_rows(shares, 1 - self._ends[0] / t)
+        write_rows(shares, 1 - self._near / t)
         extents = self._buffers.at_least("extents", samples.size)
         extents.fill(0)
         return shares, extents

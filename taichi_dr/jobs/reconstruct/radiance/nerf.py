@@ -209,7 +209,7 @@ class _Drawing:
     def ends(self, origins, directions):
         """Where rays enter and leave what there is; near >= far where they miss it."""
         if isinstance(self.space, FarSpace):
-            return tuple(np.full(len(origins), end) for end in (self.space.near, HORIZON))
+            return self.space.begins(origins), np.full(len(origins), HORIZON)
         steep = np.where(np.abs(directions) < 1e-9, 1e-9, directions)
         sides = (np.stack(self.space.bounds)[:, None] - origins) / steep
         return np.maximum(sides.min(axis=0).max(axis=1), NEAREST), sides.max(axis=0).min(axis=1)

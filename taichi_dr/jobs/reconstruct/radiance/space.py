@@ -19,6 +19,9 @@ CELLS = 128
 SEEN_CELLS = 64
 """Along each axis, of which it is found out whether a camera sees them."""
 
+CLOSEST = 0.01
+"""Radii from a camera, at which rays begin at the least."""
+
 SAMPLES = 48
 """On each ray through all of space."""
 
@@ -84,20 +87,32 @@ class BoxSpace(Space):
 
 
 class FarSpace(Space):
-    """All of space but what is nearer than ``near`` to a camera, in the ball that it is contracted to."""
+    """All of space but what is right before cameras, in the ball that it is contracted to.
+
+    Rays begin ``near`` away from cameras as far out as those of the photographs, and for others where those begin: at
+    the sphere of radius ``inner``.
+    """
 
     NAME, DISTORTION = "unbounded", 0.005
 
-    def __init__(self, near):
-        self.nearest = near / NEAREST
-        self.near, self.bounds = near, (np.full(3, -2.0), np.full(3, 2.0))
+    def __init__(self, near, inner):
+        self.near, self.inner, self.nearest = near, inner, near / NEAREST
+        self.bounds = np.full(3, -2.0), np.full(3, 2.0)
 
     def words(self, scene):
         sphere = f"what is beyond {scene.radius:.4g} from ({_list(scene.center)}) drawn together"
         return f"in all of space, {sphere}, from {self.near * scene.radius:.4g} on before each camera"
 
     def rays(self):
-        return FarRays(self.near)
+        return FarRays(self.begins)
+
+    def begins(self, origins):
+        """(R,): where rays from ``origins`` (R, 3) begin.
+
+        >>> FarSpace(5.0, 2.0).begins(np.array([[8.0, 0, 0], [4.0, 0, 0], [1.0, 0, 0]])).tolist()
+        [5.0, 2.0, 0.01]
+        """
+        return np.clip(np.linalg.norm(origins, axis=1) - self.inner, CLOSEST, self.near)
 
     def seen_through(self, field):
         return Contracted(field, Unbounded())
@@ -107,12 +122,12 @@ class FarSpace(Space):
         return GuidedSampler(Buffers(), cells, SAMPLES)
 
     def arrays(self):
-        return {"near": np.array(self.near)}
+        return {"near": np.array([self.near, self.inner])}
 
 
 def space_from(arrays, bounds):
     """The Space of what ``arrays`` gave, and of the field's bounds."""
-    return FarSpace(float(arrays["near"])) if "near" in arrays else BoxSpace(*bounds)
+    return FarSpace(*arrays["near"].tolist()) if "near" in arrays else BoxSpace(*bounds)
 
 
 def space_of(name, posed, box):
@@ -129,7 +144,8 @@ def space_of(name, posed, box):
         )
     if name == "box" or not photographs:
         return BoxSpace(*box)
-    return FarSpace(NEAREST * float(scene_bounds(posed).near.min()))
+    near = NEAREST * float(scene_bounds(posed).near.min())
+    return FarSpace(near, float(np.linalg.norm(posed.camera_to_world[:, :3, 3], axis=1).min()) - near)
 
 
 def cells_in_view(posed, near):
