@@ -134,7 +134,7 @@ class HashReconstruction(RadianceReconstruction):
         return self._drawing(posed)
 
     def _at(self, points, directions):
-        return self._field_now.at(points, directions)
+        return self._space.seen_through(self._field_now).at(points, directions)
 
     def _field(self):
         sampler = self._fit.sampler
@@ -154,7 +154,7 @@ class HashReconstruction(RadianceReconstruction):
     def _cells(self):
         """(nx, ny, nz): the cells that silhouettes allow something in, or in all of space those that are seen."""
         if isinstance(self._space, FarSpace):
-            return cells_in_view(self._train, self._space.near)
+            return cells_in_view(self._train, self._space)
         low, high = self._box()
         shape = grid_shape((low, high), CELLS)
         axes = [a + (b - a) * (np.arange(n) + 0.5) / n for a, b, n in zip(low, high, shape, strict=True)]

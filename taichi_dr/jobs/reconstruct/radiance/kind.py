@@ -19,7 +19,7 @@ from taichi_dr.jobs.reconstruct.silhouettes import has_silhouettes
 from taichi_dr.jobs.report.metrics import over_white
 from taichi_dr.jobs.report.pages import write_grid
 
-SHOWN_DEPTHS = 4
+SHOWN_DEPTHS, DEPTHS_SIDE = 4, 400
 FRAMES_PER_SECOND = 15
 FAR = 2.0  # times the nearest depth
 SOLID = 0.5  # opacity of pixels whose depth counts
@@ -118,6 +118,7 @@ class RadianceReconstruction(Kind):
     def _write_depths(self, path):
         few = np.unique(np.linspace(0, len(self._train) - 1, SHOWN_DEPTHS).round().astype(int))
         posed = self._train.subset(few)
+        posed = posed.resized(min(DEPTHS_SIDE, max(posed.height, posed.width)))
         seen = self._seen(posed)
         colors, depths = (
             quantized(over_white(part)) for part in (linear(seen.color, seen.alpha), depth_pictures(seen))

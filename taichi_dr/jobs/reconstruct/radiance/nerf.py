@@ -160,7 +160,7 @@ class NeRFReconstruction(RadianceReconstruction):
         return self._drawing.ends(origins, directions)
 
     def _at(self, points, directions):
-        return self._nerf.at(points, directions)
+        return self._space.seen_through(self._nerf).at(points, directions)
 
     def _field(self):
         drawing = self._drawing
@@ -176,7 +176,7 @@ def _far(space):
     """What a ``NeRFFit`` is told of a Space: of those without an end, that, and how far away things matter."""
     if not isinstance(space, FarSpace):
         return {}
-    return {"space": Unbounded(), "scale": space.nearest}
+    return {"space": Unbounded(), "scale": space.depth}
 
 
 class _Drawing:

@@ -11,7 +11,7 @@ SMOOTHED = 3.0  # frames
 TURNING = 0.5  # of the distance to the origin, that a turn by one radian counts as
 
 
-def path(posed, frames=FRAMES, size=400):
+def path(posed, frames=FRAMES, size=320):
     """PosedImages without pictures (black, transparent) of cameras that go from each view to the nearest of those left.
 
     The way is smoothed, and passed at an even speed; it closes where it would end next to where it began.

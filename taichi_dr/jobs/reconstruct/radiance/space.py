@@ -25,8 +25,12 @@ CLOSEST = 0.01
 SAMPLES = 48
 """On each ray through all of space."""
 
-NEAREST = 0.8
-"""Of the depth at which the nearest things are that a camera is known to see: nothing is closer."""
+NEAREST, GUESSED = 0.9, 0.5
+"""Of the depth at which the nearest things are that a camera sees, if points tell, or if it is a guess: nothing is
+closer."""
+
+FEW = 4
+"""Views: where fewer see what is before the middle of the scene, there is nothing."""
 
 
 class Space(ABC):
@@ -89,19 +93,18 @@ class BoxSpace(Space):
 class FarSpace(Space):
     """All of space but what is right before cameras, in the ball that it is contracted to.
 
-    Rays begin ``near`` away from cameras as far out as those of the photographs, and for others where those begin: at
-    the sphere of radius ``inner``.
+    Rays begin where a camera is as near as they may to the sphere of radius ``inner`` around the middle, or at once.
     """
 
     NAME, DISTORTION = "unbounded", 0.005
 
-    def __init__(self, near, inner):
-        self.near, self.inner, self.nearest = near, inner, near / NEAREST
+    def __init__(self, inner, depth):
+        self.inner, self.depth = inner, depth
         self.bounds = np.full(3, -2.0), np.full(3, 2.0)
 
     def words(self, scene):
         sphere = f"what is beyond {scene.radius:.4g} from ({_list(scene.center)}) drawn together"
-        return f"in all of space, {sphere}, from {self.near * scene.radius:.4g} on before each camera"
+        return f"in all of space, {sphere}, nothing farther out than {self.inner * scene.radius:.4g} before a camera"
 
     def rays(self):
         return FarRays(self.begins)
@@ -109,10 +112,10 @@ class FarSpace(Space):
     def begins(self, origins):
         """(R,): where rays from ``origins`` (R, 3) begin.
 
-        >>> FarSpace(5.0, 2.0).begins(np.array([[8.0, 0, 0], [4.0, 0, 0], [1.0, 0, 0]])).tolist()
-        [5.0, 2.0, 0.01]
+        >>> FarSpace(2.0, 5.0).begins(np.array([[8.0, 0, 0], [4.0, 0, 0], [1.0, 0, 0]])).tolist()
+        [6.0, 2.0, 0.01]
         """
-        return np.clip(np.linalg.norm(origins, axis=1) - self.inner, CLOSEST, self.near)
+        return np.maximum(np.linalg.norm(origins, axis=1) - self.inner, CLOSEST)
 
     def seen_through(self, field):
         return Contracted(field, Unbounded())
@@ -122,12 +125,12 @@ class FarSpace(Space):
         return GuidedSampler(Buffers(), cells, SAMPLES)
 
     def arrays(self):
-        return {"near": np.array([self.near, self.inner])}
+        return {"unbounded": np.array([self.inner, self.depth])}
 
 
 def space_from(arrays, bounds):
     """The Space of what ``arrays`` gave, and of the field's bounds."""
-    return FarSpace(*arrays["near"].tolist()) if "near" in arrays else BoxSpace(*bounds)
+    return FarSpace(*arrays["unbounded"].tolist()) if "unbounded" in arrays else BoxSpace(*bounds)
 
 
 def space_of(name, posed, box):
@@ -144,22 +147,30 @@ def space_of(name, posed, box):
         )
     if name == "box" or not photographs:
         return BoxSpace(*box)
-    near = NEAREST * float(scene_bounds(posed).near.min())
-    return FarSpace(near, float(np.linalg.norm(posed.camera_to_world[:, :3, 3], axis=1).min()) - near)
+    share = GUESSED if posed.points is None and posed.depths is None else NEAREST
+    near, away = scene_bounds(posed).near, np.linalg.norm(posed.camera_to_world[:, :3, 3], axis=1)
+    return FarSpace(float((away - share * near).max()), float(near.min()))
 
 
-def cells_in_view(posed, near):
-    """(CELLS,) * 3 bool: which cells of contracted space a camera of the unit scene sees, or is next to one it sees."""
+def cells_in_view(posed, space):
+    """(CELLS,) * 3 bool: which cells of a FarSpace something may be in that cameras see, and those next to them.
+
+    Something that one camera sees alone, or ``FEW``, is behind the middle of the scene: closer to them it would explain
+    their images, whatever they show.
+    """
     middles = (np.arange(SEEN_CELLS) + 0.5) * (4 / SEEN_CELLS) - 2
     places = np.stack(np.meshgrid(middles, middles, middles, indexing="ij"), axis=-1).reshape(-1, 3)
     inside = np.linalg.norm(places, axis=1) < 2
     places = expanded(places[inside])
-    seen = np.zeros(len(places), bool)
-    for view in range(len(posed)):
-        away = np.linalg.norm(places - posed.camera_to_world[view, :3, 3], axis=1) > near
-        seen |= away & in_view(posed, view, places)
+    seen, behind = np.zeros(len(places), int), np.zeros(len(places), bool)
+    begins = space.begins(posed.camera_to_world[:, :3, 3])
+    for view, matrix in enumerate(posed.camera_to_world):
+        offsets = places - matrix[:3, 3]
+        found = (np.linalg.norm(offsets, axis=1) > begins[view]) & in_view(posed, view, places)
+        seen += found
+        behind |= found & (places @ matrix[:3, 2] < 0)  # deeper than the middle
     cells = np.zeros((SEEN_CELLS,) * 3, bool)
-    cells[inside.reshape(cells.shape)] = seen
+    cells[inside.reshape(cells.shape)] = behind | (seen >= min(FEW, len(posed)))
     return np.kron(binary_dilation(cells, np.ones((3, 3, 3))), np.ones((CELLS // SEEN_CELLS,) * 3, bool))
 
 

@@ -14,7 +14,7 @@ from taichi_dr.jobs.reconstruct.radiance.march import rays_of_view
 from taichi_dr.jobs.reconstruct.radiance.nerf import NeRFReconstruction
 from taichi_dr.jobs.reconstruct.radiance.orbit import looking
 from taichi_dr.jobs.reconstruct.radiance.path import path, tour
-from taichi_dr.jobs.reconstruct.radiance.space import expanded
+from taichi_dr.jobs.reconstruct.radiance.space import cells_in_view, expanded, space_of
 from taichi_dr.jobs.reconstruct.scene_fit import scene_of_cameras
 from taichi_dr.jobs.settings.hash import HashSettings
 from taichi_dr.jobs.settings.nerf import NerfSettings
@@ -166,6 +166,25 @@ def test_nerf_goes_on_behind_the_ball():
     seen, again = model._seen(view), NeRFReconstruction.drawing(model._field())(view)
     np.testing.assert_allclose(again.color, seen.color, atol=1e-6)
     assert np.mean((seen.color - dr.linear_to_srgb(view.images)) ** 2) < 0.05
+
+
+def test_the_mesh_is_made_from_points_of_space():
+    model, _ = started(split(ball())[0])
+    found = model._at(np.array([[2.0, 0, 0], [0.5, 0, 0]]), np.array([0.0, 0, 1]))
+    contracted = model._field_now.at(np.array([[1.5, 0, 0], [0.5, 0, 0]]), np.array([0.0, 0, 1]))
+    for part, expected in zip(found, contracted, strict=True):
+        np.testing.assert_allclose(part, expected, rtol=1e-5)
+
+
+def test_what_few_cameras_see_is_not_before_the_middle():
+    posed = ball().moved(np.zeros(3), 2.0)
+    space = space_of("auto", posed, None)
+    cells = cells_in_view(posed, space)
+    assert cells[64, 64, 64], "the middle"
+    assert cells[4, 64, 64], "far away, where one camera looks"
+    assert space.begins(posed.camera_to_world[:, :3, 3]).min() > 0.4
+    corner = cells[:8, :8, :8]
+    assert not corner.any(), "beyond all that is"
 
 
 def test_silhouettes_have_nothing_behind_them():
