@@ -9,6 +9,7 @@ from taichi_dr.io.images import srgb_to_linear
 from taichi_dr.io.posed_images import PosedImages
 from taichi_dr.jobs.reconstruct.evaluation import evaluate
 from taichi_dr.jobs.reconstruct.radiance.exposure import Exposure
+from taichi_dr.jobs.reconstruct.radiance.grid import GridReconstruction
 from taichi_dr.jobs.reconstruct.radiance.hash import HashReconstruction
 from taichi_dr.jobs.reconstruct.radiance.march import rays_of_view
 from taichi_dr.jobs.reconstruct.radiance.nerf import NeRFReconstruction
@@ -16,6 +17,7 @@ from taichi_dr.jobs.reconstruct.radiance.orbit import looking
 from taichi_dr.jobs.reconstruct.radiance.path import path, tour
 from taichi_dr.jobs.reconstruct.radiance.space import cells_in_view, expanded, space_of
 from taichi_dr.jobs.reconstruct.scene_fit import scene_of_cameras
+from taichi_dr.jobs.settings.grid import GridSettings
 from taichi_dr.jobs.settings.hash import HashSettings
 from taichi_dr.jobs.settings.nerf import NerfSettings
 from taichi_dr.kernels.base.arrays import array_from, make_array
@@ -185,6 +187,13 @@ def test_what_few_cameras_see_is_not_before_the_middle():
     assert space.begins(posed.camera_to_world[:, :3, 3]).min() > 0.4
     corner = cells[:8, :8, :8]
     assert not corner.any(), "beyond all that is"
+
+
+def test_a_grid_warns_that_it_ends_at_a_box():
+    posed = ball()
+    fit = scene_of_cameras(posed)
+    with pytest.warns(UserWarning, match="--as grid ends at a box, .*; --as hash is for photographs"):
+        GridReconstruction(GridSettings("data", "out"), fit.to_unit(posed), fit)
 
 
 def test_silhouettes_have_nothing_behind_them():
