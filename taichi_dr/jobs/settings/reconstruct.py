@@ -23,9 +23,10 @@ class ReconstructSettings:
     it.  Lens distortion is taken out; images larger than 1,600 pixels are averaged down to that.
 
     The alpha channel, or a mask beside the image, is the silhouette: remove the background first.  Opaque images are
-    warned of, and refused if they are more than half of all.  The images of transforms_test.json, else every eighth
-    image, are held out: they are used for the metrics only.  At least 4 training images are needed, 5 without
-    transforms_test.json; 20 and more, from all sides, give good shapes.
+    warned of, and refused if they are more than half of all; --as hash and --as nerf take those for photographs.
+
+    The images of transforms_test.json, else every eighth image, are held out: they are used for the metrics only.  At
+    least 4 training images are needed, 5 without transforms_test.json; 20 and more, from all sides, give good shapes.
 
     writes to OUT, besides the files of its kind:
       metrics.json          "held_out": "iou", "iou_half", "psnr", "ssim" of the held-out images;
