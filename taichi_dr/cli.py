@@ -164,6 +164,7 @@ def _dataset(settings):
 
 def _reconstruct(settings):
     from taichi_dr.jobs.reconstruct.run import reconstruct
+    from taichi_dr.jobs.report.metrics import in_words
     from taichi_dr.jobs.report.record import PICTURES
     from taichi_dr.jobs.terminal.listener import Terminal
 
@@ -172,14 +173,12 @@ def _reconstruct(settings):
     with Terminal() as terminal:
         summary = reconstruct(settings, terminal)
     found, out = summary.metrics, summary.folder
-    held_out = found["held_out"]
     if summary.interrupted:
         print("Interrupted: everything reached so far is kept; --resume continues.")
     size = ", ".join(f"{count:,} {what}" for what, count in found["model"].items() if what in ("vertices", "faces"))
     spent = f"{found['steps']} steps in {found['seconds']:.0f} s on {found['backend']}"
     print(f"{spent}: {size}" if size else spent)
-    numbers = f"IoU {held_out['iou']:.4f}   PSNR {held_out['psnr']:.2f} dB   SSIM {held_out['ssim']:.4f}"
-    print(f"held-out images: {numbers}")
+    print(f"held-out images: {in_words(found['held_out'], 4)}")
     print(f"report:          {', '.join(str(out / name) for name in PICTURES)}")
     print(f"{found['as'] + ':':<17}{', '.join(str(out / name) for name in found['files'])}")
     print(f"numbers:         {out / 'metrics.json'}")

@@ -60,7 +60,7 @@ class Evaluation:
 
     @property
     def mean(self):
-        """``{"iou", "iou_half", "psnr", "ssim"}`` averaged over the views."""
+        """The metrics averaged over the views."""
         return {name: float(np.mean([view[name] for view in self.views])) for name in self.views[0]}
 
     def by_view(self):
@@ -75,9 +75,12 @@ class Evaluation:
 
 
 def evaluate(model, posed):
-    """The Evaluation of ``model.pictures`` in the cameras of ``posed``."""
+    """The Evaluation of ``model.pictures`` in the cameras of ``posed``; of silhouettes only where there are any."""
     target, prediction = _pictures(posed), model.pictures(posed)
-    return Evaluation(posed.names, compare_views(prediction, target), target, prediction)
+    views = compare_views(prediction, target)
+    if not has_silhouettes(posed):
+        views = [{name: view[name] for name in ("psnr", "ssim")} for view in views]
+    return Evaluation(posed.names, views, target, prediction)
 
 
 def evaluate_variants(model, posed):

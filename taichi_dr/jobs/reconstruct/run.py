@@ -22,7 +22,7 @@ from taichi_dr.jobs.reconstruct.kinds import kind_class, settings_class
 from taichi_dr.jobs.reconstruct.scene_fit import fit_scene, scene_of_cameras
 from taichi_dr.jobs.reconstruct.silhouettes import has_silhouettes
 from taichi_dr.jobs.report.agreement import warn_of_cameras
-from taichi_dr.jobs.report.metrics import DEFINITIONS
+from taichi_dr.jobs.report.metrics import DEFINITIONS, in_words
 from taichi_dr.jobs.report.record import PICTURES, Record
 from taichi_dr.jobs.terminal.interrupt import interruptible
 from taichi_dr.jobs.terminal.output import claim, clear, sweep
@@ -279,8 +279,7 @@ class _Run:
         interrupt.check()  # trimesh catches everything as it is imported
         evaluation = evaluate(self.model, self.held_out)
         spent = f"{self.steps} steps in {self.seconds:.0f} s on {backend}"
-        numbers = f"held-out IoU {evaluation.mean['iou']:.3f}, PSNR {evaluation.mean['psnr']:.1f} dB"
-        self.record.write(out, self.model, evaluation, f"{spent}: {numbers}")
+        self.record.write(out, self.model, evaluation, f"{spent}, held-out images: {in_words(evaluation.mean)}")
         metrics = {
             "as": self.settings.kind,
             "held_out": evaluation.mean,

@@ -54,6 +54,16 @@ def _compare_view(prediction, target):
     }
 
 
+def in_words(metrics, digits=3):
+    """A line of text, without the silhouettes' numbers where there are none.
+
+    >>> in_words({"iou": 0.98765, "psnr": 31.234, "ssim": 0.9})
+    'IoU 0.988   PSNR 31.2 dB   SSIM 0.900'
+    """
+    numbers = f"PSNR {metrics['psnr']:.{digits - 2}f} dB   SSIM {metrics['ssim']:.{digits}f}"
+    return f"IoU {metrics['iou']:.{digits}f}   {numbers}" if "iou" in metrics else numbers
+
+
 def soft_iou(prediction, target):
     """``sum a b / sum (a + b - a b)`` of two silhouettes with values in [0, 1]; 1 if both are empty.
 

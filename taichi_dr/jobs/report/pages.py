@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from taichi_dr.io.files import atomic_path
 from taichi_dr.io.images import quantized
-from taichi_dr.jobs.report.metrics import over_white
+from taichi_dr.jobs.report.metrics import in_words, over_white
 
 LARGEST_ERROR = 0.5  # of display values; brighter differences are shown as this
 INK, PAPER, FRAME = (40, 40, 40), (255, 255, 255), (200, 200, 200)
@@ -57,10 +57,7 @@ def write_comparison(path, target, prediction, metrics, names, labels=("target",
         wanted, shown = over_white(target[row]), over_white(prediction[row])
         for column, pixels in enumerate((quantized(wanted), quantized(shown), _error_map(wanted, shown))):
             _paste(sheet, pixels, GAP + column * (width + GAP), top)
-        numbers = (
-            f"IoU {metrics[row]['iou']:.3f}   PSNR {metrics[row]['psnr']:.1f} dB   SSIM {metrics[row]['ssim']:.3f}"
-        )
-        draw.text((GAP, top + height + 2), f"{names[row]}   {numbers}", INK, font)
+        draw.text((GAP, top + height + 2), f"{names[row]}   {in_words(metrics[row])}", INK, font)
     with atomic_path(path) as temporary:
         sheet.save(temporary)
 

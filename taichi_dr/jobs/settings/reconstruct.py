@@ -29,7 +29,7 @@ class ReconstructSettings:
     least 4 training images are needed, 5 without transforms_test.json; 20 and more, from all sides, give good shapes.
 
     writes to OUT, besides the files of its kind:
-      metrics.json          "held_out": "iou", "iou_half", "psnr", "ssim" of the held-out images;
+      metrics.json          "held_out": "psnr", "ssim" and, of silhouettes, "iou", "iou_half" of the held-out images;
                             "held_out_views", "seconds", "steps", "settings", "model", ...
       overview.png          input images, and the shape from its start to the result
       comparison.png        held-out images: target, render and difference

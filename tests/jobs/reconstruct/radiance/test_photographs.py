@@ -79,7 +79,9 @@ def fitted(posed, **changes):
     model, fit = started(train, **changes)
     for step in range(STEPS):
         model.step(step / STEPS)
-    return model, evaluate(model, fit.to_unit(held_out)).mean["psnr"]
+    found = evaluate(model, fit.to_unit(held_out))
+    assert set(found.mean) == {"psnr", "ssim"}  # no silhouettes
+    return model, found.mean["psnr"]
 
 
 @pytest.fixture(scope="module")
