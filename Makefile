@@ -28,6 +28,7 @@ bench: .venv/installed-dev
 	$(BIN)/python benchmarks/radiance_grid.py
 	$(BIN)/python benchmarks/hash_grid.py
 	$(BIN)/python benchmarks/nerf.py
+	$(BIN)/python benchmarks/rays.py
 
 gradients: .venv/installed-dev
 	TI_LOG_LEVEL=error PYTHONPATH=.:tests $(BIN)/python -W ignore::SyntaxWarning -m tests.gradients

@@ -40,6 +40,7 @@ from taichi_dr.render.mesh.primitives.rasterize import Primitives
 from taichi_dr.render.mesh.rasterizer import Rasterizer
 from taichi_dr.render.mesh.soft_rasterizer import SoftRasterizer
 from taichi_dr.render.mesh.supersample import Supersampler, supersampled
+from taichi_dr.render.rays.ray_caster import RayCaster
 from taichi_dr.render.volume.nerf_fit import KnownRays, NeRFFit
 from taichi_dr.render.volume.render_rays import render_rays
 from taichi_dr.render.volume.volume_renderer import VolumeRenderer
@@ -82,6 +83,7 @@ __all__ = [
     "PosedImages",
     "Primitives",
     "Rasterizer",
+    "RayCaster",
     "RuntimeStateError",
     "Sample",
     "ShapeError",

@@ -55,6 +55,7 @@ OBJECTS = {
     "PointLight": (lambda: dr.PointLight((0, 2, 0)), "position=(0, 2, 0), intensity=1.0"),
     "PoseFit": (lambda: dr.PoseFit(None, [0.5, 0.25]), "loss 0.25 after 1 steps"),
     "PosedImages": (posed_images, "3 views of 4 x 5, with alpha: a.png, b.png, ..."),
+    "RayCaster": (lambda: dr.RayCaster(dr.shapes.box()), "Mesh('box', batch 1, 8 vertices, 12 faces; fields: vert"),
     "Unbounded": (lambda: dr.Unbounded((0, 1, 0), 2.0), "center=(0.0, 1.0, 0.0), radius=2.0"),
     "Unrolled": (lambda: dr.Unrolled(3), "terms=3"),
     "Ball": (lambda: dr.Ball((0, 1, 0), 0.5), "center=(0.0, 1.0, 0.0), radius=0.5"),

@@ -20,6 +20,7 @@ room               what is in it                                                
 ``soft``           the soft rasterizer: every nearby face, blended                   ``soft.soft_pass.SoftPass``
 ``volume``         what samples along rays add up to                                 ``volume.composite.composite``
 ``radiance_grid``  radiance on a grid: rays, and a step of fitting it to pixels      ``radiance_grid.fit.fit``
+``rays``           what rays meet, in a hierarchy of boxes                           ``rays.bvh.BVH``
 ``networks``       layers of networks, grids that are looked up                      ``networks.dense.dense``
 =================  ================================================================  ===================================
 

@@ -1,0 +1,4 @@
+"""Rays that meet surfaces.
+
+Door: ``ray_caster.RayCaster``.
+"""
