@@ -43,6 +43,7 @@ TIMES = {
 """What the times of ``metrics.json`` are; of a run that was resumed, all its processes together."""
 
 BUDGET = ("steps", "minutes")  # which --resume takes anew if one is given
+EXPORTS = ("export", "mesh_resolution")  # of kinds that have them: which --resume takes anew if they are given
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,7 +80,7 @@ def reconstruct(settings, *listeners):
             spent = _fraction(settings, saved[0]["steps"], saved[0]["seconds_optimising"]) >= 1
         if spent:
             audience.said("its budget is spent: more --steps or --minutes than that would go on")
-            if metrics := _finished(settings.out, saved[0]["steps"]):
+            if metrics := _finished(settings, saved[0]["steps"]):
                 audience.said("everything is written already")
                 return ReconstructionSummary(settings.out, metrics, interrupted=False)
     backend = runtime.init(settings.backend, random_seed=settings.seed)
@@ -128,25 +129,30 @@ def _own_names(settings):
 
 
 def _saved_settings(settings, saved):
-    """The settings of the run to be continued, with this call's folders, budget and backend.
+    """The settings of the run to be continued, with this call's folders, budget, exports and backend.
 
     Warns of other settings of this call: they are not used.
     """
     kind = settings_class(saved.get("kind", settings.kind))
     kept = {field.name: saved[field.name] for field in dataclasses.fields(kind) if field.name in saved}
     began = kind(**kept | {name: getattr(settings, name) for name in TAKEN_ANEW})
-    unused = {}
+    exports, unused = {}, {}
     for field in dataclasses.fields(settings):
         if field.name not in (*TAKEN_ANEW, *BUDGET):
             given, was = getattr(settings, field.name), getattr(began, field.name, "no such option")
-            if given not in (field.default, was):
+            if given in (field.default, was):
+                continue
+            if field.name in EXPORTS and field.name in kept:
+                exports[field.name] = given
+            else:
                 unused["--" + {"kind": "as"}.get(field.name, field.name.replace("_", "-"))] = str(was)
     if unused:
         options, was = ", ".join(sorted(unused)), ", ".join(unused[option] for option in sorted(unused))
         warnings.warn(f"{options}: not used, --resume goes on with what the run began with ({was})", stacklevel=3)
-    if any(getattr(settings, name) is not None for name in BUDGET):
-        return dataclasses.replace(began, **{name: getattr(settings, name) for name in BUDGET})
-    return began
+    budget = {name: getattr(settings, name) for name in BUDGET}
+    if not any(given is not None for given in budget.values()):
+        budget = {}
+    return dataclasses.replace(began, **exports, **budget)
 
 
 def _fraction(settings, steps, seconds_optimising):
@@ -156,12 +162,14 @@ def _fraction(settings, steps, seconds_optimising):
     return steps / (settings.steps or settings.DEFAULT_STEPS)
 
 
-def _finished(out, steps):
+def _finished(settings, steps):
     """The contents of ``metrics.json`` if every output of so many steps is there, else None."""
+    out = settings.out
     try:
         metrics = json.loads((out / "metrics.json").read_text())
         written = [out / name for name in (*PICTURES, *metrics["files"])]
         whole = (metrics["steps"], metrics["interrupted"]) == (steps, False) and all(map(Path.exists, written))
+        whole &= all(metrics["settings"].get(name) == getattr(settings, name, None) for name in EXPORTS)
     except (OSError, ValueError, LookupError, TypeError):
         return None
     return metrics if whole else None

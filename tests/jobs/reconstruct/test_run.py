@@ -310,12 +310,13 @@ def test_what_a_finished_run_lacks_is_written_without_another_step(lost, data, f
     assert "already" not in said
 
 
-def test_metrics_of_fewer_steps_are_not_those_of_the_run(finished, tmp_path):
+def test_metrics_of_fewer_steps_are_not_those_of_the_run(data, finished, tmp_path):
     out = shutil.copytree(finished.folder, tmp_path / "run")
-    assert _finished(out, STEPS) == finished.metrics
+    run = settings(data, out)
+    assert _finished(run, STEPS) == finished.metrics
     for changes in ({"steps": STEPS - 1}, {"interrupted": True}, {"files": ["mesh.stl"]}):
         (out / "metrics.json").write_text(json.dumps(finished.metrics | changes))
-        assert _finished(out, STEPS) is None
+        assert _finished(run, STEPS) is None
 
 
 def test_temporary_files_of_a_killed_run_are_swept_up(data, tmp_path):

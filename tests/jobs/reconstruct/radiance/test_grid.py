@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import shutil
 import signal
 
 import numpy as np
@@ -19,6 +20,7 @@ from taichi_dr.jobs.reconstruct.run import REPORTS, reconstruct
 from taichi_dr.jobs.reconstruct.scene_fit import fit_scene
 from taichi_dr.jobs.settings.dataset import DatasetSettings
 from taichi_dr.jobs.settings.grid import GridSettings
+from taichi_dr.jobs.terminal.listener import Terminal
 from taichi_dr.kernels.radiance_grid.fit import TILE
 
 pytestmark = pytest.mark.usefixtures("own_runtime")
@@ -108,6 +110,18 @@ def test_ctrl_c_keeps_what_was_reached_and_resuming_ends_as_one_run(data, finish
     one, other = (load_scene(run.folder / "scene.npz").arrays for run in (finished, second))
     for name, values in one.items():
         np.testing.assert_array_equal(other[name], values, err_msg=name)
+
+
+def test_a_mesh_is_exported_of_a_finished_run(data, finished, tmp_path, capsys):
+    out = shutil.copytree(finished.folder, tmp_path / "run")
+    again = GridSettings(data, out, resume=True, export="mesh.glb", mesh_resolution=20, backend="cpu")
+    resumed = reconstruct(again, Terminal())
+    assert resumed.metrics["steps"] == STEPS
+    assert "mesh.glb" in resumed.metrics["files"]
+    assert 100 < dr.load_mesh(out / "mesh.glb").vertex_count < dr.load_mesh(out / "mesh.ply").vertex_count / 2
+    capsys.readouterr()
+    reconstruct(again, Terminal())
+    assert "everything is written already" in capsys.readouterr().out
 
 
 def test_tiles_of_every_view_come_once_an_epoch(data):
