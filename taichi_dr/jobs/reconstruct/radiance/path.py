@@ -4,7 +4,7 @@ import numpy as np
 from scipy.interpolate import interp1d
 from scipy.ndimage import gaussian_filter1d
 
-from taichi_dr.io.posed_images import PosedImages
+from taichi_dr.jobs.reconstruct.radiance.film import film, framed
 
 FRAMES = 60
 SMOOTHED = 3.0  # frames
@@ -26,17 +26,8 @@ def path(posed, frames=FRAMES, size=320):
     at = np.linspace(0, along[-1], frames, endpoint=not closed)
     numbers = interp1d(along, matrices[:, :3, 1:4].reshape(len(matrices), 9), axis=0)(at)
     numbers = gaussian_filter1d(numbers, SMOOTHED, axis=0, mode="wrap" if closed else "nearest").reshape(-1, 3, 3)
-    side = min(size, max(posed.height, posed.width))
-    view = posed.subset([0]).resized(side)
-    blank = np.zeros((frames, view.height, view.width, 3), np.float32)
-    return PosedImages(
-        blank,
-        blank[..., 0],
-        np.stack([_framed(*columns.T) for columns in numbers]),
-        np.tile(np.median(posed.focal, axis=0) * view.width / posed.width, (frames, 1)),
-        np.tile([view.width / 2, view.height / 2], (frames, 1)),
-        tuple(f"path {i}" for i in range(frames)),
-    )
+    cameras = np.stack([framed(*columns.T) for columns in numbers])
+    return film(posed, cameras, np.median(posed.focal, axis=0), size, "path")
 
 
 def tour(matrices):
@@ -54,13 +45,3 @@ def _apart(a, b):
     distance = np.linalg.norm(a[..., :3, 3] - b[..., :3, 3], axis=-1)
     turn = np.linalg.norm(a[..., :3, 2] - b[..., :3, 2], axis=-1)
     return distance + TURNING * np.linalg.norm(b[..., :3, 3], axis=-1) * turn
-
-
-def _framed(up, backward, eye):
-    """The camera-to-world matrix (4, 4) of about these columns, made orthogonal."""
-    matrix = np.eye(4)
-    backward = backward / np.linalg.norm(backward)
-    right = np.cross(up, backward)
-    right /= np.linalg.norm(right)
-    matrix[:3] = np.stack([right, np.cross(backward, right), backward, eye], axis=1)
-    return matrix
