@@ -280,11 +280,9 @@ class MLP:
 
     def _given(self, k, x):
         """The Block that layer k reads: what the layer before it writes, beside the rows themselves if they join."""
-        return (
-            x
-            if k == 0
-            else Block(self._buffers.get(f"given{k}", (self.chunk, whole_columns(self._links[k].layer.inputs))))
-        )
+        if k == 0:
+            return x
+        return Block(self._buffers.get(f"given{k}", (self.chunk, whole_columns(self._links[k].layer.inputs))))
 
     def _joined(self, block, k):
         """Where in what layer k reads, or in its adjoint, the rows stand."""

@@ -81,6 +81,15 @@ def _fill_bins(triangle_boxes: ti.template(), a, b, low, scale, bins: ti.templat
 
 
 @ti.func
+def _with_bin(bins: ti.template(), own, row, corner, far):
+    """The corners of a box that a bin's triangles have been added to."""
+    for x in ti.static(range(3)):
+        corner[x] = ti.min(corner[x], bins[own, row, x])
+        far[x] = ti.max(far[x], bins[own, row, 3 + x])
+    return corner, far
+
+
+@ti.func
 def _cheapest(bins: ti.template(), own, low, high):
     """(axis, last bin of the first child) where parting costs least; an axis of -1 if all is in one bin."""
     least, best_axis, best = EMPTY, -1, 0
@@ -89,17 +98,13 @@ def _cheapest(bins: ti.template(), own, low, high):
             corner, far, count = ti.Vector([EMPTY] * 3), ti.Vector([-EMPTY] * 3), 0.0
             for back in range(BINS - 1):
                 row = axis * BINS + BINS - 1 - back
-                for x in ti.static(range(3)):
-                    corner[x] = ti.min(corner[x], bins[own, row, x])
-                    far[x] = ti.max(far[x], bins[own, row, 3 + x])
+                corner, far = _with_bin(bins, own, row, corner, far)
                 count += bins[own, row, 6]
                 bins[own, row, 7] = half_area(corner, far) * count if count > 0.0 else EMPTY
             corner, far, count = ti.Vector([EMPTY] * 3), ti.Vector([-EMPTY] * 3), 0.0
             for bin in range(BINS - 1):
                 row = axis * BINS + bin
-                for x in ti.static(range(3)):
-                    corner[x] = ti.min(corner[x], bins[own, row, x])
-                    far[x] = ti.max(far[x], bins[own, row, 3 + x])
+                corner, far = _with_bin(bins, own, row, corner, far)
                 count += bins[own, row, 6]
                 if count > 0.0 and bins[own, row + 1, 7] < EMPTY:
                     cost = half_area(corner, far) * count + bins[own, row + 1, 7]

@@ -18,9 +18,33 @@ Source: Mildenhall et al., NeRF, 2020, eq. 3; Max, Optical Models for Direct Vol
 import taichi as ti
 
 from taichi_dr.kernels.base.types import Ints, Numbers, Rows
+from taichi_dr.kernels.base.vectors import get3
 
 SEEN = 5
 """Numbers per ray: red, green, blue, opacity, distance."""
+
+
+@ti.func
+def add_samples(
+    through, color, distance, i, end, t: ti.template(), lengths: ti.template(), values: ti.template(), least
+):
+    """(transmittance, colour, distance) behind samples i to end, as far as more than ``least`` comes through."""
+    while i < end and through > least:
+        behind = through * ti.exp(-values[i, 0] * lengths[i])
+        weight = through - behind
+        color += weight * get3(values, i, 1)
+        distance += weight * t[i]
+        through = behind
+        i += 1
+    return through, color, distance
+
+
+@ti.func
+def write_seen(seen: ti.template(), r, through, color, distance):
+    """Writes what ray r sees."""
+    for k in ti.static(range(3)):
+        seen[r, k] = color[k]
+    seen[r, 3], seen[r, 4] = 1.0 - through, distance
 
 
 @ti.kernel
@@ -30,19 +54,9 @@ def composite(first: Ints, t: Numbers, lengths: Numbers, values: Rows, rays: ti.
     ``first`` (R+1,), ``t`` and ``lengths`` (P,), ``values`` (P, 4): density per world unit, red, green, blue.
     """
     for r in range(rays):
-        through = 1.0
-        red, green, blue, distance = 0.0, 0.0, 0.0, 0.0
-        i, end = first[r], first[r + 1]
-        while i < end and through > tolerance:
-            behind = through * ti.exp(-values[i, 0] * lengths[i])
-            weight = through - behind
-            red += weight * values[i, 1]
-            green += weight * values[i, 2]
-            blue += weight * values[i, 3]
-            distance += weight * t[i]
-            through = behind
-            i += 1
-        seen[r, 0], seen[r, 1], seen[r, 2], seen[r, 3], seen[r, 4] = red, green, blue, 1.0 - through, distance
+        nothing = ti.Vector([0.0, 0.0, 0.0])
+        through, color, distance = add_samples(1.0, nothing, 0.0, first[r], first[r + 1], t, lengths, values, tolerance)
+        write_seen(seen, r, through, color, distance)
 
 
 @ti.kernel

@@ -7,7 +7,8 @@ of a round's.  Rounds together make what ``composite.composite`` makes of all sa
 import taichi as ti
 
 from taichi_dr.kernels.base.types import Ints, Numbers, Rows
-from taichi_dr.kernels.volume.composite import SEEN
+from taichi_dr.kernels.base.vectors import row3
+from taichi_dr.kernels.volume.composite import SEEN, add_samples, write_seen
 
 
 @ti.kernel
@@ -58,16 +59,7 @@ def composite_next(
 ):
     """Goes on with ``through`` (R,) and ``seen`` (R, 5), as ``composite.composite`` does, over a round."""
     for r in range(rays):
-        left, i, end = through[r], first[r], first[r + 1]
-        red, green, blue, distance = seen[r, 0], seen[r, 1], seen[r, 2], seen[r, 4]
-        while i < end and left > tolerance:
-            behind = left * ti.exp(-values[i, 0] * lengths[i])
-            weight = left - behind
-            red += weight * values[i, 1]
-            green += weight * values[i, 2]
-            blue += weight * values[i, 3]
-            distance += weight * t[i]
-            left = behind
-            i += 1
-        through[r] = left
-        seen[r, 0], seen[r, 1], seen[r, 2], seen[r, 3], seen[r, 4] = red, green, blue, 1.0 - left, distance
+        through[r], color, distance = add_samples(
+            through[r], row3(seen, r), seen[r, 4], first[r], first[r + 1], t, lengths, values, tolerance
+        )
+        write_seen(seen, r, through[r], color, distance)
