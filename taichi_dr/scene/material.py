@@ -1,16 +1,19 @@
-"""How a surface reflects light."""
+"""How a surface reflects light, lets it through, and glows."""
 
 import math
 from dataclasses import dataclass
 
+import numpy as np
+
 from taichi_dr.errors import InputError
+from taichi_dr.types import Color
 
 SHADINGS = ("none", "flat", "gouraud", "phong")
 
 
 @dataclass(frozen=True)
 class Material:
-    """Reflection of a mesh: Lambert's diffuse term in the mesh's own colour plus a Blinn-Phong highlight.
+    """Reflection of a surface: Lambert's diffuse term in the surface's own colour plus a Blinn-Phong highlight.
 
         color = own color * (ambient + sum_k light_k max(n.l_k, 0)) + specular * sum_k light_k max(n.h_k, 0)^shininess
 
@@ -30,13 +33,31 @@ class Material:
     Facets, and both sides of an open surface, need ``"flat"``: under ``"gouraud"`` a mesh of ``face_colors`` is as
     smooth as one of ``colors``, with one own colour over each face.
 
+    The rest is for ray tracing; rasterizers take no notice of it.
+
+    * ``albedo`` in [0, 1]: multiplies the mesh's own colour, is the colour of a ``Sphere``, ``Plane`` or ``Rectangle``.
+    * ``reflectivity`` in [0, 1]: the share of light that comes from the mirror's direction; 1 is a perfect mirror.
+    * ``index_of_refraction`` > 0: light goes through, bent by Snell's law, and is reflected as Fresnel has it; 1.5 is
+      glass, 1.33 water.  None: the surface is opaque.
+    * ``emission`` >= 0: radiance that the surface sends out by itself, from its outer side.  It is seen, and lights
+      nothing: what is to light others is a ``RectangleLight`` or a ``SphereLight``.
+
+    Colours are linear RGB, or one number for a grey.
+
     Raises:
         InputError: a value outside its domain.
+
+    >>> Material(albedo=0.5, reflectivity=0.2).albedo
+    (0.5, 0.5, 0.5)
     """
 
     shading: str = "gouraud"
     specular: float = 0.0
     shininess: float = 32.0
+    albedo: Color = (1.0, 1.0, 1.0)
+    reflectivity: float = 0.0
+    index_of_refraction: float | None = None
+    emission: Color = (0.0, 0.0, 0.0)
 
     def __post_init__(self):
         if self.shading not in SHADINGS:
@@ -45,3 +66,25 @@ class Material:
             raise InputError(f"Material.specular: expected a finite number >= 0, got {self.specular!r}")
         if not (math.isfinite(self.shininess) and self.shininess > 0):
             raise InputError(f"Material.shininess: expected a finite number > 0, got {self.shininess!r}")
+        if not 0 <= self.reflectivity <= 1:
+            raise InputError(f"Material.reflectivity: expected a number in [0, 1], got {self.reflectivity!r}")
+        index = self.index_of_refraction
+        if index is not None and not (math.isfinite(index) and index > 0):
+            raise InputError(
+                f"Material.index_of_refraction: expected a finite number > 0 (1.5 is glass), or None for what is"
+                f" opaque, got {index!r}"
+            )
+        for name, most in (("albedo", 1.0), ("emission", math.inf)):
+            object.__setattr__(self, name, _color(getattr(self, name), name, most))
+
+
+def _color(given, name, most):
+    """A colour as three numbers in [0, most]."""
+    try:
+        values = np.broadcast_to(np.asarray(given, np.float64), 3)
+    except (TypeError, ValueError):
+        values = np.full(3, np.nan)
+    if not (np.isfinite(values) & (values >= 0) & (values <= most)).all():
+        domain = "finite and >= 0" if math.isinf(most) else f"in [0, {most:g}]"
+        raise InputError(f"Material.{name}: expected a number or three of linear RGB, {domain}, got {given!r}")
+    return tuple(values.tolist())

@@ -204,11 +204,28 @@ def test_subdivide_twice_at_once_is_twice(cpu32):
         ({"specular": -0.1}, "specular: expected a finite number >= 0, got -0.1"),
         ({"specular": float("nan")}, "specular"),
         ({"shininess": 0}, "shininess: expected a finite number > 0, got 0"),
+        ({"reflectivity": 1.1}, r"reflectivity: expected a number in \[0, 1\], got 1.1"),
+        ({"reflectivity": float("nan")}, "reflectivity"),
+        ({"index_of_refraction": 0}, "index_of_refraction: expected a finite number > 0 .* or None .*, got 0"),
+        ({"index_of_refraction": float("inf")}, "index_of_refraction"),
+        ({"albedo": (0.5, 1.2, 0)}, r"albedo: .* in \[0, 1\], got \(0.5, 1.2, 0\)"),
+        ({"albedo": (1, 1)}, "albedo"),
+        ({"albedo": "red"}, "albedo: .* got 'red'"),
+        ({"emission": -1}, "emission: .* finite and >= 0, got -1"),
+        ({"emission": (0, float("inf"), 0)}, "emission"),
     ],
 )
 def test_materials_are_validated(values, message):
     with pytest.raises(InputError, match=message):
         Material(**values)
+
+
+def test_a_material_has_colors_of_three_numbers():
+    material = Material(albedo=0.5, emission=np.array([1, 2, 3]), index_of_refraction=1.5)
+    assert material.albedo == (0.5, 0.5, 0.5)
+    assert material.emission == (1, 2, 3)
+    assert material == Material(albedo=(0.5, 0.5, 0.5), emission=(1, 2, 3), index_of_refraction=1.5)
+    assert hash(material) == hash(Material(albedo=0.5, emission=[1, 2, 3], index_of_refraction=1.5))
 
 
 def test_an_old_mesh_says_so(own_runtime):
