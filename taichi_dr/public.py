@@ -46,6 +46,7 @@ from taichi_dr.render.volume.render_rays import render_rays
 from taichi_dr.render.volume.volume_renderer import VolumeRenderer
 from taichi_dr.runtime import available_backends, backend, init
 from taichi_dr.scene import shapes
+from taichi_dr.scene.analytic import Plane, Rectangle, Sphere
 from taichi_dr.scene.camera import Camera
 from taichi_dr.scene.light import DirectionalLight, Lights, PointLight
 from taichi_dr.scene.material import Material
@@ -78,17 +79,20 @@ __all__ = [
     "Material",
     "Mesh",
     "NeRFFit",
+    "Plane",
     "PointLight",
     "PoseFit",
     "PosedImages",
     "Primitives",
     "Rasterizer",
     "RayCaster",
+    "Rectangle",
     "RuntimeStateError",
     "Sample",
     "ShapeError",
     "ShapeFit",
     "SoftRasterizer",
+    "Sphere",
     "SphereTracer",
     "Supersampler",
     "Unbounded",

@@ -14,8 +14,11 @@ from taichi_dr.fields.owner import FieldOwner
 from taichi_dr.kernels.base.arrays import array_from
 from taichi_dr.kernels.shading.light import AMBIENT, DIRECTIONAL, POINT
 from taichi_dr.runtime import runtime_token
+from taichi_dr.scene import checks
 from taichi_dr.tape import off_tape
 from taichi_dr.types import Array, ArrayLike, Color, Field
+
+TOWARDS = "direction", "a direction towards the light"
 
 
 @dataclass(frozen=True)
@@ -144,11 +147,11 @@ class Lights(FieldOwner):
         """
         colors, vectors = self.fields.get("color"), self.fields.get("vector")
         for i, kind in enumerate(self._kinds):
-            _finite(colors[i], f"light {i}", "color")
+            checks.vector(colors[i], f"light {i}", "color")
             if kind == DIRECTIONAL:
-                _direction(vectors[i], f"light {i}")
+                checks.direction(vectors[i], f"light {i}", *TOWARDS)
             else:
-                _finite(vectors[i], f"light {i}", "vector")
+                checks.vector(vectors[i], f"light {i}", "vector")
 
 
 @lru_cache(maxsize=32)
@@ -160,16 +163,16 @@ def _kind_array(token, kinds):
 def _rows(ambient, directional, point):
     """Kinds, colours (L, 3) and vectors (L, 3) of lights."""
     directional, point = _as_tuple(directional, DirectionalLight), _as_tuple(point, PointLight)
-    colors = [_ambient_color(ambient)]
+    colors = [checks.color(ambient, "ambient light", "color")]
     vectors = [np.zeros(3)]
     for i, light in enumerate(directional):
         name = f"directional light {i}"
         colors.append(_light_color(light, name))
-        vectors.append(_direction(light.direction, name))
+        vectors.append(checks.direction(light.direction, name, *TOWARDS))
     for i, light in enumerate(point):
         name = f"point light {i}"
         colors.append(_light_color(light, name))
-        vectors.append(_finite(light.position, name, "position"))
+        vectors.append(checks.vector(light.position, name, "position"))
     kinds = (AMBIENT, *[DIRECTIONAL] * len(directional), *[POINT] * len(point))
     return kinds, np.stack(colors), np.stack(vectors)
 
@@ -182,36 +185,7 @@ def _as_tuple(lights, kind):
     return lights
 
 
-def _ambient_color(ambient):
-    if np.ndim(ambient) == 0:
-        ambient = (ambient,) * 3
-    return _non_negative(_finite(ambient, "ambient light", "color"), "ambient light", "color")
-
-
 def _light_color(light, name):
     if np.ndim(light.intensity) != 0 or not np.isfinite(light.intensity) or light.intensity < 0:
         raise InputError(f"{name}: expected a finite intensity >= 0, got {light.intensity!r}")
-    return light.intensity * _non_negative(_finite(light.color, name, "color"), name, "color")
-
-
-def _direction(direction, name):
-    direction = _finite(direction, name, "direction")
-    if np.linalg.norm(direction) < 1e-12:
-        raise InputError(f"{name}: expected a direction towards the light, got {direction.tolist()} of length zero")
-    return direction
-
-
-def _finite(values, name, what):
-    try:
-        array = np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise InputError(f"{name}: expected three finite numbers as {what}, got {values!r}") from None
-    if array.shape != (3,) or not np.isfinite(array).all():
-        raise InputError(f"{name}: expected three finite numbers as {what}, got {array.tolist()}")
-    return array
-
-
-def _non_negative(values, name, what):
-    if (values < 0).any():
-        raise InputError(f"{name}: expected a {what} >= 0, got {values.tolist()}")
-    return values
+    return light.intensity * checks.color(light.color, name, "color")
