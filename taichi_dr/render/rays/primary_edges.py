@@ -1,0 +1,91 @@
+"""What the outlines of all that cameras see imply, when they move: gradients of visibility."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import taichi as ti
+
+from taichi_dr.kernels.base.arrays import array_from, make_array
+from taichi_dr.kernels.base.scatter import scatter_rows
+from taichi_dr.kernels.camera.pack import PACKED
+from taichi_dr.kernels.rays.outlines import OutlineSums
+from taichi_dr.kernels.rays.primary_edges import accumulate, measure, place
+from taichi_dr.kernels.rays.strata import strata
+from taichi_dr.runtime import float_dtype
+
+
+class Film(NamedTuple):
+    """What images are taken with: packed cameras (V, 16), and what they have in common."""
+
+    camera: Any
+    orthographic: bool
+    width: int
+    height: int
+    near: float
+
+    @property
+    def screen(self):
+        """As kernels take it."""
+        return self.camera, self.orthographic, self.width, self.height
+
+    @property
+    def aside(self):
+        """From an outline to the rays on either side of it, in screen units: as little as the precision allows."""
+        epsilon = float(np.finfo(ti.lang.util.to_numpy_type(float_dtype())).eps)
+        return max(np.sqrt(epsilon) * 2 / min(self.width, self.height), 32 * epsilon)
+
+
+class Moved(NamedTuple):
+    """Adjoints to add to: of points (N, 3), of solids (S, >= 4: center and radius first) and of packed cameras."""
+
+    points: Any
+    solids: Any
+    camera: Any
+
+
+def add_primary_edges(outlines, folds, film, image_adjoint, trace, per_pixel, seed, moved):
+    """Adds to ``moved`` what ``image_adjoint`` (V*H*W, C) implies for whatever moves the outlines that are seen.
+
+    Args:
+        outlines: ``Outlines``, arrays.
+        folds (E,): which edges between two faces count though they are no silhouettes; see ``measure``.
+        trace: ``trace(origins, directions)`` (2M, 3) gives (radiance (2M, C), what (2M,), hits (2M, 3)) of pairs of
+            rays 2i and 2i + 1, both with the same random numbers.
+        per_pixel: samples for each pixel that outlines are long.
+        seed: of the places of samples.
+    """
+    views, edges = film.camera.shape[0], outlines.edges.shape[0]
+    spans, lengths = make_array((views * edges, 4)), make_array((views * edges,))
+    measure(*outlines, folds, *film.screen, film.near, spans, lengths)
+    long = lengths.to_numpy()
+    pixels = float(long.sum(dtype=np.float64)) * min(film.width, film.height) / 2
+    pieces, places, each = strata(long, int(np.ceil(per_pixel * pixels)), seed)
+    count = len(pieces)
+    if not count:
+        return
+    piece, within = array_from(pieces, ti.i32), array_from(places)
+    where, pixel = make_array((count, 4)), make_array((count,), ti.i32)
+    rays = make_array((2 * count, 3)), make_array((2 * count, 3))
+    place(*outlines, *film.screen, film.near, film.aside, spans, piece, within, where, pixel, *rays)
+    sums = new_sums(count)
+    packed, view = make_array((count, PACKED)), make_array((count,), ti.i32)
+    arrays = (*outlines, *film.screen, piece, lengths, each, where, pixel, *trace(*rays), image_adjoint)
+    accumulate(*arrays, *sums, packed, view)
+    add_sums(sums, moved)
+    scatter_rows(packed, view, moved.camera)
+
+
+def new_sums(count):
+    """``OutlineSums`` of so many samples."""
+    return OutlineSums(
+        make_array((2 * count, 3)),
+        make_array((2 * count,), ti.i32),
+        make_array((count, 4)),
+        make_array((count,), ti.i32),
+    )
+
+
+def add_sums(sums, moved):
+    """Adds ``OutlineSums`` to the adjoints of points and solids."""
+    scatter_rows(sums.ends, sums.end_owner, moved.points)
+    scatter_rows(sums.sphere, sums.sphere_owner, moved.solids)
