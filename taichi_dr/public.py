@@ -47,6 +47,7 @@ from taichi_dr.render.volume.volume_renderer import VolumeRenderer
 from taichi_dr.runtime import available_backends, backend, init
 from taichi_dr.scene import shapes
 from taichi_dr.scene.analytic import Plane, Rectangle, Sphere
+from taichi_dr.scene.area_light import RectangleLight, SphereLight
 from taichi_dr.scene.camera import Camera
 from taichi_dr.scene.light import DirectionalLight, Lights, PointLight
 from taichi_dr.scene.material import Material
@@ -87,12 +88,14 @@ __all__ = [
     "Rasterizer",
     "RayCaster",
     "Rectangle",
+    "RectangleLight",
     "RuntimeStateError",
     "Sample",
     "ShapeError",
     "ShapeFit",
     "SoftRasterizer",
     "Sphere",
+    "SphereLight",
     "SphereTracer",
     "Supersampler",
     "Unbounded",

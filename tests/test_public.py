@@ -62,6 +62,8 @@ OBJECTS = {
     "Ball": (lambda: dr.Ball((0, 1, 0), 0.5), "center=(0.0, 1.0, 0.0), radius=0.5"),
     "Box": (lambda: dr.Box(-1, 1), "low=(-1.0, -1.0, -1.0), high=(1.0, 1.0, 1.0)"),
     "Rectangle": (lambda: dr.Rectangle((0, 1, 0), (2, 0, 0), (0, 0, 1)), "'rectangle'; fields: center, u, v"),
+    "RectangleLight": (lambda: dr.RectangleLight((0, 1, 0), (2, 0, 0), (0, 0, 1)), "'rectangle_light'; fields: cen"),
+    "SphereLight": (lambda: dr.SphereLight((0, 1, 0), 0.5), "'sphere_light'; fields: center, radius, radiance"),
     "Sphere": (lambda: dr.Sphere((0, 1, 0), 0.5), "'sphere'; fields: center, radius"),
     "SphereTracer": (lambda: dr.SphereTracer(_ball, 8, bounds=dr.Box(-1, 1)), "size=(8, 8), background="),
     "Primitives": (lambda: dr.Primitives(8), "size=(8, 8), background=None, cull_back=False"),

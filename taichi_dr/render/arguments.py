@@ -4,12 +4,25 @@ import math
 from numbers import Integral, Real
 
 from taichi_dr.errors import InputError
+from taichi_dr.scene.light import Lights
 
 
 def require_kind(name, value, kind):
     """Raises InputError if the argument of that name is not an object of a class."""
     if not isinstance(value, kind):
         raise InputError(f"{name}: expected a {kind.__name__} object, got {value!r}")
+
+
+def require_lights_without_area(lights):
+    """Raises InputError for what are no lights, and for those that ray tracing alone can show; None is no lights."""
+    if lights is None:
+        return
+    require_kind("lights", lights, Lights)
+    if lights.area:
+        raise InputError(
+            f"lights: expected ambient, directional and point lights, got {lights.area[0]!r}: area lights are for the"
+            " RayTracer"
+        )
 
 
 def positive(name, value):

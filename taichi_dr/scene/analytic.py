@@ -1,7 +1,5 @@
 """Surfaces that are known by their formula: spheres, planes and rectangles, for ray tracing."""
 
-from abc import abstractmethod
-
 import numpy as np
 
 from taichi_dr.errors import InputError
@@ -34,26 +32,30 @@ class Solid(FieldOwner):
         self.fields = FieldGroup(name, shape=Layout((1,), COLUMNS, self.members), **others)
         self._write(values)
 
-    @abstractmethod
-    def _checked(self, **values):
-        """The numbers of every member as arrays, by name; raises InputError for those that make no surface."""
+    def _checked(self, values):
+        """The numbers of every field as arrays, by name; raises InputError for those that make no surface."""
+        return {}
 
     def _write(self, values):
-        """Writes every member anew, once all have been looked at."""
-        values = self._checked(**values)
-        row = np.zeros((1, COLUMNS))
+        """Writes every field anew, once all have been looked at."""
+        values, row = self._checked(values), np.zeros((1, COLUMNS))
         for name, first, components in self.members:
-            row[0, first : first + max(components, 1)] = values[name]
-        variable = self.fields.variable("shape")
-        write_array(variable.array, row)
-        variable.write()
+            row[0, first : first + max(components, 1)] = values.pop(name)
+        shape = self.fields.variable("shape")
+        write_array(shape.array, row)
+        shape.write()
+        for name, numbers in values.items():
+            self.fields.set(name, numbers)
 
     def _change(self, **values):
-        """Writes the members that are given, not None."""
+        """Writes the fields that are given, not None."""
         self._write(self._values() | {name: value for name, value in values.items() if value is not None})
 
     def _values(self):
-        return {name: self.fields.get(name)[0] for name, _, _ in self.members}
+        return {name: self.fields.get(name)[0] for name in self._names()}
+
+    def _names(self):
+        return [name for layout in self.fields.layouts.values() for name, _, _ in layout.members]
 
     def numpy(self, name: str) -> Array:
         """The numbers of a field as a NumPy array: (1, 3) of a vector, (1,) of a number.
@@ -70,13 +72,13 @@ class Solid(FieldOwner):
         Raises:
             InputError: what is wrong with which of them.
         """
-        self._checked(**self._values())
+        self._checked(self._values())
 
     def _setting(self, name):
         return f"{self.name}.set({name}=...)" if self.fields.has(name) else None
 
     def __repr__(self):
-        return f"{type(self).__name__}({self.name!r}; fields: {', '.join(name for name, _, _ in self.members)})"
+        return f"{type(self).__name__}({self.name!r}; fields: {', '.join(self._names())})"
 
 
 class Round(Solid):
@@ -95,10 +97,12 @@ class Round(Solid):
         """(1,) field, in world units."""
         return self.fields.field("radius")
 
-    def _checked(self, center, radius):
+    def _checked(self, values):
+        center, radius = values["center"], values["radius"]
         if np.ndim(radius) != 0 or not np.isfinite(radius) or radius <= 0:
             raise InputError(f"{self.name}: expected a finite radius > 0, got {radius!r}")
-        return {"center": checks.vector(center, self.name, "center"), "radius": radius}
+        center = checks.vector(center, self.name, "center")
+        return super()._checked(values) | {"center": center, "radius": radius}
 
 
 class Flat(Solid):
@@ -122,14 +126,12 @@ class Flat(Solid):
         """(1,) vec3 field: from the centre to the middle of the next side."""
         return self.fields.field("v")
 
-    def _checked(self, center, u, v):
-        center = checks.vector(center, self.name, "center")
-        u, v = (
-            checks.direction(side, self.name, what, f"half an edge as {what}") for side, what in ((u, "u"), (v, "v"))
-        )
+    def _checked(self, values):
+        center = checks.vector(values["center"], self.name, "center")
+        u, v = (checks.direction(values[side], self.name, side, f"half an edge as {side}") for side in ("u", "v"))
         if np.linalg.norm(np.cross(u, v)) < FLATTEST * np.linalg.norm(u) * np.linalg.norm(v):
             raise InputError(f"{self.name}: expected u and v that span a rectangle, got {u.tolist()} and {v.tolist()}")
-        return {"center": center, "u": u, "v": v}
+        return super()._checked(values) | {"center": center, "u": u, "v": v}
 
 
 class Sphere(Round):
@@ -209,12 +211,10 @@ class Plane(Solid):
         """Writes what is given anew; errors as the constructor's."""
         self._change(point=point, normal=normal)
 
-    def _checked(self, point, normal):
-        meaning = "a normal at right angles to the plane"
-        return {
-            "point": checks.vector(point, self.name, "point"),
-            "normal": checks.direction(normal, self.name, "normal", meaning),
-        }
+    def _checked(self, values):
+        point = checks.vector(values["point"], self.name, "point")
+        normal = checks.direction(values["normal"], self.name, "normal", "a normal at right angles to the plane")
+        return super()._checked(values) | {"point": point, "normal": normal}
 
 
 class Rectangle(Flat):

@@ -1,4 +1,4 @@
-"""Lights: ambient, directional and point, with gradients for their colours, directions and positions."""
+"""Lights: ambient, directional, point and area, with gradients for their colours, directions and positions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +15,7 @@ from taichi_dr.kernels.base.arrays import array_from
 from taichi_dr.kernels.shading.light import AMBIENT, DIRECTIONAL, POINT
 from taichi_dr.runtime import runtime_token
 from taichi_dr.scene import checks
+from taichi_dr.scene.area_light import AreaLight
 from taichi_dr.tape import off_tape
 from taichi_dr.types import Array, ArrayLike, Color, Field
 
@@ -50,6 +51,9 @@ class Lights(FieldOwner):
     ``ambient`` is a grey level or a colour.  A directional light's field keeps the length it was given with; shading
     normalises it, so that an optimiser may move it freely.
 
+    ``area`` are ``RectangleLight``s and ``SphereLight``s, which have fields of their own (``lights.area[0].radiance``)
+    and are not among the L: a tuple.  They are for ray tracing; other renderers refuse lights that have any.
+
     Raises:
         InputError: a number that is not finite, a negative intensity, a direction of length zero.
 
@@ -62,8 +66,10 @@ class Lights(FieldOwner):
         ambient: Color = 0.3,
         directional: DirectionalLight | Sequence[DirectionalLight] = (),
         point: PointLight | Sequence[PointLight] = (),
+        area: AreaLight | Sequence[AreaLight] = (),
     ) -> None:
         kinds, colors, vectors = _rows(ambient, directional, point)
+        self.area: tuple[AreaLight, ...] = _as_tuple(area, AreaLight)
         self.count = len(kinds)
         self.kinds = _kind_array(runtime_token(), kinds)
         self.fields = FieldGroup("lights", color=((self.count,), 3), vector=((self.count,), 3))
@@ -88,7 +94,7 @@ class Lights(FieldOwner):
     ) -> None:
         """Writes all lights anew: as many of each kind as there are; arguments as the constructor's.
 
-        One of their fields alone is written by ``lights.fields.set("color", values)`` and ``"vector"``.
+        Area lights are written each by itself: ``lights.area[0].set(radiance=2)``.  One of their fields alone is written by ``lights.fields.set("color", values)`` and ``"vector"``.
 
         Raises:
             InputError: another number of lights of a kind, or as the constructor does.
@@ -136,7 +142,8 @@ class Lights(FieldOwner):
 
     def __repr__(self):
         directional, point = self._kinds.count(DIRECTIONAL), self._kinds.count(POINT)
-        return f"Lights(ambient, {directional} directional, {point} point; fields: color, vector)"
+        area = f", {len(self.area)} area" if self.area else ""
+        return f"Lights(ambient, {directional} directional, {point} point{area}; fields: color, vector)"
 
     @off_tape
     def check(self) -> None:
@@ -152,6 +159,8 @@ class Lights(FieldOwner):
                 checks.direction(vectors[i], f"light {i}", *TOWARDS)
             else:
                 checks.vector(vectors[i], f"light {i}", "vector")
+        for light in self.area:
+            light.check()
 
 
 @lru_cache(maxsize=32)
@@ -178,10 +187,11 @@ def _rows(ambient, directional, point):
 
 
 def _as_tuple(lights, kind):
-    lights = (lights,) if isinstance(lights, DirectionalLight | PointLight) else tuple(lights)
+    lights = (lights,) if isinstance(lights, DirectionalLight | PointLight | AreaLight) else tuple(lights)
     for light in lights:
         if not isinstance(light, kind):
-            raise InputError(f"expected {kind.__name__} objects, got {light!r}")
+            expected = "RectangleLight or SphereLight" if kind is AreaLight else kind.__name__
+            raise InputError(f"expected {expected} objects, got {light!r}")
     return lights
 
 

@@ -12,7 +12,7 @@ from taichi_dr.kernels.march.blend import blend, blend_adjoint, show, show_adjoi
 from taichi_dr.kernels.march.bounds import Bounds
 from taichi_dr.kernels.march.settings import March, Rays
 from taichi_dr.kernels.screen.background import composite, composite_adjoint
-from taichi_dr.render.arguments import positive, require_kind, whole
+from taichi_dr.render.arguments import positive, require_kind, require_lights_without_area, whole
 from taichi_dr.render.background import background_rows
 from taichi_dr.render.camera_input import CameraInput
 from taichi_dr.render.frame import INDEX, Frame
@@ -187,8 +187,7 @@ class SphereTracer(Renderer):
             GradientError: this renderer has rendered within the open tape before: its state would be overwritten.
         """
         require_kind("camera", camera, Camera)
-        if lights is not None:
-            require_kind("lights", lights, Lights)
+        require_lights_without_area(lights)
         self._function.check()
         self._color.check()
         frame = self._frame(camera.views)

@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar, final
 
-from taichi_dr.render.arguments import require_kind
+from taichi_dr.render.arguments import require_kind, require_lights_without_area
 from taichi_dr.render.camera_input import CameraInput
 from taichi_dr.render.frame import INDEX, Frame
 from taichi_dr.render.mesh.shot import MeshShot
@@ -68,8 +68,7 @@ def make_shot(frame_of, buffers, *, mesh, camera, lights=None, background=None, 
     """
     require_kind("mesh", mesh, Mesh)
     require_kind("camera", camera, Camera)
-    if lights is not None:
-        require_kind("lights", lights, Lights)
+    require_lights_without_area(lights)
     views, frame = view_map(camera.views, mesh.batch, view_mesh), frame_of(camera.views)
     _, height, width = frame.shape
     packed = CameraInput(camera, width, height, buffers)
