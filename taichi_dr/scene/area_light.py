@@ -27,8 +27,8 @@ class RectangleLight(AreaLight, Flat):
 
         E = integral over the light of radiance max(n.l, 0) max(-n_light.l, 0) / r^2,    l the unit direction to it
 
-    which far away and face to face is ``radiance area / r^2``; of that ``albedo / pi`` is sent back.  It is seen itself,
-    black from behind, and hides what is behind it.  For ray tracing: other renderers refuse it.
+    which far away and face to face is ``radiance area / r^2``; of that ``albedo / pi`` is sent back.  It is seen
+    itself, black from behind, and hides what is behind it.  For ray tracing: other renderers refuse it.
 
     Fields with gradients, of shape (1,): ``center``, ``u``, ``v`` (vec3, world units) and ``radiance`` (vec3, linear
     RGB; one number is a grey).
@@ -64,8 +64,8 @@ class SphereLight(AreaLight, Round):
     surface's horizon, receives ``E = pi radiance radius^2 / r^2`` from its centre r away, and sends ``albedo / pi`` of
     that back.  It is seen itself, and hides what is behind it.  For ray tracing: other renderers refuse it.
 
-    Fields with gradients, of shape (1,): ``center`` (vec3), ``radius`` (world units) and ``radiance`` (vec3, linear RGB;
-    one number is a grey).
+    Fields with gradients, of shape (1,): ``center`` (vec3), ``radius`` (world units) and ``radiance`` (vec3, linear
+    RGB; one number is a grey).
 
     Raises:
         InputError: numbers that are not finite, a radius that is not above 0, a negative radiance.

@@ -94,7 +94,8 @@ class Lights(FieldOwner):
     ) -> None:
         """Writes all lights anew: as many of each kind as there are; arguments as the constructor's.
 
-        Area lights are written each by itself: ``lights.area[0].set(radiance=2)``.  One of their fields alone is written by ``lights.fields.set("color", values)`` and ``"vector"``.
+        Area lights are written each by itself: ``lights.area[0].set(radiance=2)``.  One of the fields here alone is
+        written by ``lights.fields.set("color", values)`` and ``"vector"``.
 
         Raises:
             InputError: another number of lights of a kind, or as the constructor does.
