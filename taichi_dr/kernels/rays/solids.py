@@ -128,18 +128,18 @@ def solid_adjoint(kind, row, solids: ti.template(), origin, direction, t, positi
         by_normal = unit_adjoint(point - place, normal_adjoint)
         normal = unit(point - place)
         origin_adjoint, along = meeting_adjoint(normal, direction, position_adjoint + by_normal)
-        _put(solid, 0, along - by_normal)
+        put3(solid, 0, along - by_normal)
         solid[3] = normal.dot(along)
     else:
         normal = unit(steep)
         origin_adjoint, along = meeting_adjoint(normal, direction, position_adjoint)
-        _put(solid, 0, along)
+        put3(solid, 0, along)
         g = unit_adjoint(steep, normal_adjoint - normal.dot(along) * (point - place))
         if kind == PLANE:
-            _put(solid, 3, g)
+            put3(solid, 3, g)
         else:
-            _put(solid, 3, get3(solids, row, 6).cross(g))
-            _put(solid, 6, g.cross(get3(solids, row, 3)))
+            put3(solid, 3, get3(solids, row, 6).cross(g))
+            put3(solid, 6, g.cross(get3(solids, row, 3)))
     return origin_adjoint, t * origin_adjoint, solid
 
 
@@ -153,6 +153,6 @@ def _steep(kind, row, solids: ti.template()):
 
 
 @ti.func
-def _put(numbers: ti.template(), first: ti.template(), value):
+def put3(numbers: ti.template(), first: ti.template(), value):
     for c in ti.static(range(3)):
         numbers[first + c] = value[c]
