@@ -41,12 +41,12 @@ def main():
 
     def one_by_one(origins, directions):
         rays = array_from(origins), array_from(directions), limits
-        return lambda: closest.closest(*asked, *rays, face, hits)
+        return lambda: closest.closest(*asked, *rays, len(origins), face, hits)
 
     together = array_from(in_blocks(seen, 4))
     report(
         "camera, in packets",
-        lambda: packets.closest(*asked, array_from(eye[None]), RAYS, together, limits, face, hits, LANES),
+        lambda: packets.closest(*asked, array_from(eye[None]), RAYS, together, limits, RAYS, face, hits, LANES),
     )
     report("camera, one by one", one_by_one(np.tile(eye, (RAYS, 1)), in_blocks(seen, 8)))
     random = random_rays()

@@ -70,14 +70,15 @@ def closest(
     origins: Rows,
     directions: Rows,
     ends: Rows,
+    count: ti.i32,
     face: Ints,
     hits: Rows,
 ):
     """Writes the face that each ray meets first, -1 if there is none, and ``hits`` (R, 3): t, and barycentrics u and v.
 
-    ``origins``, ``directions`` (R, 3), of unit length; ``ends`` (R, 2): between which t's.
+    ``origins``, ``directions`` (R, 3), of unit length; ``ends`` (R, 2): between which t's.  The first ``count`` rays.
     """
-    for r in range(origins.shape[0]):
+    for r in range(count):
         row, t, u, v = walk(
             triangles, boxes, children, row3(origins, r), row3(directions, r), ends[r, 0], ends[r, 1], False
         )
@@ -88,9 +89,18 @@ def closest(
 
 
 @ti.kernel
-def occluded(triangles: Rows, boxes: Rows, children: IntRows, origins: Rows, directions: Rows, ends: Rows, met: Ints):
+def occluded(
+    triangles: Rows,
+    boxes: Rows,
+    children: IntRows,
+    origins: Rows,
+    directions: Rows,
+    ends: Rows,
+    count: ti.i32,
+    met: Ints,
+):
     """Writes whether each ray meets anything; arguments as of ``closest``."""
-    for r in range(origins.shape[0]):
+    for r in range(count):
         row, _, _, _ = walk(
             triangles, boxes, children, row3(origins, r), row3(directions, r), ends[r, 0], ends[r, 1], True
         )

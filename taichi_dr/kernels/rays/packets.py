@@ -36,6 +36,7 @@ def closest(
     rays_each: ti.i32,
     directions: Rows,
     ends: Rows,
+    count: ti.i32,
     face: Ints,
     hits: Rows,
     lanes: ti.template(),
@@ -44,7 +45,7 @@ def closest(
 
     ``origins`` (O, 3): of ``rays_each`` rays each, a multiple of ``lanes``.
     """
-    for packet in range(directions.shape[0] // lanes):
+    for packet in range(count // lanes):
         start = packet * lanes
         origin = row3(origins, start // rays_each)
         middle = ti.Vector([0.0, 0.0, 0.0])

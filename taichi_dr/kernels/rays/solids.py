@@ -35,6 +35,7 @@ def closest_solids(
     origins: Rows,
     directions: Rows,
     ends: Rows,
+    count: ti.i32,
     what: Ints,
     hits: Rows,
 ):
@@ -44,7 +45,7 @@ def closest_solids(
     others 0.  ``origins``, ``directions`` (R, 3), of unit length; ``ends`` (R, 2): between which t's.  At one t what is
     there stays, then the solid that comes first.
     """
-    for r in range(origins.shape[0]):
+    for r in range(count):
         nearest = ends[r, 1]
         if what[r] >= 0:
             nearest = hits[r, 0]
@@ -59,9 +60,9 @@ def closest_solids(
 
 
 @ti.kernel
-def occluded_solids(solids: Rows, kinds: Ints, origins: Rows, directions: Rows, ends: Rows, met: Ints):
+def occluded_solids(solids: Rows, kinds: Ints, origins: Rows, directions: Rows, ends: Rows, count: ti.i32, met: Ints):
     """Sets ``met`` (R,) to 1 where a ray meets a solid; arguments as of ``closest_solids``."""
-    for r in range(origins.shape[0]):
+    for r in range(count):
         s = 0
         while met[r] == 0 and s < kinds.shape[0]:
             found, t, _, _ = meet_solid(kinds[s], s, solids, row3(origins, r), row3(directions, r), ends[r, 0])

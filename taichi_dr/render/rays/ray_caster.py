@@ -100,7 +100,7 @@ class RayCaster:
         """
         rays = _Rays(origins, directions, t_min, t_max)
         face, hits = make_array((rays.rows,), ti.i32), make_array((rays.rows, 3))
-        closest(*self._asked(), self._bvh.order, *rays.arrays, face, hits)
+        closest(*self._asked(), self._bvh.order, *rays.arrays, rays.rows, face, hits)
         face_id, found = face.to_numpy()[: rays.count], hits.to_numpy()[: rays.count]
         t = np.where(face_id < 0, np.inf, found[:, 0])
         u, v = found[:, 1], found[:, 2]
@@ -116,7 +116,7 @@ class RayCaster:
         """
         rays = _Rays(origins, directions, t_min, t_max)
         met = make_array((rays.rows,), ti.i32)
-        occluded(*self._asked(), *rays.arrays, met)
+        occluded(*self._asked(), *rays.arrays, rays.rows, met)
         return met.to_numpy()[: rays.count].reshape(rays.shape).astype(bool)
 
     def _asked(self):

@@ -24,8 +24,8 @@ def ask(bvh, origins, directions, ends, lanes):
     rays, limits = array_from(directions), array_from(np.broadcast_to(ends, (count, 2)))
     one, other = ((make_array((count,), ti.i32), make_array((count, 3))) for _ in range(2))
     each = count // len(origins)
-    packets.closest(*bvh.arrays, bvh.order, array_from(origins), each, rays, limits, *one, lanes)
-    closest.closest(*bvh.arrays, bvh.order, array_from(np.repeat(origins, each, axis=0)), rays, limits, *other)
+    packets.closest(*bvh.arrays, bvh.order, array_from(origins), each, rays, limits, count, *one, lanes)
+    closest.closest(*bvh.arrays, bvh.order, array_from(np.repeat(origins, each, axis=0)), rays, limits, count, *other)
     return tuple(array.to_numpy() for array in one), tuple(array.to_numpy() for array in other)
 
 

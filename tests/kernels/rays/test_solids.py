@@ -38,8 +38,8 @@ def ask(solids, kinds, origins, directions, ends=(0, 1e30), there=None):
     what, hits = array_from(np.array(there[0]), ti.i32), array_from(np.outer(there[1], [1, 0, 0]))
     met = make_array((count,), ti.i32)
     solids, kinds = array_from(np.array(solids, float)), array_from(np.array(kinds), ti.i32)
-    closest_solids(solids, kinds, 10, *rays, what, hits)
-    occluded_solids(solids, kinds, *rays, met)
+    closest_solids(solids, kinds, 10, *rays, count, what, hits)
+    occluded_solids(solids, kinds, *rays, count, met)
     return what.to_numpy(), hits.to_numpy(), met.to_numpy()
 
 
@@ -99,7 +99,7 @@ def test_occlusion_keeps_what_is_met(any32):
     met = array_from(np.array([1, 0]), ti.i32)
     rays = [array_from(np.array(x, float)) for x in ([[0, 0, 0]] * 2, [[1, 0, 0]] * 2, [[0, 10]] * 2)]
     solid, kind = array_from(np.array([sphere((0, 5, 0), 1)], float)), array_from(np.array([SPHERE]), ti.i32)
-    occluded_solids(solid, kind, *rays, met)
+    occluded_solids(solid, kind, *rays, 2, met)
     assert met.to_numpy().tolist() == [1, 0]
 
 
@@ -129,7 +129,7 @@ def test_a_million_away(any32, kind):
     # not by ``ask``, which would make the directions unit vectors once more, and move them by an ulp
     what, hits = array_from(np.full(500, -1), ti.i32), make_array((500, 3))
     rays = array_from(o), array_from(d), array_from(ends)
-    closest_solids(array_from(rows), array_from(np.array([kind]), ti.i32), 10, *rays, what, hits)
+    closest_solids(array_from(rows), array_from(np.array([kind]), ti.i32), 10, *rays, 500, what, hits)
     assert (what.to_numpy() != expected).mean() < 0.01
     found = (what.to_numpy() == 10) & (expected == 10)
     assert found.mean() > 0.3

@@ -1,0 +1,241 @@
+"""What rays see where they meet something: place, normals and own colour, and how these move.
+
+Everything that can be met has a code: faces of the scene's meshes, one behind the other, then solids (``solids``).  Of
+each ray that meets something, ``seen`` has the columns
+
+    POSITION (3), NORMAL (3) for shading, ALBEDO (3), GEOMETRIC (3) normal of the surface itself, SIDE (1)
+
+with both normals turned to the side that the ray comes from, and ``SIDE`` 1 outside, -1 inside.  The adjoint takes those
+of the first nine.  It adds to the rays', and writes what it has for surfaces to ``back``, a row for each ray:
+
+    SHAPE (9): a face's three corners, or the nine numbers of a solid;  NORMALS (3), COLORS (3), TEXCOORDS (2): what the
+    corners get by their barycentrics;  MATERIAL (10): of the object's row of ``materials``
+
+so that whoever sums up (``sums``) needs no atomics; texels alone are added to atomically.
+"""
+
+from typing import Any, NamedTuple
+
+import taichi as ti
+
+from taichi_dr.kernels.base.types import IntRows, Ints, Rows
+from taichi_dr.kernels.base.vectors import get3, row2, row3, unit, unit_adjoint
+from taichi_dr.kernels.rays.meeting import barycentric_slopes, meeting_adjoint
+from taichi_dr.kernels.rays.solids import solid_adjoint, solid_at
+from taichi_dr.kernels.shading.texture import sample_bilinear, sample_bilinear_adjoint
+
+POSITION, NORMAL, ALBEDO, GEOMETRIC, SIDE, SEEN = 0, 3, 6, 9, 12, 13
+SHAPE, NORMALS, COLORS, TEXCOORDS, MATERIAL, BACK = 0, 9, 12, 15, 17, 27
+
+TINT, EMISSION, SPECULAR, SHININESS, REFLECTIVITY, REFRACTION, MATERIALS = 0, 3, 6, 7, 8, 9, 10
+"""Columns of ``materials``: albedo, emission, specular, shininess, reflectivity, index of refraction (0: opaque)."""
+
+
+class Surfaces(NamedTuple):
+    """Everything that can be met."""
+
+    vertices: Any  # (N, 3)
+    faces: Any  # (F, 3) rows of vertices
+    normals: Any  # (N, 3) at the vertices
+    colors: Any  # (C, 3)
+    color_faces: Any  # (F, 3) rows of colors
+    uv: Any  # (T, 2)
+    uv_faces: Any  # (F, 3) rows of uv
+    texels: Any  # (X, 3)
+    textures: Any  # (O, 3): of each object the first texel, width and height; width 0: none
+    objects: Any  # (F + S,): whose each face and each solid is
+    smooth: Any  # (O,): 1 where normals are interpolated
+    solids: Any  # (S, 9)
+    kinds: Any  # (S,)
+    materials: Any  # (O, MATERIALS)
+
+
+@ti.func
+def corners_of(face, surfaces: ti.template()):
+    """The three corners of a face."""
+    faces = ti.static(surfaces.faces)
+    return (
+        row3(surfaces.vertices, faces[face, 0]),
+        row3(surfaces.vertices, faces[face, 1]),
+        row3(surfaces.vertices, faces[face, 2]),
+    )
+
+
+@ti.func
+def mean3(array: ti.template(), rows: ti.template(), face, w):
+    """The mean of three rows of an array by barycentrics."""
+    return (
+        w[0] * row3(array, rows[face, 0]) + w[1] * row3(array, rows[face, 1]) + w[2] * row3(array, rows[face, 2])
+    )
+
+
+@ti.func
+def uv_of(face, w, surfaces: ti.template()):
+    """Texture coordinates at a place of a face."""
+    rows = ti.static(surfaces.uv_faces)
+    uv = ti.static(surfaces.uv)
+    return w[0] * row2(uv, rows[face, 0]) + w[1] * row2(uv, rows[face, 1]) + w[2] * row2(uv, rows[face, 2])
+
+
+@ti.func
+def texel_of(face, w, thing, surfaces: ti.template()):
+    """Colour of the object's texture at a place of a face, 1 where it has none."""
+    texel = ti.Vector([1.0, 1.0, 1.0])
+    if surfaces.textures[thing, 1] > 0:
+        texel = sample_bilinear(surfaces.texels, surfaces.textures, thing, uv_of(face, w, surfaces))
+    return texel
+
+
+@ti.kernel
+def see(
+    what: Ints,
+    hits: Rows,
+    origins: Rows,
+    directions: Rows,
+    count: ti.i32,
+    vertices: Rows,
+    faces: IntRows,
+    normals: Rows,
+    colors: Rows,
+    color_faces: IntRows,
+    uv: Rows,
+    uv_faces: IntRows,
+    texels: Rows,
+    textures: IntRows,
+    objects: Ints,
+    smooth: Ints,
+    solids: Rows,
+    kinds: Ints,
+    materials: Rows,
+    seen: Rows,
+):
+    """Writes ``seen`` (R, SEEN) of rays that meet ``what`` at ``hits``: t, and barycentrics u and v."""
+    surfaces = ti.static(
+        Surfaces(
+            vertices, faces, normals, colors, color_faces, uv, uv_faces, texels, textures, objects, smooth, solids,
+            kinds, materials,
+        )
+    )  # fmt: skip
+    for i in range(count):
+        code = what[i]
+        if code >= 0:
+            direction = row3(directions, i)
+            thing, face_count = objects[code], objects.shape[0] - kinds.shape[0]
+            position = row3(origins, i) + hits[i, 0] * direction
+            outward, shading = ti.Vector([0.0, 0.0, 0.0]), ti.Vector([0.0, 0.0, 0.0])
+            albedo = get3(materials, thing, TINT)
+            if code < face_count:
+                w = ti.Vector([hits[i, 1], hits[i, 2], 1.0 - hits[i, 1] - hits[i, 2]])
+                a, b, c = corners_of(code, surfaces)
+                position = w[0] * a + w[1] * b + w[2] * c
+                outward = unit((b - a).cross(c - a))
+                shading = outward
+                if smooth[thing] != 0:
+                    shading = unit(mean3(normals, faces, code, w))
+                albedo *= mean3(colors, color_faces, code, w) * texel_of(code, w, thing, surfaces)
+            else:
+                solid = code - face_count
+                outward = solid_at(kinds[solid], solid, solids, position)
+                shading = outward
+            side = ti.select(outward.dot(direction) > 0.0, -1.0, 1.0)
+            for c in ti.static(range(3)):
+                seen[i, POSITION + c], seen[i, NORMAL + c] = position[c], shading[c] * side
+                seen[i, ALBEDO + c], seen[i, GEOMETRIC + c] = albedo[c], outward[c] * side
+            seen[i, SIDE] = side
+
+
+@ti.kernel
+def see_adjoint(
+    what: Ints,
+    hits: Rows,
+    origins: Rows,
+    directions: Rows,
+    count: ti.i32,
+    vertices: Rows,
+    faces: IntRows,
+    normals: Rows,
+    colors: Rows,
+    color_faces: IntRows,
+    uv: Rows,
+    uv_faces: IntRows,
+    texels: Rows,
+    textures: IntRows,
+    objects: Ints,
+    smooth: Ints,
+    solids: Rows,
+    kinds: Ints,
+    materials: Rows,
+    seen: Rows,
+    seen_adjoint: Rows,
+    origins_adjoint: Rows,
+    directions_adjoint: Rows,
+    texels_adjoint: Rows,
+    back: Rows,
+):
+    """Adds to the rays' adjoints and to the texels'; writes ``back`` (R, BACK) but for its materials, and adds to those.
+
+    Which of its faces a surface is met at, and from which side, is held constant.
+    """
+    surfaces = ti.static(
+        Surfaces(
+            vertices, faces, normals, colors, color_faces, uv, uv_faces, texels, textures, objects, smooth, solids,
+            kinds, materials,
+        )
+    )  # fmt: skip
+    for i in range(count):
+        code = what[i]
+        if code >= 0:
+            direction, side = row3(directions, i), seen[i, SIDE]
+            thing, face_count = objects[code], objects.shape[0] - kinds.shape[0]
+            g_position, g_albedo = get3(seen_adjoint, i, POSITION), get3(seen_adjoint, i, ALBEDO)
+            g_normal = get3(seen_adjoint, i, NORMAL) * side
+            tint = get3(materials, thing, TINT)
+            by_normal, by_color, by_uv = ti.Vector([0.0] * 3), ti.Vector([0.0] * 3), ti.Vector([0.0] * 2)
+            g_tint = g_albedo
+            if code < face_count:
+                w = ti.Vector([hits[i, 1], hits[i, 2], 1.0 - hits[i, 1] - hits[i, 2]])
+                a, b, c = corners_of(code, surfaces)
+                cross = (b - a).cross(c - a)
+                g_w, g_cross = ti.Vector([0.0] * 3), ti.Vector([0.0] * 3)
+                if smooth[thing] != 0:
+                    by_normal = unit_adjoint(mean3(normals, faces, code, w), g_normal)
+                    for k in ti.static(range(3)):
+                        g_w[k] += by_normal.dot(row3(normals, faces[code, k]))
+                else:
+                    g_cross = unit_adjoint(cross, g_normal)
+                own, texel = mean3(colors, color_faces, code, w), texel_of(code, w, thing, surfaces)
+                g_tint = g_albedo * own * texel
+                by_color = g_albedo * tint * texel
+                for k in ti.static(range(3)):
+                    g_w[k] += by_color.dot(row3(colors, color_faces[code, k]))
+                if textures[thing, 1] > 0:
+                    by_uv = sample_bilinear_adjoint(
+                        texels, textures, thing, uv_of(code, w, surfaces), g_albedo * tint * own, texels_adjoint
+                    )
+                    for k in ti.static(range(3)):
+                        g_w[k] += by_uv.dot(row2(uv, uv_faces[code, k]))
+                slope_a, slope_b, slope_c = barycentric_slopes(a, b, c, cross)
+                by_place = g_w[0] * slope_a + g_w[1] * slope_b + g_w[2] * slope_c
+                free, along = meeting_adjoint(unit(cross), direction, g_position + by_place)
+                along -= by_place
+                shape = [w[0] * along + (b - c).cross(g_cross), w[1] * along + (c - a).cross(g_cross)]
+                shape_c = w[2] * along + (a - b).cross(g_cross)
+                for c in ti.static(range(3)):
+                    back[i, SHAPE + c], back[i, SHAPE + 3 + c], back[i, SHAPE + 6 + c] = shape[0][c], shape[1][c], shape_c[c]
+                    origins_adjoint[i, c] = origins_adjoint[i, c] + free[c]
+                    directions_adjoint[i, c] = directions_adjoint[i, c] + hits[i, 0] * free[c]
+            else:
+                solid = code - face_count
+                by_origin, by_direction, numbers = solid_adjoint(
+                    kinds[solid], solid, solids, row3(origins, i), direction, hits[i, 0], g_position, g_normal
+                )
+                for c in ti.static(range(9)):
+                    back[i, SHAPE + c] = numbers[c]
+                for c in ti.static(range(3)):
+                    origins_adjoint[i, c] = origins_adjoint[i, c] + by_origin[c]
+                    directions_adjoint[i, c] = directions_adjoint[i, c] + by_direction[c]
+            for c in ti.static(range(3)):
+                back[i, NORMALS + c], back[i, COLORS + c] = by_normal[c], by_color[c]
+                back[i, MATERIAL + TINT + c] = back[i, MATERIAL + TINT + c] + g_tint[c]
+            for c in ti.static(range(2)):
+                back[i, TEXCOORDS + c] = by_uv[c]

@@ -1,0 +1,202 @@
+"""A scene as the kernels take it: one big mesh, one list of solids, one table of materials; and back."""
+
+import numpy as np
+import taichi as ti
+
+from taichi_dr.kernels.base.arrays import array_from
+from taichi_dr.kernels.base.gather import gather_corners
+from taichi_dr.kernels.rays.bvh import BVH
+from taichi_dr.kernels.rays.sums import (
+    CORNER,
+    PIECE,
+    SHARES,
+    add_ends,
+    add_pieces,
+    add_rows,
+    gather_materials,
+    place_rows,
+    sort_rays,
+    split_shares,
+    tally_columns,
+)
+from taichi_dr.kernels.rays.surface import BACK, EMISSION, MATERIALS, Surfaces
+from taichi_dr.kernels.shading.normals import vertex_normals, vertex_normals_adjoint
+from taichi_dr.runtime import runtime_token
+from taichi_dr.scene.mesh import Mesh
+from taichi_dr.scene.topology import topology_of
+
+NONE = np.zeros((1, 3), np.int32)
+"""A face without area, which no ray meets: Taichi has no empty arrays."""
+
+NO_SOLID = -1
+
+
+class Things:
+    """What rays of a scene can meet, and the sums of what they have for it."""
+
+    def __init__(self, buffers, scene):
+        self._buffers, self.scene = buffers, scene
+        self._token = runtime_token()
+        things = (*scene.objects, *scene.area_lights)
+        self.meshes = [thing for thing in things if isinstance(thing, Mesh)]
+        self.shapes = [thing for thing in things if not isinstance(thing, Mesh)]
+        self._numbers = {id(thing): i for i, thing in enumerate(things)}
+        self._lay_out(things)
+        self._bvh, self._built = BVH(), False
+
+    def _lay_out(self, things):
+        """Everything that does not change with the numbers."""
+        rows = {name: _firsts(self.meshes, count) for name, count in COUNTS.items()}
+        self._firsts = {name: first for name, (first, _) in rows.items()}
+        sizes = {name: max(1, total) for name, (_, total) in rows.items()}
+        self._sizes = sizes
+        self.topology = _joined([mesh.topology for mesh in self.meshes], self._firsts["vertices"], sizes["vertices"])
+        self._colors = _joined([mesh.color_topology for mesh in self.meshes], self._firsts["colors"], sizes["colors"])
+        flat = [mesh.uv_topology or topology_of(np.zeros_like(mesh.topology.faces), 1) for mesh in self.meshes]
+        self._uv = _joined(flat, self._firsts["uv"], sizes["uv"])
+        self.face_count = len(self.topology.faces)
+        self.solid_count = max(1, len(self.shapes))
+        owner, first_codes, at = [], np.zeros((len(things), 2), np.int32), 0
+        for mesh in self.meshes:
+            owner += [self._numbers[id(mesh)]] * mesh.face_count
+            first_codes[self._numbers[id(mesh)]] = at, at + mesh.face_count
+            at += mesh.face_count
+        owner = owner or [0]
+        for i, shape in enumerate(self.shapes):
+            owner.append(self._numbers[id(shape)])
+            first_codes[self._numbers[id(shape)]] = self.face_count + i, self.face_count + i + 1
+        owner += [0] * (self.face_count + self.solid_count - len(owner))
+        self.objects, self._first_codes = array_from(owner, ti.i32), array_from(first_codes, ti.i32)
+        self.numbers = array_from(np.arange(len(owner)) - first_codes[owner, 0], ti.i32)
+        self.smooth = array_from([_is_smooth(thing) for thing in things], ti.i32)
+        self.kinds = array_from([shape.kind for shape in self.shapes] or [NO_SOLID], ti.i32)
+        textures = np.zeros((len(things), 3), np.int32)
+        for mesh, first in zip(self.meshes, self._firsts["texture"], strict=True):
+            if mesh.has("texture"):
+                height, width = mesh.fields.layouts["texture"].shape
+                textures[self._numbers[id(mesh)]] = first, width, height
+        self.textures = array_from(textures, ti.i32)
+
+    @property
+    def inputs(self):
+        """Everything that has adjoints."""
+        return [self.scene.fields, *(thing.fields for thing in (*self.meshes, *self.shapes))]
+
+    def pull(self, element=0):
+        """Makes the big arrays hold the inputs' numbers, of batches those of one element, and the hierarchy fit them."""
+        get, sizes = self._buffers.get, self._sizes
+        arrays = {name: get(name, (sizes[name], columns)) for name, columns in COLUMNS.items()}
+        for name, array in arrays.items():
+            for mesh, first in zip(self.meshes, self._firsts[name], strict=True):
+                if mesh.has(name):
+                    source = mesh.fields.arrays[name]
+                    start, count = _rows_of(mesh, name, source, element)
+                    place_rows(source, start, count, array, first, 0)
+        solids, materials = get("solids", (self.solid_count, 9)), get("materials", (self.scene.count, MATERIALS))
+        place_rows(self.scene.fields.arrays["materials"], 0, self.scene.count, materials, 0, 0)
+        for i, shape in enumerate(self.shapes):
+            place_rows(shape.fields.arrays["shape"], 0, 1, solids, i, 0)
+        for light in self.scene.area_lights:
+            place_rows(light.fields.arrays["radiance"], 0, 1, materials, self._numbers[id(light)], EMISSION)
+        normals = get("normals", (sizes["vertices"], 3))
+        faces = self.topology.array("faces")
+        vertex_normals(arrays["vertices"], faces, *self.topology.corners(), normals, 1)
+        self.surfaces = Surfaces(
+            arrays["vertices"], faces, normals, arrays["colors"], self._colors.array("faces"), arrays["uv"],
+            self._uv.array("faces"), arrays["texture"], self.textures, self.objects, self.smooth, solids, self.kinds,
+            materials,
+        )  # fmt: skip
+        if self._built:
+            self._bvh.refit(arrays["vertices"], faces)
+        else:
+            self._bvh.build(arrays["vertices"], faces)
+            self._built = True
+
+    @property
+    def bvh(self):
+        """The hierarchy around the faces."""
+        return self._bvh
+
+    def zero_sums(self):
+        """Begins a sum over batches of rays."""
+        codes = self.face_count + self.solid_count
+        self._shares = self._buffers.zeroed("shares", (codes, SHARES))
+        self.texels_adjoint = self._buffers.zeroed("texels_adjoint", self.surfaces.texels.shape)
+
+    def add(self, what, hits, back, count):
+        """Adds what rays have for what they meet."""
+        codes = self.face_count + self.solid_count
+        tally = self._buffers.get("tally", (codes, tally_columns(count, codes)), ti.i32)
+        order = self._buffers.at_least("order", count, ti.i32)
+        found = sort_rays(what, count, tally, order)
+        if found:
+            pieces = -(-found // PIECE)
+            ends = self._buffers.at_least("ends_of_pieces", pieces, ti.i32, columns=(2,))
+            end_shares = self._buffers.at_least("end_shares", 2 * pieces, columns=(SHARES,))
+            add_pieces(order, found, what, hits, back, self.face_count, self._shares, ends, end_shares)
+            add_ends(found, ends, end_shares, self._shares)
+
+    def push(self, element=0):
+        """Adds the sums to the inputs' adjoints."""
+        zeroed, sizes = self._buffers.zeroed, self._sizes
+        corners = self._buffers.get("corners_adjoint", (3 * self.face_count, CORNER))
+        solids = self._buffers.get("solids_adjoint", (self.solid_count, 9))
+        materials = self._buffers.get("materials_adjoint", (self.scene.count, MATERIALS))
+        split_shares(self._shares, self.face_count, corners, solids)
+        gather_materials(self._shares, self._first_codes, materials)
+        adjoints = {name: zeroed(f"{name}_adjoint", (sizes[name], columns)) for name, columns in COLUMNS.items()}
+        adjoints["texture"] = self.texels_adjoint
+        faces = self.face_count
+        gather_corners(corners, 0, 3, *self.topology.corners(), adjoints["vertices"], 1, faces)
+        normals_adjoint = zeroed("normals_adjoint", (sizes["vertices"], 3))
+        gather_corners(corners, 3, 3, *self.topology.corners(), normals_adjoint, 1, faces)
+        gather_corners(corners, 6, 3, *self._colors.corners(), adjoints["colors"], 1, faces)
+        gather_corners(corners, 9, 2, *self._uv.corners(), adjoints["uv"], 1, faces)
+        scratch = self._buffers.get("normal_sum_adjoint", (sizes["vertices"], 3))
+        shape = self.surfaces.vertices, self.surfaces.faces, *self.topology.corners()
+        vertex_normals_adjoint(*shape, normals_adjoint, scratch, adjoints["vertices"], 1)
+        for name, adjoint in adjoints.items():
+            for mesh, first in zip(self.meshes, self._firsts[name], strict=True):
+                if mesh.has(name):
+                    target = mesh.fields.adjoints[name]
+                    start, count = _rows_of(mesh, name, target, element)
+                    add_rows(adjoint, first, 0, count, target, start)
+        for i, shape in enumerate(self.shapes):
+            add_rows(solids, i, 0, 1, shape.fields.adjoints["shape"], 0)
+        add_rows(materials, 0, 0, self.scene.count, self.scene.fields.adjoints["materials"], 0)
+        for light in self.scene.area_lights:
+            add_rows(materials, self._numbers[id(light)], EMISSION, 1, light.fields.adjoints["radiance"], 0)
+
+
+COLUMNS = {"vertices": 3, "colors": 3, "uv": 2, "texture": 3}
+COUNTS = {
+    "vertices": lambda mesh: mesh.vertex_count,
+    "colors": lambda mesh: mesh.color_topology.rows,
+    "uv": lambda mesh: mesh.uv_topology.rows if mesh.uv_topology else 1,
+    "texture": lambda mesh: int(np.prod(mesh.fields.layouts["texture"].shape)) if mesh.has("texture") else 0,
+}
+"""Rows that a mesh has of each array."""
+
+
+def _firsts(meshes, count):
+    """The first row of each mesh, and how many there are."""
+    counts = [count(mesh) for mesh in meshes]
+    return np.cumsum([0, *counts])[:-1].tolist(), sum(counts)
+
+
+def _joined(topologies, firsts, rows):
+    """The topology of all meshes together."""
+    faces = [topology.faces + first for topology, first in zip(topologies, firsts, strict=True)]
+    return topology_of(np.concatenate(faces) if faces else NONE, rows)
+
+
+def _rows_of(mesh, name, array, element):
+    """(first row, rows) of one element of a mesh's array; texture and texture coordinates are the same for all."""
+    if name in ("uv", "texture") or mesh.batch == 1:
+        return 0, array.shape[0]
+    count = array.shape[0] // mesh.batch
+    return element * count, count
+
+
+def _is_smooth(thing):
+    return int(isinstance(thing, Mesh) and thing.material.shading in ("gouraud", "phong"))

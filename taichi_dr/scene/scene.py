@@ -1,0 +1,140 @@
+"""What a ray tracer looks at: objects, lights and what is all around."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from taichi_dr.errors import InputError
+from taichi_dr.fields.group import FieldGroup
+from taichi_dr.fields.owner import FieldOwner
+from taichi_dr.fields.storage import Layout
+from taichi_dr.implicit.environment import Environment
+from taichi_dr.scene.analytic import Solid
+from taichi_dr.scene.light import Lights
+from taichi_dr.scene.mesh import Mesh
+from taichi_dr.types import Array, Field
+
+MATERIALS = (
+    ("albedo", 0, 3),
+    ("emission", 3, 3),
+    ("specular", 6, 0),
+    ("shininess", 7, 0),
+    ("reflectivity", 8, 0),
+    ("index_of_refraction", 9, 0),
+)
+"""Fields of the objects' materials: name, first column, components; ``kernels.rays.surface`` reads the columns."""
+
+
+class Scene(FieldOwner):
+    """Objects that rays meet, lights, and an environment behind everything.
+
+    ``objects`` are meshes and solids (``Sphere``, ``Plane``, ``Rectangle``); object i of ``frame.object_id`` is
+    ``objects[i]``, and area lights, which are seen too, come behind them.  Each object's ``Material`` is what its row of
+    the fields begins with; from then on the fields, (O,), hold them, for kernels and optimisers to write to:
+
+    ====================  ======  ==============================================================================
+    field                 type    meaning
+    ====================  ======  ==============================================================================
+    albedo                vec3    what a mesh's own colours are multiplied by; a solid's colour
+    emission              vec3    radiance of the outer side
+    specular              scalar  weight of the Blinn-Phong highlight
+    shininess             scalar  its exponent
+    reflectivity          scalar  share of the light from the mirror direction, in [0, 1]
+    index_of_refraction   scalar  of clear objects; 0 for opaque ones
+    ====================  ======  ==============================================================================
+
+    Without lights and environment, surfaces show their own colours.
+
+    Raises:
+        InputError: no objects, one of another kind, or one twice.
+
+    >>> import taichi_dr as dr
+    >>> dr.init("cpu")
+    'cpu'
+    >>> dr.Scene([dr.Sphere((0, 0, 0), 1.0), dr.Plane(y=-1)])
+    Scene(2 objects, no lights, no environment)
+    """
+
+    def __init__(
+        self,
+        objects: Mesh | Solid | Sequence[Mesh | Solid],
+        lights: Lights | None = None,
+        environment: Environment | None = None,
+    ) -> None:
+        self.objects = (objects,) if isinstance(objects, Mesh | Solid) else tuple(objects)
+        _check_kinds(self.objects, lights, environment)
+        self.lights, self.environment = lights, environment
+        self.area_lights = () if lights is None else lights.area
+        things = (*self.objects, *self.area_lights)
+        if not things:
+            raise InputError("Scene: expected at least one object")
+        self.count = len(things)
+        self.fields = FieldGroup("scene", materials=Layout((self.count,), 10, MATERIALS))
+        materials = [thing.material for thing in things]
+        for name, _, _ in MATERIALS:
+            self.fields.set(name, np.array([_numbers(material, name) for material in materials], float))
+
+    def __repr__(self):
+        lights = "no lights" if self.lights is None else repr(self.lights)
+        environment = "no environment" if self.environment is None else repr(self.environment)
+        count = len(self.objects)
+        return f"Scene({count} object{'s' * (count != 1)}, {lights}, {environment})"
+
+    def numpy(self, name: str) -> Array:
+        """A field's numbers as a NumPy array (O, ...)."""
+        return self.fields.get(self.fields.known(name))
+
+    def set(self, name: str, values: Any) -> None:
+        """Writes a field: an array (O, ...), broadcast where NumPy can."""
+        self.fields.set(self.fields.known(name), values)
+
+    def _setting(self, name):
+        return f'scene.set("{name}", values)' if self.fields.has(name) else None
+
+    @property
+    def albedo(self) -> Field:
+        """(O,) field of 3-vectors."""
+        return self.fields.field("albedo")
+
+    @property
+    def emission(self) -> Field:
+        """(O,) field of 3-vectors."""
+        return self.fields.field("emission")
+
+    @property
+    def specular(self) -> Field:
+        """(O,) field."""
+        return self.fields.field("specular")
+
+    @property
+    def shininess(self) -> Field:
+        """(O,) field."""
+        return self.fields.field("shininess")
+
+    @property
+    def reflectivity(self) -> Field:
+        """(O,) field."""
+        return self.fields.field("reflectivity")
+
+    @property
+    def index_of_refraction(self) -> Field:
+        """(O,) field."""
+        return self.fields.field("index_of_refraction")
+
+
+def _check_kinds(objects, lights, environment):
+    for i, thing in enumerate(objects):
+        if not isinstance(thing, Mesh | Solid):
+            raise InputError(f"Scene: object {i}: expected a Mesh, Sphere, Plane or Rectangle, got {thing!r}")
+        if any(thing is other for other in objects[:i]):
+            raise InputError(f"Scene: object {i} is there before ({thing!r}): give each object once")
+    if lights is not None and not isinstance(lights, Lights):
+        raise InputError(f"Scene: lights: expected a Lights object, got {lights!r}")
+    if environment is not None and not isinstance(environment, Environment):
+        raise InputError(f"Scene: environment: expected an Environment object, got {environment!r}")
+
+
+def _numbers(material, name):
+    value = getattr(material, name)
+    return 0.0 if value is None else value
