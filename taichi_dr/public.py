@@ -42,6 +42,7 @@ from taichi_dr.render.mesh.soft_rasterizer import SoftRasterizer
 from taichi_dr.render.mesh.supersample import Supersampler, supersampled
 from taichi_dr.render.rays.ray_caster import RayCaster
 from taichi_dr.render.rays.ray_tracer import RayTracer
+from taichi_dr.render.rays.scene import Scene
 from taichi_dr.render.volume.nerf_fit import KnownRays, NeRFFit
 from taichi_dr.render.volume.render_rays import render_rays
 from taichi_dr.render.volume.volume_renderer import VolumeRenderer
@@ -53,7 +54,6 @@ from taichi_dr.scene.camera import Camera
 from taichi_dr.scene.light import DirectionalLight, Lights, PointLight
 from taichi_dr.scene.material import Material
 from taichi_dr.scene.mesh import Mesh
-from taichi_dr.scene.scene import Scene
 from taichi_dr.tape import tape_operation
 from taichi_dr.version import __version__
 
@@ -89,9 +89,9 @@ __all__ = [
     "Primitives",
     "Rasterizer",
     "RayCaster",
+    "RayTracer",
     "Rectangle",
     "RectangleLight",
-    "RayTracer",
     "RuntimeStateError",
     "Sample",
     "Scene",

@@ -3,7 +3,7 @@
 import taichi as ti
 
 from taichi_dr.kernels.base.types import Ints, Rows
-from taichi_dr.kernels.rays.primary import BLOCK, LANES, Samples, place_of
+from taichi_dr.kernels.rays.primary import LANES, Samples, place_of
 
 
 @ti.kernel
@@ -20,7 +20,7 @@ def average(
     shown: ti.template(),
     rgba: Rows,
 ):
-    """Writes the pixels (of a view whose first is ``pixels``) of ``blocks`` blocks, the first ray of which is ``first``.
+    """Writes the pixels of ``blocks`` blocks, whose first ray is ``first``, of the view that begins at ``pixels``.
 
     Alpha is the share of the samples that meet something.  ``shown``: what is behind them counts for the colour too.
     """

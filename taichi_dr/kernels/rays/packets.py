@@ -20,7 +20,7 @@ from taichi_dr.kernels.rays.build import NOTHING, STACK, leaf_count, leaf_first
 from taichi_dr.kernels.rays.closest import walk
 from taichi_dr.kernels.rays.triangle import CLOSE, across
 
-NARROW = 0.5  # of the cosine between a ray and its packet
+NARROW = 0.9995  # cosine between a ray and its packet; wider ones are slower than their rays one by one
 ONE_BY_ONE = -2
 SLACK = 1.0 + 2.0**-20  # of reciprocals' bounds
 

@@ -1,9 +1,9 @@
 """Rays of cameras, several for each pixel, in packets, and what they add up to.
 
-Pixels are taken ``BLOCK`` by ``BLOCK``, and of each block first one sample of every pixel, then the next: rays that stand
-side by side go the same way.  Samples are stratified: the pixel is divided into ``columns`` by ``rows`` cells, with a
-place at random in each; a single sample is in the middle.  Random numbers are those of a pixel's sample, whichever view
-it belongs to, so that views rendered together are those rendered one by one.
+Pixels are taken ``BLOCK`` by ``BLOCK``, and of each block first one sample of every pixel, then the next: rays that
+stand side by side go the same way.  Samples are stratified: the pixel is divided into ``columns`` by ``rows`` cells,
+with a place at random in each; a single sample is in the middle.  Random numbers are those of a pixel's sample,
+whichever view it belongs to, so that views rendered together are those rendered one by one.
 """
 
 from typing import Any, NamedTuple

@@ -2,11 +2,11 @@
 
     local = albedo (ambient + sum of color_k max(n.l_k, 0) V_k) + specular sum of color_k max(n.h_k, 0)^shininess V_k
 
-as ``shading.light`` has it without shadows, with e = -d towards where the ray comes from, and V_k = 1 where the light is
-not blocked.  What is blocked is held constant here: how it changes is the boundary's part of the gradient.
+as ``shading.light`` has it without shadows, with e = -d towards where the ray comes from, and V_k = 1 where the light
+is not blocked.  What is blocked is held constant here: how it changes is the boundary's part of the gradient.
 
-``met`` (L, R): 1 where the shadow ray of light k meets something.  ``partials`` (6 L, C): adjoints of colour and vector of
-each light, a column for every part of the rays.
+``met`` (L, R): 1 where the shadow ray of light k meets something.  ``partials`` (6 L, C): adjoints of colour and vector
+of each light, a column for every part of the rays.
 """
 
 import taichi as ti

@@ -1,8 +1,8 @@
 """What rays have for the things that they meet, summed up for each: the same at every run, without float atomics.
 
 Rays are sorted by the code of what they meet, by counting; then pieces of the sorted order are added up, run by run of
-rays that meet the same thing.  A run inside of a piece is a thing's whole sum; what the first and the last run of a piece
-have is added afterwards, piece by piece.
+rays that meet the same thing.  A run inside of a piece is a thing's whole sum; what the first and the last run of a
+piece have is added afterwards, piece by piece.
 """
 
 import taichi as ti
@@ -93,7 +93,8 @@ def add_pieces(
 ):
     """Adds to ``shares`` (codes, SHARES) all runs inside of pieces; writes the runs at their ends.
 
-    ``ends`` (P, 2): what the first and the last run of each piece meet, -1 if there is none; ``end_shares`` (2 P, SHARES).
+    ``ends`` (P, 2): what the first and the last run of each piece meet, -1 if there is none; ``end_shares`` (2 P,
+    SHARES): what these have.
     """
     for piece in range((found + PIECE - 1) // PIECE):
         ends[piece, 1] = -1

@@ -5,8 +5,8 @@ each ray that meets something, ``seen`` has the columns
 
     POSITION (3), NORMAL (3) for shading, ALBEDO (3), GEOMETRIC (3) normal of the surface itself, SIDE (1)
 
-with both normals turned to the side that the ray comes from, and ``SIDE`` 1 outside, -1 inside.  The adjoint takes those
-of the first nine.  It adds to the rays', and writes what it has for surfaces to ``back``, a row for each ray:
+with both normals turned to the side that the ray comes from, and ``SIDE`` 1 outside, -1 inside.  The adjoint takes
+those of the first nine.  It adds to the rays', and writes what it has for surfaces to ``back``, a row for each ray:
 
     SHAPE (9): a face's three corners, or the nine numbers of a solid;  NORMALS (3), COLORS (3), TEXCOORDS (2): what the
     corners get by their barycentrics;  MATERIAL (10): of the object's row of ``materials``
@@ -64,9 +64,7 @@ def corners_of(face, surfaces: ti.template()):
 @ti.func
 def mean3(array: ti.template(), rows: ti.template(), face, w):
     """The mean of three rows of an array by barycentrics."""
-    return (
-        w[0] * row3(array, rows[face, 0]) + w[1] * row3(array, rows[face, 1]) + w[2] * row3(array, rows[face, 2])
-    )
+    return w[0] * row3(array, rows[face, 0]) + w[1] * row3(array, rows[face, 1]) + w[2] * row3(array, rows[face, 2])
 
 
 @ti.func
@@ -172,7 +170,7 @@ def see_adjoint(
     texels_adjoint: Rows,
     back: Rows,
 ):
-    """Adds to the rays' adjoints and to the texels'; writes ``back`` (R, BACK) but for its materials, and adds to those.
+    """Adds to the adjoints of rays and texels; writes ``back`` (R, BACK) but for its materials, and adds to those.
 
     Which of its faces a surface is met at, and from which side, is held constant.
     """
@@ -221,7 +219,11 @@ def see_adjoint(
                 shape = [w[0] * along + (b - c).cross(g_cross), w[1] * along + (c - a).cross(g_cross)]
                 shape_c = w[2] * along + (a - b).cross(g_cross)
                 for c in ti.static(range(3)):
-                    back[i, SHAPE + c], back[i, SHAPE + 3 + c], back[i, SHAPE + 6 + c] = shape[0][c], shape[1][c], shape_c[c]
+                    back[i, SHAPE + c], back[i, SHAPE + 3 + c], back[i, SHAPE + 6 + c] = (
+                        shape[0][c],
+                        shape[1][c],
+                        shape_c[c],
+                    )
                     origins_adjoint[i, c] = origins_adjoint[i, c] + free[c]
                     directions_adjoint[i, c] = directions_adjoint[i, c] + hits[i, 0] * free[c]
             else:

@@ -7,6 +7,7 @@ until other rays are traced in their slot: whoever asks for an adjoint then trac
 
 import taichi as ti
 
+from taichi_dr.kernels.base.spread import fill_first
 from taichi_dr.kernels.march.wavefront import chunks, compact
 from taichi_dr.kernels.rays.bounce import (
     go_on,
@@ -18,15 +19,14 @@ from taichi_dr.kernels.rays.bounce import (
     return_light_adjoint,
 )
 from taichi_dr.kernels.rays.surface import see, see_adjoint
-from taichi_dr.kernels.base.spread import fill_first
 from taichi_dr.render.rays.level import Level
 
 
 class Paths:
     """Radiance along rays through a scene, with up to ``bounces`` mirrors and clear surfaces on their way.
 
-    ``stages``: of light on surfaces, each with ``forward``, ``adjoint``, ``zero_sums`` and ``push``; the first one writes
-    ``level.local``, the others add to it.
+    ``stages``: of light on surfaces, each with ``forward``, ``adjoint``, ``zero_sums`` and ``push``; the first one
+    writes ``level.local``, the others add to it.
     """
 
     def __init__(self, buffers, things, casting, stages, environment, bounces, seed):

@@ -18,13 +18,13 @@ from taichi_dr.render.frame import INDEX, Frame
 from taichi_dr.render.rays.casting import Casting
 from taichi_dr.render.rays.lamps import Lamps
 from taichi_dr.render.rays.paths import Paths
+from taichi_dr.render.rays.scene import Scene
 from taichi_dr.render.rays.shot import RayShot
 from taichi_dr.render.rays.things import Things
 from taichi_dr.render.renderer import Renderer
 from taichi_dr.scene.camera import Camera
 from taichi_dr.scene.light import Lights
 from taichi_dr.scene.mesh import Mesh
-from taichi_dr.scene.scene import Scene
 from taichi_dr.types import ArrayLike, Field, Size
 
 RAYS = 1 << 18  # that are traced at once, at most
@@ -55,7 +55,7 @@ class RayTracer(Renderer):
     ============  ======  =====================================================================================
     color         vec3    linear RGB, the mean of the pixel's samples; multiplied by alpha if the background is None
     alpha         scalar  share of the samples that meet something
-    depth         scalar  distance along the viewing axis of what the pixel's middle shows; ``far`` where that is nothing
+    depth         scalar  distance along the viewing axis of what the pixel's middle shows; ``far`` for nothing
     normal        vec3    its unit normal on the side that is seen, 0 where nothing is hit
     position      vec3    the point itself, 0 where nothing is hit
     object_id     int     which of the scene's objects it is, -1 where nothing is hit
@@ -140,8 +140,8 @@ class RayTracer(Renderer):
         """Renders a view for each of the camera's and returns their Frame.
 
         Meshes of a batch as large as there are views are seen one by one: view v sees element v.  Inside a
-        ``ti.ad.Tape`` the gradients of the frame's outputs flow to the scene's fields, to its objects and lights, and to
-        the camera.
+        ``ti.ad.Tape`` the gradients of the frame's outputs flow to the scene's fields, to its objects and lights, and
+        to the camera.
 
         Raises:
             RuntimeStateError: the renderer or an argument is older than the latest ``ti.init``.
@@ -186,7 +186,9 @@ class RayTracer(Renderer):
             for batch in self._batches(views, shot, shot.samples):
                 self._trace(shot, batch)
                 level = self._paths.levels[0]
-                average(level.radiance, level.what, *self._in_image(shot, batch), batch.blocks, shot.is_behind_shown, rgba)
+                average(
+                    level.radiance, level.what, *self._in_image(shot, batch), batch.blocks, shot.is_behind_shown, rgba
+                )
         if shot.background is not None and not shot.is_behind_shown:
             composite(rgba, background_rows(shot.background, self._buffers), frame.shape[0])
         frame.bind(color=rgba)
@@ -269,9 +271,8 @@ class RayTracer(Renderer):
 
     @staticmethod
     def _camera_of(shot, batch):
-        return (
-            shot.camera_array, shot.camera.is_orthographic, shot.width, shot.height, batch.columns, batch.rows, shot.seed
-        )  # fmt: skip
+        camera = shot.camera_array, shot.camera.is_orthographic
+        return *camera, shot.width, shot.height, batch.columns, batch.rows, shot.seed
 
     @staticmethod
     def _in_image(shot, batch):

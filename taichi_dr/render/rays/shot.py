@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from taichi_dr.render.camera_input import CameraInput
+from taichi_dr.render.rays.scene import Scene
 from taichi_dr.render.shot import Shot
 from taichi_dr.scene.camera import Camera
-from taichi_dr.scene.scene import Scene
 
 BLACK = (0.0, 0.0, 0.0)
 

@@ -19,7 +19,7 @@ from taichi_dr.kernels.rays.sums import (
     split_shares,
     tally_columns,
 )
-from taichi_dr.kernels.rays.surface import BACK, EMISSION, MATERIALS, Surfaces
+from taichi_dr.kernels.rays.surface import EMISSION, MATERIALS, Surfaces
 from taichi_dr.kernels.shading.normals import vertex_normals, vertex_normals_adjoint
 from taichi_dr.runtime import runtime_token
 from taichi_dr.scene.mesh import Mesh
@@ -83,7 +83,7 @@ class Things:
         return [self.scene.fields, *(thing.fields for thing in (*self.meshes, *self.shapes))]
 
     def pull(self, element=0):
-        """Makes the big arrays hold the inputs' numbers, of batches those of one element, and the hierarchy fit them."""
+        """Makes the big arrays hold the inputs' numbers, of batches one element's, and the hierarchy fit them."""
         get, sizes = self._buffers.get, self._sizes
         arrays = {name: get(name, (sizes[name], columns)) for name, columns in COLUMNS.items()}
         for name, array in arrays.items():

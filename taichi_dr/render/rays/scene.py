@@ -13,6 +13,7 @@ from taichi_dr.implicit.environment import Environment
 from taichi_dr.scene.analytic import Solid
 from taichi_dr.scene.light import Lights
 from taichi_dr.scene.mesh import Mesh
+from taichi_dr.tape import off_tape
 from taichi_dr.types import Array, Field
 
 MATERIALS = (
@@ -30,8 +31,8 @@ class Scene(FieldOwner):
     """Objects that rays meet, lights, and an environment behind everything.
 
     ``objects`` are meshes and solids (``Sphere``, ``Plane``, ``Rectangle``); object i of ``frame.object_id`` is
-    ``objects[i]``, and area lights, which are seen too, come behind them.  Each object's ``Material`` is what its row of
-    the fields begins with; from then on the fields, (O,), hold them, for kernels and optimisers to write to:
+    ``objects[i]``, and area lights, which are seen too, come behind them.  Each object's ``Material`` is what its row
+    of the fields begins with; from then on the fields, (O,), hold them, for kernels and optimisers to write to:
 
     ====================  ======  ==============================================================================
     field                 type    meaning
@@ -88,6 +89,20 @@ class Scene(FieldOwner):
     def set(self, name: str, values: Any) -> None:
         """Writes a field: an array (O, ...), broadcast where NumPy can."""
         self.fields.set(self.fields.known(name), values)
+
+    @off_tape
+    def check(self) -> None:
+        """Looks at the fields as they are now.
+
+        Raises:
+            InputError: a number that is not finite: whose, and which.
+        """
+        for name, _, _ in MATERIALS:
+            values = self.fields.get(name)
+            bad = ~np.isfinite(values.reshape(self.count, -1)).all(axis=1)
+            if bad.any():
+                thing = bad.argmax()
+                raise InputError(f"scene.{name}[{thing}]: expected finite numbers, got {values[thing].tolist()}")
 
     def _setting(self, name):
         return f'scene.set("{name}", values)' if self.fields.has(name) else None
