@@ -26,6 +26,7 @@ class Solid(FieldOwner):
     kind: int
     members: tuple
     name: str
+    material: Material
 
     def _allocate(self, name, values, **others):
         self.name = name

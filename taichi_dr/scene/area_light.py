@@ -2,6 +2,7 @@
 
 from taichi_dr.scene import checks
 from taichi_dr.scene.analytic import Flat, Round, Solid
+from taichi_dr.scene.material import Material
 from taichi_dr.types import ArrayLike, Color, Field
 
 RADIANCE = ((1,), 3)
@@ -9,6 +10,8 @@ RADIANCE = ((1,), 3)
 
 class AreaLight(Solid):
     """A solid that shines: ``radiance`` is an array (1, 3) of its own."""
+
+    material = Material(albedo=0.0)
 
     @property
     def radiance(self) -> Field:

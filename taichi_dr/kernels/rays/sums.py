@@ -191,7 +191,11 @@ def place_rows(source: Rows, start: ti.i32, count: ti.i32, target: Rows, first: 
 
 @ti.kernel
 def add_rows(source: Rows, first: ti.i32, column: ti.i32, count: ti.i32, target: Rows, start: ti.i32):
-    """The adjoint of ``place_rows``: ``target[start + i, c] += source[first + i, column + c]``."""
+    """The adjoint of ``place_rows``: ``target[start + i, c] += source[first + i, column + c]``, which are 0 then.
+
+    So what was placed over others takes its own adjoint before they do.
+    """
     for i in range(count):
         for c in range(target.shape[1]):
             target[start + i, c] = target[start + i, c] + source[first + i, column + c]
+            source[first + i, column + c] = 0.0

@@ -15,6 +15,7 @@ from taichi_dr.render.arguments import require_kind, whole
 from taichi_dr.render.background import background_rows
 from taichi_dr.render.camera_input import CameraInput
 from taichi_dr.render.frame import INDEX, Frame
+from taichi_dr.render.rays.area_lamps import AreaLamps
 from taichi_dr.render.rays.casting import Casting
 from taichi_dr.render.rays.lamps import Lamps
 from taichi_dr.render.rays.paths import Paths
@@ -91,6 +92,11 @@ class RayTracer(Renderer):
         "face_id": INDEX,
     }
     ON_DEMAND = SHOWN
+
+    _samples: int
+    _bounces: int
+    _seed: int
+    _things: Any
 
     def __init__(
         self,
@@ -171,10 +177,11 @@ class RayTracer(Renderer):
         self._lights_inputs = list(self._lamps.inputs)
         if scene.environment is not None:
             self._lights_inputs += scene.environment.inputs
-        casting = Casting(self._buffers, self._things)
-        self._paths = Paths(
-            self._buffers, self._things, casting, [self._lamps], scene.environment, self._bounces, self._seed
-        )
+        casting, stages = Casting(self._buffers, self._things), [self._lamps]
+        if scene.area_lights:
+            stages.append(AreaLamps(self._buffers, scene.area_lights, self._seed, self._samples))
+        light = stages, scene.environment, self._bounces, self._seed
+        self._paths = Paths(self._buffers, self._things, casting, *light)
 
     def _forward(self, shot):
         frame = shot.frame

@@ -163,9 +163,9 @@ class Things:
                     add_rows(adjoint, first, 0, count, target, start)
         for i, shape in enumerate(self.shapes):
             add_rows(solids, i, 0, 1, shape.fields.adjoints["shape"], 0)
-        add_rows(materials, 0, 0, self.scene.count, self.scene.fields.adjoints["materials"], 0)
         for light in self.scene.area_lights:
             add_rows(materials, self._numbers[id(light)], EMISSION, 1, light.fields.adjoints["radiance"], 0)
+        add_rows(materials, 0, 0, self.scene.count, self.scene.fields.adjoints["materials"], 0)
 
 
 COLUMNS = {"vertices": 3, "colors": 3, "uv": 2, "texture": 3}

@@ -117,6 +117,37 @@ def test_a_lit_plane_and_its_shadow_by_hand(any32):
     assert np.allclose(color[0, 1], 0.5 * (0.1 + 2 / np.sqrt(4 + 1.5**2 + 0.5**2)), atol=1e-6)
 
 
+def test_a_rectangle_light_by_its_closed_form(any32):
+    """Under the middle of a rectangle 2a by 2b at a height h the form factor is 4 times that of a corner."""
+    a, b, h = 1.0, 0.5, 2.0
+    lamp = dr.RectangleLight((0, h, 0), (a, 0, 0), (0, 0, b), radiance=3)
+    scene = dr.Scene(dr.Plane(y=0, material=dr.Material(albedo=0.5)), dr.Lights(0, area=lamp))
+    camera = dr.Camera(eye=(0, h / 2, 0), target=(0, 0, 0), up=(0, 0, 1), half_height=1e-3)
+    color = dr.RayTracer(1, samples=4096).render(scene, camera).numpy()[0, 0, 0]
+    p, q = np.hypot(h, a), np.hypot(h, b)
+    form = 4 / (2 * np.pi) * (a / p * np.arctan(b / p) + b / q * np.arctan(a / q))
+    assert np.allclose(color, 0.5 * 3 * form, rtol=2e-3)
+
+
+def test_a_sphere_light_by_its_closed_form(any32):
+    lamp = dr.SphereLight((0, 3, 0), 0.5, radiance=4)
+    scene = dr.Scene(dr.Plane(y=0, material=dr.Material(albedo=0.5)), dr.Lights(0, area=lamp))
+    camera = dr.Camera(eye=(0, 1, 0), target=(0, 0, 0), up=(0, 0, 1), half_height=1e-3)
+    color = dr.RayTracer(1, samples=1024).render(scene, camera).numpy()[0, 0, 0]
+    assert np.allclose(color, 0.5 * 4 * (0.5 / 3) ** 2, rtol=2e-3)
+
+
+def test_a_soft_shadow_is_half_where_half_the_light_is_hidden(any32):
+    lamp = dr.RectangleLight((0, 4, 0), (0.1, 0, 0), (0, 0, 0.1), radiance=100)
+    screen = dr.Rectangle((5, 2, 0), (5, 0, 0), (0, 0, 5))  # over x > 0
+    floor = dr.Plane(y=0, material=dr.Material(albedo=1))
+    camera = dr.Camera(eye=(0, 1, 0), target=(0, 0, 0), up=(0, 0, 1), half_height=1e-3)
+    tracer = dr.RayTracer(1, samples=4096)
+    free = tracer.render(dr.Scene(floor, dr.Lights(0, area=lamp)), camera).numpy().mean()
+    hidden = tracer.render(dr.Scene([floor, screen], dr.Lights(0, area=lamp)), camera).numpy().mean()
+    assert abs(hidden / free - 0.5) < 0.01
+
+
 def test_samples_of_a_pixel_are_averaged(any32):
     half = dr.Rectangle((1, 0, 0), (1, 0, 0), (0, 1, 0), material=dr.Material(albedo=1))
     camera = dr.Camera(eye=(0.1, 0, 2), target=(0.1, 0, 0), half_height=0.5)

@@ -60,8 +60,10 @@ class Tracing:
 
     def closest(self, origins, directions, ends):
         what, hits = make_array((origins.shape[0],), ti.i32), make_array((origins.shape[0], 3))
-        closest(*self.bvh.arrays, self.bvh.order, origins, directions, ends, what, hits)
-        closest_solids(self.solids, self.kinds, self.faces.shape[0], origins, directions, ends, what, hits)
+        closest(*self.bvh.arrays, self.bvh.order, origins, directions, ends, origins.shape[0], what, hits)
+        closest_solids(
+            self.solids, self.kinds, self.faces.shape[0], origins, directions, ends, origins.shape[0], what, hits
+        )
         return what, hits
 
     def lit(self, view, places, origins, directions, what, hits):
