@@ -24,7 +24,7 @@ FLOORS = (
     ("kernels.volume", "kernels.rays"),
     ("fields",),
     ("losses",),
-    ("scene", "optim"),
+    ("scene", "optim", "io.hdr"),
     ("io", "texture", "measure"),
     ("io.posed",),
     ("implicit",),

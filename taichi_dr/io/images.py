@@ -1,4 +1,4 @@
-"""Pictures and animations: linear floating-point colours in memory, sRGB bytes in files."""
+"""Pictures and animations: linear floating-point colours in memory, in files sRGB bytes or, OpenEXR, the same."""
 
 import importlib.util
 import io
@@ -12,9 +12,11 @@ from PIL import Image
 
 from taichi_dr.errors import FileError, InputError, ShapeError
 from taichi_dr.io.files import atomic_path, check_creatable, read_bytes
+from taichi_dr.io.hdr import exr, rgbe
 from taichi_dr.types import Array, ArrayLike, Field, PathLike
 
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
+SAVED = (*PICTURES, ".exr")
 WITHOUT_ALPHA = (".jpg", ".jpeg", ".bmp")
 ANIMATIONS = (".gif", ".mp4")
 ORIENTATION, QUARTER_TURNS = 0x0112, (5, 6, 7, 8)  # the EXIF tag, and its values that exchange width and height
@@ -46,7 +48,8 @@ _LINEAR_OF_BYTE = srgb_to_linear(np.arange(256) / 255).astype(np.float32)
 def load_image(path: PathLike) -> Array:
     """A picture as linear float32 (H, W, 3), or (H, W, 4) with straight alpha if the file has transparency.
 
-    Grey pictures get three equal channels; a photograph's orientation tag is obeyed.
+    Grey pictures get three equal channels; a photograph's orientation tag is obeyed.  OpenEXR (scan lines, without
+    compression or by RLE, ZIP or PIZ) and Radiance's ``.hdr`` are linear as they are, and may be brighter than 1.
 
     Raises:
         FileError: missing, empty, or not a picture that can be decoded.
@@ -57,6 +60,10 @@ def load_image(path: PathLike) -> Array:
 def decode_image(data, name, upright=True):
     """``load_image`` from the bytes of a file called ``name``; as stored, whatever its orientation tag says, if not
     ``upright``."""
+    if data.startswith(exr.MAGIC):
+        return _of_channels(exr.decode_exr(data, name), name)
+    if data.startswith(rgbe.MAGIC):
+        return rgbe.decode_rgbe(data, name)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns about damaged tags of pictures that it can read
@@ -74,6 +81,18 @@ def decode_image(data, name, upright=True):
     if pixels.dtype == np.uint8:
         return _linear_from_bytes(pixels)
     return srgb_to_linear(pixels.astype(np.float32) / 65535).astype(np.float32)
+
+
+def _of_channels(channels, name):
+    """(H, W, 3) of OpenEXR's channels, (H, W, 4) if any of it is transparent: colours there are multiplied by alpha."""
+    colors = "RGB" if "R" in channels else "YYY"
+    if not set(colors) <= channels.keys():
+        raise FileError(f"{name}: expected channels R, G and B, or Y, got {', '.join(channels)}")
+    pixels = np.stack([channels[color] for color in colors], axis=-1)
+    alpha = channels.get("A")
+    if alpha is None or (alpha == 1).all():
+        return pixels
+    return straight(np.concatenate([pixels, alpha[..., None]], axis=-1))
 
 
 def picture_sizes(path):
@@ -118,11 +137,11 @@ def _linear_from_bytes(pixels):
 
 
 def save_image(path: PathLike, pixels: ArrayLike | Field, *, alpha: ArrayLike | Field | None = None) -> None:
-    """Writes linear colours as an 8-bit sRGB picture (PNG, JPEG, BMP, TIFF by suffix).
+    """Writes linear colours as an 8-bit sRGB picture (PNG, JPEG, BMP, TIFF by suffix), or as they are (``.exr``).
 
     ``pixels`` is a NumPy array or a field of shape (H, W) grey, (H, W, 3), or (H, W, 4) with straight alpha; ``alpha``
-    (H, W) is an alpha channel given apart.  Values are clipped to [0, 1].  In formats without alpha, transparency shows
-    white.
+    (H, W) is an alpha channel given apart.  Values are clipped to [0, 1], but in OpenEXR, which holds single precision.
+    In formats without alpha, transparency shows white.
 
     Raises:
         InputError: a pixel is not finite (the message says which).
@@ -130,8 +149,12 @@ def save_image(path: PathLike, pixels: ArrayLike | Field, *, alpha: ArrayLike | 
         FileError: unknown suffix, or the file cannot be written.
     """
     path = Path(path)
-    _check_suffix(path, PICTURES)
+    _check_suffix(path, SAVED)
     pixels = _with_alpha(_as_array(pixels), alpha)
+    if path.suffix.lower() == ".exr":
+        with atomic_path(path) as temporary:
+            temporary.write_bytes(_exr_bytes(pixels, path.name))
+        return
     if path.suffix.lower() in WITHOUT_ALPHA:
         pixels = over_white(pixels)
     _write(path, image_bytes(pixels, path.name), plugin="pillow")
@@ -144,18 +167,32 @@ def image_bytes(pixels, name="picture"):
         InputError, ShapeError: as ``save_image``.
     """
     pixels = _as_array(pixels)
-    if pixels.ndim not in (2, 3) or pixels.size == 0 or (pixels.ndim == 3 and pixels.shape[2] not in (3, 4)):
-        raise ShapeError(f"{name}: expected pixels of shape (H, W), (H, W, 3) or (H, W, 4), got {pixels.shape}")
-    finite = np.isfinite(pixels)
-    if not finite.all():
-        index = tuple(int(i) for i in np.argwhere(~finite)[0])
-        raise InputError(f"{name}: pixel {index} is {pixels[index]}; {(~finite).sum()} values are not finite")
+    _check_pixels(pixels, name)
     values = np.clip(pixels, 0, 1).astype(np.float64)
     if pixels.ndim == 2 or pixels.shape[2] == 3:
         values = linear_to_srgb(values)
     else:
         values[..., :3] = linear_to_srgb(values[..., :3])
     return quantized(values)
+
+
+def _check_pixels(pixels, name):
+    if pixels.ndim not in (2, 3) or pixels.size == 0 or (pixels.ndim == 3 and pixels.shape[2] not in (3, 4)):
+        raise ShapeError(f"{name}: expected pixels of shape (H, W), (H, W, 3) or (H, W, 4), got {pixels.shape}")
+    finite = np.isfinite(pixels)
+    if not finite.all():
+        index = tuple(int(i) for i in np.argwhere(~finite)[0])
+        raise InputError(f"{name}: pixel {index} is {pixels[index]}; {(~finite).sum()} values are not finite")
+
+
+def _exr_bytes(pixels, name):
+    """Linear colours as OpenEXR has them: multiplied by alpha, where there is one."""
+    _check_pixels(pixels, name)
+    if pixels.ndim == 2:
+        return exr.encode_exr({"Y": pixels})
+    if pixels.shape[2] == 4:
+        pixels = np.concatenate([pixels[..., :3] * pixels[..., 3:], pixels[..., 3:]], axis=-1)
+    return exr.encode_exr(dict(zip("RGBA", np.moveaxis(pixels, -1, 0), strict=False)))
 
 
 def png_bytes(pixels):
@@ -241,13 +278,13 @@ def over_white(pixels):
     return pixels[:, :, :3] * pixels[:, :, 3:] + (1 - pixels[:, :, 3:])
 
 
-def check_picture(path):
+def check_picture(path, known=SAVED):
     """Checks, before the work, that ``save_image`` can write ``path``.
 
     Raises:
         FileError: unknown suffix, or a folder that cannot be made or written to.
     """
-    _check_suffix(Path(path), PICTURES)
+    _check_suffix(Path(path), known)
     check_creatable(path)
 
 

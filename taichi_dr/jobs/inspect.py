@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from taichi_dr.io.images import check_picture, picture_sizes
+from taichi_dr.io.images import PICTURES, check_picture, picture_sizes
 from taichi_dr.io.posed.bounds import scene_bounds
 from taichi_dr.io.posed.load import load_posed_images, read_capture, splits
 from taichi_dr.jobs.report.agreement import warn_of_cameras
@@ -24,7 +24,7 @@ def inspect(settings):
         FileError: the picture cannot be written.
         DataSetError: data that cannot be read.
     """
-    check_picture(settings.picture)
+    check_picture(settings.picture, PICTURES)
     capture = read_capture(settings.data, "train")
     with progress_bar("reading") as update:
         posed = load_posed_images(

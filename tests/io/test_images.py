@@ -54,6 +54,21 @@ def test_grey_values_are_clipped(tmp_path):
     np.testing.assert_allclose(load_image(tmp_path / "new" / "a.png")[0, :, 1], [0, 0.5029, 1], atol=1e-4)
 
 
+@pytest.mark.parametrize("channels", [3, 4])
+def test_openexr_holds_numbers_as_they_are(tmp_path, channels):
+    pixels = np.random.default_rng(0).lognormal(size=(20, 9, channels)).astype(np.float32)
+    pixels[..., 3:] = np.random.default_rng(1).uniform(0.1, 1, (20, 9, channels - 3))
+    save_image(tmp_path / "a.exr", pixels)
+    np.testing.assert_allclose(load_image(tmp_path / "a.exr"), pixels, rtol=0 if channels == 3 else 1e-6)
+
+
+def test_openexr_of_grey_and_bad_pixels(tmp_path):
+    save_image(tmp_path / "a.exr", np.array([[-1.0, 0.5, 200.0]]))
+    assert load_image(tmp_path / "a.exr")[0, :, 2].tolist() == [-1, 0.5, 200]
+    with pytest.raises(InputError, match=r"b.exr: pixel \(0, 0\) is nan"):
+        save_image(tmp_path / "b.exr", np.array([[np.nan, 0.5]]))
+
+
 def test_fields_can_be_saved(tmp_path, cpu32):
     import taichi as ti
 
