@@ -40,6 +40,7 @@ from taichi_dr.render.mesh.primitives.rasterize import Primitives
 from taichi_dr.render.mesh.rasterizer import Rasterizer
 from taichi_dr.render.mesh.soft_rasterizer import SoftRasterizer
 from taichi_dr.render.mesh.supersample import Supersampler, supersampled
+from taichi_dr.render.rays.implicit import Implicit
 from taichi_dr.render.rays.ray_caster import RayCaster
 from taichi_dr.render.rays.ray_tracer import RayTracer
 from taichi_dr.render.rays.scene import Scene
@@ -75,6 +76,7 @@ __all__ = [
     "Frame",
     "GeometryError",
     "GradientError",
+    "Implicit",
     "InputError",
     "KnownRays",
     "LargeSteps",

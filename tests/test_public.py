@@ -69,6 +69,7 @@ OBJECTS = {
     "Primitives": (lambda: dr.Primitives(8), "size=(8, 8), background=None, cull_back=False"),
     "Rasterizer": (lambda: dr.Rasterizer(8), "size=(8, 8), background=(0.0, 0.0, 0.0), antialias=False, cull_back=F"),
     "ShapeFit": (lambda: dr.ShapeFit(dr.shapes.box()), "'box', 12 faces, not begun"),
+    "Implicit": (lambda: dr.Implicit(_ball, dr.Box(-1, 1)), "'implicit' within Box(low="),
     "RayTracer": (lambda: dr.RayTracer(8), "size=(8, 8), background=(0.0, 0.0, 0.0), samples=1, bounces=4, seed=0"),
     "Scene": (lambda: dr.Scene(dr.Sphere((0, 0, 0), 1.0)), "1 object, no lights, no environment"),
     "SoftRasterizer": (lambda: dr.SoftRasterizer((4, 6)), "size=(4, 6), background=(0.0, 0.0, 0.0), sigma=0.0001, gam"),

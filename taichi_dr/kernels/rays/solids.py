@@ -22,7 +22,7 @@ from taichi_dr.kernels.base.types import Ints, Rows
 from taichi_dr.kernels.base.vectors import get3, row3, unit, unit_adjoint
 from taichi_dr.kernels.rays.meeting import meeting_adjoint
 
-SPHERE, PLANE, RECTANGLE = range(3)
+SPHERE, PLANE, RECTANGLE, IMPLICIT = range(4)
 
 COLUMNS = 9
 

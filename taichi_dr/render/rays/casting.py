@@ -25,6 +25,8 @@ class Casting:
         if self._things.shapes:
             rays = level.origins, level.directions, level.ends, level.count
             closest_solids(surfaces.solids, surfaces.kinds, self._things.face_count, *rays, level.what, level.hits)
+        for implicit in self._things.implicits:
+            implicit.closest(level)
 
     def shadow_rays(self, count):
         """Arrays of origins, directions and ends of so many rays, for one light after the other."""
@@ -50,6 +52,8 @@ class Casting:
     def _by_solids(self, rays, count, blocked, met, row):
         if self._things.shapes:
             occluded_solids(self._things.surfaces.solids, self._things.surfaces.kinds, *rays, count, blocked)
+        for implicit in self._things.implicits:
+            implicit.blocked(rays, count, blocked)
         copy_met(blocked, count, row, met)
 
 

@@ -109,6 +109,8 @@ class Paths:
 
     def surface_adjoint(self, level):
         """Adds what ``level.seen_adjoint`` and ``level.back`` imply to the sums and to the rays' adjoints."""
+        for implicit in self._things.implicits:
+            implicit.adjoint(level, self._surfaces)
         rays = level.what, level.hits, level.origins, level.directions, level.count
         to = level.origins_adjoint, level.directions_adjoint, self._things.texels_adjoint, level.back
         see_adjoint(*rays, *self._surfaces, level.seen, level.seen_adjoint, *to)
@@ -118,6 +120,8 @@ class Paths:
         self._casting.closest(level, eye)
         rays = level.what, level.hits, level.origins, level.directions, level.count
         see(*rays, *self._surfaces, level.seen)
+        for implicit in self._things.implicits:
+            implicit.see(level, self._surfaces)
 
     def _next(self, level):
         """The level of those rays that go on; None if there are none, or no more bounces."""

@@ -17,6 +17,7 @@ from taichi_dr.render.camera_input import CameraInput
 from taichi_dr.render.frame import INDEX, Frame
 from taichi_dr.render.rays.area_lamps import AreaLamps
 from taichi_dr.render.rays.casting import Casting
+from taichi_dr.render.rays.implicit import Implicit
 from taichi_dr.render.rays.lamps import Lamps
 from taichi_dr.render.rays.paths import Paths
 from taichi_dr.render.rays.scene import Scene
@@ -160,6 +161,9 @@ class RayTracer(Renderer):
         require_kind("scene", scene, Scene)
         require_kind("camera", camera, Camera)
         scene.fields.check()
+        for thing in scene.objects:
+            if isinstance(thing, Implicit):
+                thing.check()
         frame = self._frame(camera.views)
         _, height, width = frame.shape
         packed = CameraInput(camera, width, height, self._buffers)

@@ -10,6 +10,7 @@ from taichi_dr.fields.group import FieldGroup
 from taichi_dr.fields.owner import FieldOwner
 from taichi_dr.fields.storage import Layout
 from taichi_dr.implicit.environment import Environment
+from taichi_dr.render.rays.implicit import Implicit
 from taichi_dr.scene.analytic import Solid
 from taichi_dr.scene.light import Lights
 from taichi_dr.scene.mesh import Mesh
@@ -27,12 +28,16 @@ MATERIALS = (
 """Fields of the objects' materials: name, first column, components; ``kernels.rays.surface`` reads the columns."""
 
 
+Thing = Mesh | Solid | Implicit
+
+
 class Scene(FieldOwner):
     """Objects that rays meet, lights, and an environment behind everything.
 
-    ``objects`` are meshes and solids (``Sphere``, ``Plane``, ``Rectangle``); object i of ``frame.object_id`` is
-    ``objects[i]``, and area lights, which are seen too, come behind them.  Each object's ``Material`` is what its row
-    of the fields begins with; from then on the fields, (O,), hold them, for kernels and optimisers to write to:
+    ``objects`` are meshes, solids (``Sphere``, ``Plane``, ``Rectangle``) and signed distances (``Implicit``); object i
+    of ``frame.object_id`` is ``objects[i]``, and area lights, which are seen too, come behind them.  Each object's
+    ``Material`` is what its row of the fields begins with; from then on the fields, (O,), hold them, for kernels and
+    optimisers to write to:
 
     ====================  ======  ==============================================================================
     field                 type    meaning
@@ -59,11 +64,11 @@ class Scene(FieldOwner):
 
     def __init__(
         self,
-        objects: Mesh | Solid | Sequence[Mesh | Solid],
+        objects: Thing | Sequence[Thing],
         lights: Lights | None = None,
         environment: Environment | None = None,
     ) -> None:
-        self.objects = (objects,) if isinstance(objects, Mesh | Solid) else tuple(objects)
+        self.objects = (objects,) if isinstance(objects, Thing) else tuple(objects)
         _check_kinds(self.objects, lights, environment)
         self.lights, self.environment = lights, environment
         self.area_lights = () if lights is None else lights.area
@@ -140,8 +145,8 @@ class Scene(FieldOwner):
 
 def _check_kinds(objects, lights, environment):
     for i, thing in enumerate(objects):
-        if not isinstance(thing, Mesh | Solid):
-            raise InputError(f"Scene: object {i}: expected a Mesh, Sphere, Plane or Rectangle, got {thing!r}")
+        if not isinstance(thing, Thing):
+            raise InputError(f"Scene: object {i}: expected a Mesh, Sphere, Plane, Rectangle or Implicit, got {thing!r}")
         if any(thing is other for other in objects[:i]):
             raise InputError(f"Scene: object {i} is there before ({thing!r}): give each object once")
     if lights is not None and not isinstance(lights, Lights):

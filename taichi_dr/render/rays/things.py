@@ -21,7 +21,9 @@ from taichi_dr.kernels.rays.sums import (
 )
 from taichi_dr.kernels.rays.surface import EMISSION, MATERIALS, Surfaces
 from taichi_dr.kernels.shading.normals import vertex_normals, vertex_normals_adjoint
+from taichi_dr.render.rays.implicit import Implicit, ImplicitStage
 from taichi_dr.runtime import runtime_token
+from taichi_dr.scene.analytic import Solid
 from taichi_dr.scene.mesh import Mesh
 from taichi_dr.scene.topology import topology_of
 
@@ -40,9 +42,15 @@ class Things:
         things = (*scene.objects, *scene.area_lights)
         self.meshes = [thing for thing in things if isinstance(thing, Mesh)]
         self.shapes = [thing for thing in things if not isinstance(thing, Mesh)]
+        self._solids = {i: shape for i, shape in enumerate(self.shapes) if isinstance(shape, Solid)}
         self._numbers = {id(thing): i for i, thing in enumerate(things)}
         self._lay_out(things)
         self._bvh, self._built = BVH(), False
+        self.implicits = [
+            ImplicitStage(buffers, shape, self.face_count + i, self._numbers[id(shape)])
+            for i, shape in enumerate(self.shapes)
+            if isinstance(shape, Implicit)
+        ]
 
     def _lay_out(self, things):
         """Everything that does not change with the numbers."""
@@ -80,7 +88,9 @@ class Things:
     @property
     def inputs(self):
         """Everything that has adjoints."""
-        return [self.scene.fields, *(thing.fields for thing in (*self.meshes, *self.shapes))]
+        owned = [thing.fields for thing in (*self.meshes, *self._solids.values())]
+        of_functions = [given for shape in self.shapes if isinstance(shape, Implicit) for given in shape.inputs]
+        return [self.scene.fields, *owned, *of_functions]
 
     def pull(self, element=0):
         """Makes the big arrays hold the inputs' numbers, of batches one element's, and the hierarchy fit them."""
@@ -94,7 +104,7 @@ class Things:
                     place_rows(source, start, count, array, first, 0)
         solids, materials = get("solids", (self.solid_count, 9)), get("materials", (self.scene.count, MATERIALS))
         place_rows(self.scene.fields.arrays["materials"], 0, self.scene.count, materials, 0, 0)
-        for i, shape in enumerate(self.shapes):
+        for i, shape in self._solids.items():
             place_rows(shape.fields.arrays["shape"], 0, 1, solids, i, 0)
         for light in self.scene.area_lights:
             place_rows(light.fields.arrays["radiance"], 0, 1, materials, self._numbers[id(light)], EMISSION)
@@ -161,7 +171,7 @@ class Things:
                     target = mesh.fields.adjoints[name]
                     start, count = _rows_of(mesh, name, target, element)
                     add_rows(adjoint, first, 0, count, target, start)
-        for i, shape in enumerate(self.shapes):
+        for i, shape in self._solids.items():
             add_rows(solids, i, 0, 1, shape.fields.adjoints["shape"], 0)
         for light in self.scene.area_lights:
             add_rows(materials, self._numbers[id(light)], EMISSION, 1, light.fields.adjoints["radiance"], 0)
