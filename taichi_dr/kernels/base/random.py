@@ -17,6 +17,13 @@ def uniform(seed, index, dimension):
 
 
 @ti.func
+def uniform_pair(seed, index, dimension):
+    """Two numbers in [0, 1) like ``uniform``, from one hash."""
+    x, y, z = _scrambled(ti.cast(seed, ti.u32), ti.cast(index, ti.u32), ti.cast(dimension, ti.u32))
+    return _fraction(x ^ z), _fraction(y ^ (z >> ti.u32(7)))
+
+
+@ti.func
 def spread_pair(seed, index, count, dimension):
     """Two numbers in [0, 1) of each of ``count`` samples in a row, which are spread evenly over the square together.
 

@@ -25,6 +25,7 @@ from taichi_dr.kernels.rays.surface import (
     EMISSION,
     GEOMETRIC,
     MATERIAL,
+    MATERIALS,
     NORMAL,
     POSITION,
     REFLECTIVITY,
@@ -218,19 +219,31 @@ def leave_adjoint(
     radiance_adjoint: Rows,
     local_adjoint: Rows,
     behind_adjoint: Rows,
+    origins_adjoint: Rows,
+    directions_adjoint: Rows,
+    seen_adjoint: Rows,
     back: Rows,
 ):
-    """Writes the adjoints of ``local`` and ``behind``; adds to those of the materials."""
+    """Writes the adjoints of ``local`` and ``behind`` and, of ``back``, what materials have of this.
+
+    Sets those of rays and of what is seen to 0, for the stages behind it to add to.
+    """
     for i in range(count):
+        for c in ti.static(range(3)):
+            origins_adjoint[i, c], directions_adjoint[i, c] = 0.0, 0.0
+        for c in ti.static(range(9)):
+            seen_adjoint[i, c] = 0.0
+        for c in ti.static(range(MATERIALS)):
+            back[i, MATERIAL + c] = 0.0
         g, by_local, by_behind = row3(radiance_adjoint, i), ti.Vector([0.0] * 3), row3(radiance_adjoint, i)
         if what[i] >= 0:
             thing = objects[what[i]]
             by_local, by_behind = own_share(thing, materials) * g, ti.Vector([0.0] * 3)
             if materials[thing, REFRACTION] <= 0.0 and materials[thing, REFLECTIVITY] > 0.0:
-                back[i, MATERIAL + REFLECTIVITY] = back[i, MATERIAL + REFLECTIVITY] - g.dot(row3(local, i))
+                back[i, MATERIAL + REFLECTIVITY] = -g.dot(row3(local, i))
             if seen[i, SIDE] > 0.0:
                 for c in ti.static(range(3)):
-                    back[i, MATERIAL + EMISSION + c] = back[i, MATERIAL + EMISSION + c] + g[c]
+                    back[i, MATERIAL + EMISSION + c] = g[c]
         for c in ti.static(range(3)):
             local_adjoint[i, c], behind_adjoint[i, c] = by_local[c], by_behind[c]
 

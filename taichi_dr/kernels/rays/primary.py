@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import taichi as ti
 
-from taichi_dr.kernels.base.random import uniform
+from taichi_dr.kernels.base.random import uniform_pair
 from taichi_dr.kernels.base.types import Ints, Rows
 from taichi_dr.kernels.base.vectors import row3
 from taichi_dr.kernels.camera.pack import PACKED, E, W
@@ -18,7 +18,7 @@ from taichi_dr.kernels.camera.rays import Eye, ray, ray_adjoint
 
 BLOCK = 4  # pixels along the side of a block
 LANES = BLOCK * BLOCK
-JITTER = 0  # the first of the two random numbers of a ray's place in its pixel
+JITTER = 0  # which random numbers are a ray's place in its pixel
 
 
 class Samples(NamedTuple):
@@ -54,7 +54,7 @@ def screen_place(r, samples: ti.template()):
     index = (row * (samples.width + BLOCK) + column) * count + sample
     across, down = 0.5, 0.5
     if count > 1:
-        across, down = uniform(samples.seed, index, JITTER), uniform(samples.seed, index, JITTER + 1)
+        across, down = uniform_pair(samples.seed, index, JITTER)
     x = float(column) + (float(sample % samples.columns) + across) / float(samples.columns)
     y = float(row) + (float(sample // samples.columns) + down) / float(samples.rows)
     inverse = 1.0 / ti.cast(ti.min(samples.width, samples.height), float)

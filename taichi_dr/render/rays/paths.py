@@ -72,8 +72,6 @@ class Paths:
 
     def adjoint(self):
         """Adds what ``levels[0].radiance_adjoint`` implies to the sums; leaves the adjoints of its rays."""
-        for level in self.levels:
-            level.zero_adjoints()
         for before, after in zip(self.levels, self.levels[1:], strict=False):
             between = after.parent, after.weight, after.radiance, after.count
             return_light_adjoint(*between, before.radiance_adjoint, after.weight_adjoint, after.radiance_adjoint)
@@ -93,7 +91,8 @@ class Paths:
 
     def _level_adjoint(self, level, after):
         left = *self._left(level), level.local, level.count, level.radiance_adjoint
-        leave_adjoint(*left, level.local_adjoint, level.behind_adjoint, level.back)
+        rays = level.origins_adjoint, level.directions_adjoint
+        leave_adjoint(*left, level.local_adjoint, level.behind_adjoint, *rays, level.seen_adjoint, level.back)
         if self._environment is not None:
             place = level.directions, level.behind_adjoint, level.directions_adjoint, level.count
             self._environment.adjoint(*place)
