@@ -60,9 +60,10 @@ def load_image(path: PathLike) -> Array:
 def decode_image(data, name, upright=True):
     """``load_image`` from the bytes of a file called ``name``; as stored, whatever its orientation tag says, if not
     ``upright``."""
-    if data.startswith(exr.MAGIC):
+    suffix = Path(name).suffix.lower()
+    if data.startswith(exr.MAGIC) or suffix == ".exr":
         return _of_channels(exr.decode_exr(data, name), name)
-    if data.startswith(rgbe.MAGIC):
+    if data.startswith(rgbe.MAGIC) or suffix == ".hdr":
         return rgbe.decode_rgbe(data, name)
     try:
         with warnings.catch_warnings():

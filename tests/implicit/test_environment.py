@@ -64,6 +64,52 @@ def test_gradients_equal_central_differences(cpu64):
     assert max(errors.values()) < 1e-6, errors
 
 
+def test_a_file_is_scaled_and_turned(cpu32, tmp_path):
+    texels = np.random.default_rng(1).lognormal(size=(4, 8, 3)).astype(np.float32)
+    dr.save_image(tmp_path / "sky.exr", texels)
+    assert (dr.Environment.load(tmp_path / "sky.exr").numpy() == texels).all()
+    turned = dr.Environment.load(tmp_path / "sky.exr", intensity=2, turn_deg=90)
+    ahead = look(dr.Environment(texels), (0, 0.3, -1))
+    np.testing.assert_allclose(look(turned, (-1, 0.3, 0)), 2 * ahead, rtol=1e-5)
+    half = dr.Environment.load(tmp_path / "sky.exr", turn_deg=-22.5).numpy()  # half a column to the right
+    np.testing.assert_allclose(half[:, 1], (texels[:, 0] + texels[:, 1]) / 2, rtol=1e-6)
+
+
+def test_one_colour_everywhere(any32):
+    sky = dr.Environment.constant((1, 2, 3))
+    directions = np.random.default_rng(2).normal(size=(50, 3))
+    np.testing.assert_allclose(look(sky, directions), np.tile([1, 2, 3], (50, 1)), rtol=1e-6)
+
+
+def test_tables_follow_the_texels(cpu32):
+    sky = numbered()
+    tables = sky.sampling_tables()
+    assert sky.sampling_tables() is tables
+    sky.texels[0, 3] = (90, 90, 90)
+    rows, columns = sky.sampling_tables()
+    assert rows.to_numpy()[0, 0] > tables[0].to_numpy()[0, 0] + 0.1
+    assert columns.shape == (4, 8)
+
+
+def test_bad_environments_are_named(cpu32, tmp_path):
+    with pytest.raises(dr.InputError, match=r"finite numbers >= 0, got -1.0 at \(1, 2, 0\)"):
+        dr.Environment(np.where(np.arange(60).reshape(4, 5, 3) == 21, -1, 0.5))
+    pixels = np.where(np.arange(60).reshape(4, 5, 3) == 21, -1, 0.5)
+    dr.save_image(tmp_path / "sky.exr", pixels)
+    with pytest.raises(dr.InputError, match=r"sky.exr: expected finite numbers >= 0, got -1.0 at \(1, 2, 0\)"):
+        dr.Environment.load(tmp_path / "sky.exr")
+    with pytest.raises(dr.FileError, match=r"none.hdr"):
+        dr.Environment.load(tmp_path / "none.hdr")
+    (tmp_path / "text.hdr").write_text("a text")
+    with pytest.raises(dr.FileError, match=r"text.hdr: not a Radiance picture"):
+        dr.Environment.load(tmp_path / "text.hdr")
+    for arguments in ({"intensity": -1}, {"intensity": np.nan}, {"turn_deg": np.inf}):
+        with pytest.raises(dr.InputError, match=f"{next(iter(arguments))}: expected a finite"):
+            dr.Environment.load(tmp_path / "sky.exr", **arguments)
+    with pytest.raises(dr.InputError, match="environment: expected a color >= 0"):
+        dr.Environment.constant(-1)
+
+
 def test_bad_pictures_are_named(cpu32):
     with pytest.raises(dr.ShapeError, match=r"a picture \(H, W, 3\)"):
         dr.Environment(np.zeros((4, 8)))
