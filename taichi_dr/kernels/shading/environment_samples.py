@@ -81,3 +81,32 @@ def _choose(sums: ti.template(), row, r):
         before = sums[row, first - 1]
     likely = sums[row, first] - before
     return first, (r - before) / likely, likely
+
+
+@ti.func
+def density_at(rows: ti.template(), columns: ti.template(), direction):
+    """``1 / W`` of a unit direction: how densely ``sample_environment`` chooses around it, per steradian."""
+    height, width = columns.shape[0], columns.shape[1]
+    sine = ti.sqrt(direction.x * direction.x + direction.z * direction.z)
+    row = _within(ti.atan2(sine, direction.y) / ti.math.pi, height)
+    longitude = 0.0
+    if sine > 0.0:
+        longitude = ti.atan2(direction.x, -direction.z) / (2.0 * ti.math.pi)
+    column = _within(longitude + 0.5, width)
+    span = ti.sin((float(row) + 0.5) * ti.math.pi / height) * ti.sin(0.5 * ti.math.pi / height)
+    likely = _probability(rows, 0, row) * _probability(columns, row, column)
+    return likely * width / (4.0 * ti.math.pi * span)
+
+
+@ti.func
+def _within(share, count):
+    """Which of ``count`` equal parts a number in [0, 1] is in."""
+    return ti.min(ti.max(ti.cast(share * count, ti.i32), 0), count - 1)
+
+
+@ti.func
+def _probability(sums: ti.template(), row, which):
+    before = 0.0
+    if which > 0:
+        before = sums[row, which - 1]
+    return sums[row, which] - before

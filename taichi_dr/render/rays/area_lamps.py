@@ -27,7 +27,7 @@ class AreaLamps:
             casting.blocked(rays, level.count, met, k)
             shine(*self._lit(level, things, k), met, k, level.local)
 
-    def adjoint(self, level, things):
+    def adjoint(self, level, things, _casting):
         """Adds what ``level.local_adjoint`` implies."""
         met = self._met(level)
         for k in range(len(self._lights)):

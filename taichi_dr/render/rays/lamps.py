@@ -40,7 +40,7 @@ class Lamps:
         seen = level.what, level.directions, level.seen, level.count, surfaces.objects, surfaces.materials
         shade(*seen, *self._arrays, met, level.local)
 
-    def adjoint(self, level, things):
+    def adjoint(self, level, things, _casting):
         """Adds what ``level.local_adjoint`` implies."""
         surfaces = things.surfaces
         seen = level.what, level.directions, level.seen, level.count, surfaces.objects, surfaces.materials

@@ -103,7 +103,7 @@ class Paths:
                 level.directions_adjoint, level.seen_adjoint, level.back,
             )  # fmt: skip
         for stage in self._stages:
-            stage.adjoint(level, self._things)
+            stage.adjoint(level, self._things, self._casting)
         self.surface_adjoint(level)
 
     def surface_adjoint(self, level):

@@ -22,6 +22,7 @@ from taichi_dr.render.rays.lamps import Lamps
 from taichi_dr.render.rays.paths import Paths
 from taichi_dr.render.rays.scene import Scene
 from taichi_dr.render.rays.shot import RayShot
+from taichi_dr.render.rays.sky import Sky
 from taichi_dr.render.rays.things import Things
 from taichi_dr.render.renderer import Renderer
 from taichi_dr.scene.camera import Camera
@@ -184,6 +185,8 @@ class RayTracer(Renderer):
         casting, stages = Casting(self._buffers, self._things), [self._lamps]
         if scene.area_lights:
             stages.append(AreaLamps(self._buffers, scene.area_lights, self._seed, self._samples))
+        if scene.environment is not None:
+            stages.append(Sky(self._buffers, scene.environment, self._seed, self._samples))
         light = stages, scene.environment, self._bounces, self._seed
         self._paths = Paths(self._buffers, self._things, casting, *light)
 

@@ -9,7 +9,7 @@ from oracles.environment import look_up
 from taichi_dr.io.images import load_image
 from taichi_dr.kernels.base.arrays import array_from, make_array
 from taichi_dr.kernels.base.types import Rows
-from taichi_dr.kernels.shading.environment_samples import sample_environment, sampling_tables
+from taichi_dr.kernels.shading.environment_samples import density_at, sample_environment, sampling_tables
 
 SKY = ROOT.parent / "shared" / "data" / "envmaps" / "venice_sunset_1k.hdr"
 
@@ -18,6 +18,7 @@ SKY = ROOT.parent / "shared" / "data" / "envmaps" / "venice_sunset_1k.hdr"
 def sample(rows: Rows, columns: Rows, numbers: Rows, out: Rows):
     for i in range(numbers.shape[0]):
         direction, solid_angle = sample_environment(rows, columns, numbers[i, 0], numbers[i, 1])
+        out[i, 4] = density_at(rows, columns, direction)
         for c in ti.static(range(3)):
             out[i, c] = direction[c]
         out[i, 3] = solid_angle
@@ -27,10 +28,12 @@ def samples(texels, side=256):
     """(directions, W) of stratified random numbers."""
     cells = np.stack(np.meshgrid(np.arange(side), np.arange(side)), -1).reshape(-1, 2)
     numbers = (cells + np.random.default_rng(0).random((side * side, 2))) / side
-    out = make_array((side * side, 4))
+    out = make_array((side * side, 5))
     numbers = np.floor(numbers * 2**24) / 2**24
     sample(*map(array_from, sampling_tables(texels)), array_from(numbers), out)
     out = out.to_numpy().astype(float)
+    # a direction between two texels may count as the other one's by rounding
+    assert np.mean(np.abs(out[:, 4] * out[:, 3] - 1) > 1e-4) < 1e-3
     return out[:, :3], out[:, 3]
 
 

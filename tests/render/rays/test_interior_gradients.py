@@ -43,8 +43,7 @@ def scene_and_camera():
     lamp = dr.RectangleLight((0.2, 3, 1), u=(0.8, 0, 0.1), v=(0, 0.1, 0.7), radiance=(5, 6, 7))
     point, directional = dr.PointLight((2, 4, 3), 0.8), dr.DirectionalLight((-1, 1, 0.5), 0.3)
     lights = dr.Lights(0.15, point=point, directional=directional, area=lamp)
-    environment = dr.Environment(rng.uniform(0, 1, (6, 12, 3)))
-    return dr.Scene(objects, lights, environment), dr.Camera(eye=(0, 0.6, 4), target=(0, -0.1, 0), fov_y=0.7)
+    return dr.Scene(objects, lights), dr.Camera(eye=(0, 0.6, 4), target=(0, -0.1, 0), fov_y=0.7)
 
 
 @pytest.fixture
@@ -55,7 +54,7 @@ def setting(cpu64):
     weight = np.random.default_rng(1).normal(size=(1, *SIZE, 3))
     owners = {
         f"{type(owner).__name__.lower()}_{i}": owner
-        for i, owner in enumerate([*scene.objects, *scene.area_lights, scene.lights, scene.environment, scene, camera])
+        for i, owner in enumerate([*scene.objects, *scene.area_lights, scene.lights, scene, camera])
     }
 
     def value():
@@ -95,7 +94,7 @@ def test_gradients_equal_central_differences(setting):
     assert {("rectangle", name) for name in ["center", "u", "v"]} <= names
     assert {("rectanglelight", name) for name in ["center", "u", "v", "radiance"]} <= names
     assert {("scene", name) for name in ("albedo", "emission", "specular", "shininess", "reflectivity")} <= names
-    assert {("lights", "color"), ("lights", "vector"), ("environment", "texels")} <= names
+    assert {("lights", "color"), ("lights", "vector")} <= names
     assert {("camera", name) for name in ("eye", "target", "up")} <= names
     worst = max(checked, key=checked.get)
     assert checked[worst] < 1e-5, (worst, checked[worst])
