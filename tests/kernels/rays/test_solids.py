@@ -143,6 +143,23 @@ def test_a_ray_that_begins_on_a_large_sphere(any32):
     assert abs(hits[0, 0] - 1e-3) < 1e-9
 
 
+def test_what_is_met_is_on_a_large_sphere(any32):
+    """Of directions that are unit vectors as far as single precision goes, and of rays from close by."""
+    rng = np.random.default_rng(5)
+    o, d = np.float32(rng.uniform([-5, 0.1, -5], [5, 3, 5], (2000, 3))), rng.normal(size=(2000, 3))
+    d = np.float32(d / np.linalg.norm(d, axis=1, keepdims=True) * [1, -1, 1]) * np.float32(1 + 2e-7)
+    d[:, 1] = -np.abs(d[:, 1])
+    what, hits = array_from(np.full(2000, -1), ti.i32), make_array((2000, 3))
+    rays = array_from(o), array_from(d), array_from(np.tile([0, 1e30], (2000, 1)))
+    ground = array_from(np.array([sphere((0, -1000, 0), 1000)], float)), array_from([SPHERE], ti.i32)
+    closest_solids(*ground, 10, *rays, 2000, what, hits)
+    t = hits.to_numpy()[:, :1].astype(float)
+    near = (what.to_numpy() == 10) & (t[:, 0] < 20)
+    assert near.mean() > 0.7
+    height = np.linalg.norm(o.astype(float) + t * d - [0, -1000, 0], axis=1) - 1000
+    assert np.abs(height)[near].max() < 2e-6
+
+
 def test_planes_and_rectangles_seen_edge_on(any32):
     flat = [plane((0, 0, 0), (0, 3, 0)), [0, 0, 0, 1, 0, 0, 0, 0, 1]]
     along = [(1, 0, 0), (0, 0, -1), (1, 0, 1)]
