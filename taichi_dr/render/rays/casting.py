@@ -4,7 +4,6 @@ import taichi as ti
 
 from taichi_dr.kernels.rays import closest, packets
 from taichi_dr.kernels.rays.primary import LANES
-from taichi_dr.kernels.rays.solids import closest_solids, occluded_solids
 from taichi_dr.kernels.rays.visible import copy_met, is_met
 
 
@@ -24,7 +23,8 @@ class Casting:
             packets.closest(*asked, eye, level.count, level.directions, level.ends, *found, LANES)
         if self._things.shapes:
             rays = level.origins, level.directions, level.ends, level.count
-            closest_solids(surfaces.solids, surfaces.kinds, self._things.face_count, *rays, level.what, level.hits)
+            solids = surfaces.solids, surfaces.kinds
+            self._things.solid_boxes.closest(*solids, self._things.face_count, *rays, level.what, level.hits)
         for implicit in self._things.implicits:
             implicit.closest(level)
 
@@ -51,7 +51,8 @@ class Casting:
 
     def _by_solids(self, rays, count, blocked, met, row):
         if self._things.shapes:
-            occluded_solids(self._things.surfaces.solids, self._things.surfaces.kinds, *rays, count, blocked)
+            solids = self._things.surfaces.solids, self._things.surfaces.kinds
+            self._things.solid_boxes.occluded(*solids, *rays, count, blocked)
         for implicit in self._things.implicits:
             implicit.blocked(rays, count, blocked)
         copy_met(blocked, count, row, met)

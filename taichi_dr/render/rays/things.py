@@ -6,6 +6,7 @@ import taichi as ti
 from taichi_dr.kernels.base.arrays import array_from
 from taichi_dr.kernels.base.gather import gather_corners
 from taichi_dr.kernels.rays.bvh import BVH
+from taichi_dr.kernels.rays.solid_boxes import SolidBoxes
 from taichi_dr.kernels.rays.sums import (
     CORNER,
     PIECE,
@@ -77,7 +78,8 @@ class Things:
         self.objects, self._first_codes = array_from(owner, ti.i32), array_from(first_codes, ti.i32)
         self.numbers = array_from(np.arange(len(owner)) - first_codes[owner, 0], ti.i32)
         self.smooth = array_from([_is_smooth(thing) for thing in things], ti.i32)
-        self.kinds = array_from([shape.kind for shape in self.shapes] or [NO_SOLID], ti.i32)
+        kinds = [shape.kind for shape in self.shapes] or [NO_SOLID]
+        self.kinds, self.solid_boxes = array_from(kinds, ti.i32), SolidBoxes(kinds)
         textures = np.zeros((len(things), 3), np.int32)
         for mesh, first in zip(self.meshes, self._firsts["texture"], strict=True):
             if mesh.has("texture"):
@@ -116,6 +118,7 @@ class Things:
             self._uv.array("faces"), arrays["texture"], self.textures, self.objects, self.smooth, solids, self.kinds,
             materials,
         )  # fmt: skip
+        self.solid_boxes.build(solids, self.kinds)
         if self._built:
             self._bvh.refit(arrays["vertices"], faces)
         else:
