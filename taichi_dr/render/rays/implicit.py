@@ -18,6 +18,7 @@ from taichi_dr.scene.material import Material
 from taichi_dr.types import Color
 
 NEAR = 1e-4  # of the bounds' radius: how close to the surface rays step by what the function says
+STEP = 2e-3  # ... of normals' differences
 ROUNDS = 3
 
 
@@ -94,7 +95,7 @@ class ImplicitStage:
 
     def __init__(self, buffers, given, code, thing):
         self._buffers, self._given, self._code, self._thing = buffers, given, code, thing
-        self._near, self._step = NEAR * given.bounds.radius, 1e-3 * given.bounds.radius
+        self._near, self._step = NEAR * given.bounds.radius, STEP * given.bounds.radius
         self._nearby = slope_step(self._step)
 
     def closest(self, level):

@@ -197,7 +197,7 @@ class RayTracer(Renderer):
         for element, views in shot.elements:
             self._things.pull(element)
             self._require_usable(shot)
-            for batch in self._batches(views, shot, shot.samples):
+            for batch in self._batches(views, shot):
                 self._trace(shot, batch)
                 level = self._paths.levels[0]
                 average(
@@ -219,7 +219,7 @@ class RayTracer(Renderer):
             if len(shot.elements) > 1:
                 self._things.pull(element)
             self._paths.zero_sums()
-            for batch in self._batches(views, shot, shot.samples):
+            for batch in self._batches(views, shot):
                 if shot.traced.get(batch.slot) == batch:
                     self._paths.resume(batch.slot)
                 else:
@@ -239,7 +239,7 @@ class RayTracer(Renderer):
         for element, views in shot.elements:
             if len(shot.elements) > 1:
                 self._things.pull(element)
-            for batch in self._batches(views, shot, (1, 1)):
+            for batch in self._batches(views, shot, looking=True):
                 self._look(shot, batch)
                 level, surfaces = self._paths.levels[0], self._things.surfaces
                 seen = level.what, level.seen, shot.camera_array, batch.view, shot.width, shot.height
@@ -248,7 +248,7 @@ class RayTracer(Renderer):
 
     def _show_adjoint(self, shot, views):
         images = [self._adjoint_or_zero(shot.frame, name) for name in ("depth", "normal", "position")]
-        for batch in self._batches(views, shot, (1, 1)):
+        for batch in self._batches(views, shot, looking=True):
             self._look(shot, batch)
             level = self._paths.levels[0]
             level.zero_adjoints()
@@ -294,13 +294,15 @@ class RayTracer(Renderer):
         sizes = shot.width, shot.height, batch.columns, batch.rows
         return *sizes, batch.view * shot.width * shot.height, batch.first
 
-    def _batches(self, views, shot, samples):
+    def _batches(self, views, shot, looking=False):
+        """Of all samples of the views' pixels; ``looking``: of their middles alone."""
+        samples = (1, 1) if looking else shot.samples
         blocks, each = blocks_of(shot.width, shot.height), LANES * samples[0] * samples[1]
         step = max(1, RAYS // each)
         count = len(views) * -(-blocks // step)
         for i in range(count):
             view, start = views[i // (count // len(views))], i % (count // len(views)) * step
-            slot = i if count <= SLOTS and samples == shot.samples else LOOKING
+            slot = LOOKING if looking or count > SLOTS else i
             yield Batch(view, start * each, min(step, blocks - start), *samples, slot)
 
     def _require_usable(self, shot):

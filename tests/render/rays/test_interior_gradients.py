@@ -100,6 +100,20 @@ def test_gradients_equal_central_differences(setting):
     assert checked[worst] < 1e-5, (worst, checked[worst])
 
 
+def test_colors_gradient_stays_when_depth_is_asked_for(cpu64):
+    gradients = []
+    for names in (("color",), ("color", "depth")):
+        scene, camera = scene_and_camera()
+        tracer = dr.RayTracer(SIZE, bounces=3)
+        frame = tracer.render(scene, camera)
+        for name in names:
+            frame.field(name).grad.fill(float(name == "color"))
+        tracer.backward()
+        gradients.append(scene.gradient("reflectivity"))
+    assert (gradients[0] == gradients[1]).all()
+    assert gradients[0].any()
+
+
 def test_depth_normal_and_position(cpu64):
     scene, camera = scene_and_camera()
     tracer = dr.RayTracer(SIZE)
