@@ -4,9 +4,9 @@ import taichi as ti
 
 from taichi_dr.kernels.base.types import IntRows, Ints, Numbers, Rows
 from taichi_dr.kernels.base.vectors import get3, row3, unit
-from taichi_dr.kernels.rays.light_samples import point_on_light, point_on_light_adjoint
 from taichi_dr.kernels.rays.outlines import Outlines, ends_of, is_arc, outline_at, sphere_of, towards
-from taichi_dr.kernels.rays.solids import SPHERE
+from taichi_dr.kernels.rays.solids import COLUMNS, RECTANGLE, SPHERE, put3
+from taichi_dr.kernels.rays.triangle import across
 
 
 @ti.kernel
@@ -20,8 +20,10 @@ def measure(edges: IntRows, points: Rows, solids: Rows, kinds: Ints, light: ti.i
     for k in range(lengths.shape[0]):
         place = ti.Vector([middle[0, 0], middle[0, 1], middle[0, 2], middle[0, 3]])
         lengths[k] = 0.0
-        is_own = is_arc(outlines, k) and sphere_of(outlines, k) == light
-        if not is_own and (is_arc(outlines, k) or may_be_silhouette(outlines, kinds, k, light, place)):
+        may_be = is_arc(outlines, k) and sphere_of(outlines, k) != light
+        if not is_arc(outlines, k):
+            may_be = may_be_silhouette(outlines, kinds, k, light, place)
+        if may_be:
             point, tangent, _ = outline_at(outlines, k, 0.5, place)
             toward = towards(place, point)
             lengths[k] = tangent.cross(unit(toward)).norm()
@@ -57,25 +59,70 @@ def half_width(solids: ti.template(), kind, row, direction):
 
 
 @ti.kernel
-def place(solids: Rows, kinds: Ints, light: ti.i32, middle: Rows, chances: Rows, places: Rows, areas: Numbers):
-    """Writes where light comes from for each sample, ``places`` (M, 4), evenly spread over a light's area.
+def place(
+    edges: IntRows,
+    points: Rows,
+    solids: Rows,
+    kinds: Ints,
+    light: ti.i32,
+    middle: Rows,
+    piece: Ints,
+    within: Numbers,
+    chances: Rows,
+    places: Rows,
+    sides: Rows,
+    areas: Numbers,
+):
+    """Writes where light comes from for each sample, ``places`` (M, 4), by two numbers in [0, 1), ``chances`` (M, 2).
 
-    ``chances`` (M, 2): numbers in [0, 1).  ``areas`` (M,): the light's, 1 without one.
+    Places are evenly spread over a rectangle.  On a sphere most are where an outline sees them: with the cosine mu of
+    the angle to the direction there, their density is ``(1 + mu)^3 / (8 pi radius^2)``, and nowhere 0.  ``sides``
+    (M, 3): what stays of a place when the light moves: of a rectangle (a, b, 0), ``center + a u + b v``, of a sphere
+    the normal.  ``areas`` (M,): one over the density, 1 for single places.
     """
+    outlines = ti.static(Outlines(edges, points, solids))
     for i in range(places.shape[0]):
-        point, area = get3(middle, 0, 0), 1.0
+        point, side, area = get3(middle, 0, 0), ti.Vector([0.0, 0.0, 0.0]), 1.0
+        r1, r2 = chances[i, 0], chances[i, 1]
         if light >= 0:
-            point, _, area = point_on_light(kinds[light], light, solids, chances[i, 0], chances[i, 1])
+            if kinds[light] == RECTANGLE:
+                u, v = get3(solids, light, 3), get3(solids, light, 6)
+                side = ti.Vector([2.0 * r1 - 1.0, 2.0 * r2 - 1.0, 0.0])
+                point, area = point + side[0] * u + side[1] * v, 4.0 * u.cross(v).norm()
+            else:
+                axis, radius = unit(near_outline(outlines, piece[i], within[i]) - point), solids[light, 3]
+                p, q = across(axis)
+                nearness = ti.sqrt(ti.sqrt(1.0 - r1))  # (1 + mu) / 2
+                mu, angle = 2.0 * nearness - 1.0, 2.0 * ti.math.pi * r2
+                side = mu * axis + ti.sqrt(ti.max(1.0 - mu * mu, 0.0)) * (ti.cos(angle) * p + ti.sin(angle) * q)
+                point, area = point + radius * side, ti.math.pi * radius * radius / nearness**3
         for c in ti.static(range(3)):
-            places[i, c] = point[c]
+            places[i, c], sides[i, c] = point[c], side[c]
         places[i, 3], areas[i] = middle[0, 3], area
 
 
 @ti.func
-def place_adjoint(solids: ti.template(), kinds: ti.template(), light, chances: ti.template(), i, g):
+def near_outline(outlines: ti.template(), k, s):
+    """A point on an edge, or the centre of a sphere."""
+    point = ti.Vector([0.0, 0.0, 0.0])
+    if is_arc(outlines, k):
+        point = get3(outlines.solids, sphere_of(outlines, k), 0)
+    else:
+        a, b = ends_of(outlines, k)
+        point = a + s * (b - a)
+    return point
+
+
+@ti.func
+def place_adjoint(kinds: ti.template(), light, sides: ti.template(), i, g):
     """The adjoint of the solid's 9 numbers, or first of a single place, of the adjoint g of sample i's."""
-    numbers = ti.Vector([g[0], g[1], g[2], 0.0, 0.0, 0.0, 0.0, 0.0, 0.0])
+    numbers = ti.Vector([0.0] * COLUMNS)
+    side = row3(sides, i)
+    put3(numbers, 0, g)
     if light >= 0:
-        r1, r2 = chances[i, 0], chances[i, 1]
-        numbers = point_on_light_adjoint(kinds[light], light, solids, r1, r2, g, 0.0 * g, 0.0)
+        if kinds[light] == RECTANGLE:
+            put3(numbers, 3, side[0] * g)
+            put3(numbers, 6, side[1] * g)
+        else:
+            numbers[3] = side.dot(g)
     return numbers

@@ -33,34 +33,47 @@ class Outlines(NamedTuple):
     solids: Any
 
 
+class MeshEdges(NamedTuple):
+    """The edges of a mesh, int32."""
+
+    edges: Any  # (E, 4) as ``Outlines`` has them
+    corners: Any  # (E, 4): which corners 3 f + k of the first face are a and b, and which of the second (-1: none)
+    first: Any  # (N,): of each vertex the first at the same place
+
+
 def edges_of_mesh(vertices, faces):
-    """The edges (E, 4) int32 of a mesh, as ``Outlines`` has them, and of each vertex the first at the same place (N,).
+    """The ``MeshEdges`` of vertices (N, 3) and faces (F, 3), NumPy arrays.
 
     Vertices at one place are one (the first of them), so that seams of texture coordinates are no ends of the surface.
-    Edges of more than two faces count as those of one: they may be seen from everywhere.  Faces without an area by
-    their vertices have none.
+    Edges of more than two faces count as those of one: they may be seen from everywhere.  Faces that have two corners
+    at one place have none.
 
-    >>> edges, first = edges_of_mesh([[0, 0, 0], [1, 0, 0], [0, 1, 0], [1, 0, 0], [0, 1, 0], [1, 1, 0]],
-    ...                              [[0, 1, 2], [3, 5, 4]])
-    >>> edges.tolist()
+    >>> mesh = edges_of_mesh([[0, 0, 0], [1, 0, 0], [0, 1, 0], [1, 0, 0], [0, 1, 0], [1, 1, 0]], [[0, 1, 2], [3, 5, 4]])
+    >>> mesh.edges.tolist()
     [[0, 1, 2, -1], [0, 2, 1, -1], [1, 2, 0, 5], [1, 5, 2, -1], [2, 5, 1, -1]]
-    >>> first.tolist()
-    [0, 1, 2, 1, 2, 5]
+    >>> mesh.corners[2].tolist(), mesh.first.tolist()
+    ([1, 2, 3, 5], [0, 1, 2, 1, 2, 5])
     """
     vertices = np.asarray(vertices) + 0.0  # no -0.0
     _, index, group = np.unique(vertices, axis=0, return_index=True, return_inverse=True)
     first = index[group.reshape(-1)].astype(np.int32)
-    faces = first[np.asarray(faces)]
-    a, b, c = faces.T
-    faces = faces[(a != b) & (b != c) & (c != a)].astype(np.int64)
-    pairs = np.sort(np.stack([faces, np.roll(faces, -1, axis=1)], axis=-1).reshape(-1, 2), axis=1)
-    opposite = np.roll(faces, -2, axis=1).reshape(-1)
-    keys = pairs[:, 0] << 32 | pairs[:, 1]
+    welded = first[np.asarray(faces)]
+    a, b, c = welded.T
+    face = np.flatnonzero((a != b) & (b != c) & (c != a))
+    here = 3 * face[:, None] + np.arange(3)
+    there = np.roll(here, -1, axis=1)
+    flat = welded.reshape(-1).astype(np.int64)
+    is_up = flat[here] < flat[there]
+    low, high = np.where(is_up, here, there).reshape(-1), np.where(is_up, there, here).reshape(-1)
+    keys = flat[low] << 32 | flat[high]
     order = np.argsort(keys, kind="stable")
-    unique, start, count = np.unique(keys[order], return_index=True, return_counts=True)
-    second = order[np.minimum(start + 1, max(len(order) - 1, 0))]
-    columns = unique >> 32, unique & 0xFFFFFFFF, opposite[order[start]], np.where(count == 2, opposite[second], -1)
-    return np.stack(columns, axis=1).astype(np.int32), first
+    _, start, count = np.unique(keys[order], return_index=True, return_counts=True)
+    one, other = order[start], order[np.minimum(start + 1, max(len(order) - 1, 0))]
+    has_other = count == 2
+    opposite = flat[np.roll(here, -2, axis=1).reshape(-1)]
+    edges = flat[low[one]], flat[high[one]], opposite[one], np.where(has_other, opposite[other], -1)
+    corners = low[one], high[one], np.where(has_other, low[other], -1), np.where(has_other, high[other], -1)
+    return MeshEdges(np.stack(edges, axis=1).astype(np.int32), np.stack(corners, axis=1).astype(np.int32), first)
 
 
 def edges_of_rectangle(first):

@@ -14,11 +14,13 @@ their rays, somebody traces them, ``accumulate`` takes the adjoints of pixels ba
 Source: Li et al., Differentiable Monte Carlo ray tracing through edge sampling, 2018.
 """
 
+from typing import Any, NamedTuple
+
 import taichi as ti
 
 from taichi_dr.kernels.base.types import IntRows, Ints, Numbers, Rows
 from taichi_dr.kernels.base.vectors import get3, row2, row3
-from taichi_dr.kernels.camera.pack import PACKED, E, U, V
+from taichi_dr.kernels.camera.pack import PACKED, E, U, V, W
 from taichi_dr.kernels.camera.project import depth_of, divisor, project, project_adjoint, project_slope
 from taichi_dr.kernels.camera.rays import Eye, ray, slopes
 from taichi_dr.kernels.rays.outlines import (
@@ -47,18 +49,18 @@ def measure(
     width: ti.i32,
     height: ti.i32,
     near: float,
+    view: ti.i32,
     spans: Rows,
     lengths: Numbers,
 ):
-    """Writes how long outlines are on the screen, ``lengths`` (V*E,), and between which places, ``spans`` (V*E, 4).
+    """Writes how long outlines are on a view's screen, ``lengths`` (E,), and between which places, ``spans`` (E, 4).
 
     ``edges``, ``points``, ``solids``: ``Outlines``; ``folds`` (E,): what the length of an edge that is no silhouette
     counts, 0 to 1: above 0 where its two faces look different, and the more the more so.  What is behind the near plane
     or outside of the image has no length.
     """
     outlines, eye = ti.static(Outlines(edges, points, solids), Eye(camera, orthographic))
-    for i in range(lengths.shape[0]):
-        view, k = i // edges.shape[0], i % edges.shape[0]
+    for k in range(lengths.shape[0]):
         half = half_screen(width, height)
         start, end, length = ti.Vector([0.0, 0.0]), ti.Vector([0.0, 0.0]), 0.0
         if is_arc(outlines, k):
@@ -72,8 +74,8 @@ def measure(
                 start, end = visible_span(outlines, eye, view, k, near, half)
                 length = share * (end - start).norm()
         for c in ti.static(range(2)):
-            spans[i, c], spans[i, 2 + c] = start[c], end[c]
-        lengths[i] = length
+            spans[k, c], spans[k, 2 + c] = start[c], end[c]
+        lengths[k] = length
 
 
 @ti.func
@@ -146,7 +148,9 @@ def place(
     width: ti.i32,
     height: ti.i32,
     near: float,
+    far: float,
     aside: float,
+    view: ti.i32,
     spans: Rows,
     piece: Ints,
     within: Numbers,
@@ -154,17 +158,18 @@ def place(
     pixel: Ints,
     origins: Rows,
     directions: Rows,
+    ends: Rows,
 ):
     """Writes where samples are, ``where`` (M, 4): s on the outline, and the curve's rate dx / d``within`` and distance
     from the eye; in which ``pixel`` (M,) of (V*H*W), -1 if it is in none; and the rays to the right and to the left of
-    each, side by side: ``origins``, ``directions`` (2M, 3).
+    each, side by side: ``origins``, ``directions`` (2M, 3), ``ends`` (2M, 2).
 
     ``piece``, ``within`` (M,): ``strata.strata`` of ``measure``'s lengths.  ``aside``: from the outline to the rays, in
     screen units.
     """
     outlines, eye = ti.static(Outlines(edges, points, solids), Eye(camera, orthographic))
     for i in range(piece.shape[0]):
-        view, k = piece[i] // edges.shape[0], piece[i] % edges.shape[0]
+        k = piece[i]
         s, x, rate = within[i], ti.Vector([0.0, 0.0]), ti.Vector([0.0, 0.0])
         is_there = True
         if is_arc(outlines, k):
@@ -173,8 +178,8 @@ def place(
             if is_there:
                 x, rate = project(eye, view, point), project_slope(eye, view, point, tangent)
         else:
-            start = row2(spans, piece[i])
-            rate = ti.Vector([spans[piece[i], 2], spans[piece[i], 3]]) - start
+            start = row2(spans, k)
+            rate = ti.Vector([spans[k, 2], spans[k, 3]]) - start
             x = start + s * rate
             s = along_edge(outlines, eye, view, k, x, rate)
         place_in_image = pixel_at(x, width, height)
@@ -185,11 +190,27 @@ def place(
         left = ti.Vector([-rate[1], rate[0]]) / ti.max(rate.norm(), 1e-30)
         for one in ti.static(range(2)):
             sideways = x + (2.0 * one - 1.0) * aside * left
-            origin, direction = ray(eye, view, sideways[0], sideways[1])
-            for c in ti.static(range(3)):
-                origins[2 * i + one, c], directions[2 * i + one, c] = origin[c], direction[c]
+            write_eye_ray(eye, view, sideways, near, far, 2 * i + one, ti.static(Rays(origins, directions, ends)))
         where[i, 0], where[i, 1], where[i, 2] = s, rate[0], rate[1]
         where[i, 3] = (point - row3(origins, 2 * i)).norm()
+
+
+class Rays(NamedTuple):
+    """Arrays of rays: origins and unit directions (R, 3), and between which t's, ``ends`` (R, 2)."""
+
+    origins: Any
+    directions: Any
+    ends: Any
+
+
+@ti.func
+def write_eye_ray(eye: ti.template(), view, x, near, far, row, rays: ti.template()):
+    """Writes the ray through a place on the screen, from the near to the far plane."""
+    origin, direction = ray(eye, view, x[0], x[1])
+    cosine = -direction.dot(get3(eye.camera, view, W))
+    for c in ti.static(range(3)):
+        rays.origins[row, c], rays.directions[row, c] = origin[c], direction[c]
+    rays.ends[row, 0], rays.ends[row, 1] = near / cosine, far / cosine
 
 
 @ti.func
@@ -229,6 +250,7 @@ def accumulate(
     orthographic: ti.template(),
     width: ti.i32,
     height: ti.i32,
+    view: ti.i32,
     piece: Ints,
     lengths: Numbers,
     each: float,
@@ -243,9 +265,8 @@ def accumulate(
     sphere: Rows,
     sphere_owner: Ints,
     camera_adjoint: Rows,
-    view_owner: Ints,
 ):
-    """Writes what each sample implies for points, spheres (``OutlineSums``) and for its camera (M, 16), by owner.
+    """Writes what each sample implies for points, spheres (``OutlineSums``) and for the view's camera (M, 16).
 
     ``radiance`` (2M, C): of the rays of ``place``, C numbers like those of ``image_adjoint`` (V*H*W, C); ``what`` (2M,)
     they met, -1: nothing, and ``hits`` (2M, 3), at which t.  ``each``: ``strata.strata``'s length of a sample.
@@ -253,7 +274,7 @@ def accumulate(
     outlines, eye = ti.static(Outlines(edges, points, solids), Eye(camera, orthographic))
     sums = ti.static(OutlineSums(ends, end_owner, sphere, sphere_owner))
     for i in range(piece.shape[0]):
-        view, k = piece[i] // edges.shape[0], piece[i] % edges.shape[0]
+        k = piece[i]
         s, rate, jump = where[i, 0], ti.Vector([where[i, 1], where[i, 2]]), 0.0
         is_seen = False
         for one in ti.static(range(2)):
@@ -263,7 +284,7 @@ def accumulate(
             for c in range(radiance.shape[1]):
                 jump += image_adjoint[pixel[i], c] * (radiance[2 * i, c] - radiance[2 * i + 1, c])
         size = 0.5 * float(ti.min(width, height))  # pixels per screen unit
-        scale = jump * size * size * each / lengths[piece[i]]
+        scale = jump * size * size * each / lengths[k]
         point, _, outward = outline_at(outlines, k, s, eye_place(eye, view))
         g, packed = ti.Vector([0.0, 0.0, 0.0]), ti.Vector([0.0 for _ in ti.static(range(PACKED))])
         if jump != 0.0:
@@ -271,4 +292,3 @@ def accumulate(
         write_outline_adjoint(outlines, k, s, outward, g, i, sums)
         for c in ti.static(range(PACKED)):
             camera_adjoint[i, c] = packed[c]
-        view_owner[i] = view

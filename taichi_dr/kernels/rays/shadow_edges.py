@@ -26,7 +26,7 @@ from taichi_dr.kernels.base.types import IntRows, Ints, Numbers, Rows
 from taichi_dr.kernels.base.vectors import get3, row2, row3, unit
 from taichi_dr.kernels.camera.pack import PACKED
 from taichi_dr.kernels.camera.project import depth_of, project, project_adjoint, project_slope
-from taichi_dr.kernels.camera.rays import Eye, ray
+from taichi_dr.kernels.camera.rays import Eye
 from taichi_dr.kernels.rays.light_places import place_adjoint
 from taichi_dr.kernels.rays.meeting import meeting_adjoint, steepness
 from taichi_dr.kernels.rays.outlines import (
@@ -38,8 +38,8 @@ from taichi_dr.kernels.rays.outlines import (
     towards,
     write_outline_adjoint,
 )
-from taichi_dr.kernels.rays.primary_edges import HIDDEN, pixel_at
-from taichi_dr.kernels.rays.solids import COLUMNS, solid_adjoint, solid_at
+from taichi_dr.kernels.rays.primary_edges import HIDDEN, Rays, pixel_at, write_eye_ray
+from taichi_dr.kernels.rays.solids import COLUMNS, IMPLICIT, solid_adjoint, solid_at
 
 BEYOND = 1e-4  # of an outline's distance from the light, by which what its shadow falls on is further away
 FURTHEST = 1e30
@@ -62,16 +62,17 @@ def cast(
     piece: Ints,
     within: Numbers,
     places: Rows,
-    reach: float,
+    extent: float,
     aside: float,
     origins: Rows,
     directions: Rows,
     ends: Rows,
 ):
-    """Writes rays from the light past the outlines, ``aside`` of them where it is light: origins, directions (M, 3),
-    and ``ends`` (M, 2), of which the second is before the first where an outline is none from there.
+    """Writes rays from the light past the outlines, a little to where it is light: origins, directions (M, 3), and
+    ``ends`` (M, 2), of which the second is before the first where an outline is none from there.
 
-    ``reach``: how far from the outline rays begin whose light comes from a direction.
+    ``aside``: how far to the side, as a share of ``extent``, the length of the scene, or of the way from the light if
+    that is longer.  Rays whose light comes from a direction begin twice ``extent`` away.
     """
     outlines = ti.static(Outlines(edges, points, solids))
     for i in range(piece.shape[0]):
@@ -79,10 +80,10 @@ def cast(
         point, _, _ = outline_at(outlines, piece[i], within[i], place)
         whether, lit = lit_side(outlines, piece[i], within[i], place)
         toward = towards(place, point)
-        origin = get3(places, i, 0)
+        origin, beside = get3(places, i, 0), point + aside * ti.max(extent, place[3] * toward.norm()) * lit
         if place[3] == 0.0:
-            origin = point + aside * lit + reach * unit(toward)
-        direction = unit(point + aside * lit - origin)
+            origin = beside + 2.0 * extent * unit(toward)
+        direction = unit(beside - origin)
         for c in ti.static(range(3)):
             origins[i, c], directions[i, c] = origin[c], direction[c]
         ends[i, 0], ends[i, 1] = BEYOND * (point - origin).norm(), -1.0
@@ -120,6 +121,7 @@ def land(
     width: ti.i32,
     height: ti.i32,
     near: float,
+    far: float,
     view: ti.i32,
     piece: Ints,
     within: Numbers,
@@ -139,21 +141,25 @@ def land(
     (V*H*W) one view may see it, -1 in none; ``rates`` (M, 2): dx / ds turned by 90 degrees, away from the light; and
     rays from the eye to there: ``eyes``, ``looks`` (M, 3), ``ends`` (M, 2), the second before the first for none.
 
-    ``what`` and ``hits``: what the rays of ``cast`` met: a row of ``faces`` (F, 3), or F + a row of ``solids``.
+    ``what`` and ``hits``: what the rays of ``cast`` met: a row of ``faces`` (F, 3), or F + a row of ``solids``;
+    implicit ones are left out.
     """
     outlines, eye = ti.static(Outlines(edges, points, solids), Eye(camera, orthographic))
     for i in range(piece.shape[0]):
         place = light_place(places, i)
         point, tangent, _ = outline_at(outlines, piece[i], within[i], place)
         pixel[i], ends[i, 0], ends[i, 1] = -1, 0.0, -1.0
-        spot, normal, rate = point, ti.Vector([0.0, 0.0, 0.0]), ti.Vector([0.0, 0.0])
+        spot, normal, rate = point, zero3(), ti.Vector([0.0, 0.0])
         origin, look = row3(origins, i), row3(directions, i)
-        distance = (point - origin).norm()
-        if what[i] >= 0 and hits[i, 0] > (1.0 + BEYOND) * distance:
-            found = origin + hits[i, 0] * look
-            normal = normal_at(points, solids, kinds, faces, what[i], found)
+        for c in ti.static(range(3)):
+            eyes[i, c], looks[i, c] = origin[c], look[c]
+        is_known = what[i] >= 0 and hits[i, 0] > (1.0 + BEYOND) * (point - origin).norm()
+        if is_known and what[i] >= faces.shape[0]:
+            is_known = kinds[what[i] - faces.shape[0]] != IMPLICIT
+        if is_known:
+            normal = normal_at(points, solids, kinds, faces, what[i], origin + hits[i, 0] * look)
             d = -unit(towards(place, point))
-            t = normal.dot(found - point) / steepness(normal, d)
+            t = normal.dot(origin + hits[i, 0] * look - point) / steepness(normal, d)
             spot = point + t * d
             if depth_of(eye, view, spot) > near:
                 x = project(eye, view, spot)
@@ -165,13 +171,11 @@ def land(
                 rate = ti.Vector([-rate[1], rate[0]])
                 if rate.dot(bright) > 0.0:
                     rate = -rate
-                origin, look = ray(eye, view, x[0], x[1])
-        if pixel[i] >= 0:
-            pixel[i] += view * width * height
-            ends[i, 1] = FURTHEST
+                if pixel[i] >= 0:
+                    pixel[i] += view * width * height
+                    write_eye_ray(eye, view, x, near, far, i, ti.static(Rays(eyes, looks, ends)))
         for c in ti.static(range(3)):
             spots[i, c], spots[i, 3 + c] = spot[c], normal[c]
-            eyes[i, c], looks[i, c] = origin[c], look[c]
         rates[i, 0], rates[i, 1] = rate[0], rate[1]
 
 
@@ -212,7 +216,7 @@ def accumulate(
     lengths: Numbers,
     each: float,
     places: Rows,
-    chances: Rows,
+    sides: Rows,
     areas: Numbers,
     spots: Rows,
     rates: Rows,
@@ -265,7 +269,7 @@ def accumulate(
             by_place = -past * e_adjoint
         for c in ti.static(range(PACKED)):
             camera_adjoint[i, c] = packed[c]
-        numbers = place_adjoint(solids, kinds, light, chances, i, by_place)
+        numbers = place_adjoint(kinds, light, sides, i, by_place)
         for c in ti.static(range(COLUMNS)):
             lights[i, c] = numbers[c]
         write_outline_adjoint(outlines, piece[i], within[i], outward, ratio * e_adjoint, i, sums)

@@ -14,13 +14,13 @@ class Lamps:
     """Light of ``Lights`` but for those that have an area."""
 
     def __init__(self, buffers, lights):
-        self._buffers, self._lights = buffers, lights
+        self._buffers, self.lights = buffers, lights
         self._kinds = lights.kinds.to_numpy()
 
     @property
     def inputs(self):
         """What has adjoints."""
-        return [self._lights.fields]
+        return [self.lights.fields]
 
     def forward(self, level, things, casting):
         """Writes ``level.local``."""
@@ -53,14 +53,14 @@ class Lamps:
 
     def push(self):
         """Adds the sums to the lights' adjoints."""
-        adjoints = self._lights.fields.adjoints
+        adjoints = self.lights.fields.adjoints
         add_columns(self._partials, 0, LIGHT_ROWS, adjoints["color"])
         add_columns(self._partials, VECTOR, LIGHT_ROWS, adjoints["vector"])
 
     @property
     def _arrays(self):
-        arrays = self._lights.fields.arrays
-        return self._lights.kinds, arrays["color"], arrays["vector"]
+        arrays = self.lights.fields.arrays
+        return self.lights.kinds, arrays["color"], arrays["vector"]
 
     def _met(self, level):
         """(L, R) of the level: whether each light is blocked."""

@@ -22,6 +22,7 @@ class Film(NamedTuple):
     width: int
     height: int
     near: float
+    far: float
 
     @property
     def screen(self):
@@ -43,20 +44,20 @@ class Moved(NamedTuple):
     camera: Any
 
 
-def add_primary_edges(outlines, folds, film, image_adjoint, trace, per_pixel, seed, moved):
-    """Adds to ``moved`` what ``image_adjoint`` (V*H*W, C) implies for whatever moves the outlines that are seen.
+def add_primary_edges(outlines, folds, film, view, image_adjoint, trace, per_pixel, seed, moved):
+    """Adds to ``moved`` what ``image_adjoint`` (V*H*W, C) implies for whatever moves the outlines that a view sees.
 
     Args:
         outlines: ``Outlines``, arrays.
         folds (E,): which edges between two faces count though they are no silhouettes; see ``measure``.
-        trace: ``trace(origins, directions)`` (2M, 3) gives (radiance (2M, C), what (2M,), hits (2M, 3)) of pairs of
-            rays 2i and 2i + 1, both with the same random numbers.
+        trace: ``trace(origins, directions, ends)`` gives (radiance (2M, C), what (2M,), hits (2M, 3)) of pairs of rays
+            2i and 2i + 1, both with the same random numbers.
         per_pixel: samples for each pixel that outlines are long.
         seed: of the places of samples.
     """
-    views, edges = film.camera.shape[0], outlines.edges.shape[0]
-    spans, lengths = make_array((views * edges, 4)), make_array((views * edges,))
-    measure(*outlines, folds, *film.screen, film.near, spans, lengths)
+    edges = outlines.edges.shape[0]
+    spans, lengths = make_array((edges, 4)), make_array((edges,))
+    measure(*outlines, folds, *film.screen, film.near, view, spans, lengths)
     long = lengths.to_numpy()
     pixels = float(long.sum(dtype=np.float64)) * min(film.width, film.height) / 2
     pieces, places, each = strata(long, int(np.ceil(per_pixel * pixels)), seed)
@@ -65,14 +66,13 @@ def add_primary_edges(outlines, folds, film, image_adjoint, trace, per_pixel, se
         return
     piece, within = array_from(pieces, ti.i32), array_from(places)
     where, pixel = make_array((count, 4)), make_array((count,), ti.i32)
-    rays = make_array((2 * count, 3)), make_array((2 * count, 3))
-    place(*outlines, *film.screen, film.near, film.aside, spans, piece, within, where, pixel, *rays)
-    sums = new_sums(count)
-    packed, view = make_array((count, PACKED)), make_array((count,), ti.i32)
-    arrays = (*outlines, *film.screen, piece, lengths, each, where, pixel, *trace(*rays), image_adjoint)
-    accumulate(*arrays, *sums, packed, view)
+    rays = tuple(make_array((2 * count, columns)) for columns in (3, 3, 2))
+    place(*outlines, *film.screen, film.near, film.far, film.aside, view, spans, piece, within, where, pixel, *rays)
+    sums, packed = new_sums(count), make_array((count, PACKED))
+    arrays = (*outlines, *film.screen, view, piece, lengths, each, where, pixel, *trace(*rays), image_adjoint)
+    accumulate(*arrays, *sums, packed)
     add_sums(sums, moved)
-    scatter_rows(packed, view, moved.camera)
+    scatter_rows(packed, array_from(np.full(count, view), ti.i32), moved.camera)
 
 
 def new_sums(count):

@@ -3,6 +3,8 @@
 from numbers import Integral
 from typing import Any, ClassVar, NamedTuple
 
+import numpy as np
+
 from taichi_dr.errors import InputError, ShapeError
 from taichi_dr.kernels.base.checks import all_usable
 from taichi_dr.kernels.camera.pack import PACKED
@@ -16,11 +18,13 @@ from taichi_dr.render.background import background_rows
 from taichi_dr.render.camera_input import CameraInput
 from taichi_dr.render.frame import INDEX, Frame
 from taichi_dr.render.rays.area_lamps import AreaLamps
+from taichi_dr.render.rays.boundary import Boundary
 from taichi_dr.render.rays.casting import Casting
 from taichi_dr.render.rays.implicit import Implicit
 from taichi_dr.render.rays.lamps import Lamps
 from taichi_dr.render.rays.paths import Paths
 from taichi_dr.render.rays.scene import Scene
+from taichi_dr.render.rays.scene_outlines import SceneOutlines
 from taichi_dr.render.rays.shot import RayShot
 from taichi_dr.render.rays.sky import Sky
 from taichi_dr.render.rays.things import Things
@@ -37,6 +41,16 @@ COLUMNS = 2048  # of the cameras' partial sums: enough for all threads (see GRAI
 MOST_BOUNCES = 1000
 
 SHOWN = ("depth", "normal", "position", "object_id", "face_id")
+
+
+GRADIENTS = """\
+counted: shading, materials, textures, lights, cameras and hit points, along all bounces
+{0}: outlines of meshes, spheres and rectangles, as cameras see them directly
+{0}: shadows of point, directional and area lights on what cameras see directly
+not counted: outlines and shadows seen in mirrors or through clear objects
+not counted: shadows of what an environment sends
+not counted: outlines of an Implicit, shadows that it throws, and those that fall on it
+not counted: curves in which surfaces cut each other or the near plane"""
 
 
 class Batch(NamedTuple):
@@ -71,6 +85,8 @@ class RayTracer(Renderer):
         samples: rays for each pixel, stratified; one goes through the middle.  May be changed between renders.
         bounces: mirrors and clear surfaces on the way of a ray, at most.  May be changed between renders.
         seed: of everything that is random: the same seed gives the same picture on every backend.  May be changed.
+        boundary_gradients: whether gradients count what moves outlines, of things and of shadows, and so changes what
+            is seen and what is lit: see ``describe_gradients``.  May be changed between renders.
 
     Sources: Whitted, An improved illumination model for shaded display, 1980; Cook, Porter and Carpenter, Distributed
     ray tracing, 1984.
@@ -108,9 +124,11 @@ class RayTracer(Renderer):
         bounces: int = 4,
         background: ArrayLike | Field | None = (0.0, 0.0, 0.0),
         seed: int = 0,
+        boundary_gradients: bool = False,
     ) -> None:
         super().__init__(size, background)
         self.samples, self.bounces, self.seed = samples, bounces, seed
+        self.boundary_gradients = boundary_gradients
         self._things = None  # of the latest scene
 
     @property
@@ -143,6 +161,27 @@ class RayTracer(Renderer):
         if not (isinstance(seed, Integral) and 0 <= seed < 1 << 31):
             raise InputError(f"seed: expected a whole number from 0 to 2^31 - 1, got {seed!r}")
         self._seed = int(seed)
+
+    @property
+    def boundary_gradients(self) -> bool:
+        """Whether gradients count changes of visibility."""
+        return self._boundary_gradients
+
+    @boundary_gradients.setter
+    def boundary_gradients(self, boundary_gradients: bool) -> None:
+        if not isinstance(boundary_gradients, bool | np.bool_):
+            raise InputError(f"boundary_gradients: expected True or False, got {boundary_gradients!r}")
+        self._boundary_gradients = bool(boundary_gradients)
+
+    def describe_gradients(self) -> str:
+        """Says what gradients of this tracer count, and what they do not.
+
+        >>> print(RayTracer(8, boundary_gradients=True).describe_gradients().splitlines()[0])
+        counted: shading, materials, textures, lights, cameras and hit points, along all bounces
+        """
+        return GRADIENTS.format(
+            "counted" if self._boundary_gradients else "not counted, but by boundary_gradients=True"
+        )
 
     def render(self, scene: Scene, camera: Camera) -> Frame:
         """Renders a view for each of the camera's and returns their Frame.
@@ -177,18 +216,18 @@ class RayTracer(Renderer):
     def _set_up(self, scene):
         """Makes what depends on the scene, unless it is that of the latest render."""
         if self._things is None or self._things.scene is not scene:
-            self._things = Things(self._buffers, scene)
+            self._things, self._boundary = Things(self._buffers, scene), None
             self._lamps = Lamps(self._buffers, scene.lights or _no_lights(scene))
         self._lights_inputs = list(self._lamps.inputs)
         if scene.environment is not None:
             self._lights_inputs += scene.environment.inputs
-        casting, stages = Casting(self._buffers, self._things), [self._lamps]
+        self._casting, stages = Casting(self._buffers, self._things), [self._lamps]
         if scene.area_lights:
             stages.append(AreaLamps(self._buffers, scene.area_lights, self._seed, self._samples))
         if scene.environment is not None:
             stages.append(Sky(self._buffers, scene.environment, self._seed, self._samples))
         light = stages, scene.environment, self._bounces, self._seed
-        self._paths = Paths(self._buffers, self._things, casting, *light)
+        self._paths = Paths(self._buffers, self._things, self._casting, *light)
 
     def _forward(self, shot):
         frame = shot.frame
@@ -232,7 +271,15 @@ class RayTracer(Renderer):
             if any(frame.in_use(name) for name in ("depth", "normal", "position")):
                 self._show_adjoint(shot, views)
             self._paths.push(element)
+            if self._boundary_gradients:
+                self._add_boundary(shot, views, element, rgba_adjoint)
         add_columns(self._partials, 0, PACKED, shot.camera_adjoint)
+
+    def _add_boundary(self, shot, views, element, rgba_adjoint):
+        if self._boundary is None:
+            self._boundary = SceneOutlines(self._things)
+        boundary = Boundary(self._things, self._casting, self._paths, self._lamps.lights, self._boundary)
+        boundary.adjoint(shot, views, element, self._buffers.constant("ground", (shot.ground,)), rgba_adjoint)
 
     def _produce(self, shot, name):
         images = [shot.frame.array(name) for name in SHOWN]

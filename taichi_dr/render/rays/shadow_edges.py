@@ -78,22 +78,22 @@ class _Samples:
         self._piece, self._within = array_from(pieces, ti.i32), array_from(within)
         steps = np.arange(self.count)[:, None] * np.array(SPREAD)
         chances = (steps + np.random.default_rng(seed).random(2)) % 1.0
-        self._chances = array_from(np.minimum(chances, BELOW_ONE))
-        self._places, self._areas = self._rows(4), self._numbers()
-        shining = surfaces.outlines.solids, surfaces.kinds, light.row, light.middle
-        light_places.place(*shining, self._chances, self._places, self._areas)
+        self._places, self._sides, self._areas = self._rows(4), self._rows(3), self._numbers()
+        shining = *surfaces.outlines, surfaces.kinds, light.row, light.middle
+        asked = self._piece, self._within, array_from(np.minimum(chances, BELOW_ONE))
+        light_places.place(*shining, *asked, self._places, self._sides, self._areas)
 
     def cast(self, tracing):
         """Finds where light arrives that passes the outlines."""
         surfaces, film = self._surfaces, self._film
         rays = self._rows(3), self._rows(3), self._rows(2)
         at = self._piece, self._within, self._places
-        cast(*surfaces.outlines, *at, 2 * surfaces.extent, surfaces.extent * film.aside, *rays)
+        cast(*surfaces.outlines, *at, surfaces.extent, film.aside, *rays)
         self._met = tracing.closest(*rays)
         self._spots, self._rates, self._pixel = self._rows(6), self._rows(2), self._numbers(ti.i32)
         self._rays = self._rows(3), self._rows(3), self._rows(2)
         written = self._spots, self._rates, self._pixel, *self._rays
-        arrays = *surfaces.outlines, surfaces.kinds, surfaces.faces, *film.screen, film.near, self._view, *at
+        arrays = *surfaces.outlines, surfaces.kinds, surfaces.faces, *film.screen, film.near, film.far, self._view, *at
         land(*arrays, *rays[:2], *self._met, *written)
 
     def spread(self, angles):
@@ -118,7 +118,7 @@ class _Samples:
         accumulate(
             *(*surfaces.outlines, surfaces.kinds, surfaces.faces, *film.screen, self._view, light.row),
             *(self._piece, self._within, array_from(self._lengths), self._each),
-            *(self._places, self._chances, self._areas, self._spots, self._rates, self._pixel, self._rays[0]),
+            *(self._places, self._sides, self._areas, self._spots, self._rates, self._pixel, self._rays[0]),
             *(*self._met, *seen, radiance, image_adjoint, *sums, *receivers, lights, packed),
         )
         add_sums(sums, moved)

@@ -60,9 +60,11 @@ class Things:
         sizes = {name: max(1, total) for name, (_, total) in rows.items()}
         self._sizes = sizes
         self.topology = _joined([mesh.topology for mesh in self.meshes], self._firsts["vertices"], sizes["vertices"])
-        self._colors = _joined([mesh.color_topology for mesh in self.meshes], self._firsts["colors"], sizes["colors"])
+        self.color_topology = _joined(
+            [mesh.color_topology for mesh in self.meshes], self._firsts["colors"], sizes["colors"]
+        )
         flat = [mesh.uv_topology or topology_of(np.zeros_like(mesh.topology.faces), 1) for mesh in self.meshes]
-        self._uv = _joined(flat, self._firsts["uv"], sizes["uv"])
+        self.uv_topology = _joined(flat, self._firsts["uv"], sizes["uv"])
         self.face_count = len(self.topology.faces)
         self.solid_count = max(1, len(self.shapes))
         owner, first_codes, at = [], np.zeros((len(things), 2), np.int32), 0
@@ -77,7 +79,11 @@ class Things:
         owner += [0] * (self.face_count + self.solid_count - len(owner))
         self.objects, self._first_codes = array_from(owner, ti.i32), array_from(first_codes, ti.i32)
         self.numbers = array_from(np.arange(len(owner)) - first_codes[owner, 0], ti.i32)
-        self.smooth = array_from([_is_smooth(thing) for thing in things], ti.i32)
+        is_smooth = np.array([_is_smooth(thing) for thing in things])
+        self.smooth, self.is_smooth = array_from(is_smooth, ti.i32), is_smooth[np.array(owner)].astype(bool)
+        counts = [mesh.vertex_count for mesh in self.meshes] or [1]
+        self.mesh_of_vertex = np.repeat(np.arange(len(counts)), counts)
+        self.rows_of_lights = range(len(self.shapes) - len(self.scene.area_lights), len(self.shapes))
         kinds = [shape.kind for shape in self.shapes] or [NO_SOLID]
         self.kinds, self.solid_boxes = array_from(kinds, ti.i32), SolidBoxes(kinds)
         textures = np.zeros((len(things), 3), np.int32)
@@ -114,9 +120,9 @@ class Things:
         faces = self.topology.array("faces")
         vertex_normals(arrays["vertices"], faces, *self.topology.corners(), normals, 1)
         self.surfaces = Surfaces(
-            arrays["vertices"], faces, normals, arrays["colors"], self._colors.array("faces"), arrays["uv"],
-            self._uv.array("faces"), arrays["texture"], self.textures, self.objects, self.smooth, solids, self.kinds,
-            materials,
+            arrays["vertices"], faces, normals, arrays["colors"], self.color_topology.array("faces"), arrays["uv"],
+            self.uv_topology.array("faces"), arrays["texture"], self.textures, self.objects, self.smooth, solids,
+            self.kinds, materials,
         )  # fmt: skip
         self.solid_boxes.build(solids, self.kinds)
         if self._built:
@@ -163,22 +169,33 @@ class Things:
         gather_corners(corners, 0, 3, *self.topology.corners(), adjoints["vertices"], 1, faces)
         normals_adjoint = zeroed("normals_adjoint", (sizes["vertices"], 3))
         gather_corners(corners, 3, 3, *self.topology.corners(), normals_adjoint, 1, faces)
-        gather_corners(corners, 6, 3, *self._colors.corners(), adjoints["colors"], 1, faces)
-        gather_corners(corners, 9, 2, *self._uv.corners(), adjoints["uv"], 1, faces)
+        gather_corners(corners, 6, 3, *self.color_topology.corners(), adjoints["colors"], 1, faces)
+        gather_corners(corners, 9, 2, *self.uv_topology.corners(), adjoints["uv"], 1, faces)
         scratch = self._buffers.get("normal_sum_adjoint", (sizes["vertices"], 3))
         shape = self.surfaces.vertices, self.surfaces.faces, *self.topology.corners()
         vertex_normals_adjoint(*shape, normals_adjoint, scratch, adjoints["vertices"], 1)
         for name, adjoint in adjoints.items():
-            for mesh, first in zip(self.meshes, self._firsts[name], strict=True):
-                if mesh.has(name):
-                    target = mesh.fields.adjoints[name]
-                    start, count = _rows_of(mesh, name, target, element)
-                    add_rows(adjoint, first, 0, count, target, start)
-        for i, shape in self._solids.items():
-            add_rows(solids, i, 0, 1, shape.fields.adjoints["shape"], 0)
+            self._push(name, adjoint, element)
+        self.push_solids(solids)
         for light in self.scene.area_lights:
             add_rows(materials, self._numbers[id(light)], EMISSION, 1, light.fields.adjoints["radiance"], 0)
         add_rows(materials, 0, 0, self.scene.count, self.scene.fields.adjoints["materials"], 0)
+
+    def push_vertices(self, adjoint, element=0):
+        """Adds the adjoint (at least N, 3) of all vertices to the meshes'."""
+        self._push("vertices", adjoint, element)
+
+    def push_solids(self, adjoint):
+        """Adds the adjoint (S, 9) of all solids to theirs."""
+        for i, shape in self._solids.items():
+            add_rows(adjoint, i, 0, 1, shape.fields.adjoints["shape"], 0)
+
+    def _push(self, name, adjoint, element):
+        for mesh, first in zip(self.meshes, self._firsts[name], strict=True):
+            if mesh.has(name):
+                target = mesh.fields.adjoints[name]
+                start, count = _rows_of(mesh, name, target, element)
+                add_rows(adjoint, first, 0, count, target, start)
 
 
 COLUMNS = {"vertices": 3, "colors": 3, "uv": 2, "texture": 3}

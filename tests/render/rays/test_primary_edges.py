@@ -11,7 +11,7 @@ from taichi_dr.kernels.base.arrays import array_from, make_array
 from taichi_dr.kernels.rays.outlines import Outlines, edges_of_mesh, edges_of_sphere
 from taichi_dr.render.rays.primary_edges import Film, Moved, add_primary_edges
 
-WIDTH, HEIGHT, NEAR = 20, 16, 0.1
+WIDTH, HEIGHT, NEAR, FAR = 20, 16, 0.1, 100.0
 BACKGROUND = np.array([0.2, 0.1, 0.0, 0.0])  # colour and alpha
 COLORS = np.array(
     [[1.0, 0.5, 0.3, 1], [0.1, 0.9, 0.6, 1], [0.3, 0.2, 0.9, 1], [0, 0, 0, 1], [0, 0, 0, 1], [0, 0, 0, 1]]
@@ -37,7 +37,7 @@ class Polygons:
         fans = [[(p[0], p[k], p[k + 1]) for k in range(1, len(p) - 1)] for p in polygons]
         self.faces = np.concatenate(fans)
         self.color_of_face = np.repeat(np.arange(len(polygons)), [len(fan) for fan in fans])
-        self.edges = edges_of_mesh(self.vertices, self.faces)[0]
+        self.edges = edges_of_mesh(self.vertices, self.faces).edges
 
     def picture(self, vertices, packed):
         seen = [
@@ -46,9 +46,8 @@ class Polygons:
         ]
         return picture(seen, COLORS[: len(seen)], BACKGROUND, WIDTH, HEIGHT)
 
-    def trace(self, origins, directions):
-        origins, directions = origins.to_numpy(), directions.to_numpy()
-        depth = NEAR / -(directions @ self.packed[0, 6:9])[:, None]
+    def trace(self, origins, directions, ends):
+        origins, directions, depth = origins.to_numpy(), directions.to_numpy(), ends.to_numpy()[:, :1]
         t, face, _ = first_met(self.vertices, self.faces, origins + depth * directions, directions)
         radiance = np.where(face[:, None] < 0, BACKGROUND, COLORS[self.color_of_face[face]])
         hits = np.stack([t + depth[:, 0], t, t], axis=1)
@@ -56,18 +55,17 @@ class Polygons:
         return array_from(radiance), array_from(face, ti.i32), array_from(hits)
 
     def adjoints(self, packed, weights, per_pixel=PER_PIXEL, seed=0):
-        self.packed = packed
         outlines = Outlines(array_from(self.edges, ti.i32), array_from(self.vertices), make_array((1, 4)))
         return adjoints(outlines, self.trace, packed, self.orthographic, weights, per_pixel, seed, self.folds)
 
 
 def adjoints(outlines, trace, packed, orthographic, weights, per_pixel=PER_PIXEL, seed=0, folds=False):
     """Adjoints of points, solids and the packed camera, of the sum of ``weights`` times the image."""
-    film = Film(array_from(packed), orthographic, WIDTH, HEIGHT, NEAR)
+    film = Film(array_from(packed), orthographic, WIDTH, HEIGHT, NEAR, FAR)
     moved = Moved(*(make_array(a.shape) for a in (outlines.points, outlines.solids)), make_array(packed.shape))
     folds = array_from(np.full(outlines.edges.shape[0], 0.5 if folds else 0.0))
     image_adjoint = array_from(weights.reshape(-1, weights.shape[-1]))
-    add_primary_edges(outlines, folds, film, image_adjoint, trace, per_pixel, seed, moved)
+    add_primary_edges(outlines, folds, film, 0, image_adjoint, trace, per_pixel, seed, moved)
     return {"points": moved.points.to_numpy(), "solids": moved.solids.to_numpy(), "camera": moved.camera.to_numpy()}
 
 
@@ -169,8 +167,9 @@ def test_seams_and_inner_edges_are_no_outlines(cpu64):
     ]
     scene = Polygons(vertices, [(0, 1, 2)])
     scene.faces, scene.color_of_face = np.array([(0, 1, 2), (4, 5, 3)]), np.array([0, 0])
-    scene.edges, first = edges_of_mesh(scene.vertices, scene.faces)
-    assert first.tolist() == [0, 1, 2, 3, 0, 2]
+    mesh = edges_of_mesh(scene.vertices, scene.faces)
+    scene.edges = mesh.edges
+    assert mesh.first.tolist() == [0, 1, 2, 3, 0, 2]
     packed, weights = camera(), weights_of()
     one = Polygons(vertices[:4], [(0, 1, 2, 3)])
     by_points = differences(lambda x: np.sum(weights * one.picture(x, packed)), one.vertices)
@@ -200,7 +199,7 @@ def test_a_sphere(cpu64, kind):
     orthographic, packed, weights = kind == "orthographic", camera(kind), weights_of()
     solid = np.array([*CENTER, RADIUS])
 
-    def trace(origins, directions):
+    def trace(origins, directions, ends):
         to = solid[:3] - origins.to_numpy()
         directions = directions.to_numpy()
         middle = (to * directions).sum(-1)

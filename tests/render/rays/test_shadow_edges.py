@@ -15,7 +15,7 @@ from taichi_dr.kernels.rays.solids import PLANE, RECTANGLE, SPHERE, closest_soli
 from taichi_dr.render.rays.primary_edges import Film, Moved
 from taichi_dr.render.rays.shadow_edges import ShadowLight, Surfaces, add_shadow_edges
 
-WIDTH, HEIGHT, NEAR = 14, 12, 0.1
+WIDTH, HEIGHT, NEAR, FAR = 14, 12, 0.1, 100.0
 ADDED = np.array([0.7, 0.4, 0.2])  # what the light adds where it is not blocked
 PER_PIXEL = 1600
 OCCLUDER = np.array([(-0.5, 1.0, -0.3), (0.6, 1.2, -0.4), (0.1, 1.1, 0.7)])
@@ -60,10 +60,9 @@ class Tracing:
 
     def closest(self, origins, directions, ends):
         what, hits = make_array((origins.shape[0],), ti.i32), make_array((origins.shape[0], 3))
-        closest(*self.bvh.arrays, self.bvh.order, origins, directions, ends, origins.shape[0], what, hits)
-        closest_solids(
-            self.solids, self.kinds, self.faces.shape[0], origins, directions, ends, origins.shape[0], what, hits
-        )
+        rays = origins, directions, ends, origins.shape[0], what, hits
+        closest(*self.bvh.arrays, self.bvh.order, *rays)
+        closest_solids(self.solids, self.kinds, self.faces.shape[0], *rays)
         return what, hits
 
     def lit(self, view, places, origins, directions, what, hits):
@@ -80,7 +79,7 @@ def adjoints(
     tracing = Tracing(vertices, faces, solids, kinds)
     outlines = Outlines(array_from(edges, ti.i32), array_from(vertices), tracing.solids)
     surfaces = Surfaces(outlines, tracing.kinds, tracing.faces, 20.0)
-    film = Film(array_from(packed), orthographic, WIDTH, HEIGHT, NEAR)
+    film = Film(array_from(packed), orthographic, WIDTH, HEIGHT, NEAR, FAR)
     moved = Moved(make_array(np.shape(vertices)), make_array(np.shape(solids)), make_array(packed.shape))
     image_adjoint = array_from((weights_of() if weights is None else weights).reshape(-1, 3))
     shining = ShadowLight(row, array_from(light[None]))
@@ -102,7 +101,7 @@ def test_the_shadow_of_a_triangle(cpu64, kind, far):
         dark = darkened(x["points"][:3], light, x["points"][3:], x["camera"], kind == "orthographic")
         return -np.sum(weights_of() * dark[..., None] * ADDED)
 
-    edges = edges_of_mesh(vertices, faces)[0]
+    edges = edges_of_mesh(vertices, faces).edges
     found = adjoints(vertices, faces, edges, np.array([*place, far]), inputs["camera"], kind == "orthographic")
     errors = relative_errors(shown, inputs, found, inputs, step=1e-5)
     assert max(errors.values()) < 0.005, errors
@@ -155,7 +154,7 @@ def test_the_soft_shadow_of_a_rectangle(cpu64):
             total -= shares[a] * shares[b] * area * np.sum(weights * dark[..., None] * ADDED)
         return total
 
-    edges = edges_of_mesh(vertices, faces)[0]
+    edges = edges_of_mesh(vertices, faces).edges
     middle = np.array([*LIGHT, 1.0])
     packed = inputs["camera"]
     found = adjoints(vertices, faces, edges, middle, packed, False, solids, (RECTANGLE,), 0, weights)
@@ -165,7 +164,7 @@ def test_the_soft_shadow_of_a_rectangle(cpu64):
 
 def test_a_small_sphere_is_a_lamp_as_large_as_what_is_seen_of_it(cpu64):
     vertices, faces = np.concatenate([OCCLUDER, FLOOR]), np.array([(0, 1, 2), (3, 4, 5)])
-    edges, middle, radius = edges_of_mesh(vertices, faces)[0], np.array([*LIGHT, 1.0]), 0.02
+    edges, middle, radius = edges_of_mesh(vertices, faces).edges, np.array([*LIGHT, 1.0]), 0.02
     weights = np.repeat(weights_of(smooth=True)[..., None], 3, axis=-1)
     lamp = adjoints(vertices, faces, edges, middle, camera(), weights=weights)
     solids = np.array([[*LIGHT, radius, 0, 0, 0, 0, 0]])
@@ -185,6 +184,6 @@ def test_single_precision(any32):
         dark = darkened(x["points"][:3], np.array([*x["light"], 1.0]), x["points"][3:], x["camera"])
         return -np.sum(weights_of() * dark[..., None] * ADDED)
 
-    found = adjoints(vertices, faces, edges_of_mesh(vertices, faces)[0], np.array([*LIGHT, 1.0]), inputs["camera"])
+    found = adjoints(vertices, faces, edges_of_mesh(vertices, faces).edges, np.array([*LIGHT, 1.0]), inputs["camera"])
     errors = relative_errors(shown, inputs, found, inputs, step=1e-5)
     assert max(errors.values()) < 0.01, errors

@@ -1,0 +1,152 @@
+"""Gradients of visibility: of outlines and shadows, by everything that moves them."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import taichi_dr as dr
+
+REFERENCES = Path(__file__).resolve().parents[4] / "shared" / "data" / "reference" / "mitsuba_ad"
+
+
+def gradients(tracer, scene, camera, weights, owners):
+    """{name: gradient} of the sum of ``weights`` (H, W) times the image, by fields {name: (owner, field)}."""
+    frame = tracer.render(scene, camera)
+    before = {name: owner.gradient(field) for name, (owner, field) in owners.items()}
+    frame.color.grad.from_numpy(np.broadcast_to(weights[None, ..., None], (camera.views, *weights.shape, 3)).copy())
+    tracer.backward()
+    return {name: owner.gradient(field) - before[name] for name, (owner, field) in owners.items()}
+
+
+FOV = np.radians(34.02)
+MITSUBA = {"eye": (0, 0, 4), "target": (0, 0, 0), "fov_y": FOV}
+
+
+def test_a_light_that_is_partly_outside_of_the_image(any32):
+    """Nothing but its left edge moves over pixels, if it moves to the right; 52.3 pixels of 128 are one unit."""
+    size = 128
+    light = dr.RectangleLight((1.25, 0, 0), (1, 0, 0), (0, 1, 0), radiance=1)
+    scene, camera = dr.Scene([], dr.Lights(0, area=light)), dr.Camera(**MITSUBA)
+    tracer = dr.RayTracer(size, samples=16, bounces=0, boundary_gradients=True)
+    unit = size / 2 / np.tan(FOV / 2) / 4
+    found = gradients(tracer, scene, camera, np.ones((size, size)) / 3, {"center": (light, "center")})["center"][0]
+    assert abs(found[0] + 2 * unit**2) < 1e-3 * 2 * unit**2
+    assert abs(found[1]) < 0.01 * unit**2  # as much comes in above as goes out below
+    column = int(size / 2 + 0.25 * unit)
+    weights = np.zeros((size, size))
+    weights[size // 2, column] = 1 / 3
+    found = gradients(tracer, scene, camera, weights, {"center": (light, "center")})["center"][0]
+    assert abs(found[0] + unit) < 0.01 * unit
+
+
+def strips(image, count):
+    """Sums (2, count) over bands of rows and of columns."""
+    size = len(image)
+    bands = image.reshape(count, size // count, size).sum((1, 2)), image.reshape(size, count, -1).sum((0, 2))
+    return np.array(bands)
+
+
+@pytest.mark.skipif(not REFERENCES.exists(), reason="no reference images")
+def test_the_soft_shadow_of_a_sphere_that_moves_as_mitsuba_has_it(cpu32):
+    """What differs besides noise: its sphere has faces, and its derivatives are finite differences."""
+    size, count = 128, 4
+    path = REFERENCES / "test_translate_occluder_area_light_image_fwd_ref.exr"
+    expected = strips(np.asarray(dr.load_image(path), float).mean(axis=-1), count)
+    grey = dr.Material(albedo=0.5)
+    occluder = dr.Sphere((2, 0, 2), 0.25, material=grey)
+    receiver = dr.Rectangle((0, 0, 0), (1, 0, 0), (0, 1, 0), material=grey)
+    light = dr.SphereLight((4, 0, 4), 0.05, radiance=1000)
+    scene, camera = dr.Scene([receiver, occluder], dr.Lights(0, area=light)), dr.Camera(**MITSUBA)
+    tracer = dr.RayTracer(size, samples=64, bounces=0, boundary_gradients=True)
+    found = np.zeros((2, count))
+    for axis, k in np.ndindex(2, count):
+        weights = np.zeros((size, size))
+        band = slice(k * size // count, (k + 1) * size // count)
+        weights[(band, slice(None)) if axis == 0 else (slice(None), band)] = 1 / 3
+        found[axis, k] = gradients(tracer, scene, camera, weights, {"it": (occluder, "center")})["it"][0, 0]
+    assert np.abs(found - expected).max() < 0.01 * np.abs(expected).max()
+    assert abs(found.sum() - expected.sum()) < 0.02 * abs(expected.sum())
+
+
+SIZE = 18, 22
+SLANTED = np.array([(-0.5, 0.7, -0.3), (0.7, 0.95, -0.4), (0.05, 0.75, 0.7)])
+
+
+def setting(**moved):
+    """(owners by name, scene, camera); ``moved``: by how much each is."""
+    shift = {name: np.zeros(3) for name in ("mesh", "sphere", "card", "floor", "lamp", "eye", "glow")} | moved
+    things = {
+        "mesh": dr.Mesh(SLANTED + shift["mesh"], [(0, 1, 2)], material=dr.Material(shading="flat")),
+        "sphere": dr.Sphere(np.array((0.75, -0.1, 0.3)) + shift["sphere"], 0.3),
+        "card": dr.Rectangle(np.array((-0.8, 0.05, -0.2)) + shift["card"], (0.3, 0.1, 0), (0, 0.3, 0.1)),
+        "floor": dr.Plane(np.array((0, -0.55, 0)) + shift["floor"], (0.1, 1, 0)),
+    }
+    lamp = dr.PointLight(np.array((0.4, 3, 0.6)) + shift["lamp"], 0.7)
+    glow = dr.RectangleLight(np.array((-1.2, 2.5, 1)) + shift["glow"], (0.3, 0, 0), (0, 0, 0.3), radiance=4)
+    lights = dr.Lights(0.1, point=lamp, area=glow)
+    camera = dr.Camera(eye=np.array((0, 1.6, 4)) + shift["eye"], target=np.array((0, 0, 0)) + shift["eye"], fov_y=0.7)
+    return things | {"lights": lights, "glow": glow}, dr.Scene(list(things.values()), lights), camera
+
+
+FIELDS = {
+    "mesh": ("mesh", "vertices"),
+    "sphere": ("sphere", "center"),
+    "card": ("card", "center"),
+    "floor": ("floor", "point"),
+    "lamp": ("lights", "vector"),
+    "glow": ("glow", "center"),
+}
+
+
+def test_all_that_moves_equals_differences_of_finely_sampled_images(cpu64):
+    """Interior and boundary together; what both sides have of noise is a third of the tolerance."""
+    column, row = np.arange(SIZE[1]), np.arange(SIZE[0])[:, None]
+    weights = np.cos(column / 4.0) * np.sin(1 + row / 4.0)
+    owners, scene, camera = setting()
+    tracer = dr.RayTracer(SIZE, samples=256, bounces=0, boundary_gradients=True)
+    asked = {name: (owners[owner], field) for name, (owner, field) in FIELDS.items()}
+    found = gradients(tracer, scene, camera, weights, asked | {"eye": (camera, "eye"), "target": (camera, "target")})
+    found["eye"] = found["eye"] + found.pop("target")
+    fine, step = dr.RayTracer(SIZE, samples=2304, bounces=0), 0.02
+    rng = np.random.default_rng(2)
+    for name, gradient in found.items():
+        direction = rng.normal(size=3)
+        direction /= np.linalg.norm(direction)
+        values = [
+            np.sum(weights[..., None] * fine.render(*setting(**{name: sign * step * direction})[1:]).numpy())
+            for sign in (-1, 1)
+        ]
+        measured = (values[1] - values[0]) / (2 * step)
+        along = np.sum(gradient.reshape(-1, 3) @ direction)
+        assert abs(along - measured) < 0.03 * np.linalg.norm(gradient.reshape(-1, 3).sum(axis=0)), name
+
+
+def test_views_of_a_batch_see_elements_of_their_own(cpu32):
+    shifts = np.array([(0.0, 0.0, 0.0), (0.2, 0.1, 0.0)])
+    floor, lights = dr.Plane((0, -0.55, 0), (0.1, 1, 0)), dr.Lights(0.1, point=dr.PointLight((0.4, 3, 0.6)))
+    weights = np.random.default_rng(0).normal(size=SIZE)
+    tracer = dr.RayTracer(SIZE, samples=16, bounces=0, boundary_gradients=True)
+
+    def found(vertices, eyes):
+        mesh, camera = dr.Mesh(vertices, [(0, 1, 2)]), dr.Camera(eye=eyes, target=(0, 0, 0), fov_y=0.7)
+        asked = {"mesh": (mesh, "vertices"), "eye": (camera, "eye")}
+        return gradients(tracer, dr.Scene([mesh, floor], lights), camera, weights, asked)
+
+    eyes = np.array([(0, 1.6, 4.0), (0.5, 1.6, 4)])
+    both = found(SLANTED + shifts[:, None], eyes)
+    for k in range(2):
+        alone = found(SLANTED + shifts[k], eyes[k])
+        for name in both:
+            assert np.abs(both[name].reshape(2, -1)[k] - alone[name].ravel()).max() < 1e-3 * np.abs(alone[name]).max()
+
+
+def test_says_what_it_counts(cpu32):
+    tracer = dr.RayTracer(8)
+    assert not tracer.boundary_gradients
+    assert "not counted, but by boundary_gradients=True: shadows" in tracer.describe_gradients()
+    tracer.boundary_gradients = True
+    lines = tracer.describe_gradients().splitlines()
+    assert [line.startswith("counted") for line in lines] == [True, True, True, False, False, False, False]
+    with pytest.raises(dr.InputError, match="boundary_gradients: expected True or False, got 'yes'"):
+        tracer.boundary_gradients = "yes"
