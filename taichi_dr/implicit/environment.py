@@ -62,7 +62,8 @@ class Environment(FieldOwner, SpaceFunction):
             path: the file; alpha is ignored.
             intensity: what the picture's colours are multiplied by.
             turn_deg: by how much it is turned about +y, counter-clockwise from above: at 90 what was straight ahead
-                (-z) is to the left (-x).  Between columns it is interpolated.
+                (-z) is to the left (-x).  Between columns it is interpolated.  Mitsuba has a picture's middle behind
+                (+z): 180 shows what it shows.
 
         Raises:
             FileError: missing, damaged, or no picture.

@@ -38,7 +38,7 @@ class Material:
     * ``albedo`` in [0, 1]: multiplies the mesh's own colour, is the colour of a ``Sphere``, ``Plane`` or ``Rectangle``.
     * ``reflectivity`` in [0, 1]: the share of light that comes from the mirror's direction; 1 is a perfect mirror.
     * ``index_of_refraction`` > 0: light goes through, bent by Snell's law, and is reflected as Fresnel has it; 1.5 is
-      glass, 1.33 water.  None: the surface is opaque.
+      glass, 1.33 water.  Such a surface has no colour, highlight or ``reflectivity`` of its own.  None: it is opaque.
     * ``emission`` >= 0: radiance that the surface sends out by itself, from its outer side.  It is seen, and lights
       nothing: what is to light others is a ``RectangleLight`` or a ``SphereLight``.
 
