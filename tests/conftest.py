@@ -5,6 +5,7 @@ import os
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy: threads of two processes spin for each other's cores
 
 import pytest
+from backends import GPUS, SINGLE
 
 import taichi_dr as dr
 from taichi_dr.runtime import runtime_token
@@ -40,7 +41,19 @@ def vulkan():
     return _use("vulkan")
 
 
-@pytest.fixture(params=["cpu32", "vulkan"])
+@pytest.fixture
+def cuda():
+    """CUDA in single precision; only tests of machines with a device ask for it, by ``GPUS``."""
+    return _use("cuda")
+
+
+@pytest.fixture(params=GPUS)
+def gpu(request):
+    """Each backend that is made for GPUS in turn."""
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture(params=SINGLE)
 def any32(request):
     """Each single-precision backend in turn."""
     return request.getfixturevalue(request.param)

@@ -238,9 +238,9 @@ def test_finds_the_wrong_loop_in_float32(cpu32):
     check_wrong_loop()
 
 
-def test_right_on_vulkan(vulkan):
+def test_right_on_gpus(gpu):
     check_right()
 
 
-def test_finds_the_wrong_loop_on_vulkan(vulkan):
+def test_finds_the_wrong_loop_on_gpus(gpu):
     check_wrong_loop()

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from backends import SINGLE
 
 from tests.gradients import measure
 from tests.gradients.__main__ import PAGE
@@ -26,7 +27,7 @@ def test_one_case_of_every_operation(request):
     assert not too_large({"cpu64": errors})
 
 
-@pytest.mark.parametrize("backend", ["cpu32", "vulkan"])
+@pytest.mark.parametrize("backend", SINGLE)
 def test_one_case_of_every_operation_in_single_precision(request, backend):
     differences, _ = in_double(request)
     request.getfixturevalue(backend)

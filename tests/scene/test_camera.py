@@ -5,6 +5,7 @@ from functools import partial
 import numpy as np
 import pytest
 import taichi as ti
+from backends import SINGLE
 from oracles import camera as oracle
 
 import taichi_dr as dr
@@ -265,7 +266,7 @@ def test_an_open_tape_does_not_see_the_cameras_kernels(own_runtime):
     assert not camera.eye.grad.to_numpy().any()
 
 
-@pytest.mark.parametrize("backend", ["cpu32", "vulkan"])
+@pytest.mark.parametrize("backend", SINGLE)
 def test_a_degenerate_camera_packs_to_what_is_not_finite(request, backend):
     request.getfixturevalue(backend)
     camera = Camera([(0, 0, 3), (0, 0, 3), (0, 0, 3)])
@@ -275,7 +276,7 @@ def test_a_degenerate_camera_packs_to_what_is_not_finite(request, backend):
     assert finite.tolist() == [True, False, False]
 
 
-def test_vulkan_matches_the_formulas(vulkan):
+def test_gpus_match_the_formulas(gpu):
     r = np.random.default_rng(2)
     eye, pose, weights = r.normal(size=(2, 3)) + (0, 0, 4), 0.3 * r.normal(size=(2, 6)), r.normal(size=(2, 16))
     camera = Camera(eye, pose=pose, fov_y=0.8)

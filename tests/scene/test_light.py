@@ -66,7 +66,7 @@ def test_lights_do_not_survive_init(own_runtime):
             use()
 
 
-def test_vulkan_holds_the_same(vulkan):
+def test_gpus_hold_the_same(gpu):
     lights = Lights.default()
     lights.check()
     np.testing.assert_allclose(lights.color.to_numpy()[1], (0.55, 0.55, 0.55), rtol=1e-6)

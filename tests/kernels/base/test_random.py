@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import taichi as ti
+from backends import SINGLE
 
 from taichi_dr.kernels.base.arrays import make_array
 from taichi_dr.kernels.base.random import uniform
@@ -34,7 +35,7 @@ def by_hand(seed, index, dimension):
     return ((x ^ y ^ z) >> 8) / 2**24
 
 
-@pytest.mark.parametrize("precision", ["cpu32", "vulkan", "cpu64"])
+@pytest.mark.parametrize("precision", [*SINGLE, "cpu64"])
 def test_equals_the_formula_on_every_backend(precision, request):
     request.getfixturevalue(precision)
     for seed in (0, 7):

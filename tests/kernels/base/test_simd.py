@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import taichi as ti
+from backends import SINGLE
 
 from taichi_dr.kernels.base.arrays import array_from, make_array
 from taichi_dr.kernels.base.simd import simd
@@ -80,7 +81,7 @@ def compute(x: Numbers, g: float, field: ti.template(), rows: Rows, lanes: ti.te
 apart, whole = ti.kernel(compute), simd(ti.kernel(compute))
 
 
-@pytest.mark.parametrize("backend", ["cpu32", "cpu64", "vulkan"])
+@pytest.mark.parametrize("backend", [*SINGLE, "cpu64"])
 def test_whole_vectors_have_the_values_of_numbers(request, backend):
     request.getfixturevalue(backend)
     field = ti.Vector.field(3, float, ())

@@ -113,7 +113,7 @@ def test_cpu_single_precision(cpu32, kind, pose):
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("pose", [0.0, 0.4])
-def test_vulkan(vulkan, kind, pose):
+def test_gpu_single_precision(gpu, kind, pose):
     check_single_precision(kind, pose)
 
 

@@ -95,7 +95,7 @@ def test_cpu_single_precision(cpu32, orthographic):
 
 
 @pytest.mark.parametrize("orthographic", [False, True])
-def test_vulkan(vulkan, orthographic):
+def test_gpu_single_precision(gpu, orthographic):
     check_single_precision(orthographic)
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import taichi as ti
+from backends import SINGLE
 from oracles import voxel_grid as oracle
 
 from taichi_dr.kernels.base.arrays import array_from, make_array
@@ -31,7 +32,7 @@ def evaluate(numbers: Rows, lattice: Rows, lanes: ti.template(), points: Rows, v
                 values[packet * lanes + lane] = value[lane]
 
 
-@pytest.mark.parametrize(("backend", "lanes"), [("cpu32", 1), ("cpu32", 8), ("cpu64", 8), ("vulkan", 1)])
+@pytest.mark.parametrize(("backend", "lanes"), [("cpu32", 8), ("cpu64", 8), *((name, 1) for name in SINGLE)])
 def test_values_equal_the_oracle(request, backend, lanes):
     request.getfixturevalue(backend)
     random = np.random.default_rng(1)

@@ -21,7 +21,7 @@ class Fields:
 @pytest.fixture(autouse=True)
 def fields(request):
     """A centre, a radius and a matrix in the runtime of the test."""
-    for name in ("cpu32", "cpu64", "any32", "vulkan"):
+    for name in ("cpu32", "cpu64", "any32", "gpu"):
         if name in request.fixturenames:
             request.getfixturevalue(name)
     Fields.center, Fields.radius = ti.Vector.field(3, float, ()), ti.field(float, (), needs_grad=True)

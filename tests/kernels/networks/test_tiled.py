@@ -47,7 +47,7 @@ def layer_and_weights(x, activation):
 
 @EACH
 @pytest.mark.parametrize("activation", [LINEAR, RELU], ids=["linear", "relu"])
-def test_products_equal_the_oracle(vulkan, shape, activation):
+def test_products_equal_the_oracle(gpu, shape, activation):
     x, rows, buffers = numbers(*shape), shape[0], Buffers()
     layer, weights, biases = layer_and_weights(x, activation)
     given, y, g, x_adjoint = block(x["x"]), block(0 * x["g"]), block(x["g"]), block(0 * x["x"])
@@ -63,7 +63,7 @@ def test_products_equal_the_oracle(vulkan, shape, activation):
     np.testing.assert_array_equal(added.to_numpy()[:, 0] - 1, sums)
 
 
-def test_the_first_columns_alone_can_be_asked_for(vulkan):
+def test_the_first_columns_alone_can_be_asked_for(gpu):
     x = numbers(70, 9, 5)
     layer, weights, _ = layer_and_weights(x, LINEAR)
     x_adjoint = block(0 * x["x"])

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from backends import SINGLE
 from oracles.differences import relative_errors
 
 from taichi_dr.kernels.base.arrays import array_from, make_array
@@ -60,7 +61,7 @@ def test_pictures_equal_the_oracle(any32):
     np.testing.assert_allclose(out.to_numpy(), oracle(x, share), rtol=2e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize(("fixture", "limit"), [("cpu64", 1e-8), ("cpu32", 1e-5), ("vulkan", 1e-5)])
+@pytest.mark.parametrize(("fixture", "limit"), [("cpu64", 1e-8), *((name, 1e-5) for name in SINGLE)])
 def test_adjoints_equal_central_differences(request, fixture, limit):
     request.getfixturevalue(fixture)
     x, share = inputs()

@@ -6,6 +6,7 @@ import sys
 import numpy as np
 import pytest
 import taichi as ti
+from backends import GPUS
 from oracles import shading as light
 from oracles import soft as oracle
 from oracles import texture as image_oracle
@@ -201,10 +202,11 @@ def test_single_precision(request):
     assert_single_precision(Scene(cut=False), expected)
 
 
-def test_single_precision_on_vulkan(request):
+@pytest.mark.parametrize("gpu", GPUS)
+def test_single_precision_on_gpus(request, gpu):
     request.getfixturevalue("cpu64")
     expected = double_adjoints(True)
-    request.getfixturevalue("vulkan")
+    request.getfixturevalue(gpu)
     assert_single_precision(Scene(), expected)
 
 

@@ -6,6 +6,7 @@ import itertools
 import numpy as np
 import pytest
 import taichi as ti
+from backends import SINGLE
 
 from taichi_dr.errors import InputError
 from taichi_dr.kernels.base.arrays import array_from, make_array
@@ -350,7 +351,7 @@ def _double_gradients():
     return dict(zip(("clip", "attributes", "background"), scene.adjoint(_rendered(scene)), strict=True))
 
 
-@pytest.mark.parametrize("single", ["cpu32", "vulkan"])
+@pytest.mark.parametrize("single", SINGLE)
 def test_single_precision(request, single):
     request.getfixturevalue("cpu64")
     double = _double_gradients()
@@ -370,7 +371,7 @@ def test_single_precision(request, single):
 WHOLE, CUT = (1.4, 4.0), (0.3, 2.0)
 
 
-@pytest.mark.parametrize(("single", "packet"), [("cpu32", (4, 2)), ("cpu32", (1, 1)), ("vulkan", (1, 1))])
+@pytest.mark.parametrize(("single", "packet"), [("cpu32", (4, 2)), *((name, (1, 1)) for name in SINGLE)])
 @pytest.mark.parametrize("depth", [WHOLE, CUT], ids=["whole", "cut"])
 def test_the_adjoint_weighs_faces_as_the_forward_has(request, depth, single, packet):
     """With colours 1 before a background of 0 a pixel's colour is the sum of the weights of its faces.

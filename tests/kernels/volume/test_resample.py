@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import taichi as ti
+from backends import SINGLE
 from oracles import volume
 
 from taichi_dr.kernels.base.arrays import array_from, make_array
@@ -54,7 +55,7 @@ def test_strata_are_between_the_middles(any32):
     np.testing.assert_allclose(t.mean(axis=0), (middles[1:] + middles[:-1]) / 2, atol=0.05)
 
 
-@pytest.mark.parametrize("precision", ["cpu64", "cpu32", "vulkan"])
+@pytest.mark.parametrize("precision", ["cpu64", *SINGLE])
 def test_places_equal_the_oracle(request, precision):
     request.getfixturevalue(precision)
     tolerance = 1e-12 if precision == "cpu64" else 1e-4

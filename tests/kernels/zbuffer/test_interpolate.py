@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import taichi as ti
+from backends import GPUS
 from oracles import raster as oracle
 
 from taichi_dr.kernels.base.arrays import array_from, make_array, write_array
@@ -201,9 +202,10 @@ def test_same_gradient_every_time(cpu32):
         np.testing.assert_array_equal(a, b)
 
 
-def test_vulkan_agrees_with_the_cpu(request):
+@pytest.mark.parametrize("gpu", GPUS)
+def test_gpus_agree_with_the_cpu(request, gpu):
     results = []
-    for fixture in ("cpu32", "vulkan"):
+    for fixture in ("cpu32", gpu):
         request.getfixturevalue(fixture)
         case = scenes("one colour per face")
         results.append([*case.forward(), *case.gradient()])

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import taichi as ti
+from backends import GPUS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracles import raster as oracle
@@ -320,11 +321,12 @@ def test_barycentrics_sum_to_one(cpu32):
     assert barycentric.min() >= 0
 
 
-def test_vulkan_agrees_with_the_cpu(request):
+@pytest.mark.parametrize("gpu", GPUS)
+def test_gpus_agree_with_the_cpu(request, gpu):
     points, faces = soup(15, 120, depths=(-1.0, 5.0))
     clip = perspective(points)
     results = []
-    for fixture in ("cpu32", "vulkan"):
+    for fixture in ("cpu32", gpu):
         request.getfixturevalue(fixture)
         results.append([x[0] for x in draw(clip, faces, 64, 64)])
     same = results[0][0] == results[1][0]

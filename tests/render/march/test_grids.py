@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import taichi as ti
+from backends import GPUS
 from scipy.ndimage import binary_erosion
 
 import taichi_dr as dr
@@ -39,10 +40,11 @@ def test_rays_hit_where_they_hit_the_function(cpu32, interpolation):
     assert np.quantile(cosines, 0.02) > 0.95
 
 
-def test_vulkan_draws_the_same_as_the_cpu(request):
+@pytest.mark.parametrize("gpu", GPUS)
+def test_gpus_draw_the_same_as_the_cpu(request, gpu):
     request.getfixturevalue("cpu32")
     references = drawn()
-    request.getfixturevalue("vulkan")
+    request.getfixturevalue(gpu)
     for name, values in drawn().items():
         wrong = np.abs(values - references[name]) > 1e-4 * np.abs(references[name]).max()
         assert wrong.mean() < 2e-3, name  # rays that graze something may miss it

@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 import taichi as ti
+from backends import GPUS
 
 import taichi_dr as dr
 
@@ -68,7 +69,8 @@ def test_packets_and_single_rays_show_the_same(cpu32):
         np.testing.assert_allclose(one.numpy(name), other.numpy(name), atol=1e-3, err_msg=name)
 
 
-def test_backends_agree(cpu32, own_runtime):
+@pytest.mark.parametrize("gpu", GPUS)
+def test_backends_agree(request, cpu32, gpu):
     names = ("color", "alpha", "depth", "position", "closest")
 
     def images():
@@ -81,9 +83,7 @@ def test_backends_agree(cpu32, own_runtime):
         return {name: frame.numpy(name) for name in names}
 
     expected = images()
-    if "vulkan" not in dr.available_backends():
-        pytest.skip("no Vulkan device on this machine")
-    dr.init("vulkan")
+    request.getfixturevalue(gpu)
     for name, image in images().items():
         scale = 1 + np.abs(expected[name]) if name == "closest" else 1.0  # pixels: the farther, the less exact
         assert np.abs((image - expected[name]) / scale).max() < 1e-4, name

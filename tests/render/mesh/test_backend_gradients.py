@@ -1,8 +1,9 @@
-"""The gradient of whole renders on Vulkan against that of the CPU, both in single precision."""
+"""The gradient of whole renders on GPUs against that of the CPU, both in single precision."""
 
 import numpy as np
 import pytest
 import taichi as ti
+from backends import GPUS
 
 import taichi_dr as dr
 
@@ -82,11 +83,12 @@ def gradients(make_scene):
     return found
 
 
+@pytest.mark.parametrize("gpu", GPUS)
 @pytest.mark.parametrize("make_scene", [plain, lit, gouraud, faces])
-def test_vulkan_and_cpu_agree(request, make_scene):
+def test_gpus_and_the_cpu_agree(request, make_scene, gpu):
     request.getfixturevalue("cpu32")
     expected = gradients(make_scene)
-    request.getfixturevalue("vulkan")
+    request.getfixturevalue(gpu)
     for name, got in gradients(make_scene).items():
         largest = np.abs(expected[name]).max()
         assert largest > 0.01, name

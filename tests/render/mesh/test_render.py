@@ -232,9 +232,9 @@ def test_a_new_runtime_is_noticed(own_runtime):
 
 
 @every_renderer
-def test_backends_agree(vulkan, make, tmp_path, own_runtime):
+def test_backends_agree(gpu, make, tmp_path, own_runtime):
     images = []
-    for name in ("vulkan", "cpu"):
+    for name in (gpu, "cpu"):
         dr.init(name)
         images.append(make().render(colored_sphere(), front(), dr.Lights.default()).numpy("color"))
     different = np.abs(images[0] - images[1]).max(-1) > 1e-4

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import taichi as ti
+from backends import GPUS
 
 import taichi_dr as dr
 from taichi_dr.render.volume import volume_renderer
@@ -137,7 +138,8 @@ def test_packets_and_single_samples_show_the_same(cpu32):
         assert np.allclose(one.numpy(name), other.numpy(name), atol=1e-5), name
 
 
-def test_a_seed_gives_its_picture_on_every_backend(cpu32, own_runtime):
+@pytest.mark.parametrize("gpu", GPUS)
+def test_a_seed_gives_its_picture_on_every_backend(request, cpu32, gpu):
     def pictures():
         renderer = dr.VolumeRenderer(blob, (15, 20), bounds=BOX, samples=16, sampling="stratified", seed=5)
         found = [renderer.render(around()).numpy("color")]
@@ -150,9 +152,7 @@ def test_a_seed_gives_its_picture_on_every_backend(cpu32, own_runtime):
     expected, other, again = pictures()
     assert np.array_equal(again, expected)
     assert np.abs(other - expected).max() > 1e-3
-    if "vulkan" not in dr.available_backends():
-        pytest.skip("no Vulkan device on this machine")
-    dr.init("vulkan")
+    request.getfixturevalue(gpu)
     found, other_there, _ = pictures()
     assert np.abs(found - expected).max() < 1e-4
     assert np.abs(other_there - other).max() < 1e-4

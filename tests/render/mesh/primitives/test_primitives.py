@@ -5,6 +5,7 @@ import functools
 import numpy as np
 import pytest
 import taichi as ti
+from backends import SINGLE
 
 import taichi_dr as dr
 
@@ -178,7 +179,7 @@ def double_gradients():
     return Program().gradients()
 
 
-@pytest.mark.parametrize("backend", ["cpu32", "vulkan"])
+@pytest.mark.parametrize("backend", SINGLE)
 def test_gradients_in_single_precision(request, backend):
     request.getfixturevalue("cpu64")
     expected = double_gradients()
