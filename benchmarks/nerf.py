@@ -1,11 +1,12 @@
 """One training step of the paper's NeRF: 1,024 rays, 64 samples of the coarse network and 192 of the fine one.
 
-    python benchmarks/nerf.py [--steps 3] [--peers]
+    python benchmarks/nerf.py [--steps 3] [--backend cuda] [--peers]
 
 Prints seconds, the share of the rate at which NumPy multiplies matrices of 2,048 x 2,048 (products of the networks'
 layers alone, the encodings' and everybody else's work counts as none), by the clock and by CPU time, and how much
 memory the step has added.
-``--peers`` times the same networks, samples and loss in PyTorch, where it is installed, after ours in the same run.
+``--peers`` times the same networks, samples and loss in PyTorch, where it is installed, after ours in the same run;
+with CUDA on the same GPU.
 """
 
 import argparse
@@ -14,6 +15,7 @@ import resource
 import time
 
 import numpy as np
+from raster import settled
 
 import taichi_dr as dr
 from taichi_dr.render.volume.nerf_fit import KnownRays, NeRFFit
@@ -30,17 +32,18 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--steps", type=int, default=3)
     parser.add_argument("--rays", type=int, default=RAYS)
+    parser.add_argument("--backend", default="cpu")
     parser.add_argument("--peers", action="store_true", help="PyTorch as well, where it is installed")
     options = parser.parse_args()
-    dr.init("cpu")
+    dr.init(options.backend)
     share, batch = options.rays / RAYS, rays(options.rays)
     before = peak()
     fit = NeRFFit(dr.radiance.NeRF(seed=1), SAMPLES, ADDED)
-    fit.step(KnownRays(*(each[:32] for each in batch)), 0)  # compiles
+    settled(lambda: fit.step(KnownRays(*(each[:32] for each in batch)), 0))()  # compiles
     a = np.random.default_rng(0).normal(size=(SIDE, SIDE)).astype(np.float32)
     product = np.empty_like(a)
     times = [
-        (*timed(lambda: np.matmul(a, a, out=product)), *timed(lambda step=step: fit.step(batch, step)))
+        (*timed(lambda: np.matmul(a, a, out=product)), *timed(settled(lambda step=step: fit.step(batch, step))))
         for step in range(options.steps)
     ]
     sgemm, sgemm_cpu, step, step_cpu = np.median(times, axis=0)
@@ -50,7 +53,8 @@ def main():
     print(f"in CPU time      {step_cpu:8.2f} s: {ideal * sgemm_cpu / step_cpu:.1%} of it")
     print(f"memory it added  {(peak() - before) / 1e9:8.2f} GB")
     if options.peers and importlib.util.find_spec("torch"):
-        print(f"PyTorch          {torch_step(batch, options.steps):8.2f} s, memory {(peak() - before) / 1e9:.2f} GB")
+        peer = torch_step(batch, options.steps, options.backend)
+        print(f"PyTorch          {peer:8.2f} s, memory {(peak() - before) / 1e9:.2f} GB")
 
 
 def rays(count):
@@ -76,10 +80,12 @@ def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
-def torch_step(batch, steps):
+def torch_step(batch, steps, device):
     """Median seconds of a step in PyTorch, written as nerf-pytorch has it."""
     import torch
     from torch import nn
+
+    torch.set_default_device(device)
 
     def encode(x, frequencies):
         return torch.cat([x, *(wave(2.0**k * x) for k in range(frequencies) for wave in (torch.sin, torch.cos))], -1)
@@ -138,6 +144,8 @@ def torch_step(batch, steps):
     for _ in range(steps + 1):
         began = time.perf_counter()
         step()
+        if device == "cuda":
+            torch.cuda.synchronize()
         times.append(time.perf_counter() - began)
     return np.median(times[1:])
 

@@ -1,6 +1,6 @@
 """Times of a radiance grid: a picture, and a step of fitting it.
 
-    python benchmarks/radiance_grid.py [scene.npz]
+    python benchmarks/radiance_grid.py [scene.npz] [--backend cuda]
 
 Of the scene that ``taichi-dr reconstruct --as grid`` wrote, or else of a shell of fog: 490,000 vertices, four cells
 deep to either side of a sphere in a grid of 200^3, degree 1.  A step is 256 tiles of 8 x 8 pixels: ``fit``, both ways
@@ -8,11 +8,11 @@ along each ray, and the gradient; ``smooth``, the total variation of a sixteenth
 needs a gradient first.  Times are medians of ten launches.
 """
 
-import sys
+import argparse
 
 import numpy as np
 import taichi as ti
-from raster import median_ms
+from raster import median_ms, settled
 
 import taichi_dr as dr
 from taichi_dr.jobs.reconstruct.radiance.scene import load_scene
@@ -26,15 +26,19 @@ SIZE, VIEWS, TILES = 400, 20, 256
 
 
 def main():
-    dr.init("cpu")
-    grid = dr.radiance.Grid.from_arrays(load_scene(sys.argv[1]).arrays) if len(sys.argv) > 1 else shell()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("scene", nargs="?")
+    parser.add_argument("--backend", default="cpu")
+    options = parser.parse_args()
+    dr.init(options.backend)
+    grid = dr.radiance.Grid.from_arrays(load_scene(options.scene).arrays) if options.scene else shell()
     print(grid)
     camera = dr.Camera.orbit(np.linspace(0, 342, VIEWS), 25, 3 * max(np.ptp(grid.bounds, axis=0)) / 2, 40)
     one = camera.select([0])
-    print(f"picture of 256^2     {median_ms(lambda: grid.render(one, (256, 256))):8.1f} ms")
+    print(f"picture of 256^2     {median_ms(settled(lambda: grid.render(one, (256, 256)))):8.1f} ms")
     step = Step(grid, camera)
     for name in ("fit", "smooth", "fit_and_update"):
-        milliseconds = median_ms(getattr(step, name))
+        milliseconds = median_ms(settled(getattr(step, name)))
         rays = f"{TILES * TILE**2 / milliseconds:8.0f} rays per ms" if name == "fit" else ""
         print(f"{name.replace('_', ' '):<20} {milliseconds:8.1f} ms{rays}")
 

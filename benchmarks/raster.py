@@ -126,6 +126,17 @@ def make_renderer(dr, name, size):
     return dr.Rasterizer(size, antialias=name == "antialiased")
 
 
+def settled(function):
+    """``function``, with what it has launched finished: on GPUs launches return at once."""
+    import taichi as ti
+
+    def run():
+        function()
+        ti.sync()
+
+    return run
+
+
 def median_ms(function, warm_up=3, repeats=10, seconds=1.0):
     """Median of at least ``repeats`` calls, and of as many as fit into ``seconds``."""
     for _ in range(warm_up):
