@@ -103,7 +103,8 @@ def cone(p, radius, half_height):
     across = (height * rho + radius * (p.y - half_height)) * side
     along = (radius * rho - height * (p.y - half_height)) * side
     below = -half_height - p.y
-    to_side = ti.Vector([across, along - ti.math.clamp(along, 0.0, 1.0 / side)]).norm(TINY)
+    beyond = ti.min(along, 0.0) + ti.max(along - 1.0 / side, 0.0)  # along less its clamp is not 0 where compilers fuse
+    to_side = ti.Vector([across, beyond]).norm(TINY)
     to_base = ti.Vector([ti.max(rho - radius, 0.0), below]).norm(TINY)
     inside = ti.max(across, below)
     return ti.select(inside <= 0.0, inside, ti.min(to_side, to_base))
