@@ -156,7 +156,7 @@ def _unsigned(name, corners, spacing, shape, reach):
     square, nearest = make_array(shape), make_array(shape)
     triangles.clear(square, nearest)
     triangles.least_squares(rows, *pairs, square, reach, *spacing)
-    triangles.lowest_faces(rows, *pairs, square, nearest, reach, *spacing)
+    triangles.lowest_faces(rows, *pairs, square, nearest, reach, *spacing, triangles.slack(shape, spacing))
     closest = make_array((*shape, 4))
     triangles.write_near(rows, nearest, closest, square, *spacing)
     near = nearest.to_numpy() < triangles.NOBODY

@@ -8,16 +8,24 @@ leaves some out.
 Source of the closest point: Ericson, Real-Time Collision Detection, 2005, 5.1.5.
 """
 
+import numpy as np
 import taichi as ti
 
 from taichi_dr.kernels.base.types import Ints, Rows, VectorVolume, Volume
 from taichi_dr.kernels.base.vectors import get3
 from taichi_dr.kernels.distance.closest_points import FAR, FIXED, write_closest
+from taichi_dr.runtime import float_dtype
 
 NOBODY = 1e9
-SAME, NONE = 1e-5, 1e-8
-"""Squared distances are one if they differ by less than this part of themselves, or of the band's square: backends, and
-two kernels on one of them, round differently."""
+SAME, ROUNDING = 5e-6, 8.0
+"""Distances are one if they differ by less than this part of themselves and so many roundings of the farthest node's
+coordinate: backends, and two kernels on one of them, round differently."""
+
+
+def slack(shape, spacing):
+    """By how much two kernels may differ over a distance, for nodes of a grid of this shape."""
+    epsilon = np.finfo(ti.lang.util.to_numpy_type(float_dtype())).eps
+    return ROUNDING * epsilon * max(n * h for n, h in zip(shape, spacing))
 
 
 @ti.kernel
@@ -59,8 +67,9 @@ def lowest_faces(
     hx: float,
     hy: float,
     hz: float,
+    slack: float,
 ):
-    """Writes the lowest ``face`` (X, Y, Z) that is as near as ``square`` says."""
+    """Writes the lowest ``face`` (X, Y, Z) that is as near as ``square`` says, but for ``slack``."""
     spacing = ti.Vector([hx, hy, hz])
     for n in pair_face:
         a, b, c = _corners(corners, pair_face[n])
@@ -68,8 +77,8 @@ def lowest_faces(
         for j in range(first[1], last[1]):
             for k in range(first[2], last[2]):
                 p = ti.Vector([pair_layer[n], j, k])
-                found = (p * spacing - closest_on_triangle(p * spacing, a, b, c)).norm_sqr()
-                if square[p] < FAR and found <= square[p] * (1.0 + SAME) + NONE * band * band:
+                found = (p * spacing - closest_on_triangle(p * spacing, a, b, c)).norm()
+                if square[p] < FAR and found <= ti.sqrt(square[p]) * (1.0 + SAME) + slack:
                     ti.atomic_min(face[p], float(pair_face[n]))
 
 
