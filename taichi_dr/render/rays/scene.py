@@ -1,5 +1,6 @@
 """What a ray tracer looks at: objects, lights and what is all around."""
 
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,7 +16,7 @@ from taichi_dr.scene.analytic import Solid
 from taichi_dr.scene.light import Lights
 from taichi_dr.scene.mesh import Mesh
 from taichi_dr.tape import off_tape
-from taichi_dr.types import Array, Field
+from taichi_dr.types import Array, Field, PathLike
 
 MATERIALS = (
     ("albedo", 0, 3),
@@ -50,10 +51,12 @@ class Scene(FieldOwner):
     index_of_refraction   scalar  of clear objects; 0 for opaque ones
     ====================  ======  ==============================================================================
 
-    Without lights and environment, surfaces show their own colours.
+    Without lights and environment, surfaces show their own colours.  ``environment`` may be the path of a picture,
+    which ``Environment.load`` reads then.
 
     Raises:
-        InputError: no objects, one of another kind, or one twice.
+        InputError: no objects, one of another kind, or one twice; a picture of negative or infinite light.
+        FileError: a path of no picture.
 
     >>> import taichi_dr as dr
     >>> dr.init("cpu")
@@ -66,8 +69,10 @@ class Scene(FieldOwner):
         self,
         objects: Thing | Sequence[Thing],
         lights: Lights | None = None,
-        environment: Environment | None = None,
+        environment: Environment | PathLike | None = None,
     ) -> None:
+        if isinstance(environment, str | os.PathLike):
+            environment = Environment.load(environment)
         self.objects = (objects,) if isinstance(objects, Thing) else tuple(objects)
         _check_kinds(self.objects, lights, environment)
         self.lights, self.environment = lights, environment
@@ -152,7 +157,7 @@ def _check_kinds(objects, lights, environment):
     if lights is not None and not isinstance(lights, Lights):
         raise InputError(f"Scene: lights: expected a Lights object, got {lights!r}")
     if environment is not None and not isinstance(environment, Environment):
-        raise InputError(f"Scene: environment: expected an Environment object, got {environment!r}")
+        raise InputError(f"Scene: environment: expected an Environment object or a path, got {environment!r}")
 
 
 def _numbers(material, name):

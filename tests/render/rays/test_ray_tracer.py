@@ -231,7 +231,7 @@ def test_bad_scenes(cpu32):
     with pytest.raises(dr.InputError, match="object 1 is there before"):
         dr.Scene([ball, ball])
     with pytest.raises(dr.InputError, match="environment: expected"):
-        dr.Scene(ball, environment="sky.hdr")
+        dr.Scene(ball, environment=np.ones((4, 8, 3)))
 
 
 def test_numbers_that_are_not_finite_are_refused(cpu32):

@@ -21,6 +21,14 @@ def test_a_ball_in_a_furnace(any32):
     assert (color.std(axis=(0, 1, 2)) < 0.03 * color.mean(axis=(0, 1, 2))).all()
 
 
+def test_an_environment_may_be_a_path(cpu32, tmp_path):
+    dr.save_image(tmp_path / "sky.exr", np.full((2, 4, 3), 3.0))
+    for path in (tmp_path / "sky.exr", str(tmp_path / "sky.exr")):
+        assert (dr.Scene(dr.Plane(y=0), environment=path).environment.numpy() == 3).all()
+    with pytest.raises(dr.FileError, match=r"none\.hdr"):
+        dr.Scene(dr.Plane(y=0), environment=tmp_path / "none.hdr")
+
+
 def test_a_gradient_from_below_to_above(any32):
     """Of L = 1 + y a floor receives pi (1 + 2/3), a ceiling pi (1 - 2/3)."""
     theta = (np.arange(64) + 0.5) / 64 * np.pi
