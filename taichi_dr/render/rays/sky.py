@@ -1,5 +1,7 @@
 """The stage of an environment's light: a direction for every ray, shadow rays, then light."""
 
+from functools import cached_property
+
 import taichi as ti
 
 from taichi_dr.kernels.rays.sky import aim_up, shine_down, shine_down_adjoint
@@ -8,7 +10,7 @@ FIRST = 1 << 17  # dimension of random numbers; each bounce has one of its own
 
 
 class Sky:
-    """Light of an ``Environment`` on surfaces."""
+    """Light of an ``Environment`` on surfaces, for one render: directions stay where it was bright then."""
 
     def __init__(self, buffers, environment, seed, samples):
         self._buffers, self._environment = buffers, environment
@@ -40,8 +42,12 @@ class Sky:
         rays, inverse = casting.shadow_rays(level.count), self._buffers.at_least("inverse", level.count)
         seen = level.what, level.hits, level.seen, level.path, level.count
         random = self._seed, self._samples, FIRST + level.number
-        aim_up(*seen, *self._environment.sampling_tables(), *random, *rays, inverse)
+        aim_up(*seen, *self._tables, *random, *rays, inverse)
         return rays, inverse
+
+    @cached_property
+    def _tables(self):
+        return self._environment.sampling_tables()
 
     def _lit(self, level, things, rays, inverse):
         arriving, surfaces = self._buffers.at_least("arriving", level.count, columns=(3,)), things.surfaces
