@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from taichi_dr.errors import FileError, InputError
 from taichi_dr.io.files import atomic_path
 from taichi_dr.io.images import load_image
@@ -50,6 +52,30 @@ def load_mesh(
         options["texture"] = load_image(texture)[:, :, :3]
     mesh = surface.to_mesh(**options)
     return mesh.normalized() if normalize else mesh
+
+
+def load_parts(path: PathLike, *, normalize: bool = False) -> list[Mesh]:
+    """The parts of a GLB file, each a ``Mesh`` with a ``Material`` of its own for ray tracing; else ``load_mesh``'s.
+
+    glTF's metallic-roughness becomes a material as ``Material.from_metallic_roughness`` says, of KHR_materials_ior,
+    _transmission and _emissive_strength too; of textures but that of the base colour, the mean.  ``normalize`` moves
+    and scales all of them as one.  Errors as ``load_mesh``.
+    """
+    path = Path(path)
+    if _known_suffix(path) != ".glb":
+        return [load_mesh(path, normalize=normalize)]
+    meshes = []
+    for i, (surface, material) in enumerate(_trimesh_files().read_parts(path)):
+        if not Topology(surface.faces, len(surface.vertices)).is_closed:
+            surface = surface.welded()
+        meshes.append(surface.to_mesh(name=f"{path.name}[{i}]", material=material))
+    if normalize:
+        every = Mesh(np.concatenate([mesh.numpy("vertices")[0] for mesh in meshes]), [[0, 0, 0]], name=path.name)
+        vertices, start = every.normalized().numpy("vertices")[0], 0
+        for mesh in meshes:
+            mesh.set("vertices", vertices[start : start + mesh.vertex_count])
+            start += mesh.vertex_count
+    return meshes
 
 
 def save_mesh(mesh: Mesh, path: PathLike, index: int = 0, *, unlit: bool = False) -> None:

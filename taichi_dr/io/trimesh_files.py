@@ -1,15 +1,19 @@
 """PLY, STL, OFF and GLB files through trimesh."""
 
+import io
+import json
+import struct
 import warnings
 
 import numpy as np
 import trimesh
 from PIL import Image
 
-from taichi_dr.errors import FileError, GeometryError
+from taichi_dr.errors import FileError, GeometryError, InputError
 from taichi_dr.io.files import read_bytes
 from taichi_dr.io.images import image_bytes, linear_to_srgb, quantized, srgb_to_linear
 from taichi_dr.io.triangles import Surface, corner_colors, sample_texture
+from taichi_dr.scene.material import Material
 from taichi_dr.scene.mesh import GREY
 
 ENCODING_GUESSERS = ("charset_normalizer", "chardet")
@@ -21,10 +25,27 @@ def read(path):
     data = read_bytes(path)
     if path.suffix.lower() == ".ply":
         _check_whole_ply(path, data)
+    return _joined(path, _parts(path, path))
+
+
+def read_parts(path):
+    """``[(Surface, Material), ...]`` of the parts of a GLB file.
+
+    Numbers of a material are those of its factors times the mean of its textures; that of the base colour alone stays a
+    texture.
+    """
+    materials, data = _numbered(path, read_bytes(path))
+    parts = _parts(path, io.BytesIO(data))
+    return [(_joined(path, [part]), _material(path, part, materials)) for part in parts]
+
+
+def _parts(path, source):
+    """The parts with triangles of a scene, as trimesh has them; ``source``: the path, or an open file of its kind."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            scene = trimesh.load_scene(path, process=False, maintain_order=True)
+            file_type = path.suffix[1:].lower()
+            scene = trimesh.load_scene(source, file_type, process=False, maintain_order=True)
             parts = [part for part in scene.dump() if isinstance(part, trimesh.Trimesh) and len(part.faces)]
     except Exception as error:  # trimesh raises whatever its parsers stumble over
         reason = "it is corrupt" if getattr(error, "name", None) in ENCODING_GUESSERS else error
@@ -36,7 +57,66 @@ def read(path):
             raise GeometryError(
                 f"{path}: a face refers to vertex {part.faces.max()}, the file has {len(part.vertices)} vertices"
             )
-    return _joined(path, parts)
+    return parts
+
+
+def _numbered(path, data):
+    """The materials that a GLB file lists, and its bytes with their numbers in place of their names.
+
+    trimesh drops what extensions say and which number a material has, but keeps names.
+    """
+    try:
+        length = struct.unpack_from("<I", data, 12)[0]
+        tree = json.loads(data[20 : 20 + length])
+        materials = tree.get("materials", [])
+        tree |= {"materials": [material | {"name": str(i)} for i, material in enumerate(materials)]}
+        text = json.dumps(tree).encode()
+        text += b" " * (-len(text) % 4)
+        rest = data[20 + length :]
+        head = struct.pack("<4sIIII", data[:4], 2, 20 + len(text) + len(rest), len(text), 0x4E4F534A)
+        return materials, head + text + rest
+    except (ValueError, TypeError, AttributeError, struct.error) as error:
+        raise FileError(f"{path}: cannot be read as GLB: {error}") from error
+
+
+def _material(path, part, materials):
+    """The ``Material`` of a part; a matt one where the file names none."""
+    held = getattr(part.visual, "material", None)
+    name = getattr(held, "name", None)
+    if not (isinstance(name, str) and name.isdigit() and int(name) < len(materials)):
+        return Material()
+    try:
+        return _of_metallic_roughness(materials[int(name)], held)
+    except (InputError, TypeError, ValueError, AttributeError) as error:
+        raise FileError(f"{path}: material {name}: {error}") from error
+
+
+def _of_metallic_roughness(given, held):
+    """The ``Material`` of what the file says; ``held`` is what trimesh makes of it, for its pictures."""
+    own, extensions = given.get("pbrMetallicRoughness", {}), given.get("extensions", {})
+    _, roughness, metallic = _mean(held.metallicRoughnessTexture).tolist()
+    strength = extensions.get("KHR_materials_emissive_strength", {}).get("emissiveStrength", 1.0)
+    base = np.array(own.get("baseColorFactor", np.ones(4)), float)[:3] * _mean_color(held.baseColorTexture)
+    return Material.from_metallic_roughness(
+        base.tolist(),
+        own.get("metallicFactor", 1.0) * metallic,
+        own.get("roughnessFactor", 1.0) * roughness,
+        ior=extensions.get("KHR_materials_ior", {}).get("ior", 1.5),
+        transmission=extensions.get("KHR_materials_transmission", {}).get("transmissionFactor", 0.0),
+        emission=np.array(given.get("emissiveFactor", np.zeros(3)), float)
+        * strength
+        * _mean_color(held.emissiveTexture),
+    )
+
+
+def _mean(image):
+    """The mean (3,) of a picture's numbers as they are stored; ones without a picture."""
+    return np.ones(3) if image is None else np.asarray(image.convert("RGB")).mean(axis=(0, 1)) / 255
+
+
+def _mean_color(image):
+    """The mean (3,) of an sRGB picture, linear; ones without a picture."""
+    return np.ones(3) if image is None else srgb_to_linear(np.asarray(image.convert("RGB")) / 255).mean(axis=(0, 1))
 
 
 def read_points(path):

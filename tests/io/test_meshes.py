@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import PIL.Image
 import pytest
 import trimesh
 from hypothesis import HealthCheck, given, settings
@@ -12,11 +13,12 @@ from hypothesis import strategies as st
 
 from taichi_dr.errors import FileError, GeometryError, InputError
 from taichi_dr.io.images import linear_to_srgb, save_image, srgb_to_linear
-from taichi_dr.io.meshes import SUFFIXES, load_mesh, save_mesh
+from taichi_dr.io.meshes import SUFFIXES, load_mesh, load_parts, save_mesh
 from taichi_dr.io.obj import read_obj
 from taichi_dr.io.polygons import triangulate
 from taichi_dr.io.triangles import Surface, sample_texture
 from taichi_dr.scene import shapes
+from taichi_dr.scene.material import Material
 from taichi_dr.scene.mesh import Mesh
 
 MESHES = Path(__file__).parents[3] / "shared" / "data" / "meshes"
@@ -259,6 +261,55 @@ def test_scenes_are_joined_with_their_transforms(cpu32, tmp_path):
     vertices, colors = mesh.numpy("vertices")[0], mesh.numpy("colors")[0]
     assert sorted(set(vertices[:, 0].tolist())) == [-0.5, 0.5, 4.5, 5.5]
     np.testing.assert_array_equal(colors[vertices[:, 0] > 3], np.tile([0, 0, 1], (8, 1)))
+
+
+def balls(path, **extensions):
+    """A GLB of a red plastic ball and, to its right, one of whatever ``extensions`` say, half as large."""
+    scene = trimesh.Scene()
+    red = {"baseColorFactor": [0.8, 0.0, 0.0, 1.0], "metallicFactor": 0.0, "roughnessFactor": 0.5}
+    textured = {"baseColorTexture": PIL.Image.new("RGB", (2, 2), (255, 128, 0)), "metallicFactor": 1.0}
+    gloss = {"metallicRoughnessTexture": PIL.Image.new("RGB", (2, 2), (0, 51, 255)), "emissiveFactor": [0.1, 0.2, 0.3]}
+    for x, radius, values in ((0.0, 1.0, red), (3.0, 0.5, textured | gloss)):
+        part = trimesh.creation.icosphere(subdivisions=1, radius=radius)
+        material = trimesh.visual.material.PBRMaterial(name="same", **values)
+        part.visual = trimesh.visual.TextureVisuals(uv=np.zeros((len(part.vertices), 2)), material=material)
+        scene.add_geometry(part, transform=trimesh.transformations.translation_matrix([x, 0, 0]))
+
+    def extend(tree):
+        tree["materials"][1]["extensions"] = extensions
+
+    path.write_bytes(scene.export(file_type="glb", tree_postprocessor=extend))
+    return path
+
+
+def test_parts_have_materials_of_their_own_and_move_as_one(cpu32, tmp_path):
+    path = balls(tmp_path / "a.glb", KHR_materials_emissive_strength={"emissiveStrength": 10.0})
+    plastic, metal = sorted(load_parts(path, normalize=True), key=lambda mesh: mesh.has("texture"))
+    assert plastic.material == Material.from_metallic_roughness((0.8, 0.0, 0.0), metallic=0.0, roughness=0.5)
+    np.testing.assert_allclose(plastic.numpy("colors")[0], np.tile([0.8, 0, 0], (42, 1)), atol=2e-3)
+    base = (1, float(srgb_to_linear(128 / 255)), 0)
+    expected = Material.from_metallic_roughness(base, metallic=1.0, roughness=0.2, emission=(1, 2, 3))
+    for name in ("specular", "shininess", "albedo", "reflectivity", "emission"):
+        np.testing.assert_allclose(getattr(metal.material, name), getattr(expected, name), rtol=1e-5)
+    assert metal.has("texture")
+    vertices = [mesh.numpy("vertices")[0] for mesh in (plastic, metal)]
+    assert np.linalg.norm(np.concatenate(vertices), axis=1).max() == pytest.approx(1, abs=1e-6)
+    radii = [np.ptp(points[:, 1]) / 2 for points in vertices]
+    assert radii[0] == pytest.approx(2 * radii[1])
+
+
+def test_clear_parts_and_broken_materials(cpu32, tmp_path):
+    clear = {"KHR_materials_transmission": {"transmissionFactor": 1}, "KHR_materials_ior": {"ior": 1.33}}
+    found = {mesh.material.index_of_refraction for mesh in load_parts(balls(tmp_path / "a.glb", **clear))}
+    assert found == {None, 1.33}
+    with pytest.raises(FileError, match=r"a\.glb: material 1: .*ior: expected a finite number >= 1, got 0.5"):
+        load_parts(balls(tmp_path / "a.glb", KHR_materials_ior={"ior": 0.5}))
+    (tmp_path / "b.glb").write_bytes((tmp_path / "a.glb").read_bytes()[:300])
+    with pytest.raises(FileError, match=r"b\.glb: cannot be read as GLB"):
+        load_parts(tmp_path / "b.glb")
+    save_mesh(shapes.box(), tmp_path / "c.obj")
+    (box,) = load_parts(tmp_path / "c.obj")
+    assert box.material == Material()
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
