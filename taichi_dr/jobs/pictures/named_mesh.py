@@ -7,7 +7,7 @@ from pathlib import Path
 from taichi_dr.errors import FileError, InputError
 from taichi_dr.implicit.sdf.colored import ColoredSolid
 from taichi_dr.io.images import load_image
-from taichi_dr.io.meshes import load_mesh
+from taichi_dr.io.meshes import load_mesh, load_parts
 from taichi_dr.jobs.pictures.clay import is_clay, mold
 from taichi_dr.scene import shapes
 
@@ -31,6 +31,17 @@ def named_mesh(name, texture=None):
             f"{path}: has texture coordinates but no texture, so it is clay: --texture FILE gives it one", stacklevel=2
         )
     return mesh
+
+
+def named_parts(name, texture=None):
+    """``named_mesh``, or of a GLB file the parts, each with its own ``Material``; errors and warnings alike."""
+    path = Path(name)
+    if texture is not None or path.suffix.lower() != ".glb" or not path.exists():
+        return [named_mesh(name, texture)]
+    meshes = load_parts(path, normalize=True)
+    for mesh in meshes:
+        mold(mesh)
+    return meshes
 
 
 def found_mesh(name, texture=None, normalize=False):
