@@ -8,11 +8,12 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from backends import GPUS
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGE = (DOCS / "AUTODIFF.md").read_text(encoding="utf-8")
 PROGRAMS = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
-BACKEND_NAMES = {"cpu": "CPU", "vulkan": "Vulkan"}
+BACKEND_NAMES = {"cpu": "CPU", "cuda": "CUDA", "vulkan": "Vulkan"}
 
 
 def load(path):
@@ -42,12 +43,12 @@ def complaint(one, backend, word, detail):
 
 @pytest.mark.parametrize(
     ("backend", "one"),
-    [(backend, one) for backend in BACKEND_NAMES for one in autodiff_cases.cases_of(backend)],
+    [(backend, one) for backend in ("cpu", *GPUS) for one in autodiff_cases.cases_of(backend)],
     ids=lambda value: getattr(value, "name", value),
 )
 def test_taichi_does_what_the_page_says(request, backend, one):
-    if backend == "vulkan":
-        request.getfixturevalue("vulkan")
+    if backend != "cpu":
+        request.getfixturevalue(backend)
     word, detail = words(backend)[one.name]
     assert word == one.expected[backend], complaint(one, backend, word, detail)
 
