@@ -9,11 +9,12 @@ over the row between the vertices around; 0 where no cell is active.  Slopes: ``
 import taichi as ti
 
 from taichi_dr.kernels.base.lanes import higher
-from taichi_dr.kernels.base.launch import grain
+from taichi_dr.kernels.base.launch import grain, on_cpu
 from taichi_dr.kernels.base.simd import simd
 from taichi_dr.kernels.base.types import Numbers, Rows
 from taichi_dr.kernels.base.vectors import add_row3, row3
 from taichi_dr.kernels.networks.spherical_harmonics import basis, basis_adjoint
+from taichi_dr.kernels.networks.voxel_grid import first_of
 from taichi_dr.kernels.radiance_grid.rows import (
     Cells,
     Gaps,
@@ -83,10 +84,14 @@ def at_points_adjoint(
 ):
     """Adds to ``sums`` (parts, M) of ``rows``, and to adjoints (P, 3) that are asked for, what values' imply."""
     cells = ti.static(Cells(index, gaps, nx, ny, nz))
-    for run in range(sums.shape[0] * ti.static(grain())):
+    parts = sums.shape[0]
+    if ti.static(not on_cpu()):
+        parts = count  # a thread for each point
+    for run in range(parts * ti.static(grain())):
         if run % ti.static(grain()) == 0:
             part = run // ti.static(grain())
-            for p in range(part * count // sums.shape[0], (part + 1) * count // sums.shape[0]):
+            owner = part % sums.shape[0]
+            for p in range(first_of(part, parts, count), first_of(part + 1, parts, count)):
                 cell, u, v, w = place_in_cell(row3(points, p), lattice, cells)
                 if cell >= 0:
                     direction = row3(directions, p)
@@ -97,7 +102,7 @@ def at_points_adjoint(
                     for c in ti.static(range(3)):
                         raw[c] = values_adjoint[p, 1 + c] * color[c] * (1.0 - color[c])
                     add = row_adjoint(raw, harmonics, layout)
-                    scatter(add, 0.0, sums, part, cells, cell, u, v, w, layout)
+                    scatter(add, 0.0, sums, owner, cells, cell, u, v, w, layout)
                     if ti.static(to_points):
                         add_row3(points_adjoint, p, 0, place_adjoint(add, rows, cells, cell, u, v, w) / lattice[3])
                     if ti.static(to_directions):

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import taichi as ti
 
-from taichi_dr.kernels.base.launch import cpu_threads, grain, on_cpu
+from taichi_dr.kernels.base.launch import GRAIN, cpu_threads, on_cpu
 from taichi_dr.kernels.base.random import uniform
 from taichi_dr.kernels.base.simd import simd
 from taichi_dr.kernels.base.types import IntRows, Numbers, Rows
@@ -69,15 +69,22 @@ def fit(
     photos = ti.static(Photos(Eye(camera, False), pixels, tiles))
     steps = ti.static(Steps(length, unit, layout))
     inverse = 2.0 / ti.cast(TILE * TILE * tiles.shape[0], float)
-    for run in range(sums.shape[0] * ti.static(grain())):
-        if run % ti.static(grain()) == 0:
-            part = run // ti.static(grain())
-            first, last = part * tiles.shape[0] // sums.shape[0], (part + 1) * tiles.shape[0] // sums.shape[0]
-            for tile in range(first, last):
-                error = 0.0
-                for pixel in range(TILE * TILE):
-                    error += _fit_pixel(rows, sums, part, cells, lattice, photos, tile, pixel, seed, inverse, steps)
-                errors[tile] = error
+    if ti.static(on_cpu()):
+        for run in range(sums.shape[0] * GRAIN):
+            if run % GRAIN == 0:
+                part = run // GRAIN
+                first, last = part * tiles.shape[0] // sums.shape[0], (part + 1) * tiles.shape[0] // sums.shape[0]
+                for tile in range(first, last):
+                    error = 0.0
+                    for pixel in range(TILE * TILE):
+                        error += _fit_pixel(rows, sums, part, cells, lattice, photos, tile, pixel, seed, inverse, steps)
+                    errors[tile] = error
+    else:
+        for tile in range(tiles.shape[0]):
+            errors[tile] = 0.0
+        for n in range(tiles.shape[0] * TILE * TILE):
+            tile, pixel = n // (TILE * TILE), n % (TILE * TILE)
+            errors[tile] += _fit_pixel(rows, sums, 0, cells, lattice, photos, tile, pixel, seed, inverse, steps)
 
 
 @ti.func
