@@ -4,6 +4,7 @@ Each backend has a process of its own, since Taichi keeps everything that it has
 """
 
 import argparse
+import json
 import pickle
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import taichi_dr as dr
 from tests.gradients import measure
 from tests.gradients.table import BACKENDS, OPERATIONS, page, too_large
 
+RECORD = Path(__file__).with_name("cuda.json")
 PAGE = Path(__file__).parents[2] / "docs" / "GRADIENTS.md"
 
 
@@ -32,11 +34,18 @@ def main():
             command = [sys.executable, "-m", "tests.gradients", "--worker", backend, folder]
             subprocess.run(command, check=True)
         measured = {backend: load(Path(folder) / backend) for backend in dict.fromkeys(["cpu64", *arguments.backends])}
+    if "cuda" not in measured:
+        measured["cuda"] = {key: errors for key, errors in recorded().items() if key in measured["cpu64"]}
     arguments.out.write_text(page(measured, dr.__version__))
     print(f"wrote {arguments.out}")
     wrong = too_large(measured)
     print("\n".join(wrong) or "every gradient is as right as it must be")
     return 1 if wrong else 0
+
+
+def recorded():
+    """What was measured with CUDA, on an H100 and an H200 (driver 580.159.04), for machines without a device."""
+    return {(group, operation, case): errors for group, operation, case, errors in json.loads(RECORD.read_text())}
 
 
 def available():

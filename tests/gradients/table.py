@@ -46,8 +46,10 @@ class Entry:
     errors: dict = field(default_factory=dict)  # backend -> {case: error}
 
     def cell(self, backend):
-        """Median and worst error on a backend."""
-        errors = list(self.errors[backend].values())
+        """Median and worst error on a backend; a dash where nothing was measured."""
+        errors = list(self.errors.get(backend, {}).values())
+        if not errors:
+            return "–"
         worst = max(errors)
         text = f"{rounded_up(np.median(errors))} ({rounded_up(worst)})"
         return f"**{text}**" if worst > BACKENDS[backend][3] else text
@@ -78,13 +80,15 @@ def page(measured, version):
     rows = entries(measured)
     backends = [name for name in BACKENDS if name in measured]
     missing = [BACKENDS[name][0] for name in BACKENDS if name not in measured]
+    fewer = [name for name in backends if len(measured[name]) < len(measured[backends[0]])]
     text = INTRODUCTION.format(
         limits="1e-5 in float64 and 1e-3 in float32",
         cases=sum(len(operation.cases) for operation in OPERATIONS),
         entries=len(rows),
         version=version,
         backends=", ".join(BACKENDS[name][0] for name in backends),
-        missing=f" Not run: {', '.join(missing)}, of which this machine has none." if missing else "",
+        missing=(f" Not run: {', '.join(missing)}, of which this machine has none." if missing else "")
+        + "".join(f" {BACKENDS[name][0]}: {len(measured[name])} of the cases." for name in fewer),
     )
     for group in dict.fromkeys(operation.group for operation in OPERATIONS):
         text += f"\n## {group[0].upper()}{group[1:]}\n\n"

@@ -6,7 +6,7 @@ import pytest
 from backends import SINGLE
 
 from tests.gradients import measure
-from tests.gradients.__main__ import PAGE
+from tests.gradients.__main__ import PAGE, recorded
 from tests.gradients.table import BACKENDS, OPERATIONS, Entry, entries, page, rounded_up, too_large
 
 SHORT = [operation._replace(cases=dict([next(iter(operation.cases.items()))])) for operation in OPERATIONS]
@@ -47,6 +47,14 @@ def test_the_page_has_a_row_for_every_operation_and_no_error_too_large():
             for column, (_, _, _, limit) in zip(row[3:-1], BACKENDS.values(), strict=False):
                 worst = re.search(r"\((.*)\)", column)
                 assert worst is None or float(worst[1]) <= limit, row
+
+
+def test_the_record_of_cuda_has_no_error_too_large_and_a_place_on_the_page():
+    record = recorded()
+    assert not too_large({"cuda": record})
+    every = {(operation.group, operation.name, case) for operation in OPERATIONS for case in operation.cases}
+    assert set(record) <= every
+    assert f"CUDA float32: {len(record)} of the cases." in PAGE.read_text()
 
 
 def test_errors_are_rounded_up():
