@@ -35,6 +35,7 @@ from taichi_dr.kernels.rays.outlines import (
 )
 
 HIDDEN = 1e-3  # of an outline's distance, by which what hides it is closer
+FURTHEST = 1e30
 LONGEST = 8.0  # of an arc, in screen units: one that passes the eye by
 
 
@@ -276,10 +277,11 @@ def accumulate(
     for i in range(piece.shape[0]):
         k = piece[i]
         s, rate, jump = where[i, 0], ti.Vector([where[i, 1], where[i, 2]]), 0.0
-        is_seen = False
-        for one in ti.static(range(2)):
-            if what[2 * i + one] < 0 or hits[2 * i + one, 0] > (1.0 - HIDDEN) * where[i, 3]:
-                is_seen = True
+        right, left = distance_met(what, hits, 2 * i), distance_met(what, hits, 2 * i + 1)
+        is_seen = ti.max(right, left) > (1.0 - HIDDEN) * where[i, 3]
+        if is_fold(outlines, k, eye_place(eye, view)):
+            is_seen = is_seen and ti.max(right, left) < (1.0 + HIDDEN) * where[i, 3]
+            is_seen = is_seen and ti.min(right, left) > (1.0 - HIDDEN) * where[i, 3]
         if pixel[i] >= 0 and is_seen:
             for c in range(radiance.shape[1]):
                 jump += image_adjoint[pixel[i], c] * (radiance[2 * i, c] - radiance[2 * i + 1, c])
@@ -292,3 +294,23 @@ def accumulate(
         write_outline_adjoint(outlines, k, s, outward, g, i, sums)
         for c in ti.static(range(PACKED)):
             camera_adjoint[i, c] = packed[c]
+
+
+@ti.func
+def distance_met(what: ti.template(), hits: ti.template(), row):
+    """At which t a ray meets something, far away if it is nothing."""
+    t = FURTHEST
+    if what[row] >= 0:
+        t = hits[row, 0]
+    return t
+
+
+@ti.func
+def is_fold(outlines: ti.template(), k, place):
+    """Whether an outline lies within the surface: an edge whose two faces are both seen.  Then both are met beside it;
+    rays that miss them are beside another outline as well, which counts by itself.
+    """
+    silhouette = True
+    if not is_arc(outlines, k):
+        silhouette, _ = side_of_surface(outlines, k, place)
+    return not silhouette

@@ -38,11 +38,10 @@ from taichi_dr.kernels.rays.outlines import (
     towards,
     write_outline_adjoint,
 )
-from taichi_dr.kernels.rays.primary_edges import HIDDEN, Rays, pixel_at, write_eye_ray
+from taichi_dr.kernels.rays.primary_edges import FURTHEST, HIDDEN, Rays, pixel_at, write_eye_ray
 from taichi_dr.kernels.rays.solids import COLUMNS, IMPLICIT, solid_adjoint, solid_at
 
 BEYOND = 1e-4  # of an outline's distance from the light, by which what its shadow falls on is further away
-FURTHEST = 1e30
 
 
 class ReceiverSums(NamedTuple):

@@ -50,7 +50,8 @@ counted: shading, materials, textures, lights, cameras and hit points, along all
 not counted: outlines and shadows seen in mirrors or through clear objects
 not counted: shadows of what an environment sends
 not counted: outlines of an Implicit, shadows that it throws, and those that fall on it
-not counted: curves in which surfaces cut each other or the near plane"""
+not counted: curves in which surfaces cut each other or the near plane
+not counted: what outlines do to depth, normal and position, which are of the pixel's middle alone"""
 
 
 class Batch(NamedTuple):
