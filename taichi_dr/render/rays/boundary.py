@@ -11,6 +11,7 @@ from taichi_dr.kernels.rays.shade import shade
 from taichi_dr.kernels.rays.sums import place_rows
 from taichi_dr.kernels.rays.surface import SEEN, see
 from taichi_dr.kernels.shading.light import AMBIENT, DIRECTIONAL
+from taichi_dr.render.rays.mirrors import mirrors
 from taichi_dr.render.rays.primary_edges import Film, add_primary_edges
 from taichi_dr.render.rays.shadow_edges import ShadowLight, Surfaces, add_shadow_edges
 
@@ -43,6 +44,14 @@ class Boundary:
             for light, source, add in self._sources():
                 tracing = _Tracing(self._things, self._casting, source)
                 add(add_shadow_edges(surfaces, film, view, light, rgba_adjoint, tracing, each, shot.seed, moved))
+        for mirror in mirrors(self._things) if self._paths.bounces else ():
+            in_mirror = mirror.film(film), make_array(shot.camera_adjoint.shape)
+            for view in views:
+                given = in_mirror[0], view, rgba_adjoint, mirror.pairs(pairs), each, shot.seed
+                add_primary_edges(outlines, folds, *given, moved._replace(camera=in_mirror[1]))
+            of_camera, of_mirror = mirror.push(in_mirror[1])
+            _add(shot.camera_adjoint, slice(None), of_camera)
+            _add(moved.solids, mirror.row, of_mirror)
         self._outlines.push(moved, element)
 
     def _sources(self):
@@ -70,10 +79,13 @@ class _Adds:
         self._lights, self._row, self._scale = lights, row, scale
 
     def __call__(self, adjoint):
-        array = self._lights.fields.adjoints["vector"]
-        values = array.to_numpy()
-        values[self._row] += adjoint / self._scale
-        write_array(array, values)
+        _add(self._lights.fields.adjoints["vector"], self._row, adjoint / self._scale)
+
+
+def _add(array, rows, values):
+    numbers = array.to_numpy()
+    numbers[rows] += values
+    write_array(array, numbers)
 
 
 class _Pairs:
@@ -81,6 +93,11 @@ class _Pairs:
 
     def __init__(self, paths, ground, shown):
         self._paths, self._ground, self._shown = paths, ground, shown
+
+    @property
+    def levels(self):
+        """Of what was traced last."""
+        return self._paths.levels
 
     def __call__(self, origins, directions, ends):
         count = origins.shape[0]

@@ -31,7 +31,7 @@ class Paths:
 
     def __init__(self, buffers, things, casting, stages, environment, bounces, seed):
         self._buffers, self._things, self._casting, self._stages = buffers, things, casting, stages
-        self._environment, self._bounces, self._seed = environment, bounces, seed
+        self._environment, self.bounces, self._seed = environment, bounces, seed
         self.levels, self._slots = [], {}
 
     def begin(self, count, slot=0):
@@ -124,7 +124,7 @@ class Paths:
 
     def _next(self, level):
         """The level of those rays that go on; None if there are none, or no more bounces."""
-        if level.number == self._bounces:
+        if level.number == self.bounces:
             return None
         count = level.count
         goes_on(level.what, *self._objects, count, level.keep)

@@ -70,6 +70,7 @@ def test_the_soft_shadow_of_a_sphere_that_moves_as_mitsuba_has_it(cpu32):
 
 
 SIZE = 18, 22
+TURN = np.array([(1.0, 0, 0), (0, 0, 1), (0, -1, 0)])
 SLANTED = np.array([(-0.5, 0.7, -0.3), (0.7, 0.95, -0.4), (0.05, 0.75, 0.7)])
 
 
@@ -147,6 +148,44 @@ def test_says_what_it_counts(cpu32):
     assert "not counted, but by boundary_gradients=True: shadows" in tracer.describe_gradients()
     tracer.boundary_gradients = True
     lines = tracer.describe_gradients().splitlines()
-    assert [line.startswith("counted") for line in lines] == [True] * 3 + [False] * 5
+    assert [line.startswith("counted") for line in lines] == [True] * 4 + [False] * 5
     with pytest.raises(dr.InputError, match="boundary_gradients: expected True or False, got 'yes'"):
         tracer.boundary_gradients = "yes"
+
+
+def test_outlines_in_a_mirror_equal_differences(cpu64):
+    """What moves is behind the camera and seen in a mirror alone; the mirror and the camera move it as well."""
+    column, row = np.arange(SIZE[1]), np.arange(SIZE[0])[:, None]
+    weights = np.cos(column / 4.0) * np.sin(1 + row / 4.0)
+
+    def setting(**moved):
+        shift = {name: np.zeros(3) for name in ("mesh", "sphere", "mirror", "eye")} | moved
+        mirror = dr.Material(reflectivity=0.8, albedo=0.1)
+        u, v = np.array((1.2, 0.1, 0)), np.array((0, 0.9, 0.2)) + 0.5 * shift["mirror"]
+        things = {
+            "mesh": dr.Mesh(SLANTED * 1.5 @ TURN + [0.5, 0, 6] + shift["mesh"], [(0, 1, 2)]),
+            "sphere": dr.Sphere(np.array((-1.3, 0.4, 5)) + shift["sphere"], 0.45),
+            "mirror": dr.Rectangle(np.array((0, 0, 0)) + shift["mirror"], u, v, material=mirror),
+        }
+        camera = dr.Camera(eye=np.array((0.2, 0.1, 3)) + shift["eye"], target=shift["eye"], fov_y=0.6)
+        return things, dr.Scene(list(things.values())), camera
+
+    owners, scene, camera = setting()
+    tracer = dr.RayTracer(SIZE, samples=256, bounces=1, boundary_gradients=True)
+    asked = {"mesh": (owners["mesh"], "vertices"), "sphere": (owners["sphere"], "center")}
+    asked |= {"mirror": (owners["mirror"], "center"), "v": (owners["mirror"], "v")}
+    asked |= {"eye": (camera, "eye"), "target": (camera, "target")}
+    found = {name: g.reshape(-1, 3).sum(axis=0) for name, g in gradients(tracer, scene, camera, weights, asked).items()}
+    found["eye"] += found.pop("target")
+    found["mirror"] += 0.5 * found.pop("v")
+    fine, step = dr.RayTracer(SIZE, samples=2304, bounces=1), 0.02
+    rng = np.random.default_rng(2)
+    for name, gradient in found.items():
+        direction = rng.normal(size=3)
+        direction /= np.linalg.norm(direction)
+        values = [
+            np.sum(weights[..., None] * fine.render(*setting(**{name: sign * step * direction})[1:]).numpy())
+            for sign in (-1, 1)
+        ]
+        measured = (values[1] - values[0]) / (2 * step)
+        assert abs(gradient @ direction - measured) < 0.03 * np.linalg.norm(gradient), name
