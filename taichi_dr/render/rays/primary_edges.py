@@ -13,6 +13,8 @@ from taichi_dr.kernels.rays.primary_edges import accumulate, measure, place
 from taichi_dr.kernels.rays.strata import strata
 from taichi_dr.runtime import float_dtype
 
+MOST = 1 << 20  # samples of one view, whatever is asked for: a few hundred bytes each
+
 
 class Film(NamedTuple):
     """What images are taken with: packed cameras (V, 16), and what they have in common."""
@@ -60,7 +62,7 @@ def add_primary_edges(outlines, folds, film, view, image_adjoint, trace, per_pix
     measure(*outlines, folds, *film.screen, film.near, view, spans, lengths)
     long = lengths.to_numpy()
     pixels = float(long.sum(dtype=np.float64)) * min(film.width, film.height) / 2
-    pieces, places, each = strata(long, int(np.ceil(per_pixel * pixels)), seed)
+    pieces, places, each = strata(long, min(int(np.ceil(per_pixel * pixels)), MOST), seed)
     count = len(pieces)
     if not count:
         return

@@ -13,12 +13,11 @@ from taichi_dr.kernels.rays.outlines import Outlines
 from taichi_dr.kernels.rays.shadow_edges import ReceiverSums, accumulate, cast, land
 from taichi_dr.kernels.rays.solids import COLUMNS
 from taichi_dr.kernels.rays.strata import strata
-from taichi_dr.render.rays.primary_edges import add_sums, new_sums
+from taichi_dr.render.rays.primary_edges import MOST, add_sums, new_sums
 
 PILOTS = 8  # samples of each outline by which the others are spread
 FLOOR = 0.1  # of the samples, spread as the pilots are, whatever those say
 BELOW_ONE = 1 - 2**-24
-MOST = 1 << 20  # samples of one light in one view
 SPREAD = 0.7548776662466927, 0.5698402909980532  # Roberts 2018: even in two dimensions, however many
 
 
