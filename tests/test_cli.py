@@ -76,6 +76,7 @@ def test_the_help_of_a_kind_shows_what_it_needs_and_nothing_else(arguments, caps
     assert exit_info.value.code == 0
     text = capsys.readouterr().out
     own = {"--init", "--renderer", "--faces", "--batch", "--texture", "--lr", "--color-lr", "--smoothness"}
+    own |= {"--light"}
     assert options_of(text) == SHARED | own
     assert "mesh.obj" in text
     examples = text.partition("examples:\n")[2].partition("\n\n")[0].splitlines()

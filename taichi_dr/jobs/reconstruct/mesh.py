@@ -8,9 +8,11 @@ import taichi as ti
 
 from taichi_dr import losses
 from taichi_dr.errors import FileError
+from taichi_dr.io.files import write_json
 from taichi_dr.io.meshes import load_mesh, save_mesh
 from taichi_dr.jobs.pictures import looks
 from taichi_dr.jobs.reconstruct.kind import Kind
+from taichi_dr.jobs.reconstruct.light import EVEN, Light, described, find_light
 from taichi_dr.jobs.reconstruct.loss_terms import STEPS_BETWEEN_RECORDS, add_terms
 from taichi_dr.jobs.reconstruct.skipped_steps import SkippedSteps
 from taichi_dr.jobs.reconstruct.view_groups import ViewGroups, unit_camera
@@ -21,11 +23,16 @@ from taichi_dr.render.mesh.soft_rasterizer import SoftRasterizer
 from taichi_dr.render.mesh.supersample import Supersampler
 from taichi_dr.runtime import float_dtype
 from taichi_dr.scene import shapes
+from taichi_dr.scene.light import DirectionalLight, Lights
 from taichi_dr.scene.mesh import Mesh
 
 SMALLEST_SHARE = 0.05  # of the budget; for less it does not pay to compile for a finer level and to set it up
 HULL_CELLS = 40
+SMALLEST_NORMAL = 1e-12
 OF_TEXTURE = ("mesh.mtl", "mesh_texture.png")  # files that there are if a texture is asked for
+LIGHT_FILE = "light.json"  # that there is if a light is asked for
+LIGHT_TIMES = 20  # in a budget, at even fractions, that the light is told anew ...
+LIGHT_FIRST = 4  # ... from this one of them on: before, colours are not there yet
 SHAPE_SHARE = 0.9  # of the budget, if a texture is asked for: the rest is the texture's
 
 
@@ -82,7 +89,7 @@ class MeshReconstruction(Kind):
     are variables, for which nothing is compiled anew.
     """
 
-    FILES = ("mesh.obj", "mesh.ply", "mesh.glb", *OF_TEXTURE)
+    FILES = ("mesh.obj", "mesh.ply", "mesh.glb", *OF_TEXTURE, LIGHT_FILE)
 
     def __init__(self, settings, train, fit):
         self._settings, self._train, self._fit = settings, train, fit
@@ -91,6 +98,9 @@ class MeshReconstruction(Kind):
         self._changed = False
         self._texture = None  # the TextureFit, once the shape's share of the budget is spent
         self._samplers, self._shown = {}, {}
+        self._light, self._lights, self._times_told = EVEN, None, LIGHT_FIRST - 1
+        if settings.light:
+            self._set_light(EVEN)
 
     @staticmethod
     def check(settings):
@@ -143,6 +153,9 @@ class MeshReconstruction(Kind):
 
     def _step_shape(self, fraction):
         self._advance(fraction)
+        if self._settings.light and LEVELS[self._level].color > 0 and int(fraction * LIGHT_TIMES) > self._times_told:
+            self._times_told = int(fraction * LIGHT_TIMES)
+            self._tell_light()
         record = {} if self._step % STEPS_BETWEEN_RECORDS == 0 else None
         self._loss[None] = 0
         with ti.ad.Tape(self._loss):
@@ -152,6 +165,20 @@ class MeshReconstruction(Kind):
         self._update()
         self._step += 1
         return record
+
+    def _tell_light(self):
+        """Finds the light in the colours so far, and leaves it out of them: what is seen stays as it is."""
+        normals, colors = _vertex_normals(self._mesh), self._mesh.numpy("colors")[0]
+        shown = colors * self._light.on(normals)
+        self._set_light(find_light(shown, normals, [self._settings.seed, self._times_told]))
+        self._mesh.set("colors", np.clip(shown / self._light.on(normals), 0, 1))
+
+    def _set_light(self, light):
+        self._light = light
+        arguments = light.ambient, DirectionalLight(light.direction, 1.0, light.color)
+        if self._lights is None:
+            self._lights = Lights(*arguments)
+        self._lights.set(*arguments)
 
     def _new_texture(self):
         return _texture_fit()(self._mesh, self._groups, self._settings.seed, self._settings.texture)
@@ -184,7 +211,10 @@ class MeshReconstruction(Kind):
             world = mesh.copy()
             world.set("vertices", self._fit.to_world(mesh.numpy("vertices")))
             save_mesh(world, folder / name, unlit=True)
-        return [name for name in self.FILES if shown.has("texture") or name not in OF_TEXTURE]
+        if self._settings.light:
+            write_json(folder / LIGHT_FILE, described(self._light))
+        missing = (*OF_TEXTURE,) * (not shown.has("texture")) + (LIGHT_FILE,) * (not self._settings.light)
+        return [name for name in self.FILES if name not in missing]
 
     def describe(self):
         """What ``metrics.json`` says about the model."""
@@ -195,7 +225,11 @@ class MeshReconstruction(Kind):
             "renderer": self._settings.renderer,
             "renderer_because": WHY[self._settings.renderer],
             "skipped_steps": self._skipped.count,
-        } | ({} if self._texture is None else {"texture": self._texture.describe()})
+        } | self._described_parts()
+
+    def _described_parts(self):
+        texture = {} if self._texture is None else {"texture": self._texture.describe()}
+        return texture | ({"light": described(self._light)} if self._settings.light else {})
 
     def state(self):
         """Level and step, and every array that the next steps depend on."""
@@ -205,6 +239,8 @@ class MeshReconstruction(Kind):
             arrays |= {f"{prefix}/{name}": value for name, value in optimizer.state_dict().items()}
         header = {"level": self._level, "entered": self._entered, "step": self._step}
         header["skipped"] = self._skipped.count
+        if self._settings.light:
+            header["times_told"], arrays["light"] = self._times_told, np.stack(self._light)
         if self._texture is not None:
             header["texture"], texture = self._texture.state()
             arrays |= {f"texture/{name}": value for name, value in texture.items()}
@@ -220,6 +256,9 @@ class MeshReconstruction(Kind):
         for prefix, optimizer in self._optimizers():
             optimizer.load_state_dict(_below(prefix, arrays))
         self._step, self._skipped.count = header["step"], header["skipped"]
+        if self._settings.light:
+            self._times_told = header["times_told"]
+            self._set_light(Light(*arrays["light"]))
         if "texture" in header:
             arguments = self._mesh, self._groups, self._settings.seed
             self._texture = _texture_fit().restored(*arguments, header["texture"], _below("texture", arrays))
@@ -232,7 +271,7 @@ class MeshReconstruction(Kind):
         if id(posed) not in self._shown:  # a camera for every picture would cost compiling
             self._shown[id(posed)] = posed, unit_camera(posed)
         mesh = self._texture.mesh if textured and self._texture is not None else self._mesh
-        return self._samplers[size].render(mesh, self._shown[id(posed)][1], look=look)
+        return self._samplers[size].render(mesh, self._shown[id(posed)][1], self._lights, look=look)
 
     def _optimizers(self):
         return ("shape", self._shape_optimizer), ("color", self._color_optimizer)
@@ -275,7 +314,7 @@ class MeshReconstruction(Kind):
         # Over a background that is another one each time: over a fixed one, skin across a hole would take its colour.
         background = np.random.default_rng([self._settings.seed, self._entered, self._step, 1]).uniform(size=3)
         self._renderer.background = tuple(background.tolist())
-        frame = self._renderer.render(self._mesh, camera)
+        frame = self._renderer.render(self._mesh, camera, self._lights)
         level, mesh, loss = LEVELS[self._level], self._mesh, self._loss
         target = colors + background.astype(np.float32) * (1 - alpha[..., None])
         ease = 1.0 / (1 + self._entered)  # a finer mesh needs less of what keeps it smooth
@@ -303,6 +342,15 @@ def _texture_fit():
     from taichi_dr.jobs.reconstruct.texture import TextureFit
 
     return TextureFit
+
+
+def _vertex_normals(mesh):
+    """Unit normals (N, 3) of vertices: of the faces around them, by their areas."""
+    vertices, faces = mesh.numpy("vertices")[0].astype(np.float64), mesh.topology.faces
+    of_face = np.cross(vertices[faces[:, 1]] - vertices[faces[:, 0]], vertices[faces[:, 2]] - vertices[faces[:, 0]])
+    rows, count = faces.T.reshape(-1), len(vertices)
+    normals = np.stack([np.bincount(rows, np.tile(of_face[:, k], 3), count) for k in range(3)], axis=1)
+    return normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), SMALLEST_NORMAL)
 
 
 def _below(prefix, arrays):

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from tyro.conf import arg
 
+from taichi_dr.errors import InputError
 from taichi_dr.jobs.settings.domains import at_least, positive, within
 from taichi_dr.jobs.settings.reconstruct import As, ReconstructSettings
 
@@ -16,8 +17,9 @@ class MeshSettings(ReconstructSettings):
     """A mesh with vertex colours from posed images.
 
     A sphere is deformed until its silhouettes and colours agree with the images: coarse first, then with more faces and
-    larger images.  The colours found are those of the images, shading included.  With the defaults, 24 images of
-    256 x 256 pixels take about half a minute on two idle CPU cores, 100 of 400 x 400 two.
+    larger images.  The colours found are those of the images, shading included (unless --light tells the two apart).
+    With the defaults, 24 images of 256 x 256 pixels take about half a minute on two idle CPU cores, 100 of 400 x 400
+    two.
 
     writes to OUT, besides what every kind writes:
       mesh.obj, .ply, .glb  the mesh with vertex colours, in the axes and units of the
@@ -25,6 +27,9 @@ class MeshSettings(ReconstructSettings):
       mesh.mtl, mesh_texture.png
                             with --texture: what mesh.obj has its colours from; mesh.glb
                             has the texture inside, mesh.ply has vertex colours
+      light.json            with --light: ambient and directional light, linear RGB,
+                            in the axes of the transform matrices; their mean over
+                            all directions is 1, which sets the scale of the colours
 
     examples:
       taichi-dr reconstruct out/spot out/spot-mesh --as mesh --minutes 1
@@ -53,6 +58,9 @@ class MeshSettings(ReconstructSettings):
     #: box projection; colours from the images, optimised in the last tenth of the budget. Larger: finer detail, if the
     #: images have it, and slower steps.
     texture: Annotated[int | None, arg(metavar="TEXELS", help_behavior_hint="(default: vertex colours alone)")] = None
+    #: Tell one directional light and ambient light from the colours, and leave them out of these: those that leave the
+    #: fewest colours. For matt objects in light that stays where it is; written to light.json. Not with --texture.
+    light: bool = False
     #: Step size of the shape, in units of the object's radius. Larger: fewer steps needed, until the surface folds.
     #: Smaller: safer, but the budget may end first.
     lr: float = 0.05
@@ -70,4 +78,6 @@ class MeshSettings(ReconstructSettings):
         at_least(1, batch=self.batch)
         if self.texture is not None:
             within(SMALLEST_TEXTURE, LARGEST_TEXTURE, "texels", texture=self.texture)
+        if self.light and self.texture is not None:
+            raise InputError("give --light or --texture, not both: a texture is made of the images as they are")
         positive(lr=self.lr, color_lr=self.color_lr, smoothness=self.smoothness)
