@@ -4,9 +4,16 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from tests.gradients import losses, march, renderers, stages, volume
+from tests.gradients import losses, march, rays, renderers, stages, volume
 
-OPERATIONS = [*stages.OPERATIONS, *renderers.OPERATIONS, *march.OPERATIONS, *volume.OPERATIONS, *losses.OPERATIONS]
+OPERATIONS = [
+    *stages.OPERATIONS,
+    *renderers.OPERATIONS,
+    *march.OPERATIONS,
+    *volume.OPERATIONS,
+    *rays.OPERATIONS,
+    *losses.OPERATIONS,
+]
 
 BACKENDS = {
     "cpu64": ("CPU float64", "cpu", True, 1e-5),

@@ -14,12 +14,11 @@ from taichi_dr.kernels.march.wavefront import chunks, compact
 from taichi_dr.kernels.rays import implicit as kernels
 from taichi_dr.kernels.rays.solids import IMPLICIT
 from taichi_dr.render.arguments import positive, require_kind, whole
-from taichi_dr.runtime import float_dtype
 from taichi_dr.scene.material import Material
 from taichi_dr.types import Color
 
 NEAR = 1e-4  # of the bounds' radius: how close to the surface rays step by what the function says
-STEP = {ti.f32: 2e-3, ti.f64: 1e-4}  # ... of normals' differences, by precision
+STEP = 2e-3  # ... of normals' differences: what single precision bears
 ROUNDS = 3
 
 
@@ -96,7 +95,7 @@ class ImplicitStage:
 
     def __init__(self, buffers, given, code, thing):
         self._buffers, self._given, self._code, self._thing = buffers, given, code, thing
-        self._near, self._step = NEAR * given.bounds.radius, STEP[float_dtype()] * given.bounds.radius
+        self._near, self._step = NEAR * given.bounds.radius, STEP * given.bounds.radius
         self._nearby = slope_step(self._step)
 
     def closest(self, level):

@@ -234,7 +234,6 @@ class RayTracer(Renderer):
     def _forward(self, shot):
         frame = shot.frame
         rgba = self._buffers.get("rgba", (frame.shape[0] * shot.height * shot.width, 4))
-        self._eyes = self._buffers.get("eyes", (frame.shape[0], 3))
         for element, views in shot.elements:
             self._things.pull(element)
             self._require_usable(shot)

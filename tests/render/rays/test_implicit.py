@@ -76,8 +76,8 @@ def test_gradients_are_the_spheres(cpu64):
         rest = camera.gradient("eye"), floor.gradient("point"), other.gradient("center"), scene.gradient("reflectivity")
         gradients.append([of_radius, *np.concatenate([part.ravel() for part in rest])])
     one, sphere = np.array(gradients)
-    # normals of a signed distance are differences over 1.7e-4
-    assert np.abs(one - sphere).max() < 0.002 * np.abs(sphere).max()
+    # normals of a signed distance are differences over 3.5e-3, to 0.6 % of the radius
+    assert np.abs(one - sphere).max() < 0.02 * np.abs(sphere).max()
 
 
 def test_its_own_central_differences(cpu64):
