@@ -15,6 +15,7 @@ from taichi_dr.render.rays.mirrors import mirrors
 from taichi_dr.render.rays.primary_edges import Film, add_primary_edges
 from taichi_dr.render.rays.shadow_edges import ShadowLight, Surfaces, add_shadow_edges
 
+SOFT = 4  # times the samples of a hard shadow's outline: those of a soft one are all over its penumbra
 SLOT = -2  # of ``Paths``, for rays beside outlines
 
 
@@ -43,7 +44,8 @@ class Boundary:
             add_primary_edges(outlines, folds, film, view, rgba_adjoint, pairs, each, shot.seed, moved)
             for light, source, add in self._sources():
                 tracing = _Tracing(self._things, self._casting, source)
-                add(add_shadow_edges(surfaces, film, view, light, rgba_adjoint, tracing, each, shot.seed, moved))
+                count = each if light.row < 0 else SOFT * each
+                add(add_shadow_edges(surfaces, film, view, light, rgba_adjoint, tracing, count, shot.seed, moved))
         for mirror in mirrors(self._things) if self._paths.bounces else ():
             in_mirror = mirror.film(film), make_array(shot.camera_adjoint.shape)
             for view in views:
