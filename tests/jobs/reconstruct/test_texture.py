@@ -20,7 +20,7 @@ from taichi_dr.io.posed_images import PosedImages
 from taichi_dr.jobs.dataset import make_dataset
 from taichi_dr.jobs.reconstruct import checkpoint
 from taichi_dr.jobs.reconstruct import mesh as mesh_reconstruction
-from taichi_dr.jobs.reconstruct.mesh import MeshReconstruction
+from taichi_dr.jobs.reconstruct.mesh import LIGHT_FILE, MeshReconstruction
 from taichi_dr.jobs.reconstruct.run import REPORTS, reconstruct
 from taichi_dr.jobs.reconstruct.skipped_steps import SkippedSteps
 from taichi_dr.jobs.reconstruct.texture import TextureFit
@@ -32,6 +32,8 @@ from taichi_dr.texture import xatlas_charts
 
 STEPS = 20
 SIZE = 64  # of pictures and textures
+
+WRITTEN = {*MeshReconstruction.FILES} - {LIGHT_FILE}
 
 
 def pattern(points):
@@ -185,9 +187,9 @@ def runs(tmp_path_factory):
 def test_a_run_writes_a_texture_beside_vertex_colours(runs):
     _, run, _ = runs
     assert not run.interrupted
-    assert {path.name for path in run.folder.iterdir()} == {*REPORTS, *MeshReconstruction.FILES}
+    assert {path.name for path in run.folder.iterdir()} == {*REPORTS, *WRITTEN}
     metrics = json.loads((run.folder / "metrics.json").read_text())
-    assert set(metrics["files"]) == set(MeshReconstruction.FILES)
+    assert set(metrics["files"]) == WRITTEN
     variants = metrics["held_out_variants"]
     assert set(variants) == {"vertex colours"}
     assert variants["vertex colours"]["iou"] == pytest.approx(metrics["held_out"]["iou"])
@@ -203,7 +205,7 @@ def test_a_run_writes_a_texture_beside_vertex_colours(runs):
 def test_a_run_stopped_before_its_texture_has_one_that_is_baked(runs):
     stopped, run, baked = runs
     assert stopped.interrupted
-    assert set(stopped.metrics["files"]) == set(MeshReconstruction.FILES)
+    assert set(stopped.metrics["files"]) == WRITTEN
     assert stopped.metrics["model"]["texture"]["texels"] > 1000
     assert set(stopped.metrics["held_out_variants"]) == {"vertex colours"}
     assert (run.folder / "mesh_texture.png").read_bytes() != baked
