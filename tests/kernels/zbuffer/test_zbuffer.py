@@ -57,8 +57,8 @@ def soup(seed, count, depths=(1.0, 6.0), spread=2.0, size=1.0):
 
 
 EDGE_ON = 2e-3
-"""Distance of the eye from a plane within which faces are slivers thinner than the grid that corners are snapped to, and
-may fold (of 3,000 planes 0.3 %; 4.7e-4 is the one that is known to)."""
+"""Distance of the eye from a plane within which faces are slivers thinner than the grid that corners are snapped to,
+and may fold (of 3,000 planes 0.3 %; 4.7e-4 is the one that is known to)."""
 
 
 def plane_grid(seed, n=4):
