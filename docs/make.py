@@ -14,6 +14,10 @@ DEMOS = {
     "pipeline": ("pipeline.png",),
     "sphere_tracing": ("sphere_tracing.png",),
     "volume_rendering": ("volume_rendering.png", "volume_rendering.gif"),
+    "ray_tracing": ("ray_tracing.png",),
+    "inverse_lighting": ("inverse_lighting.png",),
+    "mirror": ("mirror.png",),
+    "shadow_art": ("shadow_art.png", "shadow_art.gif"),
     "csg_inverse": ("csg_inverse.png",),
     "fit_sdf_multiview": ("fit_sdf_multiview.gif",),
     "latent_shapes": ("latent_shapes.gif", "latent_shapes.png"),
@@ -45,6 +49,7 @@ PROGRAMS = {
     "sdf_grid.png": "sdf.md/grid",
     "volumes.png": "volumes.md/picture",
     "hash_grid.png": "volumes.md/hash_grid",
+    "rays.png": "rays.md/picture",
 }
 """The pictures that programs of pages write, each under its own name and ``.png``."""
 

@@ -67,6 +67,38 @@ def test_volume_rendering_has_the_closed_form(run):
     assert files == [*stages, "volume_rendering.gif", "volume_rendering.png"]
 
 
+def test_ray_tracing_shades_by_the_formula(run):
+    results, files = run("ray_tracing", "--size", "96", "--samples", "4")
+    assert results["floor_by_renderer"] == pytest.approx(results["floor_by_hand"], abs=1e-3)
+    assert 0.03 < results["pixels_in_shadow"] < 0.1
+    stages = [name for name in files if name[0].isdigit()]
+    assert [name[0] for name in stages] == list("12345678")
+    assert files == [*stages, "ray_tracing.png"]
+
+
+def test_a_lamp_is_found_by_its_shadows(run):
+    sizes = {"SIZE": 40, "SHOWN": 160, "SAMPLES": {"hard": 4, "soft": 4}}
+    results, files = run("inverse_lighting", "--steps", "80", RATE={"place": 0.15, "albedo": 0.05}, **sizes)
+    assert results["hard_lamp_off_with"] < 0.2, "it began 2.2 off"
+    assert results["hard_lamp_off_with"] < 0.5 * results["hard_lamp_off_without"]
+    assert results["soft_lamp_off_with"] < results["soft_lamp_off_without"] < 0.4
+    assert files == ["inverse_lighting.png"]
+
+
+def test_a_globe_is_found_in_a_mirror(run):
+    results, files = run("mirror", "--steps", "120", SIZE=32, SHOWN=64)
+    assert results["lamp_off"] < 0.1, "it began 0.9 off"
+    assert results["lamp_turned_too_far_deg"] < 3, "it began 46 degrees too far"
+    assert files == ["mirror.png"]
+
+
+def test_shadows_become_a_heart_and_a_star(run):
+    results, files = run("shadow_art", "--steps", "60", SIZE=40, FINE=80, ROOM=64, SUBDIVISIONS=3, RATE=0.15)
+    assert results["heart_iou"] > 0.93, "it began at 0.53"
+    assert results["star_iou"] > 0.76, "it began at 0.68"
+    assert files == ["shadow_art.gif", "shadow_art.png"]
+
+
 def test_a_scene_of_solids_is_found_in_one_picture(run):
     results, files = run("csg_inverse", "--steps", "150", SIZE=96, LEVELS={48: 0.8, 96: 0.2})
     assert results["error"] < 0.5 * results["first_error"]
