@@ -29,6 +29,7 @@ bench: .venv/installed-dev
 	$(BIN)/python benchmarks/hash_grid.py
 	$(BIN)/python benchmarks/nerf.py
 	$(BIN)/python benchmarks/rays.py
+	$(BIN)/python benchmarks/ray_tracer.py
 
 gradients: .venv/installed-dev
 	TI_LOG_LEVEL=error PYTHONPATH=.:tests $(BIN)/python -W ignore::SyntaxWarning -m tests.gradients

@@ -62,7 +62,7 @@ def ours(boundary_gradients):
     """A picture and its gradient by seed."""
     ball = dr.shapes.icosphere(4)
     ball = dr.Mesh(
-        ball.numpy("vertices")[0], ball.topology.faces, colors=(0.6, 0.3, 0.2), material=dr.Material(shading="flat")
+        ball.numpy("vertices")[0], ball.topology.faces, colors=(0.6, 0.3, 0.2), material=dr.Material(shading="phong")
     )
     floor = dr.Rectangle((0, -1, 0), (0, 0, 4), (4, 0, 0), material=dr.Material(albedo=0.5))
     scene = dr.Scene([ball, floor], dr.Lights(0, area=dr.RectangleLight(**LAMP)))
@@ -89,7 +89,7 @@ def mitsuba():
     mi.set_variant("llvm_ad_rgb")
     ball = dr.shapes.icosphere(4)
     vertices, faces = ball.numpy("vertices")[0], ball.topology.faces
-    mesh = mi.Mesh("ball", len(vertices), len(faces))
+    mesh = mi.Mesh("ball", len(vertices), len(faces), has_vertex_normals=True)
     values = mi.traverse(mesh)
     values["vertex_positions"], values["faces"] = vertices.astype(np.float32).ravel(), faces.astype(np.uint32).ravel()
     values.update()
@@ -98,7 +98,7 @@ def mitsuba():
     scene = mi.load_dict(
         {
             "type": "scene",
-            "integrator": {"type": "direct_projective"},
+            "integrator": {"type": "direct_projective", "guiding": "none"},
             "sensor": {
                 "type": "perspective",
                 "fov": FOV_Y,
@@ -115,7 +115,6 @@ def mitsuba():
             "ball": {
                 "type": "ply",
                 "filename": "/tmp/ball_of_benchmark.ply",
-                "face_normals": True,
                 "bsdf": {"type": "diffuse", "reflectance": {"type": "rgb", "value": [0.6, 0.3, 0.2]}},
             },
             "floor": {
@@ -135,6 +134,7 @@ def mitsuba():
 
     def once(seed):
         drjit.enable_grad(parameters["ball.vertex_positions"])
+        drjit.set_grad(parameters["ball.vertex_positions"], 0)
         parameters.update()
         image = mi.render(scene, parameters, spp=SAMPLES, seed=seed)
         drjit.backward(drjit.sum(image * pixels, axis=None))

@@ -15,7 +15,7 @@ from taichi_dr.render.rays.mirrors import mirrors
 from taichi_dr.render.rays.primary_edges import Film, add_primary_edges
 from taichi_dr.render.rays.shadow_edges import ShadowLight, Surfaces, add_shadow_edges
 
-SOFT = 4  # times the samples of a hard shadow's outline: those of a soft one are all over its penumbra
+SOFT = 16  # times the samples of a hard shadow's outline: those of a soft one are all over its penumbra
 SLOT = -2  # of ``Paths``, for rays beside outlines
 
 

@@ -81,6 +81,9 @@ class RayTracer(Renderer):
     face_id       int     which of the object's faces; 0 for solids
     ============  ======  =====================================================================================
 
+    Meshes have interpolated normals where their material's ``shading`` is ``"gouraud"`` or ``"phong"``, else those of
+    their faces; light is found at every hit, on the side that is seen, whatever it is.
+
     Arguments:
         size: (height, width) in pixels, or one number; may be changed between renders, and so may
         background: as for the other renderers; a scene's environment takes its place, but for None.
