@@ -1,10 +1,8 @@
 """A globe that is seen only in a mirror: where it is, and how it is turned, from its reflection.
 
 The globe stands behind the camera, which looks at a mirror.  Gradients go from pixels along reflected rays to the
-globe's place and colours; outlines that are seen in mirrors are not counted (``tracer.describe_gradients()``), so what
-is fitted must not depend on them.  Here the room is black and a lamp hangs before the mirror: as the mirror sees it,
-the globe is dark where it ends, nothing jumps at its outline, and the gradient is whole.  Under an even light, with an
-outline in plain sight, a part of the gradient is missing, and the same fit ends farther off: shown for comparison.
+globe's place and colours; with ``boundary_gradients=True`` those of its outline in the mirror count too, which the
+tracer samples as a camera behind the mirror sees it.  Both are tried from the same guess.
 
     python demos/mirror.py
 """
@@ -22,7 +20,7 @@ TRUTH = (0.35, 0.25, 2.3), 0.5  # the globe's middle, and the angle by which it 
 GUESS = (-0.3, -0.1, 1.8), -0.3
 RATE = {"place": 0.06, "turn": 0.04}
 RADIUS = 0.7
-COLORS = {"lamp": "tab:blue", "even light": "tab:red"}
+COLORS = {"without boundary gradients": "tab:red", "with boundary gradients": "tab:blue"}
 
 
 def painted(points):
@@ -33,10 +31,10 @@ def painted(points):
 
 @ti.data_oriented
 class Study:
-    """What stands before a mirror, by ``"lamp"`` or ``"even light"``, and what is found from its reflection."""
+    """What stands before a mirror, and what is found from its reflection, with boundary gradients or without."""
 
-    def __init__(self, light):
-        self.light = light
+    def __init__(self, way):
+        self.title = way
         globe = dr.shapes.icosphere(4, radius=RADIUS)
         globe.set("colors", painted(globe.numpy("vertices")[0] / RADIUS))
         self.globe = globe
@@ -48,10 +46,9 @@ class Study:
         wood = dr.Material(albedo=0, emission=(0.16, 0.08, 0.03))
         mirror = dr.Rectangle((0, 0, -1), (0.7, 0, 0), (0, 0.7, 0), material=silver)
         border = dr.Rectangle((0, 0, -1.01), (0.76, 0, 0), (0, 0.76, 0), material=wood)
-        lamp = dr.Lights(0, point=dr.PointLight((0, 0, -0.95)))
-        self.scene = dr.Scene([globe, mirror, border], lamp if light == "lamp" else dr.Lights(0.8))
+        self.scene = dr.Scene([globe, mirror, border], dr.Lights(0.8))
         self.camera = dr.Camera((0, 0, 1), (0, 0, -1), fov_y=0.75)
-        self.tracer = dr.RayTracer(SIZE, bounces=1)
+        self.tracer = dr.RayTracer(SIZE, bounces=1, boundary_gradients=way.startswith("with "))
         self.place[None], self.turn[None] = TRUTH
         self.image, self.truth = self.look(SIZE), self.look(SHOWN)
         self.loss = ti.field(ti.f32, shape=(), needs_grad=True)
@@ -91,7 +88,7 @@ class Study:
                 dr.losses.mse(frame.color, self.image[None], self.loss)
             optimizer.step()
         self.note()
-        print("  {}: the globe is {:.3f} off, turned {:.1f} degrees too far".format(self.light, *self.off()))
+        print("  {}: the globe is {:.3f} off, turned {:.1f} degrees too far".format(self.title, *self.off()))
         pictures = [sheet([[self.truth]], ["what the mirror shows\n"]), guess, self.captioned("found")]
         return [*pictures, *(plot(draw, SHOWN, len(guess)) for draw in (self.draw_way, self.draw_errors))]
 
@@ -113,29 +110,31 @@ class Study:
         axes.plot((-2 * half, 0, 2 * half), (-1, 1, -1), color="gray", linewidth=1)
         axes.plot(0, 1, "^", color="black")
         axes.add_patch(Circle((TRUTH[0][0], TRUTH[0][2]), RADIUS, fill=False, linestyle="--"))
-        axes.add_patch(Circle((way[-1, 0], way[-1, 2]), RADIUS, color=COLORS[self.light], alpha=0.4))
-        axes.plot(way[:, 0], way[:, 2], color=COLORS[self.light])
+        axes.add_patch(Circle((way[-1, 0], way[-1, 2]), RADIUS, color=COLORS[self.title], alpha=0.4))
+        axes.plot(way[:, 0], way[:, 2], color=COLORS[self.title])
         axes.set(title="from above", xlim=(-1.8, 1.8), ylim=(3.1, -1.2), aspect="equal")
 
     def draw_errors(self, axes):
         """How far the globe is off, over the steps."""
-        axes.semilogy(np.array(self.errors)[:, 0], color=COLORS[self.light])
+        axes.semilogy(np.array(self.errors)[:, 0], color=COLORS[self.title])
         axes.set(xlabel="step", title="off by, world units", ylim=(1e-3, 2))
         axes.grid(alpha=0.4)
 
 
 def main(arguments=None):
-    """Looks for the globe under a lamp, and under an even light."""
+    """Looks for the globe without boundary gradients, and with them."""
     options = start(__file__, __doc__, steps=200, arguments=arguments)
     rows, results = [], {}
-    for light in COLORS:
-        study = Study(light)
+    for way in COLORS:
+        study = Study(way)
         rows.append(study.run(options.steps))
-        name = light.replace(" ", "_")
+        name, _, _ = way.partition(" ")
         results[f"{name}_off_at_first"], _ = study.errors[0]
         results[f"{name}_off"], results[f"{name}_turned_too_far_deg"] = study.errors[-1]
     print("  {}".format(study.tracer.describe_gradients().replace("\n", "\n  ")))
-    save_picture(options.out / "mirror.png", sheet(rows, (), tuple(COLORS)))
+    save_picture(
+        options.out / "mirror.png", sheet(rows, (), tuple(COLORS))
+    )
     return finish(options, **results)
 
 

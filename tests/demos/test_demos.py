@@ -87,8 +87,9 @@ def test_a_lamp_is_found_by_its_shadows(run):
 
 def test_a_globe_is_found_in_a_mirror(run):
     results, files = run("mirror", "--steps", "120", SIZE=32, SHOWN=64)
-    assert results["lamp_off"] < 0.1, "it began 0.9 off"
-    assert results["lamp_turned_too_far_deg"] < 3, "it began 46 degrees too far"
+    assert results["with_off"] < 0.1, "it began 0.9 off"
+    assert results["with_off"] < results["without_off"]
+    assert results["with_turned_too_far_deg"] < 3, "it began 46 degrees too far"
     assert files == ["mirror.png"]
 
 
