@@ -132,9 +132,7 @@ def main(arguments=None):
         results[f"{name}_off_at_first"], _ = study.errors[0]
         results[f"{name}_off"], results[f"{name}_turned_too_far_deg"] = study.errors[-1]
     print("  {}".format(study.tracer.describe_gradients().replace("\n", "\n  ")))
-    save_picture(
-        options.out / "mirror.png", sheet(rows, (), tuple(COLORS))
-    )
+    save_picture(options.out / "mirror.png", sheet(rows, (), tuple(COLORS)))
     return finish(options, **results)
 
 

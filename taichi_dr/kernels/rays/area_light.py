@@ -16,7 +16,7 @@ from taichi_dr.kernels.base.vectors import get3, row3, unit
 from taichi_dr.kernels.rays.bounce import clearance, roundings
 from taichi_dr.kernels.rays.light_samples import sample_light, sample_light_adjoint
 from taichi_dr.kernels.rays.solids import COLUMNS
-from taichi_dr.kernels.rays.surface import ALBEDO, GEOMETRIC, NORMAL, POSITION, REFRACTION
+from taichi_dr.kernels.rays.surface import ALBEDO, GEOMETRIC, NORMAL, POSITION, takes_light
 
 RADIANCE = COLUMNS
 PARTIALS = COLUMNS + 3
@@ -78,7 +78,7 @@ def shine(
 ):
     """Adds the light's part to ``local`` (R, 3); ``radiance`` (1, 3)."""
     for i in range(count):
-        if what[i] >= 0 and met[row, i] == 0 and materials[objects[what[i]], REFRACTION] <= 0.0:
+        if what[i] >= 0 and met[row, i] == 0 and takes_light(objects[what[i]], materials):
             position, normal = get3(seen, i, POSITION), get3(seen, i, NORMAL)
             r1, r2 = spread_pair(seed, path[i], samples, dimension)
             point, solid_angle = sample_light(kinds[solid], solid, solids, r1, r2, position)
@@ -117,7 +117,7 @@ def shine_adjoint(
         total, bright = ti.Vector([0.0] * COLUMNS), ti.Vector([0.0, 0.0, 0.0])
         for i in range(column * size, ti.min((column + 1) * size, count)):
             g = row3(local_adjoint, i)
-            if what[i] >= 0 and met[row, i] == 0 and g.any() and materials[objects[what[i]], REFRACTION] <= 0.0:
+            if what[i] >= 0 and met[row, i] == 0 and g.any() and takes_light(objects[what[i]], materials):
                 position, normal, albedo = get3(seen, i, POSITION), get3(seen, i, NORMAL), get3(seen, i, ALBEDO)
                 r1, r2 = spread_pair(seed, path[i], samples, dimension)
                 point, solid_angle = sample_light(kinds[solid], solid, solids, r1, r2, position)

@@ -6,7 +6,7 @@ from taichi_dr.kernels.base.types import Ints, Rows
 from taichi_dr.kernels.base.vectors import get3, row3, unit
 from taichi_dr.kernels.rays.bounce import own_share
 from taichi_dr.kernels.rays.solids import solid_at
-from taichi_dr.kernels.rays.surface import ALBEDO, EMISSION, GEOMETRIC, NORMAL, POSITION, REFRACTION
+from taichi_dr.kernels.rays.surface import ALBEDO, EMISSION, GEOMETRIC, NORMAL, POSITION, takes_light
 
 
 @ti.kernel
@@ -37,7 +37,7 @@ def shine(
     """
     for i in range(count):
         result = ti.Vector([0.0, 0.0, 0.0])
-        if what[i] >= 0 and materials[objects[what[i]], REFRACTION] <= 0.0:
+        if what[i] >= 0 and takes_light(objects[what[i]], materials):
             place = get3(places, i, 0)
             toward = place - get3(seen, i, POSITION)
             to, squared = unit(toward), toward.dot(toward)

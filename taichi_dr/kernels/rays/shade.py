@@ -5,6 +5,8 @@
 as ``shading.light`` has it without shadows, with e = -d towards where the ray comes from, and V_k = 1 where the light
 is not blocked.  What is blocked is held constant here: how it changes is the boundary's part of the gradient.
 
+What is shown without light has an ambient light of 1, and no other.
+
 ``met`` (L, R): 1 where the shadow ray of light k meets something.  ``partials`` (6 L, C): adjoints of colour and vector
 of each light, a column for every part of the rays.
 """
@@ -23,6 +25,7 @@ from taichi_dr.kernels.rays.surface import (
     REFRACTION,
     SHININESS,
     SPECULAR,
+    UNLIT,
 )
 from taichi_dr.kernels.shading.light import AMBIENT, LIGHT_ROWS, POINT, VECTOR, towards_light
 
@@ -121,10 +124,11 @@ def shade(
             thing = objects[what[i]]
             position, normal, geometric = get3(seen, i, POSITION), get3(seen, i, NORMAL), get3(seen, i, GEOMETRIC)
             irradiance, highlight = ti.Vector([0.0, 0.0, 0.0]), ti.Vector([0.0, 0.0, 0.0])
+            lit = materials[thing, UNLIT] <= 0.0
             for k in range(kind.shape[0]):
                 if kind[k] == AMBIENT:
-                    irradiance += row3(color, k)
-                elif met[k, i] == 0:
+                    irradiance += ti.select(lit, row3(color, k), 1.0)
+                elif lit and met[k, i] == 0:
                     light = unit(towards_light(kind[k], row3(vector, k), position))
                     cosine = light.dot(normal)
                     if cosine > 0.0 and light.dot(geometric) > 0.0:
@@ -167,13 +171,14 @@ def shade_adjoint(
                 specular, shininess = materials[thing, SPECULAR], materials[thing, SHININESS]
                 g_irradiance, irradiance = g * get3(seen, i, ALBEDO), ti.Vector([0.0, 0.0, 0.0])
                 g_position, g_normal = ti.Vector([0.0, 0.0, 0.0]), ti.Vector([0.0, 0.0, 0.0])
+                lit = materials[thing, UNLIT] <= 0.0
                 g_direction, g_specular, g_shininess = ti.Vector([0.0, 0.0, 0.0]), 0.0, 0.0
                 for k in range(kind.shape[0]):
                     g_color, g_toward = ti.Vector([0.0, 0.0, 0.0]), ti.Vector([0.0, 0.0, 0.0])
                     if kind[k] == AMBIENT:
-                        irradiance += row3(color, k)
-                        g_color = g_irradiance
-                    elif met[k, i] == 0:
+                        irradiance += ti.select(lit, row3(color, k), 1.0)
+                        g_color = ti.select(lit, g_irradiance, 0.0)
+                    elif lit and met[k, i] == 0:
                         toward = towards_light(kind[k], row3(vector, k), position)
                         light = unit(toward)
                         cosine = light.dot(normal)

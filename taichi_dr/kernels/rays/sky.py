@@ -15,7 +15,7 @@ from taichi_dr.kernels.base.random import spread_pair, uniform
 from taichi_dr.kernels.base.types import IntRows, Ints, Numbers, Rows
 from taichi_dr.kernels.base.vectors import get3, row3
 from taichi_dr.kernels.rays.bounce import ENDLESS, clearance
-from taichi_dr.kernels.rays.surface import ALBEDO, GEOMETRIC, NORMAL, POSITION, REFRACTION
+from taichi_dr.kernels.rays.surface import ALBEDO, GEOMETRIC, NORMAL, POSITION, takes_light
 from taichi_dr.kernels.rays.triangle import across
 from taichi_dr.kernels.shading.environment_samples import density_at, sample_environment
 
@@ -82,7 +82,7 @@ def shine_down(
 ):
     """Adds to ``local`` (R, 3) of the environment's radiance ``arriving`` (R, 3)."""
     for i in range(count):
-        if what[i] >= 0 and met[0, i] == 0 and materials[objects[what[i]], REFRACTION] <= 0.0:
+        if what[i] >= 0 and met[0, i] == 0 and takes_light(objects[what[i]], materials):
             share = ti.max(get3(seen, i, NORMAL).dot(row3(directions, i)), 0.0) * inverse[i] / ti.math.pi
             for c in ti.static(range(3)):
                 local[i, c] = local[i, c] + seen[i, ALBEDO + c] * arriving[i, c] * share
@@ -106,7 +106,7 @@ def shine_down_adjoint(
     """Adds to the adjoint of what is seen; writes that of the radiance."""
     for i in range(count):
         by_arriving = ti.Vector([0.0, 0.0, 0.0])
-        if what[i] >= 0 and met[0, i] == 0 and materials[objects[what[i]], REFRACTION] <= 0.0:
+        if what[i] >= 0 and met[0, i] == 0 and takes_light(objects[what[i]], materials):
             g, albedo, light = row3(local_adjoint, i), get3(seen, i, ALBEDO), row3(arriving, i)
             direction = row3(directions, i)
             cosine = get3(seen, i, NORMAL).dot(direction)

@@ -13,7 +13,7 @@ from taichi_dr.kernels.rays.surface import COLORS, MATERIAL, MATERIALS, NORMALS,
 
 PIECE = 256  # rays that one thread adds up
 CORNER = 11  # columns of a face's corner: vertex (3), normal (3), colour (3), texture coordinates (2)
-SHARES = 4 * CORNER  # of a thing: three corners (or a solid's nine numbers), its row of materials, a zero
+SHARES = 4 * CORNER  # of a thing: three corners (or a solid's nine numbers), its row of materials
 CELLS = 1 << 22  # of the tally, at most, unless it has but two columns
 
 

@@ -9,7 +9,7 @@ with both normals turned to the side that the ray comes from, and ``SIDE`` 1 out
 those of the first nine.  It adds to the rays', and writes what it has for surfaces to ``back``, a row for each ray:
 
     SHAPE (9): a face's three corners, or the nine numbers of a solid;  NORMALS (3), COLORS (3), TEXCOORDS (2): what the
-    corners get by their barycentrics;  MATERIAL (10): of the object's row of ``materials``
+    corners get by their barycentrics;  MATERIAL (11): of the object's row of ``materials``
 
 so that whoever sums up (``sums``) needs no atomics; texels alone are added to atomically.
 """
@@ -25,10 +25,11 @@ from taichi_dr.kernels.rays.solids import solid_adjoint, solid_at
 from taichi_dr.kernels.shading.texture import sample_bilinear, sample_bilinear_adjoint
 
 POSITION, NORMAL, ALBEDO, GEOMETRIC, SIDE, SEEN = 0, 3, 6, 9, 12, 13
-SHAPE, NORMALS, COLORS, TEXCOORDS, MATERIAL, BACK = 0, 9, 12, 15, 17, 27
+SHAPE, NORMALS, COLORS, TEXCOORDS, MATERIAL, BACK = 0, 9, 12, 15, 17, 28
 
-TINT, EMISSION, SPECULAR, SHININESS, REFLECTIVITY, REFRACTION, MATERIALS = 0, 3, 6, 7, 8, 9, 10
-"""Columns of ``materials``: albedo, emission, specular, shininess, reflectivity, index of refraction (0: opaque)."""
+TINT, EMISSION, SPECULAR, SHININESS, REFLECTIVITY, REFRACTION, UNLIT, MATERIALS = 0, 3, 6, 7, 8, 9, 10, 11
+"""Columns of ``materials``: albedo, emission, specular, shininess, reflectivity, index of refraction (0: opaque); 1
+where own colours are shown without light, which has no gradient."""
 
 
 class Surfaces(NamedTuple):
@@ -48,6 +49,12 @@ class Surfaces(NamedTuple):
     solids: Any  # (S, 9)
     kinds: Any  # (S,)
     materials: Any  # (O, MATERIALS)
+
+
+@ti.func
+def takes_light(thing, materials: ti.template()):
+    """Whether an object shows the light of lights: it is neither clear nor shown as it is."""
+    return materials[thing, REFRACTION] <= 0.0 and materials[thing, UNLIT] <= 0.0
 
 
 @ti.func

@@ -81,8 +81,9 @@ class RayTracer(Renderer):
     face_id       int     which of the object's faces; 0 for solids
     ============  ======  =====================================================================================
 
-    Meshes have interpolated normals where their material's ``shading`` is ``"gouraud"`` or ``"phong"``, else those of
-    their faces; light is found at every hit, on the side that is seen, whatever it is.
+    Light is found at every hit, on the side that is seen.  A mesh's material says by its ``shading`` whether normals
+    are interpolated (``"gouraud"``, ``"phong"``), those of faces (``"flat"``), or colours shown as they are
+    (``"none"``).
 
     Arguments:
         size: (height, width) in pixels, or one number; may be changed between renders, and so may

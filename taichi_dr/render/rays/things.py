@@ -20,7 +20,7 @@ from taichi_dr.kernels.rays.sums import (
     split_shares,
     tally_columns,
 )
-from taichi_dr.kernels.rays.surface import EMISSION, MATERIALS, Surfaces
+from taichi_dr.kernels.rays.surface import EMISSION, MATERIALS, UNLIT, Surfaces
 from taichi_dr.kernels.shading.normals import vertex_normals, vertex_normals_adjoint
 from taichi_dr.render.rays.implicit import Implicit, ImplicitStage
 from taichi_dr.runtime import runtime_token
@@ -79,6 +79,7 @@ class Things:
         owner += [0] * (self.face_count + self.solid_count - len(owner))
         self.objects, self._first_codes = array_from(owner, ti.i32), array_from(first_codes, ti.i32)
         self.numbers = array_from(np.arange(len(owner)) - first_codes[owner, 0], ti.i32)
+        self._unlit = array_from([[float(_is_unlit(thing))] for thing in things])
         is_smooth = np.array([_is_smooth(thing) for thing in things])
         self.smooth, self.is_smooth = array_from(is_smooth, ti.i32), is_smooth[np.array(owner)].astype(bool)
         counts = [mesh.vertex_count for mesh in self.meshes] or [1]
@@ -112,6 +113,7 @@ class Things:
                     place_rows(source, start, count, array, first, 0)
         solids, materials = get("solids", (self.solid_count, 9)), get("materials", (self.scene.count, MATERIALS))
         place_rows(self.scene.fields.arrays["materials"], 0, self.scene.count, materials, 0, 0)
+        place_rows(self._unlit, 0, self.scene.count, materials, 0, UNLIT)
         for i, shape in self._solids.items():
             place_rows(shape.fields.arrays["shape"], 0, 1, solids, i, 0)
         for light in self.scene.area_lights:
@@ -230,3 +232,7 @@ def _rows_of(mesh, name, array, element):
 
 def _is_smooth(thing):
     return int(isinstance(thing, Mesh) and thing.material.shading in ("gouraud", "phong"))
+
+
+def _is_unlit(thing):
+    return isinstance(thing, Mesh) and thing.material.shading == "none"

@@ -148,6 +148,23 @@ def test_a_soft_shadow_is_half_where_half_the_light_is_hidden(any32):
     assert abs(hidden / free - 0.5) < 0.01
 
 
+def test_what_is_unlit_shows_its_own_colors(any32):
+    quad = dr.Mesh(
+        [[-1, -1, 0], [1, -1, 0], [0, 1, 0]], [[0, 1, 2]], colors=(0.2, 0.4, 0.6), material=dr.Material("none")
+    )
+    lamp = dr.RectangleLight((0, 0, 3), (1, 0, 0), (0, -1, 0), radiance=50)
+    lights = dr.Lights(0.3, point=dr.PointLight((0, 0, 5)), area=lamp)
+    scene = dr.Scene(quad, lights, dr.Environment.constant(2.0))
+    tracer, camera = dr.RayTracer(1, samples=4), dr.Camera(eye=(0, 0, 1), target=(0, 0, 0), half_height=0.1)
+    frame = tracer.render(scene, camera)
+    assert np.allclose(frame.numpy()[0, 0, 0], [0.2, 0.4, 0.6], atol=1e-6)
+    frame.color.grad.fill(1.0)
+    tracer.backward()
+    assert np.allclose(quad.gradient("colors").sum(axis=1), 1, atol=1e-5)
+    assert (lights.gradient("color") == 0).all()
+    assert (lamp.gradient("radiance") == 0).all()
+
+
 def test_samples_of_a_pixel_are_averaged(any32):
     half = dr.Rectangle((1, 0, 0), (1, 0, 0), (0, 1, 0), material=dr.Material(albedo=1))
     camera = dr.Camera(eye=(0.1, 0, 2), target=(0.1, 0, 0), half_height=0.5)
