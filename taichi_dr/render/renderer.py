@@ -183,7 +183,12 @@ class Renderer(ABC):
 
     @final
     def _require_first_render(self, tape):
-        if self._latest is not None and self._latest.tape is not None and self._latest.tape() is tape:
+        if (
+            tape is not None
+            and self._latest is not None
+            and self._latest.tape is not None
+            and self._latest.tape() is tape
+        ):
             raise GradientError(
                 "this renderer has rendered within this tape before, and a second render would overwrite what the first"
                 " one's gradient needs: render all views in one call (a camera of several views, a batch of meshes), or"

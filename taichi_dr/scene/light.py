@@ -70,6 +70,8 @@ class Lights(FieldOwner):
     ) -> None:
         kinds, colors, vectors = _rows(ambient, directional, point)
         self.area: tuple[AreaLight, ...] = _as_tuple(area, AreaLight)
+        if len({id(light) for light in self.area}) < len(self.area):
+            raise InputError("area: a light is there twice: give each once")
         self.count = len(kinds)
         self.kinds = _kind_array(runtime_token(), kinds)
         self.fields = FieldGroup("lights", color=((self.count,), 3), vector=((self.count,), 3))

@@ -45,21 +45,23 @@ class RayTraced:
         vectors = self.lights.numpy("vector") if sways else None
         passes = math.ceil(self.samples / PASS)
         pictures = []
-        for view, one in portions(camera, 1):
-            sums = np.zeros((*tracer.size, 4))
-            for i in range(passes):
-                tracer.samples = min(PASS, self.samples - i * PASS)
-                tracer.seed = i
-                if sways:
-                    self.lights.fields.set("vector", _swayed(vectors, self.light_angle_deg, i, passes))
-                frame = tracer.render(scene, one)
-                alpha = frame.numpy("alpha")[0] if self.background is None else np.ones(tracer.size)
-                sums += tracer.samples * np.concatenate([frame.numpy("color")[0], alpha[..., None]], axis=-1)
-                if progress is not None:
-                    progress(view * passes + i + 1, camera.views * passes)
-            pictures.append(straight(sums / self.samples))
-        if sways:
-            self.lights.fields.set("vector", vectors)
+        try:
+            for view, one in portions(camera, 1):
+                sums = np.zeros((*tracer.size, 4))
+                for i in range(passes):
+                    tracer.samples = min(PASS, self.samples - i * PASS)
+                    tracer.seed = i
+                    if sways:
+                        self.lights.fields.set("vector", _swayed(vectors, self.light_angle_deg, i, passes))
+                    frame = tracer.render(scene, one)
+                    alpha = frame.numpy("alpha")[0] if self.background is None else np.ones(tracer.size)
+                    sums += tracer.samples * np.concatenate([frame.numpy("color")[0], alpha[..., None]], axis=-1)
+                    if progress is not None:
+                        progress(view * passes + i + 1, camera.views * passes)
+                pictures.append(straight(sums / self.samples))
+        finally:
+            if sways:
+                self.lights.fields.set("vector", vectors)
         return np.stack(pictures).astype(np.float32)
 
 

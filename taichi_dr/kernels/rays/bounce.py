@@ -30,6 +30,7 @@ from taichi_dr.kernels.rays.surface import (
     POSITION,
     REFLECTIVITY,
     REFRACTION,
+    SEEN_ADJOINT,
     SIDE,
 )
 from taichi_dr.runtime import float_dtype
@@ -231,7 +232,7 @@ def leave_adjoint(
     for i in range(count):
         for c in ti.static(range(3)):
             origins_adjoint[i, c], directions_adjoint[i, c] = 0.0, 0.0
-        for c in ti.static(range(9)):
+        for c in ti.static(range(SEEN_ADJOINT)):
             seen_adjoint[i, c] = 0.0
         for c in ti.static(range(MATERIALS)):
             back[i, MATERIAL + c] = 0.0

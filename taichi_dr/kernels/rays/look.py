@@ -6,7 +6,7 @@ from taichi_dr.kernels.base.types import Ints, Numbers, Rows
 from taichi_dr.kernels.base.vectors import get3, row3
 from taichi_dr.kernels.camera.pack import PACKED, E, W
 from taichi_dr.kernels.rays.primary import Samples, place_of
-from taichi_dr.kernels.rays.surface import NORMAL, POSITION
+from taichi_dr.kernels.rays.surface import ALBEDO, NORMAL, POSITION
 
 
 @ti.kernel
@@ -80,4 +80,4 @@ def show_adjoint(
                     partials[at_w, part] = partials[at_w, part] + depth_adjoint[i] * back[c]
             for c in ti.static(range(3)):
                 seen_adjoint[r, NORMAL + c], seen_adjoint[r, POSITION + c] = g_normal[c], g_position[c]
-                seen_adjoint[r, 6 + c] = 0.0
+                seen_adjoint[r, ALBEDO + c] = 0.0

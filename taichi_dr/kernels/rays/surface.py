@@ -25,6 +25,7 @@ from taichi_dr.kernels.rays.solids import solid_adjoint, solid_at
 from taichi_dr.kernels.shading.texture import sample_bilinear, sample_bilinear_adjoint
 
 POSITION, NORMAL, ALBEDO, GEOMETRIC, SIDE, SEEN = 0, 3, 6, 9, 12, 13
+SEEN_ADJOINT = 9  # columns of the adjoint: of position, normal and albedo
 SHAPE, NORMALS, COLORS, TEXCOORDS, MATERIAL, BACK = 0, 9, 12, 15, 17, 28
 
 TINT, EMISSION, SPECULAR, SHININESS, REFLECTIVITY, REFRACTION, UNLIT, MATERIALS = 0, 3, 6, 7, 8, 9, 10, 11
@@ -83,12 +84,14 @@ def uv_of(face, w, surfaces: ti.template()):
 
 
 @ti.func
-def texel_of(face, w, thing, surfaces: ti.template()):
-    """Colour of the object's texture at a place of a face, 1 where it has none."""
-    texel = ti.Vector([1.0, 1.0, 1.0])
+def own_color(face, w, thing, surfaces: ti.template()):
+    """What a mesh's face has as its own colour at a place: its object's texture, or its colours if it has none."""
+    color = ti.Vector([0.0, 0.0, 0.0])
     if surfaces.textures[thing, 1] > 0:
-        texel = sample_bilinear(surfaces.texels, surfaces.textures, thing, uv_of(face, w, surfaces))
-    return texel
+        color = sample_bilinear(surfaces.texels, surfaces.textures, thing, uv_of(face, w, surfaces))
+    else:
+        color = mean3(surfaces.colors, surfaces.color_faces, face, w)
+    return color
 
 
 @ti.kernel
@@ -137,7 +140,7 @@ def see(
                 shading = outward
                 if smooth[thing] != 0:
                     shading = unit(mean3(normals, faces, code, w))
-                albedo *= mean3(colors, color_faces, code, w) * texel_of(code, w, thing, surfaces)
+                albedo *= own_color(code, w, thing, surfaces)
             else:
                 solid = code - face_count
                 outward = solid_at(kinds[solid], solid, solids, position)
@@ -208,17 +211,17 @@ def see_adjoint(
                         g_w[k] += by_normal.dot(row3(normals, faces[code, k]))
                 else:
                     g_cross = unit_adjoint(cross, g_normal)
-                own, texel = mean3(colors, color_faces, code, w), texel_of(code, w, thing, surfaces)
-                g_tint = g_albedo * own * texel
-                by_color = g_albedo * tint * texel
-                for k in ti.static(range(3)):
-                    g_w[k] += by_color.dot(row3(colors, color_faces[code, k]))
+                g_tint = g_albedo * own_color(code, w, thing, surfaces)
                 if textures[thing, 1] > 0:
                     by_uv = sample_bilinear_adjoint(
-                        texels, textures, thing, uv_of(code, w, surfaces), g_albedo * tint * own, texels_adjoint
+                        texels, textures, thing, uv_of(code, w, surfaces), g_albedo * tint, texels_adjoint
                     )
                     for k in ti.static(range(3)):
                         g_w[k] += by_uv.dot(row2(uv, uv_faces[code, k]))
+                else:
+                    by_color = g_albedo * tint
+                    for k in ti.static(range(3)):
+                        g_w[k] += by_color.dot(row3(colors, color_faces[code, k]))
                 slope_a, slope_b, slope_c = barycentric_slopes(a, b, c, cross)
                 by_place = g_w[0] * slope_a + g_w[1] * slope_b + g_w[2] * slope_c
                 free, along = meeting_adjoint(unit(cross), direction, g_position + by_place)

@@ -60,7 +60,7 @@ class Boundary:
         """(``ShadowLight``, what shades by it, what takes its place's adjoint) of every light that throws shadows."""
         lights = self._lights
         kinds, vectors = lights.kinds.to_numpy(), lights.fields.arrays["vector"].to_numpy().astype(np.float64)
-        for k in np.flatnonzero(kinds != AMBIENT):
+        for k in np.flatnonzero((kinds != AMBIENT) & ((kinds != DIRECTIONAL) | vectors.any(axis=1))):
             scale = np.linalg.norm(vectors[k]) if kinds[k] == DIRECTIONAL else 1.0
             middle = array_from([[*(vectors[k] / scale), float(kinds[k] != DIRECTIONAL)]])
             yield ShadowLight(-1, middle), _Lamp(lights, int(k)), _Adds(lights, int(k), scale)
@@ -173,6 +173,8 @@ class _Shine:
 
 def _extent(outlines):
     """The length of what has outlines."""
-    points, solids = outlines.points.to_numpy(), outlines.solids.to_numpy()
+    points, edges = outlines.points.to_numpy(), outlines.edges.to_numpy()
+    solids = outlines.solids.to_numpy()[np.unique(-1 - edges[edges[:, 0] < 0, 0])]
+    points = points[np.unique(edges[edges[:, 0] >= 0, :2])]
     places = np.concatenate([points, solids[:, :3] - solids[:, 3:4], solids[:, :3] + solids[:, 3:4]])
     return float(np.linalg.norm(np.ptp(places, axis=0)))

@@ -29,7 +29,7 @@ class Lamps:
             if kind == AMBIENT:
                 continue
             rays, seen = casting.shadow_rays(level.count), (level.what, level.hits, level.seen, level.count)
-            if kind == POINT and level.number == 0:  # whose rays stand in packets
+            if kind == POINT and level.number == 0 and level.count % LANES == 0:  # whose rays stand in packets
                 eye = self._buffers.get("lamp", (1, 3))
                 aim_from(*seen, self._arrays[2], k, LANES, eye, *rays)
                 casting.blocked_from(eye, rays, level.count, met, k)

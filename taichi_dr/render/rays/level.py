@@ -2,9 +2,7 @@
 
 import taichi as ti
 
-from taichi_dr.kernels.rays.surface import BACK, SEEN
-
-SEEN_ADJOINT = 9  # of position, normal and albedo
+from taichi_dr.kernels.rays.surface import BACK, SEEN, SEEN_ADJOINT
 
 KEPT = {
     "origins": 3,

@@ -29,6 +29,7 @@ from taichi_dr.render.rays.shot import RayShot
 from taichi_dr.render.rays.sky import Sky
 from taichi_dr.render.rays.things import Things
 from taichi_dr.render.renderer import Renderer
+from taichi_dr.runtime import recording_tape
 from taichi_dr.scene.camera import Camera
 from taichi_dr.scene.light import Lights
 from taichi_dr.scene.mesh import Mesh
@@ -210,20 +211,24 @@ class RayTracer(Renderer):
         for thing in scene.objects:
             if isinstance(thing, Implicit):
                 thing.check()
+        elements = _elements(scene, camera.views)
+        _require_countable(self._size, self._samples)
+        self._check()
+        self._require_first_render(recording_tape())
         frame = self._frame(camera.views)
         _, height, width = frame.shape
         packed = CameraInput(camera, width, height, self._buffers)
         self._set_up(scene)
         inputs = {id(given): given for given in (packed, *self._things.inputs, *self._lights_inputs)}
         given: dict[str, Any] = {"scene": scene, "camera": camera, "background": self.background}
-        given |= {"elements": _elements(scene, camera.views), "samples": _cells(self._samples), "seed": self._seed}
+        given |= {"elements": elements, "samples": _cells(self._samples), "seed": self._seed}
         return self._submit(RayShot(frame=frame, inputs=tuple(inputs.values()), packed=packed, **given))
 
     def _set_up(self, scene):
         """Makes what depends on the scene, unless it is that of the latest render."""
         if self._things is None or self._things.scene is not scene:
-            self._things, self._boundary = Things(self._buffers, scene), None
-            self._lamps = Lamps(self._buffers, scene.lights or _no_lights(scene))
+            lamps = Lamps(self._buffers, scene.lights or _no_lights(scene))  # before what says that all is set up
+            self._things, self._boundary, self._lamps = Things(self._buffers, scene), None, lamps
         self._lights_inputs = list(self._lamps.inputs)
         if scene.environment is not None:
             self._lights_inputs += scene.environment.inputs
@@ -317,6 +322,7 @@ class RayTracer(Renderer):
 
     def _look(self, shot, batch):
         """Finds what a batch of rays sees, without light."""
+        shot.traced.pop(batch.slot, None)
         self._paths.look(self._begin(shot, batch))
 
     def _begin(self, shot, batch):
@@ -368,6 +374,28 @@ class RayTracer(Renderer):
             arrays = lights.fields.arrays
             if not all_usable(arrays["color"], arrays["vector"]):
                 lights.check()
+        if shot.scene.environment is not None:
+            texels = shot.scene.environment.fields.arrays["texels"]
+            if not all_usable(texels, texels):
+                _require_finite(shot.scene.environment)
+
+
+def _require_countable(size, samples):
+    """Raises InputError if a view has more rays than 32-bit integers count."""
+    rays = blocks_of(size[1], size[0]) * LANES * samples
+    if rays >= 1 << 31:
+        most = ((1 << 31) - 1) // (rays // samples)
+        raise InputError(
+            f"samples: {samples} of each of {size[0]} x {size[1]} pixels are {rays} rays, too many: expected at most"
+            f" {most} samples; average renders of several seeds"
+        )
+
+
+def _require_finite(environment):
+    """Raises InputError that says which texel is not finite."""
+    texels = environment.numpy()
+    index = tuple(int(i) for i in np.argwhere(~np.isfinite(texels))[0])
+    raise InputError(f"{environment.name}: expected finite numbers, got {texels[index]} at {index}")
 
 
 def _cells(samples):
@@ -382,7 +410,9 @@ def _elements(scene, views):
     if batches == {1}:
         return ((0, tuple(range(views))),)
     if batches - {1} != {views}:
-        raise ShapeError(f"render: {views} views of meshes in batches of {sorted(batches - {1})}: expected as many")
+        raise ShapeError(
+            f"render: {views} views of meshes in batches of {sorted(batches - {1})}: expected batches of 1 or {views}"
+        )
     return tuple((view, (view,)) for view in range(views))
 
 

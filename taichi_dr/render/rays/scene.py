@@ -13,6 +13,7 @@ from taichi_dr.fields.storage import Layout
 from taichi_dr.implicit.environment import Environment
 from taichi_dr.render.rays.implicit import Implicit
 from taichi_dr.scene.analytic import Solid
+from taichi_dr.scene.area_light import AreaLight
 from taichi_dr.scene.light import Lights
 from taichi_dr.scene.mesh import Mesh
 from taichi_dr.tape import off_tape
@@ -28,6 +29,16 @@ MATERIALS = (
 )
 """Fields of the objects' materials: name, first column, components; ``kernels.rays.surface`` reads the columns."""
 
+
+DOMAINS = {
+    "albedo": (0, 1),
+    "emission": (0, np.inf),
+    "specular": (0, np.inf),
+    "shininess": (0, np.inf),
+    "reflectivity": (0, 1),
+    "index_of_refraction": (0, np.inf),
+}
+"""Least and largest values that make a material."""
 
 Thing = Mesh | Solid | Implicit
 
@@ -73,14 +84,13 @@ class Scene(FieldOwner):
     ) -> None:
         if isinstance(environment, str | os.PathLike):
             environment = Environment.load(environment)
-        self.objects = (objects,) if isinstance(objects, Thing) else tuple(objects)
-        _check_kinds(self.objects, lights, environment)
-        self.lights, self.environment = lights, environment
-        self.area_lights = () if lights is None else lights.area
+        self._objects = (objects,) if isinstance(objects, Thing) else tuple(objects)
+        _check_kinds(self._objects, lights, environment)
+        self._lights, self._environment = lights, environment
         things = (*self.objects, *self.area_lights)
         if not things:
             raise InputError("Scene: expected at least one object")
-        self.count = len(things)
+        self._count = len(things)
         self.fields = FieldGroup("scene", materials=Layout((self.count,), 10, MATERIALS))
         materials = [thing.material for thing in things]
         for name, _, _ in MATERIALS:
@@ -92,13 +102,51 @@ class Scene(FieldOwner):
         count = len(self.objects)
         return f"Scene({count} object{'s' * (count != 1)}, {lights}, {environment})"
 
+    @property
+    def objects(self) -> tuple[Thing, ...]:
+        """What rays meet, but for area lights."""
+        return self._objects
+
+    @property
+    def lights(self) -> Lights | None:
+        """As they were given."""
+        return self._lights
+
+    @property
+    def area_lights(self) -> tuple[AreaLight, ...]:
+        """Those of the lights that have an area, and so are met."""
+        return () if self._lights is None else self._lights.area
+
+    @property
+    def environment(self) -> Environment | None:
+        """What is behind everything."""
+        return self._environment
+
+    @property
+    def count(self) -> int:
+        """Rows of the fields: objects, then area lights."""
+        return self._count
+
     def numpy(self, name: str) -> Array:
         """A field's numbers as a NumPy array (O, ...)."""
         return self.fields.get(self.fields.known(name))
 
     def set(self, name: str, values: Any) -> None:
-        """Writes a field: an array (O, ...), broadcast where NumPy can."""
-        self.fields.set(self.fields.known(name), values)
+        """Writes a field: an array (O, ...), broadcast where NumPy can.
+
+        Raises:
+            ShapeError: another shape.
+            InputError: a number that is not finite, or no value of such a material: whose, and which.
+        """
+        least, most = DOMAINS[self.fields.known(name)]
+        numbers = np.asarray(values, float)
+        bad = ~(np.isfinite(numbers) & (numbers >= least) & (numbers <= most))
+        if bad.any():
+            index = tuple(int(i) for i in np.argwhere(bad)[0])
+            raise InputError(
+                f"scene.{name}: expected numbers in [{least:g}, {most:g}], got {numbers[index]} at {index}"
+            )
+        self.fields.set(name, values)
 
     @off_tape
     def check(self) -> None:
@@ -152,6 +200,8 @@ def _check_kinds(objects, lights, environment):
     for i, thing in enumerate(objects):
         if not isinstance(thing, Thing):
             raise InputError(f"Scene: object {i}: expected a Mesh, Sphere, Plane, Rectangle or Implicit, got {thing!r}")
+        if isinstance(thing, AreaLight):
+            raise InputError(f"Scene: object {i}: {thing!r} is a light: give it as Lights(area=...)")
         if any(thing is other for other in objects[:i]):
             raise InputError(f"Scene: object {i} is there before ({thing!r}): give each object once")
     if lights is not None and not isinstance(lights, Lights):

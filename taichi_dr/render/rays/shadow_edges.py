@@ -53,7 +53,8 @@ def add_shadow_edges(surfaces, film, view, light, image_adjoint, tracing, per_pi
     lengths = make_array((edges,))
     light_places.measure(*surfaces.outlines, surfaces.kinds, light.row, light.middle, lengths)
     angles = lengths.to_numpy().astype(np.float64)
-    pilots = _Samples(surfaces, film, view, light, angles, PILOTS * np.count_nonzero(angles), seed)
+    even = (angles > 0).astype(np.float64)
+    pilots = _Samples(surfaces, film, view, light, even, PILOTS * np.count_nonzero(angles), seed)
     if not pilots.count:
         return np.zeros(3)
     pilots.cast(tracing)

@@ -23,7 +23,6 @@ from taichi_dr.kernels.rays.sums import (
 from taichi_dr.kernels.rays.surface import EMISSION, MATERIALS, UNLIT, Surfaces
 from taichi_dr.kernels.shading.normals import vertex_normals, vertex_normals_adjoint
 from taichi_dr.render.rays.implicit import Implicit, ImplicitStage
-from taichi_dr.runtime import runtime_token
 from taichi_dr.scene.analytic import Solid
 from taichi_dr.scene.mesh import Mesh
 from taichi_dr.scene.topology import topology_of
@@ -39,7 +38,6 @@ class Things:
 
     def __init__(self, buffers, scene):
         self._buffers, self.scene = buffers, scene
-        self._token = runtime_token()
         things = (*scene.objects, *scene.area_lights)
         self.meshes = [thing for thing in things if isinstance(thing, Mesh)]
         self.shapes = [thing for thing in things if not isinstance(thing, Mesh)]

@@ -189,3 +189,34 @@ def test_outlines_in_a_mirror_equal_differences(cpu64):
         ]
         measured = (values[1] - values[0]) / (2 * step)
         assert abs(gradient @ direction - measured) < 0.03 * np.linalg.norm(gradient), name
+
+
+def slab_over(ground, light, seed=0):
+    """The gradient by the place of a slab that throws a shadow, of pixels weighted from left to right."""
+    slab = dr.shapes.box()
+    slab = dr.Mesh(slab.numpy("vertices")[0] * [1.2, 0.1, 1.2], slab.topology.faces, colors=(1, 1, 1), name="slab")
+    tracer = dr.RayTracer(24, samples=16, boundary_gradients=True, seed=seed)
+    camera = dr.Camera(eye=(0.5, 2.5, 4), target=(0, -0.5, 0), fov_y=0.8)
+    weights = np.broadcast_to(np.linspace(-1, 1, 24), (24, 24))
+    owners = {"slab": (slab, "vertices")}
+    return gradients(tracer, dr.Scene([slab, ground], light), camera, weights, owners)["slab"][0].sum(axis=0)
+
+
+def test_shadows_do_not_depend_on_how_far_the_ground_goes_on(cpu32):
+    sun = dr.Lights(0.1, directional=dr.DirectionalLight((0.5, 1, 0.2)))
+    near, far = (slab_over(dr.Rectangle((0, -1, 0), (h, 0, 0), (0, 0, -h)), sun) for h in (5, 50))
+    assert np.abs(near - far).max() < 0.1 * np.abs(near).max()
+
+
+def test_a_plane_is_the_same_wherever_its_point_is(cpu32):
+    sun = dr.Lights(0.1, directional=dr.DirectionalLight((0.5, 1, 0.2)))
+    here, there = (slab_over(dr.Plane((x, -1, 0), (0, 1, 0)), sun) for x in (0, 1e4))
+    assert np.abs(here - there).max() < 0.01 * np.abs(here).max()
+
+
+def test_how_many_rays_are_traced_at_once_does_not_matter(cpu32, monkeypatch):
+    lamp, results = dr.Lights(0.1, point=dr.PointLight((1, 4, 2))), []
+    for rays in (1 << 18, 1 << 10):
+        monkeypatch.setattr("taichi_dr.render.rays.ray_tracer.RAYS", rays)
+        results.append(slab_over(dr.Plane(y=-1), lamp))
+    assert np.abs(results[0] - results[1]).max() < 1e-3 * np.abs(results[0]).max()

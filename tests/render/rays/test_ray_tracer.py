@@ -251,6 +251,53 @@ def test_bad_scenes(cpu32):
         dr.Scene(ball, environment=np.ones((4, 8, 3)))
 
 
+def test_what_is_no_material_is_refused(cpu32):
+    scene = dr.Scene([dr.Sphere((0, 0, 0), 1), dr.Plane(y=-1)])
+    with pytest.raises(dr.InputError, match=r"scene.reflectivity: expected numbers in \[0, 1\], got 1.5 at \(1,\)"):
+        scene.set("reflectivity", [0, 1.5])
+    with pytest.raises(AttributeError, match="lights: expected to be read"):
+        scene.lights = dr.Lights()
+
+
+def test_lights_are_no_objects_and_are_given_once(cpu32):
+    lamp = dr.SphereLight((0, 0, 0), 1)
+    with pytest.raises(dr.InputError, match="is a light: give it as Lights"):
+        dr.Scene(lamp)
+    with pytest.raises(dr.InputError, match="a light is there twice"):
+        dr.Lights(area=[lamp, lamp])
+
+
+def test_more_rays_than_can_be_counted(cpu32):
+    with pytest.raises(dr.InputError, match="expected at most 258 samples"):
+        dr.RayTracer((2160, 3840), samples=300).render(dr.Scene(dr.Sphere((0, 0, 0), 1)), dr.Camera(**CAMERA))
+
+
+def test_a_texture_takes_the_place_of_colors(any32):
+    corners, faces, uv = [[-1, -1, 0], [1, -1, 0], [0, 1, 0]], [[0, 1, 2]], [[0, 0], [1, 0], [0, 1]]
+    quad = dr.Mesh(corners, faces, colors=(0.2, 0.4, 0.6), uv=uv, texture=np.full((4, 4, 3), 0.5))
+    tracer, camera = dr.RayTracer(1), dr.Camera(eye=(0, 0, 1), target=(0, 0, 0), half_height=0.1)
+    frame = tracer.render(dr.Scene(quad), camera)
+    assert np.allclose(frame.numpy()[0, 0, 0], 0.5, atol=1e-6)
+    frame.color.grad.fill(1.0)
+    tracer.backward()
+    assert (quad.gradient("colors") == 0).all()
+    assert np.allclose(quad.gradient("texture").sum(axis=(0, 1)), 1, atol=1e-5)
+
+
+def test_a_render_that_raises_leaves_the_one_before(cpu32):
+    tracer, camera, loss = dr.RayTracer(8), dr.Camera(**CAMERA), ti.field(float, (), needs_grad=True)
+    scene, other = dr.Scene(dr.Sphere((0, 0, 0), 1)), dr.Scene(dr.Sphere((1, 0, 0), 1))
+    frame = tracer.render(scene, camera)
+    color = frame.color
+    with ti.ad.Tape(loss):
+        tracer.render(scene, camera)
+        with pytest.raises(dr.GradientError, match="within this tape before"):
+            tracer.render(other, camera)
+        dr.losses.mse(color, np.zeros((1, 8, 8, 3)), loss)
+    assert (scene.gradient("albedo") > 0).all()
+    assert np.isfinite(frame.numpy("depth")).all()
+
+
 def test_numbers_that_are_not_finite_are_refused(cpu32):
     ball, mesh = dr.Sphere((0, 0, 0), 1), dr.shapes.icosphere(0)
     scene, tracer = dr.Scene([ball, mesh], dr.Lights()), dr.RayTracer(8)
@@ -258,9 +305,13 @@ def test_numbers_that_are_not_finite_are_refused(cpu32):
     with pytest.raises(dr.GeometryError, match="icosphere"):
         tracer.render(scene, dr.Camera(**CAMERA))
     mesh.set("vertices", np.zeros((1, mesh.vertex_count, 3)))
-    scene.set("reflectivity", [np.nan, 0])
+    scene.fields.set("reflectivity", [np.nan, 0])
     with pytest.raises(dr.InputError, match="reflectivity"):
         tracer.render(scene, dr.Camera(**CAMERA))
+    sky = dr.Environment(np.ones((2, 4, 3)))
+    sky.fields.set("texels", np.full((2, 4, 3), np.inf))
+    with pytest.raises(dr.InputError, match=r"environment: expected finite numbers, got inf at \(0, 0, 0\)"):
+        tracer.render(dr.Scene(ball, environment=sky), dr.Camera(**CAMERA))
 
 
 def test_a_camera_inside_of_an_object_sees_its_inside(any32):
