@@ -19,7 +19,7 @@ def test_bytes_and_exponents():
     found = decode_rgbe(file([128, 64, 0, 129, 128, 64, 0, 0], b"-Y 1 +X 2"), "a.hdr")
     assert found.dtype == np.float32
     assert found.tolist()[0][0] == [1, 0.5, 0]
-    assert np.abs(found[0, 1]).max() < 1e-38
+    assert np.abs(found[0, 1]).max() < 1e-37  # a normal number: processors may take denormal ones for 0
 
 
 def test_runs_of_components():
