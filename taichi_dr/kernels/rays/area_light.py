@@ -16,7 +16,7 @@ from taichi_dr.kernels.base.vectors import get3, row3, unit
 from taichi_dr.kernels.rays.bounce import clearance, roundings
 from taichi_dr.kernels.rays.light_samples import sample_light, sample_light_adjoint
 from taichi_dr.kernels.rays.solids import COLUMNS
-from taichi_dr.kernels.rays.surface import ALBEDO, GEOMETRIC, NORMAL, POSITION, takes_light
+from taichi_dr.kernels.rays.surface import ALBEDO, GEOMETRIC, LIFT, NORMAL, POSITION, is_before, takes_light
 
 RADIANCE = COLUMNS
 PARTIALS = COLUMNS + 3
@@ -48,8 +48,8 @@ def aim_at(
             r1, r2 = spread_pair(seed, path[i], samples, dimension)
             point, solid_angle = sample_light(kinds[solid], solid, solids, r1, r2, position)
             toward = point - position
-            if solid_angle > 0.0 and toward.dot(geometric) > 0.0 and toward.dot(get3(seen, i, NORMAL)) > 0.0:
-                origin = position + geometric * clearance(position, hits[i, 0])
+            if solid_angle > 0.0 and is_before(seen, i, toward):
+                origin = position + geometric * (clearance(position, hits[i, 0]) + seen[i, LIFT])
                 direction = unit(point - origin)
                 last = (point - origin).norm() * ti.static(1.0 - SHORT * roundings())
         for c in ti.static(range(3)):
@@ -84,7 +84,7 @@ def shine(
             point, solid_angle = sample_light(kinds[solid], solid, solids, r1, r2, position)
             toward = point - position
             cosine = unit(toward).dot(normal)
-            if cosine > 0.0 and toward.dot(get3(seen, i, GEOMETRIC)) > 0.0:
+            if is_before(seen, i, toward):
                 arriving = cosine * solid_angle / ti.math.pi
                 for c in ti.static(range(3)):
                     local[i, c] = local[i, c] + seen[i, ALBEDO + c] * radiance[0, c] * arriving
@@ -124,7 +124,7 @@ def shine_adjoint(
                 toward = point - position
                 light = unit(toward)
                 cosine = light.dot(normal)
-                if cosine > 0.0 and toward.dot(get3(seen, i, GEOMETRIC)) > 0.0:
+                if is_before(seen, i, toward):
                     arriving = cosine * solid_angle / ti.math.pi
                     bright += g * albedo * arriving
                     g_arriving = (g * albedo).dot(row3(radiance, 0)) / ti.math.pi

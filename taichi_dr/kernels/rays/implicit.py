@@ -19,7 +19,7 @@ import taichi as ti
 from taichi_dr.kernels.base.types import Ints, Numbers, Rows
 from taichi_dr.kernels.base.vectors import get3, row3, unit, unit_adjoint
 from taichi_dr.kernels.march.bounds import Bounds, interval
-from taichi_dr.kernels.rays.surface import ALBEDO, GEOMETRIC, NORMAL, POSITION, SIDE, TINT
+from taichi_dr.kernels.rays.surface import ALBEDO, GEOMETRIC, LIFT, NORMAL, POSITION, SIDE, TINT
 
 FLAT = 1e-4  # slope along a ray below which it counts as that steep
 LEAST = 4.0  # steps, in units of ``near``, that are taken at least
@@ -178,7 +178,7 @@ def see(
     for j in range(count):
         i, outward = active[j], unit(row3(gradients, j))
         side = ti.select(outward.dot(row3(directions, i)) > 0.0, -1.0, 1.0)
-        seen[i, SIDE] = side
+        seen[i, SIDE], seen[i, LIFT] = side, 0.0
         for c in ti.static(range(3)):
             seen[i, POSITION + c], seen[i, NORMAL + c] = points[j, c], outward[c] * side
             seen[i, GEOMETRIC + c], seen[i, ALBEDO + c] = outward[c] * side, colors[j, c] * materials[thing, TINT + c]

@@ -6,7 +6,7 @@ from taichi_dr.kernels.base.types import Ints, Rows
 from taichi_dr.kernels.base.vectors import get3, row3, unit
 from taichi_dr.kernels.rays.bounce import own_share
 from taichi_dr.kernels.rays.solids import solid_at
-from taichi_dr.kernels.rays.surface import ALBEDO, EMISSION, GEOMETRIC, NORMAL, POSITION, takes_light
+from taichi_dr.kernels.rays.surface import ALBEDO, EMISSION, NORMAL, POSITION, is_before, takes_light
 
 
 @ti.kernel
@@ -43,7 +43,7 @@ def shine(
             to, squared = unit(toward), toward.dot(toward)
             cosine = to.dot(get3(seen, i, NORMAL))
             leaving = -to.dot(solid_at(kinds[light], light, solids, place))
-            if cosine > 0.0 and leaving > 0.0 and to.dot(get3(seen, i, GEOMETRIC)) > 0.0:
+            if leaving > 0.0 and is_before(seen, i, to):
                 radiance = get3(materials, objects[objects.shape[0] - kinds.shape[0] + light], EMISSION)
                 result = get3(seen, i, ALBEDO) * radiance * (cosine * leaving / (ti.math.pi * squared))
         for c in ti.static(range(3)):

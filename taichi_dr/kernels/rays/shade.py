@@ -19,6 +19,7 @@ from taichi_dr.kernels.rays.bounce import ENDLESS, clearance, roundings
 from taichi_dr.kernels.rays.surface import (
     ALBEDO,
     GEOMETRIC,
+    LIFT,
     MATERIAL,
     NORMAL,
     POSITION,
@@ -26,6 +27,7 @@ from taichi_dr.kernels.rays.surface import (
     SHININESS,
     SPECULAR,
     UNLIT,
+    is_before,
 )
 from taichi_dr.kernels.shading.light import AMBIENT, LIGHT_ROWS, POINT, VECTOR, towards_light
 
@@ -49,8 +51,8 @@ def aim(
         if what[i] >= 0:
             position, geometric = get3(seen, i, POSITION), get3(seen, i, GEOMETRIC)
             toward = towards_light(kind[light], row3(vector, light), position)
-            if toward.dot(geometric) > 0.0 and toward.dot(get3(seen, i, NORMAL)) > 0.0:
-                origin = position + geometric * clearance(position, hits[i, 0])
+            if is_before(seen, i, toward):
+                origin = position + geometric * (clearance(position, hits[i, 0]) + seen[i, LIFT])
                 toward = towards_light(kind[light], row3(vector, light), origin)
                 direction, last = unit(toward), ENDLESS
                 if kind[light] == POINT:
@@ -87,8 +89,8 @@ def aim_from(
             if what[i] >= 0:
                 position, geometric = get3(seen, i, POSITION), get3(seen, i, GEOMETRIC)
                 toward = place - position
-                if toward.dot(geometric) > 0.0 and toward.dot(get3(seen, i, NORMAL)) > 0.0:
-                    way = position + geometric * clearance(position, hits[i, 0]) - place
+                if is_before(seen, i, toward):
+                    way = position + geometric * (clearance(position, hits[i, 0]) + seen[i, LIFT]) - place
                     direction, last = unit(way), way.norm() * ti.static(1.0 - roundings())
                     some = direction
             ends[i, 0], ends[i, 1] = 0.0, last
@@ -122,7 +124,7 @@ def shade(
         result = ti.Vector([0.0, 0.0, 0.0])
         if what[i] >= 0 and materials[objects[what[i]], REFRACTION] <= 0.0:
             thing = objects[what[i]]
-            position, normal, geometric = get3(seen, i, POSITION), get3(seen, i, NORMAL), get3(seen, i, GEOMETRIC)
+            position, normal = get3(seen, i, POSITION), get3(seen, i, NORMAL)
             irradiance, highlight = ti.Vector([0.0, 0.0, 0.0]), ti.Vector([0.0, 0.0, 0.0])
             lit = materials[thing, UNLIT] <= 0.0
             for k in range(kind.shape[0]):
@@ -131,7 +133,7 @@ def shade(
                 elif lit and met[k, i] == 0:
                     light = unit(towards_light(kind[k], row3(vector, k), position))
                     cosine = light.dot(normal)
-                    if cosine > 0.0 and light.dot(geometric) > 0.0:
+                    if is_before(seen, i, light):
                         irradiance += row3(color, k) * cosine
                         reflected = normal.dot(unit(light - row3(directions, i)))
                         if materials[thing, SPECULAR] > 0.0 and reflected > 0.0:
@@ -167,7 +169,7 @@ def shade_adjoint(
         for i in range(column * size, ti.min((column + 1) * size, count)):
             if what[i] >= 0 and materials[objects[what[i]], REFRACTION] <= 0.0:
                 thing, g = objects[what[i]], row3(local_adjoint, i)
-                position, normal, geometric = get3(seen, i, POSITION), get3(seen, i, NORMAL), get3(seen, i, GEOMETRIC)
+                position, normal = get3(seen, i, POSITION), get3(seen, i, NORMAL)
                 specular, shininess = materials[thing, SPECULAR], materials[thing, SHININESS]
                 g_irradiance, irradiance = g * get3(seen, i, ALBEDO), ti.Vector([0.0, 0.0, 0.0])
                 g_position, g_normal = ti.Vector([0.0, 0.0, 0.0]), ti.Vector([0.0, 0.0, 0.0])
@@ -182,7 +184,7 @@ def shade_adjoint(
                         toward = towards_light(kind[k], row3(vector, k), position)
                         light = unit(toward)
                         cosine = light.dot(normal)
-                        if cosine > 0.0 and light.dot(geometric) > 0.0:
+                        if is_before(seen, i, light):
                             irradiance += row3(color, k) * cosine
                             g_color = g_irradiance * cosine
                             g_cosine = g_irradiance.dot(row3(color, k))

@@ -15,7 +15,7 @@ from taichi_dr.kernels.base.random import spread_pair, uniform
 from taichi_dr.kernels.base.types import IntRows, Ints, Numbers, Rows
 from taichi_dr.kernels.base.vectors import get3, row3
 from taichi_dr.kernels.rays.bounce import ENDLESS, clearance
-from taichi_dr.kernels.rays.surface import ALBEDO, GEOMETRIC, NORMAL, POSITION, takes_light
+from taichi_dr.kernels.rays.surface import ALBEDO, GEOMETRIC, LIFT, NORMAL, POSITION, is_before, takes_light
 from taichi_dr.kernels.rays.triangle import across
 from taichi_dr.kernels.shading.environment_samples import density_at, sample_environment
 
@@ -58,9 +58,9 @@ def aim_up(
             if (path[i] % samples + first) % 2 == 1:
                 direction, _ = sample_environment(rows, columns, r1, r2)
             cosine = ti.max(normal.dot(direction), 0.0)
-            if cosine > 0.0 and geometric.dot(direction) > 0.0:
+            if is_before(seen, i, direction):
                 weight = 2.0 / (cosine / ti.math.pi + density_at(rows, columns, direction))
-                origin = position + geometric * clearance(position, hits[i, 0])
+                origin = position + geometric * (clearance(position, hits[i, 0]) + seen[i, LIFT])
                 last = ENDLESS
         for c in ti.static(range(3)):
             origins[i, c], directions[i, c] = origin[c], direction[c]

@@ -3,9 +3,11 @@
 Everything that can be met has a code: faces of the scene's meshes, one behind the other, then solids (``solids``).  Of
 each ray that meets something, ``seen`` has the columns
 
-    POSITION (3), NORMAL (3) for shading, ALBEDO (3), GEOMETRIC (3) normal of the surface itself, SIDE (1)
+    POSITION (3), NORMAL (3) for shading, ALBEDO (3), GEOMETRIC (3) normal of the surface itself, SIDE (1), LIFT (1)
 
-with both normals turned to the side that the ray comes from, and ``SIDE`` 1 outside, -1 inside.  The adjoint takes
+with both normals turned to the side that the ray comes from, and ``SIDE`` 1 outside, -1 inside.  ``LIFT`` is how far
+above a face the smooth surface is that its normals tell of: shadow rays begin there, so that facets do not show in the
+shadow of a round thing on itself (Hanika, Hacking the Shadow Terminator, 2021).  The adjoint takes
 those of the first nine.  It adds to the rays', and writes what it has for surfaces to ``back``, a row for each ray:
 
     SHAPE (9): a face's three corners, or the nine numbers of a solid;  NORMALS (3), COLORS (3), TEXCOORDS (2): what the
@@ -24,7 +26,7 @@ from taichi_dr.kernels.rays.meeting import barycentric_slopes, meeting_adjoint
 from taichi_dr.kernels.rays.solids import solid_adjoint, solid_at
 from taichi_dr.kernels.shading.texture import sample_bilinear, sample_bilinear_adjoint
 
-POSITION, NORMAL, ALBEDO, GEOMETRIC, SIDE, SEEN = 0, 3, 6, 9, 12, 13
+POSITION, NORMAL, ALBEDO, GEOMETRIC, SIDE, LIFT, SEEN = 0, 3, 6, 9, 12, 13, 14
 SEEN_ADJOINT = 9  # columns of the adjoint: of position, normal and albedo
 SHAPE, NORMALS, COLORS, TEXCOORDS, MATERIAL, BACK = 0, 9, 12, 15, 17, 28
 
@@ -94,6 +96,23 @@ def own_color(face, w, thing, surfaces: ti.template()):
     return color
 
 
+@ti.func
+def smooth_height(face, w, position, side, surfaces: ti.template()):
+    """From a place of a face to the smooth surface above it: the mean of its feet in the corners' tangent planes."""
+    height = ti.Vector([0.0, 0.0, 0.0])
+    for k in ti.static(range(3)):
+        corner, normal = surfaces.faces[face, k], row3(surfaces.normals, surfaces.faces[face, k]) * side
+        height -= w[k] * ti.min((position - row3(surfaces.vertices, corner)).dot(normal), 0.0) * normal
+    return height
+
+
+@ti.func
+def is_before(seen: ti.template(), i, toward):
+    """Whether light from a direction arrives on the side that ray i sees."""
+    outside = toward.dot(get3(seen, i, GEOMETRIC)) > 0.0 or seen[i, LIFT] > 0.0
+    return outside and toward.dot(get3(seen, i, NORMAL)) > 0.0
+
+
 @ti.kernel
 def see(
     what: Ints,
@@ -146,6 +165,10 @@ def see(
                 outward = solid_at(kinds[solid], solid, solids, position)
                 shading = outward
             side = ti.select(outward.dot(direction) > 0.0, -1.0, 1.0)
+            seen[i, LIFT] = 0.0
+            if code < face_count and smooth[thing] != 0:
+                w = ti.Vector([hits[i, 1], hits[i, 2], 1.0 - hits[i, 1] - hits[i, 2]])
+                seen[i, LIFT] = side * smooth_height(code, w, position, side, surfaces).dot(outward)
             for c in ti.static(range(3)):
                 seen[i, POSITION + c], seen[i, NORMAL + c] = position[c], shading[c] * side
                 seen[i, ALBEDO + c], seen[i, GEOMETRIC + c] = albedo[c], outward[c] * side

@@ -165,6 +165,16 @@ def test_what_is_unlit_shows_its_own_colors(any32):
     assert (lamp.gradient("radiance") == 0).all()
 
 
+def test_a_coarse_ball_has_no_facets_in_its_own_shadow(any32):
+    """What faces the light by its interpolated normals is lit, whichever way its faces face."""
+    way = np.array([1, 0.3, 0.2])
+    ball = dr.shapes.icosphere(1, colors=(1, 1, 1), material=dr.Material("phong"))
+    scene = dr.Scene(ball, dr.Lights(0, directional=dr.DirectionalLight(way)))
+    frame = dr.RayTracer(64).render(scene, dr.Camera(eye=(0, 0, 4), target=(0, 0, 0), fov_y=0.6))
+    expected = np.maximum(frame.numpy("normal") @ way, 0) / np.linalg.norm(way)
+    assert np.abs(frame.numpy()[..., 0] - expected).max() < 1e-5
+
+
 def test_samples_of_a_pixel_are_averaged(any32):
     half = dr.Rectangle((1, 0, 0), (1, 0, 0), (0, 1, 0), material=dr.Material(albedo=1))
     camera = dr.Camera(eye=(0.1, 0, 2), target=(0.1, 0, 0), half_height=0.5)
