@@ -370,14 +370,14 @@ class RayTracer(Renderer):
         if not all(all_usable(one, other) for one, other in zip(checked[::2], checked[1::2], strict=True)):
             for thing in (*self._things.meshes, *self._things.shapes, shot.scene, shot.camera):
                 thing.check()
-        for lights in (shot.scene.lights,) if shot.scene.lights is not None else ():
-            arrays = lights.fields.arrays
+        if shot.scene.lights is not None:
+            arrays = shot.scene.lights.fields.arrays
             if not all_usable(arrays["color"], arrays["vector"]):
-                lights.check()
+                shot.scene.lights.check()
         if shot.scene.environment is not None:
             texels = shot.scene.environment.fields.arrays["texels"]
             if not all_usable(texels, texels):
-                _require_finite(shot.scene.environment)
+                _refuse(shot.scene.environment)
 
 
 def _require_countable(size, samples):
@@ -391,11 +391,14 @@ def _require_countable(size, samples):
         )
 
 
-def _require_finite(environment):
-    """Raises InputError that says which texel is not finite."""
+def _refuse(environment):
+    """Raises InputError that says which texel is not finite, or the largest of those that are too large."""
     texels = environment.numpy()
-    index = tuple(int(i) for i in np.argwhere(~np.isfinite(texels))[0])
-    raise InputError(f"{environment.name}: expected finite numbers, got {texels[index]} at {index}")
+    wrong = ~np.isfinite(texels)
+    index = np.unravel_index((wrong if wrong.any() else np.abs(texels)).argmax(), texels.shape)
+    place = tuple(int(i) for i in index)
+    limit = "" if wrong.any() else " up to 1e30"
+    raise InputError(f"{environment.name}: expected finite numbers{limit}, got {texels[index]} at {place}")
 
 
 def _cells(samples):

@@ -322,6 +322,9 @@ def test_numbers_that_are_not_finite_are_refused(cpu32):
     sky.fields.set("texels", np.full((2, 4, 3), np.inf))
     with pytest.raises(dr.InputError, match=r"environment: expected finite numbers, got inf at \(0, 0, 0\)"):
         tracer.render(dr.Scene(ball, environment=sky), dr.Camera(**CAMERA))
+    sky.set(np.linspace(0, 1e35, 24).reshape(2, 4, 3))
+    with pytest.raises(dr.InputError, match=r"expected finite numbers up to 1e30, got .* at \(1, 3, 2\)"):
+        tracer.render(dr.Scene(ball, environment=sky), dr.Camera(**CAMERA))
 
 
 def test_a_camera_inside_of_an_object_sees_its_inside(any32):
