@@ -12,6 +12,7 @@ import numpy as np
 from taichi_dr.errors import FileError
 
 MAGIC = b"#?"
+WIDEST = 1 << 20  # pixels of a row
 
 
 def decode_rgbe(data, name):
@@ -27,17 +28,27 @@ def decode_rgbe(data, name):
         raise FileError(f"{name}: expected red, green and blue (32-bit_rle_rgbe), got the colours XYZ: save it anew")
     height, width = int(found[2]), int(found[4])
     try:
+        exposure = _exposure(found[0])
         bytes_ = _pixels(data, found.end(), height, width)
     except (IndexError, ValueError) as error:
         raise FileError(f"{name}: a damaged Radiance picture (.hdr)") from error
     picture = bytes_[..., :3] * np.ldexp(np.float32(1), bytes_[..., 3:].astype(int) - 136).astype(np.float32)
-    for exposure in re.findall(rb"^EXPOSURE= *([-+.\deE]+)", found[0], re.MULTILINE):
-        picture /= np.float32(exposure)
+    picture /= exposure
     return picture[:: 1 if found[1] == b"-" else -1, :: 1 if found[3] == b"+" else -1]
+
+
+def _exposure(header):
+    """What the colours were multiplied by: all exposures of the header."""
+    exposure = np.prod([np.float32(number) for number in re.findall(rb"^EXPOSURE=(.*)$", header, re.MULTILINE)])
+    if not 1e-30 < exposure < 1e30:
+        raise ValueError("an exposure that is none")
+    return np.float32(exposure)
 
 
 def _pixels(data, place, height, width):
     """(height, width, 4) bytes."""
+    if not 0 < width <= WIDEST or 4 * height > len(data) - place:  # no row has less than a pixel's bytes
+        raise ValueError("no pixels, or more than there can be")
     rows = np.empty((height, 4, width), np.uint8)
     for row in range(height):
         if 8 <= width < 1 << 15 and data[place : place + 2] == b"\2\2" and data[place + 2] < 128:
@@ -72,7 +83,7 @@ def _repeats(data, place, width):
             raise ValueError("no more bytes")
         place += 4
         if pixel[:3] == b"\1\1\1":
-            line += line[-4:] * (pixel[3] << shift)
+            line += line[-4:] * min(pixel[3] << shift, width)
             shift += 8
         else:
             line += pixel

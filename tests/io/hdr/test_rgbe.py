@@ -56,6 +56,9 @@ def test_a_sky():
         (file([], b"+X 8 -Y 1"), "not a Radiance picture .* of rows from top to bottom"),
         (file([1, 2, 3, 4]), "a damaged Radiance picture"),
         (file([2, 2, 0, 8, 128 + 9, 1]), "a damaged Radiance picture"),
+        (file([1, 2, 3, 4], b"-Y 1000000000 +X 1000000000"), "a damaged Radiance picture"),
+        (file([2, 4, 6, 136], b"-Y 1 +X 1", b"#?RGBE\nEXPOSURE=0\n"), "a damaged Radiance picture"),
+        (file([2, 4, 6, 136], b"-Y 1 +X 1", b"#?RGBE\nEXPOSURE=+-\n"), "a damaged Radiance picture"),
         (file([], header=b"#?RADIANCE\nFORMAT=32-bit_rle_xyze\n"), "got the colours XYZ"),
     ],
 )
