@@ -66,8 +66,9 @@ class Step:
         self.places = array_from(np.append(0, vertices), ti.i32)
 
     def fit(self):
-        layout, lanes = self.style
-        fit(self.grid.rows, self.grid.sums, *self.grid.where, *self.pictures, 7, 1.0, self.errors, layout, True, lanes)
+        (layout, lanes), part = self.style, (0, TILES)
+        where = *self.grid.where, *self.pictures, *part
+        fit(self.grid.rows, self.grid.sums, *where, 7, 1.0, self.errors, layout, True, lanes)
 
     def smooth(self):
         where = self.grid.where[0], self.places, *self.grid.shape[1:]

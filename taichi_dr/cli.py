@@ -15,7 +15,7 @@ from typing import Annotated, Union
 
 import tyro
 
-from taichi_dr.errors import Error
+from taichi_dr.errors import Error, InputError
 from taichi_dr.jobs.reconstruct import kinds
 from taichi_dr.jobs.settings.compare_mesh import CompareMeshSettings
 from taichi_dr.jobs.settings.convert import ConvertSettings
@@ -52,6 +52,7 @@ COMMANDS = {
     "compare-mesh": (CompareMeshSettings, "How far two shapes differ in 3-D."),
     "doctor": (DoctorSettings, "What works on this machine."),
 }
+SHARED = ("reconstruct",)  # commands that several processes can do together
 MARKERS = (tyro.conf.PositionalMetavarFromFieldName, tyro.conf.FlagCreatePairsOff)
 
 BROKEN_PIPE = 141  # 128 + SIGPIPE, as shells report it
@@ -77,12 +78,17 @@ def main(arguments=None):
     warnings.showwarning = _show_warning
     warnings.filterwarnings("ignore", category=SyntaxWarning, module="taichi")
     arguments = sys.argv[1:] if arguments is None else arguments
+    if _processes() > 1 and os.environ.get("RANK") != "0":
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115  for the rest of the process: one of several talks
+        warnings.simplefilter("ignore")
     if arguments == ["--version"]:
         print(f"taichi-dr {__version__}")
         return 0
     try:
         settings = _parse(arguments)
         settings.check()
+        if _processes() > 1 and arguments[0] not in SHARED:
+            raise InputError(f"taichi-dr {arguments[0]}: made by one process, and {_processes()} were started")
         print(settings.title, flush=True)  # at once: what does it takes a second to import
         code = _ACTIONS[arguments[0]](settings)
         sys.stdout.flush()
@@ -145,6 +151,28 @@ def _filled(text):
     return "\n\n".join(part if "\n  " in part else textwrap.fill(" ".join(part.split()), width) for part in parts)
 
 
+def _processes():
+    """How many processes torchrun has started to do this together."""
+    return int(os.environ.get("WORLD_SIZE", "1")) if "RANK" in os.environ else 1
+
+
+def _ranks():
+    """The processes that do this together, or this one alone.
+
+    Raises:
+        InputError: there are several, and torch is not installed.
+    """
+    if _processes() == 1:
+        from taichi_dr.jobs.ranks import ALONE
+
+        return ALONE
+    try:
+        from taichi_dr.torch.distributed import Processes
+    except ModuleNotFoundError as error:
+        raise InputError(f"several processes need torch: pip install 'taichi-dr[torch]' ({error})") from error
+    return Processes()
+
+
 def _begin():
     """Ends the time of imports."""
     interrupt.raise_again()
@@ -170,8 +198,12 @@ def _reconstruct(settings):
 
     kinds.kind_class(settings.kind)  # imports it
     _begin()
+    ranks = _ranks()
+    if not ranks.leads:
+        reconstruct(settings, ranks=ranks)
+        return 0
     with Terminal() as terminal:
-        summary = reconstruct(settings, terminal)
+        summary = reconstruct(settings, terminal, ranks=ranks)
     found, out = summary.metrics, summary.folder
     if summary.interrupted:
         print("Interrupted: everything reached so far is kept; --resume continues.")

@@ -2,6 +2,8 @@
 
 from abc import ABC, abstractmethod
 
+from taichi_dr.jobs.ranks import ALONE, Ranks
+
 
 class Kind(ABC):
     """A model that is fitted to posed images, step by step; ``kinds`` lists those that there are.
@@ -16,6 +18,11 @@ class Kind(ABC):
 
     NEEDS_SILHOUETTES: bool = True
     """Whether images without alpha are refused."""
+
+    SHARED: bool = False
+    """Whether several processes can share the steps: the ``ranks``, which are set before ``start`` or ``restore``."""
+
+    ranks: Ranks = ALONE
 
     @abstractmethod
     def __init__(self, settings, train, fit):

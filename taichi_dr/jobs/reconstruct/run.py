@@ -13,9 +13,10 @@ from pathlib import Path
 import numpy as np
 
 from taichi_dr import compilation, runtime
-from taichi_dr.errors import DataSetError
+from taichi_dr.errors import DataSetError, InputError
 from taichi_dr.io.files import check_creatable, write_json
 from taichi_dr.jobs.listener import Audience, Moment
+from taichi_dr.jobs.ranks import ALONE
 from taichi_dr.jobs.reconstruct import checkpoint
 from taichi_dr.jobs.reconstruct.evaluation import evaluate, evaluate_variants, held_out_split
 from taichi_dr.jobs.reconstruct.kinds import kind_class, settings_class
@@ -55,11 +56,12 @@ class ReconstructionSummary:
     interrupted: bool
 
 
-def reconstruct(settings, *listeners):
+def reconstruct(settings, *listeners, ranks=ALONE):
     """Runs the reconstruction that ``settings`` (ReconstructSettings) describes and writes its outputs.
 
     Initialises Taichi (fields made before become invalid).  ``listeners`` (Listener) are told how it goes.  Returns a
-    ReconstructionSummary.
+    ReconstructionSummary.  ``ranks``: the processes that share the steps, of which the first one writes; the summary of
+    the others has no metrics.
 
     Raises:
         InputError: a setting outside its domain.
@@ -70,7 +72,8 @@ def reconstruct(settings, *listeners):
     """
     settings.check()
     audience = Audience(listeners)
-    saved = _claim_output(settings)
+    _check_shared(settings, ranks)
+    saved = _claim_output(settings, ranks.leads)
     if saved is None:
         kind_class(settings.kind).check(settings)
     else:
@@ -83,7 +86,8 @@ def reconstruct(settings, *listeners):
             if metrics := _finished(settings, saved[0]["steps"]):
                 audience.said("everything is written already")
                 return ReconstructionSummary(settings.out, metrics, interrupted=False)
-    backend = runtime.init(settings.backend, random_seed=settings.seed)
+    threads = {} if ranks.threads is None else {"cpu_max_num_threads": ranks.threads}
+    backend = runtime.init(settings.backend, random_seed=settings.seed, **threads)
     stay_on_all_threads()
     train, held_out, note = held_out_split(
         settings.data,
@@ -93,11 +97,12 @@ def reconstruct(settings, *listeners):
     )
     audience.said(f"{len(train)} training images of {train.width} × {train.height} pixels; {note}")
     warn_of_cameras(train)
-    run = _Run(settings, train, held_out, audience)
+    run = _Run(settings, train, held_out, audience, ranks)
     audience.said(run.model.plan)
     if saved is None:
         run.model.start()
-        clear(settings.out, _own_names(settings))  # with --overwrite; else there is nothing
+        if ranks.leads:
+            clear(settings.out, _own_names(settings))  # with --overwrite; else there is nothing
     else:
         with checkpoint.reading(settings.out / checkpoint.NAME):
             run.restore(*saved)
@@ -105,6 +110,8 @@ def reconstruct(settings, *listeners):
     try:
         with interruptible() as interrupt, compilation.watching(run.tell_compiling):
             run.optimise(interrupt)
+            if not ranks.leads:
+                return ReconstructionSummary(settings.out, {}, run.fraction() < 1)
             metrics = run.finish(backend, interrupt)
             return ReconstructionSummary(settings.out, metrics, metrics["interrupted"])
     except KeyboardInterrupt:
@@ -114,13 +121,23 @@ def reconstruct(settings, *listeners):
         raise
 
 
-def _claim_output(settings):
-    """Checks the output folder; the checkpoint to go on from, or None."""
+def _check_shared(settings, ranks):
+    """Raises InputError if there are several processes, which cannot share this kind of reconstruction."""
+    if ranks.count > 1 and not kind_class(settings.kind).SHARED:
+        raise InputError(
+            f"--as {settings.kind}: made by one process, and there are {ranks.count}: expected --as grid, whose steps"
+            " can be shared"
+        )
+
+
+def _claim_output(settings, writes):
+    """Checks the output folder, if this process ``writes``; the checkpoint to go on from, or None."""
     own = _own_names(settings)
-    if not settings.resume:
-        claim(settings.out, own, settings.overwrite, "--resume continues it, --overwrite replaces it")
-    check_creatable(settings.out / checkpoint.NAME)
-    sweep(settings.out, own)
+    if writes:
+        if not settings.resume:
+            claim(settings.out, own, settings.overwrite, "--resume continues it, --overwrite replaces it")
+        check_creatable(settings.out / checkpoint.NAME)
+        sweep(settings.out, own)
     return checkpoint.load_state(settings.out / checkpoint.NAME) if settings.resume else None
 
 
@@ -178,8 +195,8 @@ def _finished(settings, steps):
 class _Run:
     """One reconstruction on its way: the model, the budget, and the record for the reports."""
 
-    def __init__(self, settings, train, held_out, audience):
-        self.settings, self.audience = settings, audience
+    def __init__(self, settings, train, held_out, audience, ranks):
+        self.settings, self.audience, self.ranks = settings, audience, ranks
         self.fit = fit_scene(train) if has_silhouettes(train) else scene_of_cameras(train)
         self.data = {
             "image size": [train.width, train.height],
@@ -187,7 +204,9 @@ class _Run:
             "held-out images": list(held_out.names),
         }
         self.held_out = self.fit.to_unit(held_out)
+        ranks.check_same(settings.data, [len(train), train.width, train.height, *self.fit.center, self.fit.radius])
         self.model = kind_class(settings.kind)(settings, self.fit.to_unit(train), self.fit)
+        self.model.ranks = ranks
         self.steps, self.seconds, self.optimising, self.compiling = 0, 0.0, 0.0, 0.0
         self._compiled_before = compilation.seconds_compiling()
         self.saved = False
@@ -198,21 +217,28 @@ class _Run:
         started = time.monotonic() - self.seconds
         next_save = time.monotonic() + SECONDS_BETWEEN_CHECKPOINTS
         self._tell()
-        while self.fraction() < 1 and not interrupt.requested:
-            self._step()
+        while (fraction := self._next(interrupt)) < 1:
+            self._step(fraction)
             self.seconds = time.monotonic() - started
             self._tell()
-            if time.monotonic() > next_save:
+            if time.monotonic() > next_save and self.ranks.leads:
                 began = time.monotonic()
                 self.save()
                 ended = time.monotonic()
                 next_save = ended + SECONDS_BETWEEN_CHECKPOINTS * max(1.0, (ended - began) / QUICK)
         self.seconds = time.monotonic() - started
-        self.save()
+        if self.ranks.leads:
+            self.save()
 
-    def _step(self):
+    def _next(self, interrupt):
+        """The part of the budget at which the next step is made, that of the first process; 1 or more if none is."""
+        moment = np.array([self.fraction() if self.ranks.leads else 0, interrupt.requested], np.float64)
+        self.ranks.highest(moment)
+        return float(moment.max())
+
+    def _step(self, fraction):
         began, compiled = time.monotonic(), compilation.seconds_compiling()
-        losses = self.model.step(self.fraction())
+        losses = self.model.step(fraction)
         self.optimising += time.monotonic() - began - (compilation.seconds_compiling() - compiled)
         self.steps += 1
         if losses is not None:
@@ -221,6 +247,8 @@ class _Run:
             self.record.mark(self.steps)
 
     def _tell(self):
+        if not self.ranks.leads:
+            return
         moment = self._moment()
         self.audience.stepped(moment)
         self.record.stepped(moment)

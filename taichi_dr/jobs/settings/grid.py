@@ -30,6 +30,7 @@ class GridSettings(RadianceSettings):
       taichi-dr reconstruct lego out/lego --as grid --minutes 2
       taichi-dr reconstruct lego out/lego --as grid --minutes 10 --export mesh.ply
       taichi-dr render out/lego/scene.npz lego.png --turntable lego.gif
+      torchrun --nproc-per-node=2 -m taichi_dr reconstruct lego out/lego --as grid
 
     taichi-dr reconstruct --help explains DATA, OUT and --resume.
     """

@@ -1,11 +1,14 @@
 """Ctrl-C as a request that a loop answers between two steps."""
 
+import math
 import os
 import signal
 import threading
+import time
 from contextlib import contextmanager
 
 STDERR = 2
+SAME = 0.5  # s: under torchrun, which passes Ctrl-C on to processes that have had it from the terminal
 INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 FAREWELL = "taichi-dr: interrupted\n"
 NOTICE = "\nCtrl-C: this step ends, and what has been reached is written; once more stops at once\n"
@@ -40,7 +43,8 @@ class Interrupt:
     """Counts Ctrl-C: ``requested`` is true from the first one on."""
 
     def __init__(self):
-        self._count = 0
+        self._count, self._last = 0, -math.inf
+        self._same = SAME if "TORCHELASTIC_RUN_ID" in os.environ else 0.0
 
     @property
     def requested(self):
@@ -49,6 +53,9 @@ class Interrupt:
 
     def receive(self, number, frame):
         """The signal handler: tells the user of the first Ctrl-C, raises KeyboardInterrupt for every later one."""
+        before, self._last = self._last, time.monotonic()
+        if self._last - before < self._same:
+            return
         self._count += 1
         self.check()
         os.write(STDERR, NOTICE.encode())  # print might be what the signal has interrupted

@@ -52,6 +52,8 @@ def fit(
     camera: Rows,
     pixels: Pixels,
     tiles: IntRows,
+    begin: ti.i32,
+    end: ti.i32,
     seed: ti.i32,
     length: float,
     errors: Numbers,
@@ -62,8 +64,9 @@ def fit(
     """Adds to ``sums`` (``parts``, M) the gradient of pixels' mean error by ``rows`` (M,); writes ``errors`` (B,).
 
     ``camera`` (V, 16): packed, perspective; ``pixels`` (V, H, W, 4): colours and straight alpha in bytes; ``tiles``
-    (B, 3): view, first row, first column.  Where samples begin, and the colour ``back``, follow from ``seed`` and the
-    tile's place among the tiles.  ``errors``: of the pixels of each tile together.
+    (B, 3): view, first row, first column, of which those from ``begin`` to before ``end`` are looked at here.  Where
+    samples begin, and the colour ``back``, follow from ``seed`` and the tile's place among the tiles.  ``errors``: of
+    the pixels of each tile together.
     """
     cells = ti.static(Cells(index, gaps, nx, ny, nz))
     photos = ti.static(Photos(Eye(camera, False), pixels, tiles))
@@ -73,17 +76,18 @@ def fit(
         for run in range(sums.shape[0] * GRAIN):
             if run % GRAIN == 0:
                 part = run // GRAIN
-                first, last = part * tiles.shape[0] // sums.shape[0], (part + 1) * tiles.shape[0] // sums.shape[0]
+                first = begin + part * (end - begin) // sums.shape[0]
+                last = begin + (part + 1) * (end - begin) // sums.shape[0]
                 for tile in range(first, last):
                     error = 0.0
                     for pixel in range(TILE * TILE):
                         error += _fit_pixel(rows, sums, part, cells, lattice, photos, tile, pixel, seed, inverse, steps)
                     errors[tile] = error
     else:
-        for tile in range(tiles.shape[0]):
+        for tile in range(begin, end):
             errors[tile] = 0.0
-        for n in range(tiles.shape[0] * TILE * TILE):
-            tile, pixel = n // (TILE * TILE), n % (TILE * TILE)
+        for n in range((end - begin) * TILE * TILE):
+            tile, pixel = begin + n // (TILE * TILE), n % (TILE * TILE)
             errors[tile] += _fit_pixel(rows, sums, 0, cells, lattice, photos, tile, pixel, seed, inverse, steps)
 
 

@@ -100,7 +100,7 @@ def fitted(case, pixels, length, seed=5):
     packed, tiles = case.camera.pack(SIZE[1], SIZE[0]), np.zeros((1, 3), np.int32)
     style = grid.layout, length == 1, grid.layout.lanes
     pictures = pixels.reshape(1, *SIZE, 4).astype(np.uint8)
-    fit(grid.rows, grid.sums, *grid.where, packed, pictures, tiles, seed, length, errors, *style)
+    fit(grid.rows, grid.sums, *grid.where, packed, pictures, tiles, 0, 1, seed, length, errors, *style)
     return errors.to_numpy()[0] / len(pixels), grid.gradient()
 
 
@@ -145,6 +145,27 @@ def test_a_fit_is_the_same_every_time(cpu32):
     pixels = np.random.default_rng(3).integers(0, 256, (64, 4))
     first, second = (fitted(Case(inside, numbers, 1), pixels, 1.0)[1] for _ in range(2))
     np.testing.assert_array_equal(first, second)
+
+
+def test_parts_of_the_tiles_add_up_to_all(cpu64):
+    inside, numbers = inputs(1)
+    pixels = np.random.default_rng(3).integers(0, 256, (1, 16, 16, 4)).astype(np.uint8)
+    tiles = np.array([[0, 0, 0], [0, 0, 8], [0, 4, 4], [0, 8, 0], [0, 8, 8]], np.int32)
+
+    def fitted(*parts):
+        case, errors = Case(inside, numbers, 1), make_array((5,))
+        grid, packed = case.grid, case.camera.pack(16, 16)
+        style = grid.layout, True, grid.layout.lanes
+        for part in parts:
+            fit(grid.rows, grid.sums, *grid.where, packed, pixels, tiles, *part, 5, 1.0, errors, *style)
+        return errors.to_numpy(), grid.gradient()
+
+    errors, gradient = fitted((0, 5))
+    errors_of_parts, sum_of_parts = fitted((0, 2), (2, 2), (2, 5))
+    np.testing.assert_array_equal(errors_of_parts, errors)
+    np.testing.assert_allclose(sum_of_parts, gradient, atol=1e-14)
+    assert np.abs(gradient).max() > 1e-4
+    assert fitted((0, 2))[0][2:].tolist() == [0, 0, 0]
 
 
 def test_opaque_cells_hide_what_is_behind_them(any32):

@@ -50,6 +50,8 @@ FOG = 0.15
 class GridReconstruction(RadianceReconstruction):
     """Density and colour on a grid around the object."""
 
+    SHARED = True
+
     def __init__(self, settings, train, fit):
         super().__init__(settings, train, fit)
         if not has_silhouettes(train):
@@ -86,7 +88,7 @@ class GridReconstruction(RadianceReconstruction):
         places = ((places - self._scene.origin) / self._scene.spacing).T.reshape(3, *shape)
         allowed = map_coordinates(maximum_filter(self._scene.occupancy, 3), places, order=1, mode="nearest") > ALLOWED
         grid = Grid.of_shape(shape, low, spacing, self._settings.degree, allowed)
-        self._fit = GridFit(grid, self._photographs)
+        self._fit = GridFit(grid, self._photographs, self.ranks)
 
     def changed(self):
         """Whether a new level has begun since this was last asked."""
@@ -136,7 +138,7 @@ class GridReconstruction(RadianceReconstruction):
         """Begins where ``state`` left off."""
         self._level = header["level"]
         self._photographs = self._look()
-        self._fit = GridFit.restored(self._photographs, header["fit"], arrays)
+        self._fit = GridFit.restored(self._photographs, header["fit"], arrays, self.ranks)
         for name in KEPT:
             setattr(self, f"_{name}", header[name])
         self._changed = False

@@ -8,6 +8,7 @@ from scipy.ndimage import binary_dilation, maximum_filter
 
 from taichi_dr.implicit.radiance.cells import cells_with
 from taichi_dr.implicit.radiance.grid import Grid
+from taichi_dr.jobs.ranks import ALONE
 from taichi_dr.jobs.reconstruct.radiance.display import stored
 from taichi_dr.jobs.reconstruct.view_groups import unit_camera
 from taichi_dr.kernels.base.arrays import array_from, make_array, write_array
@@ -62,10 +63,10 @@ def tiles_near(covered):
 
 
 class GridFit:
-    """A ``Grid`` on its way, with the moments of its numbers."""
+    """A ``Grid`` on its way, with the moments of its numbers; ``ranks``: the processes that share the pixels."""
 
-    def __init__(self, grid, photographs):
-        self._photographs = photographs
+    def __init__(self, grid, photographs, ranks=ALONE):
+        self._photographs, self._ranks = photographs, ranks
         self._begin(grid)
 
     def _begin(self, grid):
@@ -78,12 +79,14 @@ class GridFit:
         """One step over tiles of pixels; the mean squared error per channel.
 
         ``rates``: of colours' and of the density's numbers; ``smoothing``: the weights of their total variation, as if
-        each vertex was one of the pixels of the step.
+        each vertex was one of the pixels of the step.  Every process ends with the same numbers, bit by bit.
         """
         grid, photographs, layout = self.grid, self._photographs, self.grid.layout
         errors, style = make_array((len(tiles),)), (layout, layout.lanes)
         pictures = photographs.camera, photographs.pixels, array_from(tiles, ti.i32)
-        fit(grid.rows, grid.sums, *grid.where, *pictures, seed, 1.0, errors, layout, True, layout.lanes)
+        part = self._ranks.part(len(tiles))
+        fit(grid.rows, grid.sums, *grid.where, *pictures, *part, seed, 1.0, errors, layout, True, layout.lanes)
+        error = self._add_up(errors)
         turn, index = self._steps % SMOOTH_EVERY**2, grid.where[0]
         if any(smoothing) and turn % SMOOTH_EVERY == 0:
             weights = (SMOOTH_EVERY**2 * weight / (len(tiles) * TILE**2) for weight in smoothing)
@@ -92,7 +95,22 @@ class GridFit:
         self._steps += 1
         corrections = (1 / (1 - beta**self._steps) for beta in (BETA1, BETA2))
         update(grid.rows, grid.sums, self._first, self._second, *rates, *corrections, *style)
-        return float(errors.to_numpy().mean()) / (TILE**2 * CHANNELS)
+        return error / (TILE**2 * CHANNELS)
+
+    def _add_up(self, errors):
+        """Has the sums of this process be those of all; the mean of all errors."""
+        errors = errors.to_numpy()
+        if self._ranks.count > 1:
+            self._ranks.add(errors)
+            sums, column = self.grid.sums, self.grid.layout.weight
+            parts = sums.to_numpy()
+            total, weights = parts.sum(axis=0), parts[..., column].max(axis=0)
+            self._ranks.add(total)
+            self._ranks.highest(weights)
+            parts[:] = 0
+            parts[0], parts[0, :, column] = total, weights
+            sums.from_numpy(parts)
+        return float(errors.mean())
 
     def prune(self, least):
         """Leaves out the cells far from vertices that had at least this weight since weights were last forgotten."""
@@ -118,10 +136,10 @@ class GridFit:
         return {"steps": self._steps}, arrays
 
     @classmethod
-    def restored(cls, photographs, header, arrays):
+    def restored(cls, photographs, header, arrays, ranks=ALONE):
         """What goes on where ``state`` left off."""
         named = {name.removeprefix("grid/"): array for name, array in arrays.items() if name.startswith("grid/")}
-        result = cls(Grid.from_arrays(named), photographs)
+        result = cls(Grid.from_arrays(named), photographs, ranks)
         grid, result._steps = result.grid, header["steps"]
         rows = grid.rows.to_numpy()
         rows[1:, grid.layout.weight] = arrays["weights"]

@@ -1,0 +1,4 @@
+"""Rendering inside PyTorch.
+
+Doors: ``distributed.Processes``, several processes that share the steps of one reconstruction.
+"""
