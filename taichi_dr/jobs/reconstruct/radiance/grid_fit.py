@@ -12,6 +12,7 @@ from taichi_dr.jobs.ranks import ALONE
 from taichi_dr.jobs.reconstruct.radiance.display import stored
 from taichi_dr.jobs.reconstruct.view_groups import unit_camera
 from taichi_dr.kernels.base.arrays import array_from, make_array, write_array
+from taichi_dr.kernels.base.launch import on_cpu
 from taichi_dr.kernels.radiance_grid.fit import TILE, fit
 from taichi_dr.kernels.radiance_grid.rows import make_rows
 from taichi_dr.kernels.radiance_grid.smooth import smooth
@@ -102,14 +103,11 @@ class GridFit:
         errors = errors.to_numpy()
         if self._ranks.count > 1:
             self._ranks.add(errors)
-            sums, column = self.grid.sums, self.grid.layout.weight
-            parts = sums.to_numpy()
-            total, weights = parts.sum(axis=0), parts[..., column].max(axis=0)
-            self._ranks.add(total)
-            self._ranks.highest(weights)
-            parts[:] = 0
-            parts[0], parts[0, :, column] = total, weights
-            sums.from_numpy(parts)
+            sums = self.grid.sums
+            parts = sums.memory() if on_cpu() else sums.to_numpy()
+            add_touched_rows(parts, self.grid.layout.weight, self._ranks)
+            if not on_cpu():
+                sums.from_numpy(parts)
         return float(errors.mean())
 
     def prune(self, least):
@@ -149,6 +147,23 @@ class GridFit:
             full[:, : grid.layout.density + 1] = arrays[name]
             write_array(to, full)
         return result
+
+
+def add_touched_rows(parts, column, ranks):
+    """Has the first of ``parts`` (parts, M, lanes) be the sum of all parts of all processes, the others zero.
+
+    Only rows with a weight, in ``column``, travel: samples touched them.  Of weights the largest is kept.
+    """
+    touched = (parts[..., column] > 0).any(axis=0).astype(np.uint8)
+    ranks.highest(touched)
+    rows = np.flatnonzero(touched)
+    own = parts[:, rows]
+    total, weights = own.sum(axis=0), own[..., column].max(axis=0)
+    ranks.add(total)
+    ranks.highest(weights)
+    total[:, column] = weights
+    parts[1:, rows] = 0
+    parts[0, rows] = total
 
 
 def seen_vertices(grid, least):
