@@ -1,9 +1,14 @@
 """Examples in docstrings run on their own too: they find Taichi initialised, as after ``dr.init()``."""
 
+from importlib.util import find_spec
+
 import pytest
 
 import taichi_dr as dr
 from taichi_dr.runtime import is_initialised
+
+if find_spec("torch") is None:
+    collect_ignore = ["taichi_dr/torch"]
 
 
 @pytest.fixture(autouse=True)

@@ -17,6 +17,8 @@ def test_a_room_says_what_is_in_it_and_its_doors_exist(room):
     spans = [span for span in code_spans(docstring) if re.fullmatch(r"[A-Za-z_][\w.]*", span)]
     names = [span for span in spans if span not in WORDS and not span.startswith("ti.")]
     assert names, f"{room}/__init__.py names no door"
+    if room.startswith("taichi_dr.torch"):
+        pytest.importorskip("torch", reason="torch is not installed")
     missing = [name for name in names if not resolves(name, room)]
     assert not missing, f"{room}/__init__.py names what is not there: {', '.join(missing)}"
 

@@ -1,6 +1,7 @@
 """What meshes, cameras and lights share: named numbers that are fields for whoever asks for fields."""
 
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 from taichi_dr.fields.group import FieldGroup
 from taichi_dr.fields.variable import Variable
@@ -10,6 +11,7 @@ from taichi_dr.types import Array
 class FieldOwner(ABC):
     """Has ``fields``, a ``FieldGroup``, and attributes that are fields of it."""
 
+    _GROUP: ClassVar[type[FieldGroup]] = FieldGroup  # what ``taichi_dr.torch`` keeps its numbers in is another one
     fields: FieldGroup
 
     @abstractmethod

@@ -114,7 +114,7 @@ class Frame:
 
     def adjoint(self, name: str) -> Any:
         """The array of an output's gradient, as it is now; None if the output is not in use."""
-        if not self.in_use(name) or self._is_index(name):
+        if not self.in_use(name) or self.is_index(name):
             return None
         if name not in self._adjoints:
             self._adjoints[name] = self._allocate(name)
@@ -135,6 +135,10 @@ class Frame:
     def in_use(self, name: str) -> bool:
         """Whether an output's field or variable has been asked for."""
         return name in self._fields or name in self._variables
+
+    def is_index(self, name: str) -> bool:
+        """Whether an output is an image of indices, which has no gradient."""
+        return self.outputs[name] == INDEX
 
     def refresh(self, premultiplied: bool = False) -> None:
         """Copies the arrays into the fields and variables in use; the renderer calls it when it has rendered.
@@ -242,17 +246,14 @@ class Frame:
         return name
 
     def _require_gradient(self, name):
-        if self._is_index(self._known(name)):
+        if self.is_index(self._known(name)):
             raise InputError(f"{name}: an image of indices, which has no gradient")
 
-    def _is_index(self, name):
-        return self.outputs[name] == INDEX
-
     def _components(self, name):
-        return 0 if self._is_index(name) else self.outputs[name]
+        return 0 if self.is_index(name) else self.outputs[name]
 
     def _place(self, name):
-        if self._is_index(name):
+        if self.is_index(name):
             return ti.field(ti.i32, shape=self.shape)
         if self.outputs[name]:
             return ti.Vector.field(self.outputs[name], float_dtype(), shape=self.shape, needs_grad=True)
@@ -260,7 +261,7 @@ class Frame:
 
     def _allocate(self, name):
         components, rows = self._components(name), math.prod(self.shape)
-        return make_array((rows, components) if components else (rows,), ti.i32 if self._is_index(name) else None)
+        return make_array((rows, components) if components else (rows,), ti.i32 if self.is_index(name) else None)
 
     @off_tape
     def _write_variable(self, name):

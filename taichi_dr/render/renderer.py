@@ -59,7 +59,7 @@ class Renderer(ABC):
             super().__setattr__(name, value)
 
     def __repr__(self):
-        values = {name: repr(getattr(self, name)) for name in _settings(type(self))}
+        values = {name: repr(getattr(self, name)) for name in settings_of(type(self))}
         if is_varied(self._background):
             values["background"] = f"<array of shape {self._background.shape}>"
         return f"{type(self).__name__}({', '.join(f'{name}={value}' for name, value in values.items())})"
@@ -209,7 +209,7 @@ class Renderer(ABC):
     @final
     def _require_setting(self, name):
         """Raises AttributeError if ``name`` is no setting that may be changed."""
-        kind, settings = type(self), _settings(type(self))
+        kind, settings = type(self), settings_of(type(self))
         if name not in settings or settings[name].fset is None:
             problem = "is fixed: make another renderer" if hasattr(kind, name) else "there is no such setting"
             changeable = ", ".join(name for name, setting in settings.items() if setting.fset)
@@ -237,7 +237,7 @@ class Renderer(ABC):
             inputs.push_gradients()
 
 
-def _settings(kind):
+def settings_of(kind):
     """The properties of a class of renderers by name, those of its bases first."""
     members = {name: value for base in kind.__mro__[::-1] for name, value in vars(base).items()}
     return {

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 
 from taichi_dr.errors import CameraError, InputError
-from taichi_dr.fields.group import FieldGroup
 from taichi_dr.fields.owner import FieldOwner
 from taichi_dr.fields.storage import Layout
 from taichi_dr.kernels.base.arrays import make_array, write_array
@@ -94,7 +93,7 @@ class Camera(FieldOwner):
     def _allocate(self, rows):
         self.views = len(rows)
         members = tuple((name, *columns) for name, columns in _columns(self.kind).items())
-        self.fields = FieldGroup("camera", parameters=Layout((self.views,), PARAMETERS, members))
+        self.fields = self._GROUP("camera", parameters=Layout((self.views,), PARAMETERS, members))
         self._parameters = self.fields.variable("parameters")
         self._write(rows)
 

@@ -9,7 +9,6 @@ import numpy as np
 import taichi as ti
 
 from taichi_dr.errors import InputError
-from taichi_dr.fields.group import FieldGroup
 from taichi_dr.fields.owner import FieldOwner
 from taichi_dr.kernels.base.arrays import array_from
 from taichi_dr.kernels.shading.light import AMBIENT, DIRECTIONAL, POINT
@@ -74,7 +73,7 @@ class Lights(FieldOwner):
             raise InputError("area: a light is there twice: give each once")
         self.count = len(kinds)
         self.kinds = _kind_array(runtime_token(), kinds)
-        self.fields = FieldGroup("lights", color=((self.count,), 3), vector=((self.count,), 3))
+        self.fields = self._GROUP("lights", color=((self.count,), 3), vector=((self.count,), 3))
         self._kinds = kinds
         self._write(colors, vectors)
 

@@ -98,7 +98,7 @@ class Mesh(FieldOwner):
     def _allocate(self):
         """The group, which has the values from then on."""
         shapes = {name: (value.shape[:-1], value.shape[-1]) for name, value in self._values.items()}
-        group = FieldGroup(self.name, **shapes)
+        group = self._GROUP(self.name, **shapes)
         for name, value in self._values.items():
             group.set(name, value)
         self._values = dict.fromkeys(self._values)

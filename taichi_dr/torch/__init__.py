@@ -1,4 +1,27 @@
-"""Rendering inside PyTorch.
+"""Renderers inside networks: PyTorch tensors in, PyTorch tensors out, gradients by its autograd.
 
-Doors: ``distributed.Processes``, several processes that share the steps of one reconstruction.
+``Rasterizer`` and ``SoftRasterizer`` are modules; ``rasterize`` and ``soft_rasterize`` the same as functions.
+``Camera`` and ``Lights`` have tensors as parameters.  Importing this room imports torch, and nothing else of the
+package does:
+
+    pip install 'taichi-dr[torch]'
+
+``distributed.Processes``: several processes that share the steps of one reconstruction.
+
+How it works: ``function`` is the one bridge to autograd, ``call`` what it bridges to, ``tensors`` the copies between
+tensors and the arrays of kernels, ``owners`` the meshes, cameras and lights whose numbers are tensors'.
 """
+
+try:
+    import torch as _torch  # noqa: F401
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(
+        "taichi_dr.torch needs PyTorch, which is not installed: pip install 'taichi-dr[torch]'", name="torch"
+    ) from error
+
+from taichi_dr.torch.camera import Camera
+from taichi_dr.torch.functional import rasterize, soft_rasterize
+from taichi_dr.torch.lights import Lights
+from taichi_dr.torch.mesh_renderers import Rasterizer, SoftRasterizer
+
+__all__ = ["Camera", "Lights", "Rasterizer", "SoftRasterizer", "rasterize", "soft_rasterize"]

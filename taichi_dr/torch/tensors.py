@@ -1,0 +1,93 @@
+"""Tensors and the arrays that kernels take: which tensors fit a run, and the copies between the two.
+
+An array is memory of Taichi's, and a tensor memory of torch's; neither can be lent to the other for good (an array
+is written again by the next render, when a network still needs the tensor).  So every tensor is copied once on its way
+in and every image once on its way out: on CPUs as memory, on CUDA by a kernel, without a way through the host.
+"""
+
+from typing import Any
+
+import numpy as np
+import taichi as ti
+import torch
+from taichi._kernels import ext_arr_to_ndarray, ndarray_to_ext_arr
+
+from taichi_dr.errors import InputError
+from taichi_dr.kernels.base.launch import on_cpu
+from taichi_dr.runtime import backend, float_dtype
+
+_HALVES = (torch.float16, torch.bfloat16)
+
+
+def run_dtype() -> torch.dtype:
+    """The floating-point type of the run: ``torch.float32``, or ``torch.float64`` after ``dr.init(float64=True)``."""
+    return torch.float64 if float_dtype() == ti.f64 else torch.float32
+
+
+def run_device() -> str:
+    """The kind of device whose tensors the run's backend takes: ``"cuda"`` or ``"cpu"``."""
+    return "cuda" if backend() == "cuda" else "cpu"
+
+
+def checked(name: str, tensor: Any) -> torch.Tensor:
+    """The tensor, as kernels take it: of the run's type and device.  Autocast's half precision is cast, as it asks.
+
+    Raises:
+        InputError: no tensor, or one of another type or device (expected and got).
+    """
+    if not isinstance(tensor, torch.Tensor):
+        raise InputError(f"{name}: expected a tensor, got {type(tensor).__name__}: torch.as_tensor(...) makes one")
+    if tensor.device.type != run_device():
+        raise InputError(
+            f"{name}: expected a tensor on {run_device()!r}, where the backend {backend()!r} computes, got one on"
+            f" {str(tensor.device)!r}: {name}.to({run_device()!r}), or another backend in dr.init"
+        )
+    dtype = run_dtype()
+    if tensor.dtype in _HALVES and torch.is_autocast_enabled(tensor.device.type):
+        return tensor.to(dtype)
+    if tensor.dtype != dtype:
+        raise InputError(
+            f"{name}: expected {dtype}, the type that Taichi computes in, got {tensor.dtype}: {name}.to({dtype}), or"
+            " dr.init(float64=True) for a run in float64"
+        )
+    return tensor
+
+
+def number_tensor(name: str, values: Any) -> torch.Tensor:
+    """A tensor of numbers that need not be one: a tensor as ``checked`` has it, other numbers without a gradient.
+
+    Raises:
+        InputError: a tensor of another type or device, or no numbers.
+    """
+    if isinstance(values, torch.Tensor):
+        return checked(name, values)
+    try:
+        return torch.as_tensor(np.asarray(values, np.float64)).to(run_device(), run_dtype())
+    except (TypeError, ValueError):
+        raise InputError(f"{name}: expected a tensor or numbers, got {values!r}") from None
+
+
+def write(array: Any, tensor: torch.Tensor) -> None:
+    """Copies a tensor of as many numbers into an array."""
+    source = tensor.detach()
+    if on_cpu():
+        torch.from_numpy(array.memory()).view(source.shape).copy_(source)
+    elif backend() == "cuda":
+        torch.cuda.current_stream().synchronize()
+        ext_arr_to_ndarray(source.reshape(array.shape).contiguous(), array)
+        ti.sync()
+    else:
+        array.from_numpy(source.reshape(array.shape).contiguous().numpy())
+
+
+def read(array: Any, shape: tuple[int, ...]) -> torch.Tensor:
+    """A new tensor of that shape with the numbers of an array."""
+    if on_cpu():
+        return torch.from_numpy(array.memory()).view(shape).clone()
+    if backend() == "cuda":
+        dtype = torch.int32 if array.dtype == ti.i32 else run_dtype()
+        target = torch.empty(array.shape, dtype=dtype, device="cuda")
+        ndarray_to_ext_arr(array, target)
+        ti.sync()
+        return target.view(shape)
+    return torch.from_numpy(array.to_numpy()).view(shape)
