@@ -3,6 +3,7 @@
 import numpy as np
 
 JITTER = np.array([0.3819660, 0.2360680])  # of a voxel: no column runs through vertices that lie on round numbers
+HARDLY = 1e-3 * JITTER  # where voxels have a place of their own
 
 
 def enclosed_volume(triangles):
@@ -35,12 +36,25 @@ def overlap(triangles, others, resolution=128):
     return float(np.count_nonzero(a & b) / max(np.count_nonzero(a | b), 1))
 
 
-def _inside(triangles, shape):
+def voxels(triangles, resolution):
+    """Which voxels (R, R, R) of the cube [-0.5, 0.5]^3 have their centre in what closed surfaces (F, 3, 3) enclose.
+
+    Enclosed is what is wound around at least once: parts may overlap, and be inside out.
+
+    >>> corners = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1.0]]) * 0.999
+    >>> tetrahedron = corners[[[0, 2, 1], [0, 1, 3], [1, 2, 3], [2, 0, 3]]] - 0.5
+    >>> voxels(tetrahedron, 4).sum(axis=(1, 2)).tolist()  # x + y + z < 1 at the centres
+    [6, 3, 1, 0]
+    """
+    return _inside((triangles + 0.5) * resolution, np.full(3, resolution), HARDLY)
+
+
+def _inside(triangles, shape, jitter=JITTER):
     """Which voxels of a grid of ``shape`` have their centre inside a closed surface, given in voxels.
 
     Along every column of voxels, the winding number changes by one where the surface is crossed.
     """
-    column, height, sign = _crossings(triangles, shape)
+    column, height, sign = _crossings(triangles, shape, jitter)
     first = np.clip(np.ceil(height - 0.5).astype(int), 0, shape[2])  # the first voxel whose centre is above
     cells = column * (shape[2] + 1) + first
     changes = np.bincount(cells, sign, minlength=shape[0] * shape[1] * (shape[2] + 1))
@@ -48,11 +62,11 @@ def _inside(triangles, shape):
     return np.abs(winding[..., :-1]) > 0.5
 
 
-def _crossings(triangles, shape):
+def _crossings(triangles, shape, jitter):
     """Where lines along z through the centres of columns cross the triangles: column, z, and +1 where the line enters
     (the face looks down), -1 where it leaves."""
     triangles = triangles.copy()
-    triangles[..., :2] += JITTER - 0.5
+    triangles[..., :2] += jitter - 0.5
     low = np.ceil(triangles[..., :2].min(axis=1)).astype(int).clip(0)
     high = np.floor(triangles[..., :2].max(axis=1)).astype(int).clip(max=shape[:2] - 1)
     sides = np.maximum(high - low + 1, 0)

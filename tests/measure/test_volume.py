@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import taichi_dr as dr
-from taichi_dr.measure.volume import enclosed_volume, overlap
+from taichi_dr.measure.volume import enclosed_volume, overlap, voxels
 
 
 def triangles(mesh):
@@ -41,3 +41,20 @@ def test_parts_that_overlap_enclose_what_they_share_once():
 
 def test_inside_out_encloses_the_same():
     assert overlap(BOX, BOX[:, ::-1]) == 1
+
+
+def test_voxels_of_a_cube_and_a_ball():
+    half = voxels(0.5 * BOX, 32)
+    assert half.shape == (32, 32, 32)
+    assert half.sum() == 16**3
+    assert half[8:24, 8:24, 8:24].all()
+    ball = voxels(0.5 * triangles(dr.shapes.icosphere(4)), 32)
+    assert ball.sum() / 32**3 == pytest.approx(np.pi / 6, rel=0.01)
+    np.testing.assert_array_equal(ball, ball[::-1])  # the centres are the centres
+    np.testing.assert_array_equal(ball, ball[:, ::-1, ::-1])
+
+
+def test_voxels_are_along_x_y_and_z():
+    corner = voxels(0.25 * BOX + (0.375, -0.375, 0.125), 4)
+    assert np.argwhere(corner).tolist() == [[3, 0, 2]]
+    assert not voxels(BOX + 2, 4).any()
