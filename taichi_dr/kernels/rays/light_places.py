@@ -4,7 +4,15 @@ import taichi as ti
 
 from taichi_dr.kernels.base.types import IntRows, Ints, Numbers, Rows
 from taichi_dr.kernels.base.vectors import get3, row3, unit
-from taichi_dr.kernels.rays.outlines import Outlines, ends_of, is_arc, outline_at, sphere_of, towards
+from taichi_dr.kernels.rays.outlines import (
+    Outlines,
+    ends_of,
+    is_arc,
+    outline_at,
+    side_of_surface,
+    sphere_of,
+    towards,
+)
 from taichi_dr.kernels.rays.solids import COLUMNS, RECTANGLE, SPHERE, put3
 from taichi_dr.kernels.rays.triangle import across
 
@@ -34,16 +42,14 @@ def measure(edges: IntRows, points: Rows, solids: Rows, kinds: Ints, light: ti.i
 @ti.func
 def may_be_silhouette(outlines: ti.template(), kinds: ti.template(), k, light, place):
     """Whether an edge is a silhouette from any place of a light."""
-    a, b = ends_of(outlines, k)
-    possible = True
-    if outlines.edges[k, 3] >= 0:
+    possible, _ = side_of_surface(outlines, k, place)
+    if not possible and light >= 0:
+        a, b = ends_of(outlines, k)
         toward = towards(place, a)
         low, high = ti.Vector([0.0, 0.0]), ti.Vector([0.0, 0.0])
         for face in ti.static(range(2)):
             normal = (row3(outlines.points, outlines.edges[k, 2 + face]) - a).cross(b - a)
-            volume, spread = normal.dot(toward), 0.0
-            if light >= 0:
-                spread = half_width(outlines.solids, kinds[light], light, normal)
+            volume, spread = normal.dot(toward), half_width(outlines.solids, kinds[light], light, normal)
             low[face], high[face] = volume - spread, volume + spread
         possible = not ((low[0] > 0.0 and high[1] < 0.0) or (low[1] > 0.0 and high[0] < 0.0))
     return possible

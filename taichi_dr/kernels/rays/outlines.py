@@ -23,6 +23,7 @@ from taichi_dr.kernels.rays.triangle import across
 
 ARCS = 64  # of the circle around a sphere
 EDGE_ON = 1e-6  # of the lengths that a volume is the product of: below it, points are in one plane
+ASIDE = 0.5519, 0.3847, 0.7398  # a direction that is in no plane that anybody models
 
 
 class Outlines(NamedTuple):
@@ -128,28 +129,34 @@ def ends_of(outlines: ti.template(), k):
 
 
 @ti.func
-def side_of_face(a, b, c, place):
-    """1 or -1: to which side of the plane through a, b and ``place`` is c; 0 if it is in it."""
-    toward = towards(place, a)
-    volume = (b - a).cross(toward).dot(c - a)
-    scale = (b - a).dot(b - a) * toward.dot(toward) * (c - a).dot(c - a)
-    side = 0.0
-    if volume * volume > EDGE_ON * EDGE_ON * scale:
-        side = 1.0 if volume > 0.0 else -1.0
-    return side
+def side_of_face(points: ti.template(), a, b, c, place):
+    """1 or -1: to which side of the plane through rows a, b of ``points`` and ``place`` is row c?
+
+    If it is in it (a face seen edge-on), then to which side it would be if ``place`` were moved along ``ASIDE`` by as
+    little as there is.  Of a face all three edges find the same number but for its sign, and so agree about which way
+    it faces: outlines are closed, and go along one side of a face that is seen edge-on, not along all of them.
+
+    Source: Edelsbrunner and Muecke, Simulation of simplicity, 1990.
+    """
+    low, high = ti.min(a, b, c), ti.max(a, b, c)
+    p = row3(points, low)
+    e, f = row3(points, a + b + c - low - high) - p, row3(points, high) - p
+    toward = towards(place, p)
+    volume = e.cross(f).dot(toward)
+    if volume * volume <= EDGE_ON * EDGE_ON * e.dot(e) * f.dot(f) * toward.dot(toward):
+        volume = e.cross(f).dot(ti.Vector(ASIDE))
+    is_odd = ((a < b) == (b < c)) == (c < a)  # the permutation that puts a, b, c in order
+    return 1.0 if (volume >= 0.0) == is_odd else -1.0
 
 
 @ti.func
 def side_of_surface(outlines: ti.template(), k, place):
     """(whether, side): is an edge a silhouette, and to which side of it is the surface (``side_of_face``)?"""
-    a, b = ends_of(outlines, k)
-    side = side_of_face(a, b, row3(outlines.points, outlines.edges[k, 2]), place)
+    a, b = outlines.edges[k, 0], outlines.edges[k, 1]
+    side = side_of_face(outlines.points, a, b, outlines.edges[k, 2], place)
     whether = True
     if outlines.edges[k, 3] >= 0:
-        other = side_of_face(a, b, row3(outlines.points, outlines.edges[k, 3]), place)
-        whether = side * other >= 0.0
-        if side == 0.0:
-            side = other
+        whether = side == side_of_face(outlines.points, a, b, outlines.edges[k, 3], place)
     return whether, side
 
 

@@ -102,9 +102,8 @@ def lit_side(outlines: ti.template(), k, s, place):
     point, tangent, lit = outline_at(outlines, k, s, place)
     whether = tangent.dot(tangent) > 0.0
     if not is_arc(outlines, k):
-        silhouette, side = side_of_surface(outlines, k, place)
+        whether, side = side_of_surface(outlines, k, place)
         lit = -side * unit(tangent.cross(towards(place, point)))
-        whether = silhouette and side != 0.0
     return whether, lit
 
 

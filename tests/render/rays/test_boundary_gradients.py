@@ -220,3 +220,27 @@ def test_how_many_rays_are_traced_at_once_does_not_matter(cpu32, monkeypatch):
         monkeypatch.setattr("taichi_dr.render.rays.ray_tracer.RAYS", rays)
         results.append(slab_over(dr.Plane(y=-1), lamp))
     assert np.abs(results[0] - results[1]).max() < 1e-3 * np.abs(results[0]).max()
+
+
+@pytest.mark.parametrize("is_wound", [True, False])
+def test_faces_that_are_seen_edge_on_do_not_double_outlines(any32, is_wound):
+    """A box from straight ahead, and its shadow from straight above: its sides are seen edge-on.
+
+    A unit is 8 pixels: if the box moves by one to the right, so do 8 rows of its right edge, by 8 pixels of a light of
+    1 each.  Its shadow's do the same, to where there was light.
+    """
+    size, faces = 16, dr.shapes.box().topology.faces.copy()
+    if not is_wound:
+        faces[::2] = faces[::2, ::-1]
+    weights = np.zeros((size, size))
+    weights[:, size // 2 :] = 1 / 3
+    ahead = dr.Camera.orthographic((0, 0, 3))
+    below = dr.Camera.orthographic((0, -1, 0), (0, -3, 0), up=(0, 0, -1), near=0.01)
+    floor = dr.Plane(y=-2, material=dr.Material(albedo=1))
+    sun = dr.Lights(0, directional=dr.DirectionalLight((0, 1, 0)))
+    tracer = dr.RayTracer(size, samples=4, bounces=0, boundary_gradients=True)
+    for camera, things, lights, expected in ((ahead, [], dr.Lights(1), 64), (below, [floor], sun, -64)):
+        box = dr.Mesh(dr.shapes.box().numpy("vertices"), faces, colors=(1, 1, 1))
+        scene = dr.Scene([box, *things], lights)
+        found = gradients(tracer, scene, camera, weights, {"box": (box, "vertices")})["box"][0].sum(axis=0)
+        assert np.abs(found - [expected, 0, 0]).max() < 1e-3 * 64
