@@ -6,6 +6,7 @@ package does:
 
     pip install 'taichi-dr[torch]'
 
+``ScoreDistillation`` hands a diffusion model's opinion of pictures on to whatever they are made of.
 ``distributed.Processes``: several processes that share the steps of one reconstruction.
 
 How it works: ``function`` is the one bridge to autograd, ``call`` what it bridges to, ``tensors`` the copies between
@@ -20,8 +21,9 @@ except ModuleNotFoundError as error:
     ) from error
 
 from taichi_dr.torch.camera import Camera
+from taichi_dr.torch.distillation.score import ScoreDistillation
 from taichi_dr.torch.functional import rasterize, soft_rasterize
 from taichi_dr.torch.lights import Lights
 from taichi_dr.torch.mesh_renderers import Rasterizer, SoftRasterizer
 
-__all__ = ["Camera", "Lights", "Rasterizer", "SoftRasterizer", "rasterize", "soft_rasterize"]
+__all__ = ["Camera", "Lights", "Rasterizer", "ScoreDistillation", "SoftRasterizer", "rasterize", "soft_rasterize"]

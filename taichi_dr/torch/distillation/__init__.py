@@ -1,0 +1,7 @@
+"""Score distillation: what a diffusion model thinks of a picture, as a gradient of the picture (DreamFusion).
+
+Doors: ``score.ScoreDistillation``; ``analytic.MixtureDenoiser``, a denoiser of known densities to try things on.
+
+Parts: ``schedule`` (noise levels, and which of them a step looks at), ``guidance`` (from conditional and unconditional
+noise to one), ``inversion`` (the noise that belongs to a picture).
+"""
