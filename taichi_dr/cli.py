@@ -11,6 +11,7 @@ import shutil
 import sys
 import textwrap
 import warnings
+from contextlib import contextmanager
 from typing import Annotated, Union
 
 import tyro
@@ -22,8 +23,10 @@ from taichi_dr.jobs.settings.convert import ConvertSettings
 from taichi_dr.jobs.settings.dataset import DatasetSettings
 from taichi_dr.jobs.settings.doctor import DoctorSettings
 from taichi_dr.jobs.settings.inspect import InspectSettings
+from taichi_dr.jobs.settings.network import NetworkSettings
 from taichi_dr.jobs.settings.reconstruct import ReconstructSettings
 from taichi_dr.jobs.settings.render import RenderSettings
+from taichi_dr.jobs.settings.train_reconstructor import TrainReconstructorSettings
 from taichi_dr.jobs.terminal import interrupt
 from taichi_dr.version import __version__
 
@@ -39,6 +42,11 @@ From images to a mesh:
                                               how far its shape is from the true one
   taichi-dr doctor                            what works on this machine
 
+From one image to a mesh:
+  taichi-dr reconstruct chair.png out/chair --as network
+  taichi-dr train-reconstructor out/shapes out/model
+                                              another network for that
+
 taichi-dr COMMAND --help explains each; taichi-dr --version prints the version.
 
 Exit codes: 0 done, 1 a check of doctor failed, 2 an error (the last lines say which), 130 ended by Ctrl-C."""
@@ -50,8 +58,10 @@ COMMANDS = {
     "convert": (ConvertSettings, "Posed images of any format in that of NeRF."),
     "render": (RenderSettings, "An image of a mesh."),
     "compare-mesh": (CompareMeshSettings, "How far two shapes differ in 3-D."),
+    "train-reconstructor": (TrainReconstructorSettings, "A network that makes a mesh of one image."),
     "doctor": (DoctorSettings, "What works on this machine."),
 }
+NETWORK = "network"  # --as which takes one image and no steps, so that it is no kind
 SHARED = ("reconstruct",)  # commands that several processes can do together
 MARKERS = (tyro.conf.PositionalMetavarFromFieldName, tyro.conf.FlagCreatePairsOff)
 
@@ -133,6 +143,8 @@ def _settings_class(command, arguments):
     named += [argument.removeprefix("--as=") for argument in arguments if argument.startswith("--as=")]
     if {"-h", "--help"} & {*arguments} and not named:
         return ReconstructSettings
+    if named and named[-1] == NETWORK:
+        return NetworkSettings
     return kinds.settings_class(named[-1] if named and named[-1] else kinds.DEFAULT)
 
 
@@ -141,7 +153,11 @@ def _kinds():
     lines = [f"  --as {name:<12}{entry.brief}" for name, entry in kinds.KINDS.items()]
     lines[0] += " (the default)"
     more = f"taichi-dr reconstruct --as {kinds.DEFAULT} --help shows all options of a kind; these every kind has:"
-    return "\n".join(["kinds:", *lines, "", more])
+    single = [
+        "from one image:",
+        f"  --as {NETWORK:<12}a mesh with vertex colours, by a network; has options of its own",
+    ]
+    return "\n".join(["kinds:", *lines, "", *single, "", more])
 
 
 def _filled(text):
@@ -191,6 +207,8 @@ def _dataset(settings):
 
 
 def _reconstruct(settings):
+    if isinstance(settings, NetworkSettings):
+        return _reconstruct_image(settings)
     from taichi_dr.jobs.reconstruct.run import reconstruct
     from taichi_dr.jobs.report.metrics import in_words
     from taichi_dr.jobs.report.record import PICTURES
@@ -215,6 +233,45 @@ def _reconstruct(settings):
     print(f"{found['as'] + ':':<17}{', '.join(str(out / name) for name in found['files'])}")
     print(f"numbers:         {out / 'metrics.json'}")
     return interrupt.INTERRUPTED if summary.interrupted else 0
+
+
+def _reconstruct_image(settings):
+    with _torch_at_hand():
+        from taichi_dr.jobs.single_image.reconstruct import reconstruct_image
+
+    _begin()
+    made = reconstruct_image(settings)
+    found, out = made.metrics, made.folder
+    print(f"fits best from {found['azimuth_deg']:.0f} degrees, silhouettes overlap by {found['silhouette_iou']:.2f}")
+    print(f"files:           {', '.join(str(out / name) for name in found['files'])}")
+    return 0
+
+
+def _train_reconstructor(settings):
+    with _torch_at_hand():
+        from taichi_dr.jobs.single_image.train import train_reconstructor
+
+    _begin()
+    made = train_reconstructor(settings)
+    found, out = made.metrics, made.folder
+    if made.interrupted:
+        print("Interrupted: everything reached so far is kept; --resume continues.")
+    print(f"{found['steps']} steps in {found['seconds']:.0f} s")
+    print(f"{found['held_out_shapes']} held-out shapes: voxel IoU {found['held_out_voxel_iou']:.3f}")
+    print(f"network:         {out / 'model.npz'}")
+    print(f"report:          {', '.join(str(out / name) for name in ('examples.png', 'losses.png', 'metrics.json'))}")
+    return interrupt.INTERRUPTED if made.interrupted else 0
+
+
+@contextmanager
+def _torch_at_hand():
+    """Says in one line what is missing if torch is not installed."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        raise InputError(str(error)) from error
 
 
 def _inspect(settings):
@@ -266,6 +323,7 @@ _ACTIONS = {
     "convert": _convert,
     "render": _render,
     "compare-mesh": _compare_mesh,
+    "train-reconstructor": _train_reconstructor,
     "doctor": _doctor,
 }
 

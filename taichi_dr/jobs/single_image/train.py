@@ -1,0 +1,161 @@
+"""``taichi-dr train-reconstructor``: the set of shapes, the steps, checkpoints and reports."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from taichi_dr import runtime
+from taichi_dr.errors import DataSetError
+from taichi_dr.io.files import check_creatable, write_json
+from taichi_dr.io.shape_views import NAME as DESCRIPTION
+from taichi_dr.io.shape_views import load_shape_views
+from taichi_dr.jobs.reconstruct import checkpoint
+from taichi_dr.jobs.report.pages import write_losses
+from taichi_dr.jobs.single_image.evaluation import by_category, evaluate
+from taichi_dr.jobs.single_image.pictures import write_examples
+from taichi_dr.jobs.single_image.shape_views import make_shape_views
+from taichi_dr.jobs.terminal.interrupt import interruptible
+from taichi_dr.jobs.terminal.output import claim, sweep
+from taichi_dr.jobs.terminal.progress import progress_bar, say
+from taichi_dr.torch.single_image.checkpoint import save_network
+from taichi_dr.torch.single_image.losses import WEIGHTS
+from taichi_dr.torch.single_image.predict import predict
+from taichi_dr.torch.single_image.training import Training
+from taichi_dr.version import __version__
+
+FILES = ("model.npz", "metrics.json", "examples.png", "losses.png", checkpoint.NAME)
+SECONDS_BETWEEN_CHECKPOINTS = 60.0
+DEFAULT_MINUTES = 30.0
+STEPS_PER_ROW = 20  # of the losses' curves, which are means over so many
+REPORT_STEP = 4  # every fourth view
+
+
+@dataclass(frozen=True)
+class TrainingSummary:
+    """What a run reached: the folder, the contents of ``metrics.json``, and whether Ctrl-C ended it."""
+
+    folder: Path
+    metrics: dict
+    interrupted: bool
+
+
+def train_reconstructor(settings):
+    """Trains the network that ``settings`` (TrainReconstructorSettings) describes, and writes its files.
+
+    Raises:
+        InputError: a setting outside its domain.
+        FileError, DataSetError: data that cannot be read or made, other data than what is to be resumed was made with,
+            an output folder that may not be written.
+        BackendError: the backend asked for is not there.
+    """
+    settings.check()
+    if not settings.resume:
+        claim(settings.model, FILES, settings.overwrite, "--resume continues it, --overwrite replaces it")
+    check_creatable(settings.model / checkpoint.NAME)
+    sweep(settings.model, FILES)
+    saved = checkpoint.load_state(settings.model / checkpoint.NAME) if settings.resume else None
+    runtime.init(settings.backend)
+    _require_data(settings)
+    train, test = (load_shape_views(settings.data, split) for split in ("train", "test"))
+    say(f"{len(train):,} shapes of {', '.join(train.names)}; {len(test):,} others are held out")
+    run = _Run(settings, train, saved)
+    try:
+        with interruptible() as interrupt:
+            run.train(interrupt)
+            interrupt.check()
+            metrics = run.report(test)
+            return TrainingSummary(settings.model, metrics, metrics["interrupted"])
+    except KeyboardInterrupt:
+        say(f"stopped before everything was written; --resume continues from {settings.model / checkpoint.NAME}")
+        raise
+
+
+def _require_data(settings):
+    """Makes the set of shapes if there is none."""
+    if (settings.data / DESCRIPTION).exists():
+        return
+    claim(settings.data, (), overwrite=False, advice="it is no set of shapes, and none is made in it")
+    with progress_bar("making shapes") as update:
+        told = lambda done, total: update(done / total, f"{done} of {total}")  # noqa: E731
+        make_shape_views(settings.data, settings.count, settings.seed, settings.meshes, told)
+
+
+class _Run:
+    """A training on its way, its budget and its curves."""
+
+    def __init__(self, settings, train, saved):
+        self.settings, self.seconds, self.rows = settings, 0.0, []
+        self.data = {"shapes": len(train), "categories": list(train.names)}
+        self.training = Training(train, settings.seed, settings.batch)
+        if saved is not None:
+            with checkpoint.reading(settings.model / checkpoint.NAME):
+                self._restore(*saved)
+
+    def _restore(self, header, arrays):
+        if header["data"] != self.data:
+            raise DataSetError(
+                f"{self.settings.data}: not the shapes that {self.settings.model / checkpoint.NAME} was made with:"
+                f" expected {header['data']['shapes']}, got {self.data['shapes']}; or start anew with --overwrite"
+            )
+        self.training.restore(header["training"], arrays)
+        self.seconds, self.rows = header["seconds"], header["losses"]
+        say(f"resuming at step {self.training.steps} ({self.seconds:.0f} s spent so far)")
+
+    def fraction(self):
+        """The part of the budget that is spent."""
+        if self.settings.steps is not None:
+            return self.training.steps / self.settings.steps
+        return self.seconds / (60 * (self.settings.minutes or DEFAULT_MINUTES))
+
+    def train(self, interrupt):
+        """Steps until the budget is spent or Ctrl-C is pressed."""
+        started = time.monotonic() - self.seconds
+        next_save, recent = time.monotonic() + SECONDS_BETWEEN_CHECKPOINTS, []
+        with progress_bar("training") as update:
+            while self.fraction() < 1 and not interrupt.requested:
+                recent.append(self.training.step(self.fraction()))
+                self.seconds = time.monotonic() - started
+                if self.training.steps % STEPS_PER_ROW == 0:
+                    means = {name: float(np.mean([row[name] for row in recent])) for name in recent[0]}
+                    self.rows.append([self.training.steps, means])
+                    recent = []
+                    words = " ".join(f"{name} {value:.3f}" for name, value in means.items())
+                    update(self.fraction(), f"step {self.training.steps}  {words}")
+                if time.monotonic() > next_save:
+                    self.save()
+                    next_save = time.monotonic() + SECONDS_BETWEEN_CHECKPOINTS
+        self.save()
+
+    def save(self):
+        """Writes the checkpoint, and the network as it is."""
+        state, arrays = self.training.state()
+        header = {"training": state, "data": self.data, "seconds": self.seconds, "losses": self.rows}
+        checkpoint.save_state(self.settings.model / checkpoint.NAME, header, arrays)
+        about = {"data": self.data, "steps": self.training.steps, "seconds": self.seconds, "version": __version__}
+        save_network(self.settings.model / "model.npz", self.training.network, about)
+
+    def report(self, test):
+        """Writes the curves, the examples and the numbers; returns these."""
+        out, network = self.settings.model, self.training.network
+        curves = {"step": [step for step, _ in self.rows]}
+        curves |= {name: [WEIGHTS[name] * row[name] for _, row in self.rows] for name in WEIGHTS}
+        write_losses(out / "losses.png", curves)
+        made = lambda images: predict(network, images)  # noqa: E731
+        faces = network.faces.numpy()
+        say("judging it by shapes that it has not seen")
+        ious = evaluate(made, faces, test, REPORT_STEP)
+        write_examples(out / "examples.png", made, faces, test)
+        metrics = {
+            "held_out_voxel_iou": float(ious.mean()),
+            "held_out_voxel_iou_by_category": by_category(ious, test),
+            "held_out_shapes": len(test),
+            "steps": self.training.steps,
+            "batch": self.settings.batch,
+            "seconds": round(self.seconds, 1),
+            "interrupted": self.fraction() < 1,
+            "version": __version__,
+        }
+        write_json(out / "metrics.json", metrics)
+        return metrics
