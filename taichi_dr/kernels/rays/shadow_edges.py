@@ -12,7 +12,7 @@ too, and pixels change as ``primary_edges`` says, by the jump dL.  For lights wi
 places l on them, each fixed to the light.
 
 Steps: ``light_places.measure`` says how large outlines may look, ``light_places.place`` where light comes from,
-``cast`` gives rays from there past the outlines, ``land`` says where they arrive and rays from the eye to there,
+``cast`` gives rays past the outlines, ``land`` says where they arrive and rays from the eye to there,
 ``accumulate`` takes the adjoints of pixels back to outlines, receivers, lights and the camera.
 
 Source: Li et al., Differentiable Monte Carlo ray tracing through edge sampling, 2018, section 4.
@@ -27,21 +27,27 @@ from taichi_dr.kernels.base.vectors import get3, row2, row3, unit
 from taichi_dr.kernels.camera.pack import PACKED
 from taichi_dr.kernels.camera.project import depth_of, project, project_adjoint, project_slope
 from taichi_dr.kernels.camera.rays import Eye
+from taichi_dr.kernels.rays.bounce import clearance
 from taichi_dr.kernels.rays.light_places import place_adjoint
 from taichi_dr.kernels.rays.meeting import meeting_adjoint, steepness
 from taichi_dr.kernels.rays.outlines import (
     Outlines,
     OutlineSums,
+    ends_of,
     is_arc,
     outline_at,
     side_of_surface,
+    sphere_of,
     towards,
     write_outline_adjoint,
 )
 from taichi_dr.kernels.rays.primary_edges import FURTHEST, HIDDEN, Rays, pixel_at, write_eye_ray
 from taichi_dr.kernels.rays.solids import COLUMNS, IMPLICIT, solid_adjoint, solid_at
 
-BEYOND = 1e-4  # of an outline's distance from the light, by which what its shadow falls on is further away
+BEFORE = 1e-4  # of the way to a light's place, by which rays end before it
+ASIDE = 2.0  # roundings, by which rays pass outlines
+TOUCHING = 8.0  # roundings, by which an outline is above what its shadow falls on: it hides what is closer
+HIDES = 2e-5  # of the eye's distance to where a shadow falls, by which something else that it sees is closer
 
 
 class ReceiverSums(NamedTuple):
@@ -61,33 +67,50 @@ def cast(
     piece: Ints,
     within: Numbers,
     places: Rows,
-    extent: float,
-    aside: float,
     origins: Rows,
     directions: Rows,
     ends: Rows,
 ):
-    """Writes rays from the light past the outlines, a little to where it is light: origins, directions (M, 3), and
-    ``ends`` (M, 2), of which the second is before the first where an outline is none from there.
+    """Writes two rays for each sample that begin beside the outline, where it is light: ``origins``, ``directions``
+    (2M, 3) and ``ends`` (2M, 2), of which the second is before the first where an outline is none from there.
 
-    ``aside``: how far to the side, as a share of ``extent``, the length of the scene, or of the way from the light if
-    that is longer.  Rays whose light comes from a direction begin twice ``extent`` away.
+    Row i is the way that the light goes on, row M + i the way that it has come, up to a little before its place.  All
+    that these rays ask is near the outline, and so exact, however large the scene is.
     """
-    outlines = ti.static(Outlines(edges, points, solids))
+    outlines, rays = ti.static(Outlines(edges, points, solids), Rays(origins, directions, ends))
     for i in range(piece.shape[0]):
         place = light_place(places, i)
         point, _, _ = outline_at(outlines, piece[i], within[i], place)
         whether, lit = lit_side(outlines, piece[i], within[i], place)
-        toward = towards(place, point)
-        origin, beside = get3(places, i, 0), point + aside * ti.max(extent, place[3] * toward.norm()) * lit
-        if place[3] == 0.0:
-            origin = beside + 2.0 * extent * unit(toward)
-        direction = unit(beside - origin)
-        for c in ti.static(range(3)):
-            origins[i, c], directions[i, c] = origin[c], direction[c]
-        ends[i, 0], ends[i, 1] = BEYOND * (point - origin).norm(), -1.0
+        beside = point + ASIDE * roundings_at(outlines, piece[i], point) * lit
+        toward = towards(place, beside)
+        onward, back = -1.0, -1.0
         if whether:
-            ends[i, 1] = FURTHEST
+            onward, back = FURTHEST, FURTHEST
+            if place[3] > 0.0:
+                back = (1.0 - BEFORE) * toward.norm()
+        write_ray(beside, -unit(toward), onward, i, rays)
+        write_ray(beside, unit(toward), back, piece.shape[0] + i, rays)
+
+
+@ti.func
+def roundings_at(outlines: ti.template(), k, point):
+    """How far off a point of an outline rounding may put things."""
+    reach = 0.0
+    if is_arc(outlines, k):
+        reach = ti.abs(outlines.solids[sphere_of(outlines, k), 3])
+    else:
+        a, b = ends_of(outlines, k)
+        reach = (b - a).norm()
+    return clearance(point, reach)
+
+
+@ti.func
+def write_ray(origin, direction, last, row, rays: ti.template()):
+    """Writes a ray from its origin on."""
+    for c in ti.static(range(3)):
+        rays.origins[row, c], rays.directions[row, c] = origin[c], direction[c]
+    rays.ends[row, 0], rays.ends[row, 1] = 0.0, last
 
 
 @ti.func
@@ -140,7 +163,7 @@ def land(
     rays from the eye to there: ``eyes``, ``looks`` (M, 3), ``ends`` (M, 2), the second before the first for none.
 
     ``what`` and ``hits``: what the rays of ``cast`` met: a row of ``faces`` (F, 3), or F + a row of ``solids``;
-    implicit ones are left out.
+    implicit ones are left out, and what an outline lies on.
     """
     outlines, eye = ti.static(Outlines(edges, points, solids), Eye(camera, orthographic))
     for i in range(piece.shape[0]):
@@ -151,15 +174,17 @@ def land(
         origin, look = row3(origins, i), row3(directions, i)
         for c in ti.static(range(3)):
             eyes[i, c], looks[i, c] = origin[c], look[c]
-        is_known = what[i] >= 0 and hits[i, 0] > (1.0 + BEYOND) * (point - origin).norm()
+        is_known = what[i] >= 0 and what[piece.shape[0] + i] < 0
         if is_known and what[i] >= faces.shape[0]:
             is_known = kinds[what[i] - faces.shape[0]] != IMPLICIT
         if is_known:
             normal = normal_at(points, solids, kinds, faces, what[i], origin + hits[i, 0] * look)
             d = -unit(towards(place, point))
-            t = normal.dot(origin + hits[i, 0] * look - point) / steepness(normal, d)
+            above = normal.dot(origin + hits[i, 0] * look - point)
+            t = above / steepness(normal, d)
             spot = point + t * d
-            if depth_of(eye, view, spot) > near:
+            is_above = ti.abs(above) > TOUCHING * roundings_at(outlines, piece[i], point)
+            if is_above and depth_of(eye, view, spot) > near:
                 x = project(eye, view, spot)
                 pixel[i] = pixel_at(x, width, height)
                 ratio = 1.0 + place[3] * t / ti.max(towards(place, point).norm(), 1e-30)
@@ -251,7 +276,7 @@ def accumulate(
         place, spot, normal = light_place(places, i), get3(spots, i, 0), get3(spots, i, 3)
         point, _, outward = outline_at(outlines, piece[i], within[i], place)
         jump, far = 0.0, (spot - row3(eyes, i)).norm()
-        if pixel[i] >= 0 and seen[i] >= 0 and ti.abs(seen_hits[i, 0] - far) <= HIDDEN * far:
+        if pixel[i] >= 0 and is_what_is_seen(what[i], seen[i], seen_hits[i, 0], far):
             for c in range(radiance.shape[1]):
                 jump += image_adjoint[pixel[i], c] * radiance[i, c]
         size = 0.5 * float(ti.min(width, height))  # pixels per screen unit
@@ -283,6 +308,12 @@ def accumulate(
             for c in ti.static(range(COLUMNS)):
                 receiver[i, c] = moved[c]
             receiver_owner[i] = row
+
+
+@ti.func
+def is_what_is_seen(what, seen, t, far):
+    """Whether a ray that meets ``seen`` at t shows the place at ``far`` on ``what``, or beside an edge of it."""
+    return seen >= 0 and ti.abs(t - far) <= ti.select(seen == what, HIDDEN, HIDES) * far
 
 
 @ti.func

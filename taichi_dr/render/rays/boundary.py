@@ -37,7 +37,7 @@ class Boundary:
         moved = self._outlines.new_moved(shot.camera_adjoint)
         camera = shot.camera
         film = Film(shot.camera_array, camera.is_orthographic, shot.width, shot.height, camera.near, camera.far)
-        surfaces = Surfaces(outlines, self._things.kinds, self._things.surfaces.faces, _extent(outlines))
+        surfaces = Surfaces(outlines, self._things.kinds, self._things.surfaces.faces)
         each = shot.samples[0] * shot.samples[1]
         pairs = _Pairs(self._paths, ground, shot.is_behind_shown)
         for view in views:
@@ -169,12 +169,3 @@ class _Shine:
         """Writes ``local`` (M, 3), for each unit of the light's area."""
         things = surfaces.objects, surfaces.materials, surfaces.solids, surfaces.kinds
         shine(what, seen, places.shape[0], *things, self._row, places, local)
-
-
-def _extent(outlines):
-    """The length of what has outlines."""
-    points, edges = outlines.points.to_numpy(), outlines.edges.to_numpy()
-    solids = outlines.solids.to_numpy()[np.unique(-1 - edges[edges[:, 0] < 0, 0])]
-    points = points[np.unique(edges[edges[:, 0] >= 0, :2])]
-    places = np.concatenate([points, solids[:, :3] - solids[:, 3:4], solids[:, :3] + solids[:, 3:4]])
-    return float(np.linalg.norm(np.ptp(places, axis=0)))

@@ -7,12 +7,13 @@ import taichi as ti
 
 from taichi_dr.kernels.base.arrays import array_from, make_array
 from taichi_dr.kernels.base.scatter import scatter_rows
-from taichi_dr.kernels.camera.pack import PACKED
+from taichi_dr.kernels.camera.pack import PACKED, P
 from taichi_dr.kernels.rays.outlines import OutlineSums
 from taichi_dr.kernels.rays.primary_edges import accumulate, measure, place
 from taichi_dr.kernels.rays.strata import strata
 from taichi_dr.runtime import float_dtype
 
+LEAST_ASIDE = 1e-9  # from an outline to rays beside it, in screen units: further than rays begin above mirrors
 MOST = 1 << 20  # samples of one view, whatever is asked for: a few hundred bytes each
 
 
@@ -33,9 +34,13 @@ class Film(NamedTuple):
 
     @property
     def aside(self):
-        """From an outline to the rays on either side of it, in screen units: as little as the precision allows."""
+        """From an outline to the rays on either side of it, in screen units: as little as the precision allows.
+
+        Of crops, whose principal point is far outside of the image, places on the screen are differences of numbers as
+        large as that.
+        """
         epsilon = float(np.finfo(ti.lang.util.to_numpy_type(float_dtype())).eps)
-        return max(np.sqrt(epsilon) * 2 / min(self.width, self.height), 32 * epsilon)
+        return max(32 * epsilon, LEAST_ASIDE) * (1 + float(np.abs(self.camera.to_numpy()[:, P : P + 2]).max()))
 
 
 class Moved(NamedTuple):

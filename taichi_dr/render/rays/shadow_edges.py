@@ -27,7 +27,6 @@ class Surfaces(NamedTuple):
     outlines: Outlines
     kinds: Any  # (S,) i32, of the outlines' solids
     faces: Any  # (F, 3) i32
-    extent: float  # length of all that is there
 
 
 class ShadowLight(NamedTuple):
@@ -86,9 +85,9 @@ class _Samples:
     def cast(self, tracing):
         """Finds where light arrives that passes the outlines."""
         surfaces, film = self._surfaces, self._film
-        rays = self._rows(3), self._rows(3), self._rows(2)
+        rays = tuple(make_array((2 * self.count, columns)) for columns in (3, 3, 2))
         at = self._piece, self._within, self._places
-        cast(*surfaces.outlines, *at, surfaces.extent, film.aside, *rays)
+        cast(*surfaces.outlines, *at, *rays)
         self._met = tracing.closest(*rays)
         self._spots, self._rates, self._pixel = self._rows(6), self._rows(2), self._numbers(ti.i32)
         self._rays = self._rows(3), self._rows(3), self._rows(2)

@@ -204,8 +204,16 @@ def slab_over(ground, light, seed=0):
 
 def test_shadows_do_not_depend_on_how_far_the_ground_goes_on(cpu32):
     sun = dr.Lights(0.1, directional=dr.DirectionalLight((0.5, 1, 0.2)))
-    near, far = (slab_over(dr.Rectangle((0, -1, 0), (h, 0, 0), (0, 0, -h)), sun) for h in (5, 50))
-    assert np.abs(near - far).max() < 0.1 * np.abs(near).max()
+    near, *far = (slab_over(dr.Rectangle((0, -1, 0), (h, 0, 0), (0, 0, -h)), sun) for h in (5, 50, 5e4))
+    for found in far:
+        assert np.abs(near - found).max() < 0.1 * np.abs(near).max()
+
+
+def test_shadows_of_what_is_just_above_the_ground(cpu32):
+    """They begin where its outline ends: nothing jumps by that, the closer they are."""
+    sun = dr.Lights(0.1, directional=dr.DirectionalLight((0.5, 1, 0.2)))
+    high, low = (slab_over(dr.Plane(y=-0.05 - gap), sun) for gap in (1e-2, 1e-4))
+    assert np.abs(high - low).max() < 0.1 * np.abs(high).max()
 
 
 def test_a_plane_is_the_same_wherever_its_point_is(cpu32):

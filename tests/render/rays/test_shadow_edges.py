@@ -78,7 +78,7 @@ def adjoints(
     """Adjoints of the sum of ``weights_of`` times the image, by name, of the shadows alone."""
     tracing = Tracing(vertices, faces, solids, kinds)
     outlines = Outlines(array_from(edges, ti.i32), array_from(vertices), tracing.solids)
-    surfaces = Surfaces(outlines, tracing.kinds, tracing.faces, 20.0)
+    surfaces = Surfaces(outlines, tracing.kinds, tracing.faces)
     film = Film(array_from(packed), orthographic, WIDTH, HEIGHT, NEAR, FAR)
     moved = Moved(make_array(np.shape(vertices)), make_array(np.shape(solids)), make_array(packed.shape))
     image_adjoint = array_from((weights_of() if weights is None else weights).reshape(-1, 3))
