@@ -52,7 +52,7 @@ from taichi_dr.scene import shapes
 from taichi_dr.scene.analytic import Plane, Rectangle, Sphere
 from taichi_dr.scene.area_light import RectangleLight, SphereLight
 from taichi_dr.scene.camera import Camera
-from taichi_dr.scene.light import DirectionalLight, Lights, PointLight
+from taichi_dr.scene.light import DirectionalLight, Lights, PointLight, SpotLight
 from taichi_dr.scene.material import Material
 from taichi_dr.scene.mesh import Mesh
 from taichi_dr.tape import tape_operation
@@ -103,6 +103,7 @@ __all__ = [
     "Sphere",
     "SphereLight",
     "SphereTracer",
+    "SpotLight",
     "Supersampler",
     "Unbounded",
     "UniformAdam",

@@ -54,6 +54,7 @@ OBJECTS = {
     "NeRFFit": (lambda: dr.NeRFFit(dr.radiance.NeRF(2, None, (4,), skips=())), "64 + 128 samples, NeRF(L = 2 / None"),
     "Plane": (lambda: dr.Plane(y=-1), "'plane'; fields: point, normal"),
     "PointLight": (lambda: dr.PointLight((0, 2, 0)), "position=(0, 2, 0), intensity=1.0"),
+    "SpotLight": (lambda: dr.SpotLight((0, 2, 0), (0, -1, 0)), "position=(0, 2, 0), direction=(0, -1, 0)"),
     "PoseFit": (lambda: dr.PoseFit(None, [0.5, 0.25]), "loss 0.25 after 1 steps"),
     "PosedImages": (posed_images, "3 views of 4 x 5, with alpha: a.png, b.png, ..."),
     "RayCaster": (lambda: dr.RayCaster(dr.shapes.box()), "Mesh('box', batch 1, 8 vertices, 12 faces; fields: vert"),

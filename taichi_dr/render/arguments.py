@@ -20,8 +20,8 @@ def require_lights_without_area(lights):
     require_kind("lights", lights, Lights)
     if lights.area:
         raise InputError(
-            f"lights: expected ambient, directional and point lights, got {lights.area[0]!r}: area lights are for the"
-            " RayTracer"
+            f"lights: expected ambient, directional, point and spot lights, got {lights.area[0]!r}: area lights are"
+            " for the RayTracer"
         )
 
 

@@ -85,7 +85,7 @@ def test_lights_set_and_what_they_refuse(cpu32):
     lights.set(0.5, dr.DirectionalLight((0, 0, 2), 0.25), dr.PointLight((3, 2, 1), 2.0, (1, 0, 0)))
     assert lights.numpy("color").tolist() == [[0.5] * 3, [0.25] * 3, [2, 0, 0]]
     assert lights.vector.to_numpy().tolist() == [[0, 0, 0], [0, 0, 2], [3, 2, 1]]
-    with pytest.raises(dr.InputError, match=r"expected 1 directional and 1 point lights.*got 2 and 0"):
+    with pytest.raises(dr.InputError, match=r"expected 1 directional, 1 point and 0 spot lights.*got 2 directional, 0"):
         lights.set(0.5, [dr.DirectionalLight((0, 0, 2))] * 2)
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-AMBIENT, DIRECTIONAL, POINT = range(3)
+AMBIENT, DIRECTIONAL, POINT, SPOT = range(4)
 COLOR, IRRADIANCE, BOTH = range(3)
 
 
@@ -17,7 +17,7 @@ def dot(a, b):
 def light_at(normal, position, to_eye, lights, shininess=32.0, two_sided=True):
     """(irradiance, highlight): ambient + sum c max(n.l, 0), and sum c max(n.h, 0)^shininess where n.l > 0.
 
-    ``lights``: a list of (kind, color, vector).
+    ``lights``: a list of (kind, color, vector), of spot lights with a vector (8,): place, axis, cosines.
     """
     n, e = unit(normal), unit(to_eye)
     if two_sided:
@@ -27,11 +27,26 @@ def light_at(normal, position, to_eye, lights, shininess=32.0, two_sided=True):
         if kind == AMBIENT:
             irradiance = irradiance + color * np.ones_like(n)
             continue
-        light = unit(vector - position if kind == POINT else vector + np.zeros_like(position))
+        light = unit((vector[:3] if kind == DIRECTIONAL else vector[:3] - position) + np.zeros_like(position))
+        if kind == SPOT:
+            color = color * cone_share(-dot(light, unit(vector[3:6])), *vector[6:])
         cosine, reflected = dot(n, light), dot(n, unit(light + e))
         irradiance = irradiance + color * np.maximum(cosine, 0)
         highlight = highlight + np.where(cosine > 0, color * np.maximum(reflected, 0) ** shininess, 0.0)
     return irradiance, highlight
+
+
+def cone_share(cosine, inner, outer):
+    """t^2 (3 - 2 t) of how far a cosine is from that of the outer to that of the inner angle."""
+    t = np.clip((cosine - outer) / (inner - outer), 0, 1)
+    return t**2 * (3 - 2 * t)
+
+
+def spot_vectors(rng, count):
+    """(count, 8): vectors of spot lights some way off, that shine on the origin and around it, in and out of cones."""
+    places = unit(rng.normal(size=(count, 3))) * 4
+    axes = rng.uniform(0.5, 2, (count, 1)) * unit(-places + 0.5 * rng.normal(size=(count, 3)))
+    return np.concatenate([places, axes, np.broadcast_to([0.97, 0.8], (count, 2))], axis=1)
 
 
 def shade(albedo, normal, position, to_eye, lights, specular=0.0, shininess=32.0, two_sided=True):
@@ -56,7 +71,8 @@ def towards_eye(camera, position, orthographic):
 
 
 def shade_vertices(x, settings):
-    """(V, N, 3 or 6): the term of ``x``: albedo, vertices, normals (B, N, 3), camera (V, 16), color, vector (L, 3)."""
+    """(V, N, 3 or 6): the term of ``x``: albedo, vertices, normals (B, N, 3), camera (V, 16), color (L, 3),
+    vector (L, 3 or 8)."""
     lights = list(zip(settings.kinds, x["light_color"], x["light_vector"], strict=True))
     return np.stack(
         [

@@ -1,10 +1,12 @@
 """Ray tracing from the formulas: one ray after the other, in double precision, everything tried against everything.
 
 A scene is a list of objects, dicts with ``kind`` and what that needs, and of its material ``albedo``, ``specular``,
-``shininess``, ``reflectivity``, ``index``, ``emission``; lights are (kind, color, vector).
+``shininess``, ``reflectivity``, ``index``, ``emission``; lights are (kind, color, vector),
+spot lights (kind, color, (place, axis, inner, outer angle in degrees)).
 """
 
 import numpy as np
+from oracles.shading import cone_share
 
 FAR = 1e30
 
@@ -55,8 +57,11 @@ def light_on(thing, p, n, e, things, lights):
         if kind == "ambient":
             irradiance = irradiance + color
             continue
-        toward = np.subtract(vector, p) if kind == "point" else np.array(vector, float)
-        end, light = (np.linalg.norm(toward) if kind == "point" else FAR), unit(toward)
+        is_sun = kind == "directional"
+        toward = np.array(vector, float) if is_sun else np.subtract(vector[0] if kind == "spot" else vector, p)
+        end, light = FAR if is_sun else np.linalg.norm(toward), unit(toward)
+        if kind == "spot":
+            color = color * cone_share(-light @ unit(np.array(vector[1], float)), *np.cos(np.radians(vector[2:])))
         if n @ light <= 0 or closest(things, p, light)[0] < end:
             continue
         irradiance = irradiance + color * (n @ light)

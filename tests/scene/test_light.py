@@ -5,7 +5,7 @@ import pytest
 
 import taichi_dr as dr
 from taichi_dr.errors import InputError, RuntimeStateError
-from taichi_dr.scene.light import AMBIENT, DIRECTIONAL, POINT, DirectionalLight, Lights, PointLight
+from taichi_dr.scene.light import AMBIENT, DIRECTIONAL, POINT, SPOT, DirectionalLight, Lights, PointLight, SpotLight
 
 
 def test_rows_are_ambient_then_directional_then_point(cpu64):
@@ -21,6 +21,61 @@ def test_rows_are_ambient_then_directional_then_point(cpu64):
     np.testing.assert_allclose(lights.vector.to_numpy(), [(0, 0, 0), (0, 1, 1), (1, 0, 0), (2, 3, 4)])
     assert lights.color.grad is not None
     assert lights.vector.grad is not None
+
+
+def test_spot_lights_come_last_with_an_axis_and_two_cosines(cpu64):
+    spot = SpotLight((0, 3, 0), (0, -2, 0), 2, (0.5, 1, 0), inner_deg=45, outer_deg=60)
+    lights = Lights(0.1, point=PointLight((1, 1, 1)), spot=[spot, SpotLight((1, 2, 3), (1, 0, 0))])
+    assert lights.kinds.to_numpy().tolist() == [AMBIENT, POINT, SPOT, SPOT]
+    assert repr(lights) == "Lights(ambient, 0 directional, 1 point, 2 spot; fields: color, vector, axis, cone)"
+    np.testing.assert_allclose(lights.numpy("color")[2], (1, 2, 0))
+    np.testing.assert_allclose(lights.vector.to_numpy()[1:], [(1, 1, 1), (0, 3, 0), (1, 2, 3)])
+    np.testing.assert_allclose(lights.axis.to_numpy(), [(0, 0, 0), (0, 0, 0), (0, -2, 0), (1, 0, 0)])
+    np.testing.assert_allclose(lights.cone.to_numpy()[1:], [(0, 0), (0.5**0.5, 0.5), (0.9396926, 0.8660254)], atol=1e-7)
+    lights.set(0.2, point=PointLight((0, 1, 0)), spot=[SpotLight((0, 0, 0), (0, 0, 1)), spot])
+    np.testing.assert_allclose(lights.numpy("axis")[2:], [(0, 0, 1), (0, -2, 0)])
+    with pytest.raises(InputError, match=r"0 directional, 1 point and 2 spot lights, .*got 0 .*1 point and 0 spot"):
+        lights.set(0.2, point=PointLight((0, 1, 0)))
+
+
+def test_lights_without_a_spot_light_have_no_axis(cpu64):
+    lights = Lights(point=PointLight((0, 1, 0)))
+    assert repr(lights) == "Lights(ambient, 0 directional, 1 point; fields: color, vector)"
+    for use in (lambda: lights.axis, lambda: lights.cone):
+        with pytest.raises(InputError, match=r"lights has no field .*: it has color, vector"):
+            use()
+
+
+@pytest.mark.parametrize(
+    ("angles", "message"),
+    [
+        ((30, 20), "0 < inner_deg < outer_deg < 90, got inner_deg=30 and outer_deg=20"),
+        ((30, 30), "got inner_deg=30 and outer_deg=30"),
+        ((0, 30), "got inner_deg=0"),
+        ((30, 90), "outer_deg=90"),
+        ((np.nan, 30), "inner_deg=nan"),
+        ((30, "wide"), "outer_deg='wide'"),
+        (((10, 20), 30), r"inner_deg=\(10, 20\)"),
+        ((30, 30.00001), "spot light 0: expected a cone of cosines 1 > inner > outer > 0 that are 1e-06 apart"),
+    ],
+)
+def test_angles_that_are_no_cone_are_refused(cpu64, angles, message):
+    with pytest.raises(InputError, match=message):
+        Lights(spot=SpotLight((0, 1, 0), (0, -1, 0), inner_deg=angles[0], outer_deg=angles[1]))
+
+
+def test_check_sees_cones_and_axes_that_were_written(cpu32):
+    for name, values, message in (
+        ("axis", 0, "light 1: expected the direction in which the light shines, got .* of length zero"),
+        ("cone", (0.5, 0.5), "light 1: expected a cone of cosines 1 > inner > outer > 0"),
+        ("cone", (0.5, -0.5), "got inner 0.5 and outer -0.5"),
+        ("cone", (np.nan, 0.5), "got inner nan"),
+    ):
+        lights = Lights(spot=SpotLight((0, 1, 0), (0, -1, 0)))
+        lights.check()
+        lights.fields.set(name, values)
+        with pytest.raises(InputError, match=message):
+            lights.check()
 
 
 def test_one_light_needs_no_list(cpu64):
@@ -41,6 +96,10 @@ def test_defaults_are_valid(cpu64):
         ({"directional": [PointLight((0, 1, 0))]}, "expected DirectionalLight objects"),
         ({"point": [PointLight((0, 1))]}, r"three finite numbers as position, got \[0.0, 1.0\]"),
         ({"point": [PointLight((0, 1, 0), 1, (1, -1, 0))]}, "point light 0: expected a color >= 0"),
+        ({"spot": [SpotLight((0, np.inf, 0), (0, 1, 0))]}, "spot light 0: expected three finite numbers as position"),
+        ({"spot": [SpotLight((0, 1, 0), (0, 0, 0))]}, "the direction in which the light shines, got .*length zero"),
+        ({"spot": [SpotLight((0, 1, 0), (0, 1, 0), -2)]}, "spot light 0: expected a finite intensity >= 0, got -2"),
+        ({"spot": [PointLight((0, 1, 0))]}, "expected SpotLight objects"),
         ({"ambient": np.inf}, "ambient light"),
         ({"ambient": "bright"}, "ambient light"),
     ],

@@ -1,14 +1,15 @@
-"""Light of ambient, directional and point lights on what rays see, with shadows.
+"""Light of ambient, directional, point and spot lights on what rays see, with shadows.
 
     local = albedo (ambient + sum of color_k max(n.l_k, 0) V_k) + specular sum of color_k max(n.h_k, 0)^shininess V_k
 
-as ``shading.light`` has it without shadows, with e = -d towards where the ray comes from, and V_k = 1 where the light
-is not blocked.  What is blocked is held constant here: how it changes is the boundary's part of the gradient.
+as ``shading.light`` has it without shadows, with e = -d towards where the ray comes from, color_k with the share that a
+spot light sends there, and V_k = 1 where the light is not blocked.  What is blocked is held constant here: how it
+changes is the boundary's part of the gradient.
 
 What is shown without light has an ambient light of 1, and no other.
 
-``met`` (L, R): 1 where the shadow ray of light k meets something.  ``partials`` (6 L, C): adjoints of colour and vector
-of each light, a column for every part of the rays.
+``met`` (L, R): 1 where the shadow ray of light k meets something.  ``partials`` (light_rows L, C): adjoints of colour
+and vector of each light, a column for every part of the rays.
 """
 
 import taichi as ti
@@ -29,7 +30,17 @@ from taichi_dr.kernels.rays.surface import (
     UNLIT,
     is_before,
 )
-from taichi_dr.kernels.shading.light import AMBIENT, LIGHT_ROWS, POINT, VECTOR, towards_light
+from taichi_dr.kernels.shading.light import (
+    AMBIENT,
+    POINT,
+    SPOT,
+    VECTOR,
+    LightSums,
+    cone_share,
+    cone_share_adjoint,
+    light_rows,
+    towards_light,
+)
 
 
 @ti.kernel
@@ -51,11 +62,11 @@ def aim(
         if what[i] >= 0:
             position, geometric = get3(seen, i, POSITION), get3(seen, i, GEOMETRIC)
             toward = towards_light(kind[light], row3(vector, light), position)
-            if is_before(seen, i, toward):
+            if is_before(seen, i, toward) and is_reached(kind[light], vector, light, toward):
                 origin = position + geometric * (clearance(position, hits[i, 0]) + seen[i, LIFT])
                 toward = towards_light(kind[light], row3(vector, light), origin)
                 direction, last = unit(toward), ENDLESS
-                if kind[light] == POINT:
+                if kind[light] >= POINT:
                     last = toward.norm()
         for c in ti.static(range(3)):
             origins[i, c], directions[i, c] = origin[c], direction[c]
@@ -68,6 +79,7 @@ def aim_from(
     hits: Rows,
     seen: Rows,
     count: ti.i32,
+    kind: Ints,
     vector: Rows,
     light: ti.i32,
     lanes: ti.template(),
@@ -76,7 +88,7 @@ def aim_from(
     directions: Rows,
     ends: Rows,
 ):
-    """``aim`` of a point light, with rays that begin at the light, ``eye`` (1, 3), and so go in packets of ``lanes``.
+    """``aim`` of a point or spot light, with rays that begin there, ``eye`` (1, 3), and so go in packets of ``lanes``.
 
     Of what the light cannot light, rays go the way of another one of their packet.
     """
@@ -89,7 +101,7 @@ def aim_from(
             if what[i] >= 0:
                 position, geometric = get3(seen, i, POSITION), get3(seen, i, GEOMETRIC)
                 toward = place - position
-                if is_before(seen, i, toward):
+                if is_before(seen, i, toward) and is_reached(kind[light], vector, light, toward):
                     way = position + geometric * (clearance(position, hits[i, 0]) + seen[i, LIFT]) - place
                     direction, last = unit(way), way.norm() * ti.static(1.0 - roundings())
                     some = direction
@@ -103,6 +115,15 @@ def aim_from(
         if packet == 0:
             for c in ti.static(range(3)):
                 eye[0, c] = place[c]
+
+
+@ti.func
+def is_reached(kind, vector: ti.template(), k, toward):
+    """Whether light k shines to where ``toward`` is the way to it: into its cone, if it is a spot light."""
+    reached = True
+    if kind == SPOT:
+        reached = cone_share(kind, vector, k, unit(toward)) > 0.0
+    return reached
 
 
 @ti.kernel
@@ -134,10 +155,11 @@ def shade(
                     light = unit(towards_light(kind[k], row3(vector, k), position))
                     cosine = light.dot(normal)
                     if is_before(seen, i, light):
-                        irradiance += row3(color, k) * cosine
+                        bright = row3(color, k) * cone_share(kind[k], vector, k, light)
+                        irradiance += bright * cosine
                         reflected = normal.dot(unit(light - row3(directions, i)))
                         if materials[thing, SPECULAR] > 0.0 and reflected > 0.0:
-                            highlight += row3(color, k) * (
+                            highlight += bright * (
                                 materials[thing, SPECULAR] * reflected ** materials[thing, SHININESS]
                             )
             result = get3(seen, i, ALBEDO) * irradiance + highlight
@@ -166,6 +188,7 @@ def shade_adjoint(
     """Adds to the adjoints of directions, of what is seen, of materials and, column by column, of the lights."""
     for column in range(partials.shape[1]):
         size = (count + partials.shape[1] - 1) // partials.shape[1]
+        sums = ti.static(LightSums(partials, column))
         for i in range(column * size, ti.min((column + 1) * size, count)):
             if what[i] >= 0 and materials[objects[what[i]], REFRACTION] <= 0.0:
                 thing, g = objects[what[i]], row3(local_adjoint, i)
@@ -185,16 +208,17 @@ def shade_adjoint(
                         light = unit(toward)
                         cosine = light.dot(normal)
                         if is_before(seen, i, light):
-                            irradiance += row3(color, k) * cosine
+                            share = cone_share(kind[k], vector, k, light)
+                            irradiance += row3(color, k) * (share * cosine)
                             g_color = g_irradiance * cosine
-                            g_cosine = g_irradiance.dot(row3(color, k))
+                            g_cosine = g_irradiance.dot(row3(color, k)) * share
                             g_normal += light * g_cosine
                             g_light = normal * g_cosine
                             half = light - row3(directions, i)
                             reflected = normal.dot(unit(half))
                             if reflected > 0.0 and specular > 0.0:
                                 power = reflected**shininess
-                                bright = g.dot(row3(color, k))
+                                bright = g.dot(row3(color, k)) * share
                                 g_specular += bright * power
                                 g_color += g * (specular * power)
                                 g_shininess += bright * specular * power * ti.log(reflected)
@@ -203,12 +227,16 @@ def shade_adjoint(
                                 g_half = unit_adjoint(half, normal * slope)
                                 g_light += g_half
                                 g_direction -= g_half
+                            if kind[k] == SPOT:
+                                g_share = g_color.dot(row3(color, k))
+                                g_light += cone_share_adjoint(vector, k, light, g_share, sums)
+                                g_color *= share
                             g_toward = unit_adjoint(toward, g_light)
-                            if kind[k] == POINT:
+                            if kind[k] >= POINT:
                                 g_position -= g_toward
                     if g_color.any() or g_toward.any():
                         for c in ti.static(range(3)):
-                            row = LIGHT_ROWS * k + c
+                            row = light_rows(vector) * k + c
                             partials[row, column] = partials[row, column] + g_color[c]
                             partials[row + VECTOR, column] = partials[row + VECTOR, column] + g_toward[c]
                 back[i, MATERIAL + SPECULAR] = back[i, MATERIAL + SPECULAR] + g_specular

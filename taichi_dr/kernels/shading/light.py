@@ -1,17 +1,25 @@
 """Light on a surface point: Lambert, Blinn-Phong and ambient, with the hand-written adjoint.
 
     color = albedo * irradiance + highlight
-    irradiance = ambient colors + sum of color_k max(n.l_k, 0)
-    highlight  = specular * sum of color_k max(n.h_k, 0)^shininess   where n.l_k > 0
+    irradiance = ambient colors + sum of share_k color_k max(n.l_k, 0)
+    highlight  = specular * sum of share_k color_k max(n.h_k, 0)^shininess   where n.l_k > 0
 
 n = unit(normal), l_k the unit direction towards the light, e the unit direction towards the eye, h_k = unit(l_k + e)
 (Blinn, Models of Light Reflection, SIGGRAPH 1977).  ``two_sided`` turns n towards the eye (n := -n where n.e < 0), so
 that meshes that are open or inside out are lit on the side that is seen.  A point light does not fade with distance,
 like the directional light that it becomes when far away: its color needs no scale of the scene.
 
+A spot light is a point light that shines in a cone about its ``axis``: share_k is 1 but for it, where it is
+
+    share = t^2 (3 - 2 t),   t = (cosine - outer) / (inner - outer), within [0, 1],   cosine = -l.unit(axis)
+
+of ``inner`` and ``outer``, the cosines of the angles at which it begins to fade and is gone.  Share and slope are
+continuous, so that neither rim of the cone is an edge that would want boundary gradients (the two angles are those of
+Khronos' glTF extension KHR_lights_punctual; ``smoothstep`` over the cosine as in three.js).
+
 Adjoints of lights and cameras are sums over all shaded points, ``partials`` (base/partial_sums) of the shape
-``partials_shape(...)``: ``LIGHT_ROWS`` rows for each light, its color and from ``VECTOR`` on its vector, then the
-``EYE_ROWS`` of the direction to the eye.  ``reduce_partials`` adds them up.
+``partials_shape(...)``: ``light_rows`` of each light, its color and from ``VECTOR`` on the columns of its vector, then
+the ``EYE_ROWS`` of the direction to the eye.  ``reduce_partials`` adds them up.
 """
 
 from typing import Any, NamedTuple
@@ -23,18 +31,24 @@ from taichi_dr.kernels.base.types import Rows
 from taichi_dr.kernels.base.vectors import get3, row3, unit, unit_adjoint
 from taichi_dr.kernels.camera.pack import E, W
 
-AMBIENT, DIRECTIONAL, POINT = range(3)
+AMBIENT, DIRECTIONAL, POINT, SPOT = range(4)  # from POINT on they have a place
 
-# Rows of the partial sums: of each light, among them the first of its vector; and of the eye, behind all lights.
-LIGHT_ROWS, VECTOR, EYE_ROWS = 6, 3, 3
+# Columns of vectors: the axis of a spot light, then the cosines of its inner and its outer angle; how many there are.
+AXIS, CONE, VECTOR_COLUMNS = 3, 6, 8
+
+# Rows of the partial sums: of a light's, the first of its vector; of the eye, behind all lights.
+VECTOR, EYE_ROWS = 3, 3
+
+NARROWEST = 1e-6  # difference of the two cosines of a cone: single precision tells no smaller one
 
 
 class Lights(NamedTuple):
     """L >= 1 lights."""
 
-    kind: Any  # (L,) i32: AMBIENT, DIRECTIONAL or POINT
+    kind: Any  # (L,) i32: AMBIENT, DIRECTIONAL, POINT or SPOT
     color: Any  # (L, 3)
-    vector: Any  # (L, 3): the direction *towards* a directional light (any length), the position of a point light
+    vector: Any  # (L, 3): the direction *towards* a directional light (any length), the position of others; with spot
+    # lights (L, VECTOR_COLUMNS), theirs going on with the direction in which they shine (any length) and two cosines
 
 
 class Finish(NamedTuple):
@@ -52,14 +66,20 @@ class LightSums(NamedTuple):
     column: Any
 
 
-def partials_rows(lights):
-    """Rows of the partial sums for this many lights."""
-    return LIGHT_ROWS * lights + EYE_ROWS
+def partials_rows(lights, columns=3):
+    """Rows of the partial sums for this many lights, whose vectors have ``columns``."""
+    return (VECTOR + columns) * lights + EYE_ROWS
 
 
-def partials_shape(lights, views, points):
+def partials_shape(lights, views, points, columns=3):
     """Shape of the partial sums for ``points`` shaded points in each of ``views`` views."""
-    return partials_rows(lights), views * chunks_of(points)
+    return partials_rows(lights, columns), views * chunks_of(points)
+
+
+@ti.func
+def light_rows(vector: ti.template()):
+    """Rows of the partial sums of each light, of vectors (L, 3 or VECTOR_COLUMNS)."""
+    return VECTOR + vector.shape[1]
 
 
 @ti.func
@@ -77,6 +97,7 @@ def incident_light(normal, position, to_eye, lights: ti.template(), finish: ti.t
             light = unit(towards_light(lights.kind[k], row3(lights.vector, k), position))
             cosine = n.dot(light)
             if cosine > 0.0:
+                color *= cone_share(lights.kind[k], lights.vector, k, light)
                 irradiance += color * cosine
                 reflected = n.dot(unit(light + e))
                 if finish.specular > 0.0 and reflected > 0.0:
@@ -112,12 +133,14 @@ def incident_light_adjoint(
         color = row3(lights.color, k)
         if lights.kind[k] == AMBIENT:
             irradiance += color
-            add_column3(sums.partials, LIGHT_ROWS * k, sums.column, irradiance_adjoint)
+            add_column3(sums.partials, light_rows(lights.vector) * k, sums.column, irradiance_adjoint)
         else:
             toward = towards_light(lights.kind[k], row3(lights.vector, k), position)
             light = unit(toward)
             cosine = n.dot(light)
             if cosine > 0.0:
+                share = cone_share(lights.kind[k], lights.vector, k, light)
+                color *= share
                 irradiance += color * cosine
                 color_adjoint = irradiance_adjoint * cosine
                 cosine_adjoint = irradiance_adjoint.dot(color)
@@ -134,10 +157,15 @@ def incident_light_adjoint(
                     sum_adjoint = unit_adjoint(light + e, n * reflected_adjoint)
                     light_adjoint += sum_adjoint
                     e_adjoint += sum_adjoint
+                if lights.kind[k] == SPOT:
+                    share_adjoint = color_adjoint.dot(row3(lights.color, k))
+                    light_adjoint += cone_share_adjoint(lights.vector, k, light, share_adjoint, sums)
+                    color_adjoint *= share
                 toward_adjoint = unit_adjoint(toward, light_adjoint)
-                add_column3(sums.partials, LIGHT_ROWS * k, sums.column, color_adjoint)
-                add_column3(sums.partials, LIGHT_ROWS * k + VECTOR, sums.column, toward_adjoint)
-                if lights.kind[k] == POINT:
+                first = light_rows(lights.vector) * k
+                add_column3(sums.partials, first, sums.column, color_adjoint)
+                add_column3(sums.partials, first + VECTOR, sums.column, toward_adjoint)
+                if lights.kind[k] >= POINT:
                     position_adjoint -= toward_adjoint
     normal_adjoint = unit_adjoint(normal, n_adjoint * side)
     return normal_adjoint, position_adjoint, unit_adjoint(to_eye, e_adjoint), irradiance, highlight
@@ -155,11 +183,51 @@ def side_of(normal, to_eye, two_sided: ti.template()):
 
 @ti.func
 def towards_light(kind, vector, position):
-    """Direction from a point towards a directional or point light, of any length."""
+    """Direction from a point towards a directional, point or spot light, of any length."""
     result = vector
-    if kind == POINT:
+    if kind >= POINT:
         result = vector - position
     return result
+
+
+@ti.func
+def cone_share(kind, vector: ti.template(), k, light):
+    """The share of its color that light k sends to where ``light`` is the unit direction towards it: 1 but for spots.
+
+    A spot light of 20 and 40 degrees sends 1 along its axis, 0.613 at 30 degrees from it, and 0 at 40.
+    """
+    share = 1.0
+    if kind == SPOT:
+        t = _within_cone(vector, k, light)
+        share = t * t * (3.0 - 2.0 * t)
+    return share
+
+
+@ti.func
+def cone_share_adjoint(vector: ti.template(), k, light, share_adjoint, sums: ti.template()):
+    """Adjoint of a spot light's share: returns that of ``light``; those of its axis and cosines are added to sums."""
+    t, width = _within_cone(vector, k, light), _cone_width(vector, k)
+    axis, first = get3(vector, k, AXIS), light_rows(vector) * k + VECTOR
+    t_adjoint = share_adjoint * 6.0 * t * (1.0 - t) / width
+    add_column3(sums.partials, first + AXIS, sums.column, unit_adjoint(axis, -t_adjoint * light))
+    by_cosines = ti.Vector([-t, t - 1.0]) * t_adjoint
+    for c in ti.static(range(2)):
+        row = first + CONE + c
+        sums.partials[row, sums.column] = sums.partials[row, sums.column] + by_cosines[c]
+    return -t_adjoint * unit(axis)
+
+
+@ti.func
+def _within_cone(vector: ti.template(), k, light):
+    """t of spot light k (see the module)."""
+    cosine = -light.dot(unit(get3(vector, k, AXIS)))
+    return ti.math.clamp((cosine - vector[k, CONE + 1]) / _cone_width(vector, k), 0.0, 1.0)
+
+
+@ti.func
+def _cone_width(vector: ti.template(), k):
+    """``inner - outer`` of spot light k."""
+    return ti.max(vector[k, CONE] - vector[k, CONE + 1], NARROWEST)
 
 
 @ti.func
@@ -189,31 +257,32 @@ def reduce_partials(
     camera_adjoint: Rows,
     orthographic: ti.template(),
 ):
-    """Adds the columns of ``partials`` to the adjoints of the lights (L, 3) and of the cameras (V, 16).
+    """Adds the columns of ``partials`` to the adjoints of the lights, of the shapes of ``Lights``, and of the cameras
+    (V, 16).
 
     ``partials`` is the caller's scratch.
     """
     views = camera_adjoint.shape[0]
-    lights = light_color_adjoint.shape[0]
+    lights, rows = light_color_adjoint.shape[0], light_rows(light_vector_adjoint)
     chunks = partials.shape[1] // views
     for i in range(partials.shape[0] * views * groups_of(chunks)):
         groups = groups_of(chunks)
         row = i // (views * groups)
         v = (i - row * views * groups) // groups
         sum_group(partials, row, v, i % groups, chunks)
-    for i in range(LIGHT_ROWS * lights + EYE_ROWS * views):
-        if i < LIGHT_ROWS * lights:
+    for i in range(rows * lights + EYE_ROWS * views):
+        if i < rows * lights:
             total = sum_groups(partials, i, 0, views, chunks)
-            k = i // LIGHT_ROWS
-            c = i % LIGHT_ROWS
+            k = i // rows
+            c = i % rows
             if c < VECTOR:
                 light_color_adjoint[k, c] = light_color_adjoint[k, c] + total
             else:
                 light_vector_adjoint[k, c - VECTOR] = light_vector_adjoint[k, c - VECTOR] + total
         else:
-            v = (i - LIGHT_ROWS * lights) // EYE_ROWS
-            c = (i - LIGHT_ROWS * lights) % EYE_ROWS
-            total = sum_groups(partials, LIGHT_ROWS * lights + c, v, 1, chunks)
+            v = (i - rows * lights) // EYE_ROWS
+            c = (i - rows * lights) % EYE_ROWS
+            total = sum_groups(partials, rows * lights + c, v, 1, chunks)
             if ti.static(orthographic):
                 camera_adjoint[v, W + c] = camera_adjoint[v, W + c] + total
             else:

@@ -183,7 +183,7 @@ class SoftPass:
         background_part = get("background_part", (self._tiles if with_background else 1, self.channels))
         self._pack(packed, background_part, with_background, (image_adjoint, alpha_adjoint, depth_adjoint))
         if self.layout is not None:
-            lit = (partials_rows(self.shading.lights.kind.shape[0]), self.views * self.bands * self.groups)
+            lit = (partials_rows(*self.shading.lights.vector.shape), self.views * self.bands * self.groups)
             self.partials = self._buffers.zeroed(f"{self._name}_partials", lit if self.layout.lit else (1, 1))
         self._adjoint_of_faces(self.boxes, packed, corner_adjoint, cut=False)
         if self._cut:

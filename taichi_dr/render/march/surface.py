@@ -91,12 +91,11 @@ class SurfaceStage:
         return self.array("albedo", 1, 3), self.array("gradient", 1, 3), self.array("points", 1, 3)
 
     def _light(self, shot):
-        arrays = shot.lights.fields.arrays
-        lights = (shot.lights.kinds, arrays["color"], arrays["vector"])
         return (
             shot.camera_array,
             shot.camera.is_orthographic,
-            *lights,
+            shot.lights.kinds,
+            *shot.lights.arrays,
             self._material.specular,
             self._material.shininess,
         )
@@ -106,11 +105,12 @@ class SurfaceStage:
             self.array("albedo_adjoint", shot.count, 3),
             self.array("gradient_adjoint", 1, 3),
         )
-        shape = partials_rows(shot.lights.count), shot.frame.shape[0] * columns_of(shot.count, shot.frame.shape[0])
+        shape = (
+            partials_rows(*shot.lights.arrays[1].shape),
+            shot.frame.shape[0] * columns_of(shot.count, shot.frame.shape[0]),
+        )
         partials = self._buffers.get("row_partials", shape)
         given = (*self._shaded(), shot.rows.first, shot.pixels, *self._light(shot), color_adjoint)
         shade_rows_adjoint(*given, albedo_adjoint, gradient_adjoint, points_adjoint, partials)
-        adjoints = shot.lights.fields.adjoints
-        arrays = (adjoints["color"], adjoints["vector"], shot.camera_adjoint, shot.camera.is_orthographic)
-        reduce_partials(partials, *arrays)
+        reduce_partials(partials, *shot.lights.adjoints, shot.camera_adjoint, shot.camera.is_orthographic)
         return albedo_adjoint

@@ -109,7 +109,9 @@ class PixelStage:
     def _shading_adjoint(self, shot, surface, color_adjoint):
         image_adjoint = self._buffers.zeroed("pixel_attributes_adjoint", (color_adjoint.shape[0], surface.channels))
         lights, views = shot.lights, shot.views.views
-        shape = partials_shape(lights.count, views, shot.width * shot.height) if surface.layout.lit else (1, 1)
+        shape = (1, 1)
+        if surface.layout.lit:
+            shape = partials_shape(lights.count, views, shot.width * shot.height, lights.arrays[1].shape[1])
         partials = self._buffers.get("pixel_light_partials", shape)
         pyramid_adjoint = self._shading.pyramid_adjoint(surface)
         arguments = self._shading_arguments(shot, surface)

@@ -59,7 +59,7 @@ class Boundary:
     def _sources(self):
         """(``ShadowLight``, what shades by it, what takes its place's adjoint) of every light that throws shadows."""
         lights = self._lights
-        kinds, vectors = lights.kinds.to_numpy(), lights.fields.arrays["vector"].to_numpy().astype(np.float64)
+        kinds, vectors = lights.kinds.to_numpy(), lights.arrays[1].to_numpy()[:, :3].astype(np.float64)
         for k in np.flatnonzero((kinds != AMBIENT) & ((kinds != DIRECTIONAL) | vectors.any(axis=1))):
             scale = np.linalg.norm(vectors[k]) if kinds[k] == DIRECTIONAL else 1.0
             middle = array_from([[*(vectors[k] / scale), float(kinds[k] != DIRECTIONAL)]])
@@ -75,13 +75,13 @@ def _nothing(adjoint):
 
 
 class _Adds:
-    """Adds to the adjoint of a light's vector."""
+    """Adds to the adjoint of a light's place or direction."""
 
     def __init__(self, lights, row, scale):
         self._lights, self._row, self._scale = lights, row, scale
 
     def __call__(self, adjoint):
-        _add(self._lights.fields.adjoints["vector"], self._row, adjoint / self._scale)
+        _add(self._lights.adjoints[1], (self._row, slice(3)), adjoint / self._scale)
 
 
 def _add(array, rows, values):
@@ -140,17 +140,13 @@ class _Tracing:
 
 
 class _Lamp:
-    """A point or directional light, unblocked."""
+    """A light without an area, unblocked."""
 
     def __init__(self, lights, row):
-        arrays = lights.fields.arrays
-        self._arrays = (
-            array_from(lights.kinds.to_numpy()[row : row + 1], ti.i32),
-            make_array((1, 3)),
-            make_array((1, 3)),
-        )
-        for name, array in zip(("color", "vector"), self._arrays[1:], strict=True):
-            place_rows(arrays[name], row, 1, array, 0, 0)
+        kind = array_from(lights.kinds.to_numpy()[row : row + 1], ti.i32)
+        self._arrays = (kind, *(make_array((1, array.shape[1])) for array in lights.arrays))
+        for array, own in zip(lights.arrays, self._arrays[1:], strict=True):
+            place_rows(array, row, 1, own, 0, 0)
 
     def shade(self, surfaces, what, directions, seen, places, local):
         """Writes ``local`` (M, 3)."""

@@ -1,11 +1,11 @@
-"""The stage of ambient, directional and point lights: shadow rays, then light."""
+"""The stage of lights without an area: shadow rays, then light."""
 
 import taichi as ti
 
 from taichi_dr.kernels.rays.primary import LANES
 from taichi_dr.kernels.rays.shade import aim, aim_from, shade, shade_adjoint
 from taichi_dr.kernels.rays.sums import add_columns
-from taichi_dr.kernels.shading.light import AMBIENT, LIGHT_ROWS, POINT, VECTOR
+from taichi_dr.kernels.shading.light import AMBIENT, POINT, VECTOR
 
 COLUMNS = 2048  # of partial sums: enough for all threads (see ``GRAIN``)
 
@@ -16,6 +16,7 @@ class Lamps:
     def __init__(self, buffers, lights):
         self._buffers, self.lights = buffers, lights
         self._kinds = lights.kinds.to_numpy()
+        self._rows = VECTOR + lights.arrays[1].shape[1]
 
     @property
     def inputs(self):
@@ -29,9 +30,9 @@ class Lamps:
             if kind == AMBIENT:
                 continue
             rays, seen = casting.shadow_rays(level.count), (level.what, level.hits, level.seen, level.count)
-            if kind == POINT and level.number == 0 and level.count % LANES == 0:  # whose rays stand in packets
+            if kind >= POINT and level.number == 0 and level.count % LANES == 0:  # whose rays stand in packets
                 eye = self._buffers.get("lamp", (1, 3))
-                aim_from(*seen, self._arrays[2], k, LANES, eye, *rays)
+                aim_from(*seen, *self._arrays[::2], k, LANES, eye, *rays)
                 casting.blocked_from(eye, rays, level.count, met, k)
             else:
                 aim(*seen, *self._arrays[::2], k, *rays)
@@ -49,18 +50,17 @@ class Lamps:
 
     def zero_sums(self):
         """Begins a sum over batches of rays."""
-        self._partials = self._buffers.zeroed("lamps_partials", (LIGHT_ROWS * len(self._kinds), COLUMNS))
+        self._partials = self._buffers.zeroed("lamps_partials", (self._rows * len(self._kinds), COLUMNS))
 
     def push(self):
         """Adds the sums to the lights' adjoints."""
-        adjoints = self.lights.fields.adjoints
-        add_columns(self._partials, 0, LIGHT_ROWS, adjoints["color"])
-        add_columns(self._partials, VECTOR, LIGHT_ROWS, adjoints["vector"])
+        color_adjoint, vector_adjoint = self.lights.adjoints
+        add_columns(self._partials, 0, self._rows, color_adjoint)
+        add_columns(self._partials, VECTOR, self._rows, vector_adjoint)
 
     @property
     def _arrays(self):
-        arrays = self.lights.fields.arrays
-        return self.lights.kinds, arrays["color"], arrays["vector"]
+        return self.lights.kinds, *self.lights.arrays
 
     def _met(self, level):
         """(L, R) of the level: whether each light is blocked."""

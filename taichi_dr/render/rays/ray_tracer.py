@@ -48,7 +48,7 @@ GRADIENTS = """\
 counted: shading, materials, textures, lights, cameras and hit points, along all bounces
 {0}: outlines of meshes, spheres and rectangles, as cameras see them directly
 {0}: the same outlines in mirrors that are planes or rectangles and that cameras see directly
-{0}: shadows of point, directional and area lights on what cameras see directly
+{0}: shadows of point, spot, directional and area lights on what cameras see directly
 not counted: shadows in mirrors, and outlines in curved mirrors, in mirrors of mirrors or through clear objects
 not counted: shadows of what an environment sends
 not counted: outlines of an Implicit, shadows that it throws, and those that fall on it
@@ -370,10 +370,8 @@ class RayTracer(Renderer):
         if not all(all_usable(one, other) for one, other in zip(checked[::2], checked[1::2], strict=True)):
             for thing in (*self._things.meshes, *self._things.shapes, shot.scene, shot.camera):
                 thing.check()
-        if shot.scene.lights is not None:
-            arrays = shot.scene.lights.fields.arrays
-            if not all_usable(arrays["color"], arrays["vector"]):
-                shot.scene.lights.check()
+        if shot.scene.lights is not None and not all_usable(*shot.scene.lights.arrays):
+            shot.scene.lights.check()
         if shot.scene.environment is not None:
             texels = shot.scene.environment.fields.arrays["texels"]
             if not all_usable(texels, texels):

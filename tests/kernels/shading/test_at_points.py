@@ -27,6 +27,7 @@ class Settings:
     layout: Layout
     orthographic: bool = False
     two_sided: bool = True
+    kinds: tuple = KINDS
 
 
 VARIANTS = [
@@ -38,21 +39,26 @@ VARIANTS = [
     Settings(Layout(albedo=True, lit=False, textured=True)),
     Settings(Layout(albedo=True, lit=False, textured=True, shiny=True)),
     Settings(Layout(textured=True, shiny=True)),
+    Settings(Layout(), kinds=(0, 3, 3)),
 ]
 
 
-def inputs(layout, seed=0):
+def inputs(settings, seed=0):
+    layout = settings.layout
     rng = np.random.default_rng(seed)
     attributes = rng.normal(size=(VIEWS * PIXELS, layout.channels))
     if layout.albedo:
         attributes[:, :3] = rng.uniform(size=(VIEWS * PIXELS, 3))
-    return {
+    x = {
         "attributes": attributes,
         "texture": rng.uniform(size=(HEIGHT, WIDTH, 3)),
         "camera": rng.normal(size=(VIEWS, 16)) * 2,
         "light_color": rng.uniform(0.2, 1, (len(KINDS), 3)),
         "light_vector": rng.normal(size=(len(KINDS), 3)) * 2,
     }
+    if light.SPOT in settings.kinds:
+        x["light_vector"] = light.spot_vectors(rng, len(KINDS))
+    return x
 
 
 def _choices():
@@ -72,7 +78,7 @@ def _arguments(x, settings, pyramid):
         array_from(x["camera"]),
         settings.orthographic,
         lighting.Lights(
-            array_from(np.array(KINDS), ti.i32), array_from(x["light_color"]), array_from(x["light_vector"])
+            array_from(np.array(settings.kinds), ti.i32), array_from(x["light_color"]), array_from(x["light_vector"])
         ),
         lighting.Finish(SPECULAR, SHININESS, settings.two_sided),
         pyramid,
@@ -92,7 +98,7 @@ def shade_adjoint(x, settings, g):
     adjoints = {name: make_array((int(np.prod(a.shape[:-1])), a.shape[-1])) for name, a in x.items()}
     pyramid = _pyramid(x)
     pyramid_adjoint = make_array(pyramid.shape)
-    partials = make_array(lighting.partials_shape(len(KINDS), VIEWS, PIXELS))
+    partials = make_array(lighting.partials_shape(len(KINDS), VIEWS, PIXELS, x["light_vector"].shape[1]))
     partials.fill(3.0)  # the kernel clears its scratch
     shade_pixels_adjoint(
         *_arguments(x, settings, pyramid), array_from(g), adjoints["attributes"], pyramid_adjoint, partials
@@ -117,7 +123,7 @@ def _expected(x, settings):
         normal, position = attributes[:, first : first + 3], attributes[:, first + 3 : first + 6]
         cameras = np.repeat(x["camera"], PIXELS, axis=0)
         to_eye = cameras[:, 6:9] if settings.orthographic else cameras[:, 9:12] - position
-        lights = list(zip(KINDS, x["light_color"], x["light_vector"], strict=True))
+        lights = list(zip(settings.kinds, x["light_color"], x["light_vector"], strict=True))
         base = light.shade(base, normal, position, to_eye, lights, SPECULAR, SHININESS, settings.two_sided)
     if layout.shiny:
         base = base + attributes[:, 3 * layout.albedo :][:, :3]
@@ -126,13 +132,13 @@ def _expected(x, settings):
 
 @pytest.mark.parametrize("settings", VARIANTS)
 def test_colors_equal_the_oracle(cpu64, settings):
-    x = inputs(settings.layout)
+    x = inputs(settings)
     np.testing.assert_allclose(shade(x, settings), _expected(x, settings), atol=1e-12)
 
 
 @pytest.mark.parametrize("settings", VARIANTS)
 def test_adjoints_equal_central_differences(cpu64, settings):
-    x = inputs(settings.layout, 1)
+    x = inputs(settings, 1)
     g = np.random.default_rng(2).normal(size=(VIEWS * PIXELS, 3))
     errors = relative_errors(
         lambda y: np.sum(g * shade(y, settings)), x, shade_adjoint(x, settings, g), list(x), step=1e-7
@@ -142,7 +148,7 @@ def test_adjoints_equal_central_differences(cpu64, settings):
 
 def test_background_gets_no_gradient(cpu64):
     settings = Settings(Layout(textured=True))
-    x = inputs(settings.layout)
+    x = inputs(settings)
     background = _choices()[0] < 0
     g = np.where(background[:, None], 1.0, 0.0) * np.ones(3)
     assert all((gradient == 0).all() for gradient in shade_adjoint(x, settings, g).values())
@@ -150,7 +156,7 @@ def test_background_gets_no_gradient(cpu64):
 
 def test_single_precision_equals_the_oracle(any32):
     settings = Settings(Layout(textured=True))
-    x = inputs(settings.layout, 3)
+    x = inputs(settings, 3)
     np.testing.assert_allclose(shade(x, settings), _expected(x, settings), atol=5e-5)
     g = np.random.default_rng(4).normal(size=(VIEWS * PIXELS, 3))
     errors = relative_errors(
@@ -161,7 +167,7 @@ def test_single_precision_equals_the_oracle(any32):
 
 def test_gradients_but_those_of_texels_are_the_same_every_time(cpu32):
     settings = Settings(Layout(textured=True))
-    x = inputs(settings.layout)
+    x = inputs(settings)
     runs = [shade_adjoint(x, settings, np.ones((VIEWS * PIXELS, 3))) for _ in range(3)]
     for name in set(x) - {"texture"}:
         assert all((run[name] == runs[0][name]).all() for run in runs), name

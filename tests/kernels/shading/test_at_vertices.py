@@ -39,6 +39,8 @@ VARIANTS = [
     Settings(specular=0.0),
     Settings(kinds=(0,), view_mesh=(0,)),
     Settings(kinds=(2,), view_mesh=(1, 1), shininess=1.0),
+    Settings(kinds=(0, 3, 1, 3)),
+    Settings(kinds=(3,), view_mesh=(1, 1), shininess=1.0),
     Settings(term=shading.IRRADIANCE),
     Settings(term=shading.BOTH),
 ]
@@ -46,7 +48,7 @@ VARIANTS = [
 
 def inputs(settings, seed=0, normal_rows=ROWS, albedo_rows=ROWS):
     rng = np.random.default_rng(seed)
-    return {
+    x = {
         "albedo": rng.uniform(0.1, 1, (MESHES, albedo_rows, 3)),
         "vertices": rng.normal(size=(MESHES, ROWS, 3)),
         "normals": rng.normal(size=(MESHES, normal_rows, 3)),
@@ -54,6 +56,9 @@ def inputs(settings, seed=0, normal_rows=ROWS, albedo_rows=ROWS):
         "light_color": rng.uniform(0.2, 1, (len(settings.kinds), 3)),
         "light_vector": rng.normal(size=(len(settings.kinds), 3)) * 2,
     }
+    if oracle.SPOT in settings.kinds:
+        x["light_vector"] = oracle.spot_vectors(rng, len(settings.kinds))
+    return x
 
 
 def _rows(values):
@@ -100,7 +105,7 @@ def shade_vertices(x, settings):
 def shade_vertices_adjoint(x, settings, g):
     views = len(settings.view_mesh)
     adjoints = _outputs(x)
-    partials = make_array(lighting.partials_shape(len(settings.kinds), views, ROWS))
+    partials = make_array(lighting.partials_shape(len(settings.kinds), views, ROWS, x["light_vector"].shape[1]))
     shading.shade_vertices_adjoint(
         _rows(x["albedo"]),
         *_geometry(x),
@@ -137,7 +142,7 @@ def shade_corners(x, settings):
 def shade_corners_adjoint(x, settings, g):
     views = len(settings.view_mesh)
     adjoints = _outputs(x)
-    partials = make_array(lighting.partials_shape(len(settings.kinds), views, len(FACES)))
+    partials = make_array(lighting.partials_shape(len(settings.kinds), views, len(FACES), x["light_vector"].shape[1]))
     shading.shade_corners_adjoint(
         _rows(x["albedo"]),
         _ints(ALBEDO_INDEX),
@@ -192,7 +197,7 @@ def _one_point(settings, *, normal=(0, 0, 1), eye=(0, 0, 5), color=(1, 1, 1), ve
     x["normals"][:] = normal
     x["camera"][:, 9:12] = eye
     x["light_color"][:] = color
-    x["light_vector"][:] = vector
+    x["light_vector"] = np.array([vector], float)
     return shade_vertices(x, settings)[0, 0]
 
 
@@ -204,6 +209,29 @@ def test_lambert_at_sixty_degrees_is_one_half(cpu64):
     np.testing.assert_allclose(_one_point(DIRECTIONAL, vector=slant), 0.5, atol=1e-15)
     np.testing.assert_allclose(_one_point(replace(DIRECTIONAL, kinds=(2,)), vector=slant), 0.5, atol=1e-15)
     np.testing.assert_allclose(_one_point(replace(DIRECTIONAL, kinds=(0,)), vector=slant), 1, atol=1e-15)
+
+
+SPOT = Settings(kinds=(3,), view_mesh=(0,), specular=0.0)
+
+
+@pytest.mark.parametrize(
+    ("degrees", "share"), [(0, 1), (19.99, 1), (30, 0.6128), (40.01, 0), (np.degrees(np.arccos(0.852869)), 0.5)]
+)
+def test_a_spot_light_fades_smoothly_from_its_inner_to_its_outer_angle(cpu64, degrees, share):
+    """Straight above the point, turned away from it; half of it at half the cosines, (0.939693 + 0.766044) / 2."""
+    angle, cosines = np.radians(degrees), np.cos(np.radians((20, 40)))
+    vector = (0, 0, 2, 3 * np.sin(angle), 0, -3 * np.cos(angle), *cosines)
+    np.testing.assert_allclose(_one_point(SPOT, vector=vector), share, atol=5e-5)
+
+
+def test_a_spot_light_is_a_point_light_within_its_inner_angle(cpu64):
+    settings = replace(SPOT, specular=0.5)
+    place, cone = (1, 1, 2), (-1.1, -0.9, -2, 0.95, 0.9)
+    spot, point = (_one_point(replace(settings, kinds=(k,)), vector=place + cone) for k in (3, 2))
+    np.testing.assert_array_equal(spot, point)
+    assert point[0] > 0.8
+    gone = _one_point(settings, vector=(*place, 1, 0, 0, 0.95, 0.9))
+    np.testing.assert_array_equal(gone, 0)
 
 
 def test_length_of_normal_and_direction_do_not_matter(cpu64):
@@ -236,18 +264,19 @@ def test_missing_normal_leaves_the_ambient_light(cpu64):
 
 def test_partial_sums_of_many_chunks_add_up(cpu64):
     lights, views, points = 2, 3, 130 * partial_sums.CHUNK
-    partials = np.random.default_rng(0).normal(size=lighting.partials_shape(lights, views, points))
-    color, vector, camera = make_array((lights, 3)), make_array((lights, 3)), make_array((views, 16))
-    lighting.reduce_partials(array_from(partials), color, vector, camera, False)
-    per_light = partials[:-3].sum(axis=1).reshape(lights, 6)
-    np.testing.assert_allclose(color.to_numpy(), per_light[:, :3], atol=1e-12)
-    np.testing.assert_allclose(vector.to_numpy(), per_light[:, 3:], atol=1e-12)
-    eyes = partials[-3:].reshape(3, views, -1).sum(axis=2).T
-    np.testing.assert_allclose(camera.to_numpy()[:, 9:12], eyes, atol=1e-12)
+    for columns in (3, 8):  # without spot lights, and with some
+        partials = np.random.default_rng(0).normal(size=lighting.partials_shape(lights, views, points, columns))
+        color, vector, camera = make_array((lights, 3)), make_array((lights, columns)), make_array((views, 16))
+        per_light = partials[:-3].sum(axis=1).reshape(lights, 3 + columns)
+        lighting.reduce_partials(array_from(partials), color, vector, camera, False)
+        np.testing.assert_allclose(color.to_numpy(), per_light[:, :3], atol=1e-12)
+        np.testing.assert_allclose(vector.to_numpy(), per_light[:, 3:], atol=1e-12)
+        eyes = partials[-3:].reshape(3, views, -1).sum(axis=2).T
+        np.testing.assert_allclose(camera.to_numpy()[:, 9:12], eyes, atol=1e-12)
 
 
-def test_single_precision_equals_the_oracle(any32):
-    settings = Settings()
+@pytest.mark.parametrize("settings", [Settings(), Settings(kinds=(0, 3, 2, 3))])
+def test_single_precision_equals_the_oracle(any32, settings):
     x = inputs(settings, 3)
     np.testing.assert_allclose(shade_vertices(x, settings), oracle.shade_vertices(x, settings), atol=2e-5)
     g = np.random.default_rng(4).normal(size=(3, ROWS, 3))

@@ -39,7 +39,10 @@ def room(glass=False):
         dr.Plane(y=-0.8, material=floor),
     ]
     lights = dr.Lights(
-        ambient=0.15, point=dr.PointLight((2, 4, 3), 0.8), directional=dr.DirectionalLight((-1, 1, 0.5), 0.3)
+        ambient=0.15,
+        point=dr.PointLight((2, 4, 3), 0.8),
+        directional=dr.DirectionalLight((-1, 1, 0.5), 0.3),
+        spot=dr.SpotLight((-2, 3, 2), (2, -3, -2), 0.5, inner_deg=5, outer_deg=35),
     )
     corners = box.numpy("vertices")[0][box.topology.faces]
     things = [{"kind": "triangle", "corners": three} | same_wood for three in corners]
@@ -49,6 +52,7 @@ def room(glass=False):
         {"kind": "plane", "point": (0, -0.8, 0), "normal": (0, 1, 0)} | same_floor,
     ]
     same = [("ambient", [0.15] * 3, None), ("directional", [0.3] * 3, (-1, 1, 0.5)), ("point", [0.8] * 3, (2, 4, 3))]
+    same += [("spot", [0.5] * 3, ((-2, 3, 2), (2, -3, -2), 5, 35))]
     return dr.Scene(objects, lights), things, same
 
 
@@ -214,7 +218,7 @@ def test_moved_together_nothing_changes(cpu64):
     shiny.set(center=shiny.numpy("center")[0] + shift)
     floor.set(point=floor.numpy("point")[0] + shift)
     lights = scene.lights
-    lights.fields.set("vector", lights.numpy("vector") + shift * (lights.kinds.to_numpy() == 2)[:, None])
+    lights.fields.set("vector", lights.numpy("vector") + shift * (lights.kinds.to_numpy() >= 2)[:, None])
     moved = {key: np.add(value, shift) if key in ("eye", "target") else value for key, value in CAMERA.items()}
     assert np.abs(tracer.render(scene, dr.Camera(**moved)).numpy() - before).max() < 1e-9
 

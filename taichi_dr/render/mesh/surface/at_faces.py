@@ -34,7 +34,8 @@ class FaceLitColors(LitColors):
         fields, colors = mesh.fields, mesh.color_topology
         normals = self._buffers.get("face_normals", (mesh.batch * mesh.face_count, 3))
         normals_adjoint = self._buffers.zeroed("face_normals_adjoint", normals.shape)
-        partials = self._buffers.get("light_partials", partials_shape(shot.lights.count, views.views, mesh.face_count))
+        shape = partials_shape(shot.lights.count, views.views, mesh.face_count, shot.lights.arrays[1].shape[1])
+        partials = self._buffers.get("light_partials", shape)
         shade_corners_adjoint(
             mesh.fields.arrays["colors"],
             colors.array("faces"),

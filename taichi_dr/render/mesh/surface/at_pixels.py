@@ -46,7 +46,7 @@ class PixelSurface(Surface):
         if layout.albedo:
             arrays.append(fields["colors"] if self.light is None else self.light.attributes)
         if layout.lit:
-            arrays += [shot.lights.fields.arrays["color"], shot.lights.fields.arrays["vector"]]
+            arrays += shot.lights.arrays
         if layout.textured:
             arrays.append(fields["uv"])
         return arrays

@@ -36,7 +36,8 @@ class LitColors(Surface):
     def _shade_adjoint(self, shot, points, attributes_adjoint, adjoints):
         """Adds to the adjoints of the points, and to those of lights and cameras."""
         views = shot.views
-        partials = self._buffers.get("light_partials", partials_shape(shot.lights.count, views.views, self.rows))
+        shape = partials_shape(shot.lights.count, views.views, self.rows, shot.lights.arrays[1].shape[1])
+        partials = self._buffers.get("light_partials", shape)
         scratch = self._buffers.get("shading_scratch", (views.views * self.rows, VERTEX_SCRATCH))
         arguments = (views.view_mesh, *views.of_mesh, *self._light(shot, TWO_SIDED_NORMALS))
         shade_vertices_adjoint(*points, *arguments, attributes_adjoint, *adjoints, partials, scratch)
@@ -53,11 +54,9 @@ class LitPoints(NamedTuple):
 
 def packed_lights(lights):
     """A ``scene.light.Lights`` as the arrays that kernels take."""
-    arrays = lights.fields.arrays
-    return Lights(lights.kinds, arrays["color"], arrays["vector"])
+    return Lights(lights.kinds, *lights.arrays)
 
 
 def add_light_adjoints(shot, partials):
     """Adds the partial sums of the adjoints of lights and eye to those of lights and camera."""
-    adjoints = shot.lights.fields.adjoints
-    reduce_partials(partials, adjoints["color"], adjoints["vector"], shot.camera_adjoint, shot.camera.is_orthographic)
+    reduce_partials(partials, *shot.lights.adjoints, shot.camera_adjoint, shot.camera.is_orthographic)
