@@ -12,7 +12,7 @@ import taichi_dr as dr
 from taichi_dr.implicit.voxel_grid import positions
 from taichi_dr.kernels.march.rows import COVERED, FIXED
 from tests.gradients.program import Operation, TapeProgram, add_scalars, add_vectors, new_field, single
-from tests.render.mesh.test_gradients import some_lights, two_views
+from tests.render.mesh.test_gradients import some_lights, spot_lights, two_views
 
 SIZE = 24
 OUTPUTS = ("color", "depth", "normal", "position")
@@ -84,11 +84,18 @@ def orthographic():
     return dr.Camera.orthographic(eye=(1.1, 0.8, 2.1), half_height=1.2, near=0.3, far=6.0)
 
 
-def traced(make_scene, outputs=OUTPUTS, make_camera=two_views, lit=True, background=(0.1, 0.4, 0.2), bounds=BOUNDS):
+def traced(
+    make_scene,
+    outputs=OUTPUTS,
+    make_camera=two_views,
+    make_lights=some_lights,
+    background=(0.1, 0.4, 0.2),
+    bounds=BOUNDS,
+):
     """A program: the outputs of one render, weighted with random numbers away from silhouettes and added up."""
 
     def make(rng):
-        scene, camera, lights = make_scene(rng), make_camera(), some_lights() if lit else None
+        scene, camera, lights = make_scene(rng), make_camera(), make_lights()
         material = dr.Material("phong", specular=0.3, shininess=7.0)
         settings = {"bounds": bounds, "color": scene.color, "material": material, "background": background}
         tracer = dr.SphereTracer(scene.function, SIZE, **settings, **scene.settings)
@@ -103,7 +110,7 @@ def traced(make_scene, outputs=OUTPUTS, make_camera=two_views, lit=True, backgro
             for name, weight in weights.items():
                 (add_scalars if name == "depth" else add_vectors)(frame.field(name), weight, loss)
 
-        owners = {"camera": camera} | ({"lights": lights} if lit else {})
+        owners = {"camera": camera} | ({"lights": lights} if lights else {})
         fields = {f"{owner}.{name}": field for owner, of in owners.items() for name, field in of.fields.fields.items()}
         return TapeProgram({f"function.{name}": field for name, field in scene.fields.items()} | fields, run)
 
@@ -142,9 +149,10 @@ OPERATIONS = [
         "SphereTracer",
         {
             "every output": traced(Solids),
-            "without lights": traced(Solids, lit=False),
+            "without lights": traced(Solids, make_lights=lambda: None),
             "orthographic": traced(Solids, ("color",), orthographic),
             "over nothing": traced(Solids, ("color",), background=None),
+            "spot lights": traced(Solids, make_lights=spot_lights),
             "cut by bounds": traced(Solids, bounds=dr.Ball(radius=0.8)),
             "a network": traced(Learned),
             "grids": traced(Sampled),

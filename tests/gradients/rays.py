@@ -1,12 +1,14 @@
 """Ray tracing, from every output to every field of objects, materials, lights, environment and camera."""
 
+from functools import partial
+
 import numpy as np
 import taichi as ti
 
 import taichi_dr as dr
 from tests.gradients.march import orthographic
 from tests.gradients.program import Operation, TapeProgram, add_scalars, add_vectors, new_field, single
-from tests.render.mesh.test_gradients import two_views
+from tests.render.mesh.test_gradients import spot_lights, two_views
 
 SIZE = (7, 9)
 OUTPUTS = {"color": 3, "depth": 0, "normal": 3, "position": 3}
@@ -33,14 +35,14 @@ def meshes(rng):
     return dr.Scene([ball, quad], lamps(rng))
 
 
-def mirrors(rng):
+def mirrors(rng, make_lights=lamps):
     mirror = dr.Material(albedo=0.5, reflectivity=0.5, specular=0.25, shininess=4.0)
     objects = [
         dr.Sphere((0, 0, 0), 0.75, material=mirror),
         dr.Plane((0, -1, 0), (0, 1, 0), material=dr.Material(albedo=0.5, emission=0.125, reflectivity=0.25)),
         dr.Rectangle((0.25, 0.5, -1.5), (2, 0, 0), (0, 2, 0.25), material=dr.Material(albedo=0.75, specular=0.5)),
     ]
-    return dr.Scene(objects, lamps(rng))
+    return dr.Scene(objects, make_lights(rng))
 
 
 def area_light(rng):
@@ -128,6 +130,7 @@ OPERATIONS = [
             "meshes, with a texture": rays(meshes),
             "samples, orthographic": rays(meshes, orthographic, samples=4),
             "mirrors and solids": rays(mirrors),
+            "spot lights": rays(partial(mirrors, make_lights=lambda rng: spot_lights())),
             "an area light": rays(area_light, samples=4),
             "an environment in a mirror": rays(reflected_environment),
             "a signed distance": rays(signed_distance),

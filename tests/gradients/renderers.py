@@ -12,7 +12,7 @@ import taichi as ti
 import taichi_dr as dr
 from tests.gradients.program import Operation, TapeProgram, new_field, single
 from tests.render.mesh.primitives import test_primitives as primitives
-from tests.render.mesh.test_gradients import some_lights, two_views
+from tests.render.mesh.test_gradients import some_lights, spot_lights, two_views
 
 SIZE = (11, 14)
 BACKGROUND = (0.1, 0.4, 0.2)
@@ -68,11 +68,11 @@ def three_views():
     return two_views(azimuth_deg=[10, 70, 200], elevation_deg=10)
 
 
-def shown(make_renderer, outputs, make_mesh, make_camera=two_views, lit=True, **arguments):
+def shown(make_renderer, outputs, make_mesh, make_camera=two_views, lit=True, make_lights=some_lights, **arguments):
     """A program: the outputs of one render, weighted with random numbers and added up."""
 
     def make(rng):
-        mesh, camera, lights = make_mesh(rng), make_camera(), some_lights() if lit else None
+        mesh, camera, lights = make_mesh(rng), make_camera(), make_lights() if lit else None
         renderer = make_renderer()
         frame = renderer.render(mesh, camera, lights, **arguments)
         weights = {name: _weights(rng, frame, name) for name in outputs}
@@ -126,6 +126,9 @@ def surfaces(make_renderer, outputs):
         for coloring in ("vertex colours", "face colours"):
             mesh = partial(tetrahedra, coloring=coloring, shading=shading)
             cases[f"{shading}, {coloring}"] = shown(make_renderer, outputs, mesh, lit=lit)
+        if lit:
+            mesh = partial(tetrahedra, shading=shading)
+            cases[f"{shading}, spot lights"] = shown(make_renderer, outputs, mesh, make_lights=spot_lights)
         textured = partial(panes, shading=shading)
         cases[f"{shading}, texture"] = shown(make_renderer, outputs, textured, front_views, lit=lit)
     return cases

@@ -286,7 +286,7 @@ OPERATIONS = [
             at_points.VARIANTS,
             at_points.shade,
             at_points.shade_adjoint,
-            lambda settings: at_points.inputs(settings.layout, 1),
+            lambda settings: at_points.inputs(settings, 1),
         ),
         LIGHT | {"lod": "the level of detail is held constant"},
     ),

@@ -48,6 +48,17 @@ def some_lights():
     )
 
 
+def spot_lights():
+    """Cones that end on what is around the origin, so that some of it is where they fade."""
+    return dr.Lights(
+        ambient=(0.2, 0.25, 0.3),
+        spot=[
+            dr.SpotLight((1.5, 2.0, 2.5), (-1.6, -1.9, -2.3), 0.75, (1.0, 0.9, 0.8), inner_deg=2, outer_deg=20),
+            dr.SpotLight((-2.0, 1.0, 1.0), (2.0, -1.2, -0.8), 0.5, inner_deg=5, outer_deg=40),
+        ],
+    )
+
+
 def weights(frame, names):
     """Random weights that turn the outputs into one number."""
     rng = np.random.default_rng(3)
