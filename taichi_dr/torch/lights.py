@@ -5,7 +5,7 @@ from typing import Any
 import torch
 
 from taichi_dr.errors import InputError, ShapeError
-from taichi_dr.kernels.shading.light import AMBIENT, DIRECTIONAL, POINT
+from taichi_dr.kernels.shading.light import AMBIENT, DIRECTIONAL, POINT, SPOT
 from taichi_dr.scene import light as scene
 from taichi_dr.torch.tensors import number_tensor, run_device
 
@@ -91,7 +91,7 @@ def parameters_of(lights: Lights | scene.Lights) -> tuple[tuple[int, ...], torch
     """Kinds, colours (L, 3) and vectors (L, 3) of lights; those of ``dr.Lights`` have no gradient.
 
     Raises:
-        InputError: no lights, or some with an area.
+        InputError: no lights, or some with an area, or spot lights.
     """
     if isinstance(lights, Lights):
         return lights.kinds, *lights.rows()
@@ -99,5 +99,7 @@ def parameters_of(lights: Lights | scene.Lights) -> tuple[tuple[int, ...], torch
         raise InputError(f"lights: expected dr.Lights, or dr.torch.Lights for gradients; got {lights!r}")
     if lights.area:
         raise InputError("lights: expected ambient, directional and point lights; area lights are for the RayTracer")
+    if SPOT in lights.kinds.to_numpy():
+        raise InputError("lights: expected ambient, directional and point lights; dr.Rasterizer shows spot lights")
     color, vector = (torch.from_numpy(lights.numpy(name)).to(run_device()) for name in ("color", "vector"))
     return tuple(lights.kinds.to_numpy().tolist()), color, vector
