@@ -3,9 +3,10 @@
 from importlib.util import find_spec
 
 import pytest
+import taichi as ti
 
 import taichi_dr as dr
-from taichi_dr.runtime import is_initialised
+from taichi_dr.runtime import backend, float_dtype, is_initialised
 
 if find_spec("torch") is None:
     collect_ignore = ["taichi_dr/torch"]
@@ -13,5 +14,12 @@ if find_spec("torch") is None:
 
 @pytest.fixture(autouse=True)
 def _runtime_of_examples(request):
-    if isinstance(request.node, pytest.DoctestItem) and not is_initialised():
+    if isinstance(request.node, pytest.DoctestItem) and not _serves(request.node.name):
         dr.init("cpu")
+
+
+def _serves(name):
+    """Whether the runtime is one for an example: tensors are of single precision, and on the CPU."""
+    return is_initialised() and (
+        not name.startswith("taichi_dr.torch") or (backend(), float_dtype()) == ("cpu", ti.f32)
+    )

@@ -10,6 +10,9 @@ What this file reads below Taichi's documented interface, and why (``compilation
   the first to name it) would break the runtime for good.  Gone when fields may be made there.
 * ``_date_fields`` has fields note their runtime and look at it before they look at their memory: reading a field of a
   former runtime ends the process.  Gone when Taichi raises an exception then.
+* ``_guard_forks`` has whatever asks for the runtime refuse in a process that was forked from one that has it: Taichi's
+  threads are not there, and the first kernel, or another ``ti.init``, waits for them for ever.  Gone when Taichi starts
+  them anew in the child.
 * ``_guard_tapes`` has ``ti.ad.Tape`` refuse a second thread: two that compile fail with an empty AssertionError, and
   the tape of one records what the other calls.  Gone when Taichi has a tape per thread, or says so itself.
 """
@@ -92,6 +95,30 @@ def _two_threads():
 _guard_tapes()
 
 
+def _guard_forks():
+    """Has a child that inherits a runtime know that it is of no use."""
+
+    def look():
+        global _checked, _is_forked
+        _checked, _is_forked = None, is_initialised()
+
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=look)
+
+
+_is_forked = False
+_guard_forks()
+
+
+def _require_no_fork():
+    if _is_forked:
+        raise RuntimeStateError(
+            "this process was forked from one in which Taichi was initialised, whose threads are not here: start it"
+            ' anew, multiprocessing_context="spawn" of a DataLoader or multiprocessing.get_context("spawn"), and call'
+            " taichi_dr.init() in it; or fork before taichi_dr.init() is called"
+        )
+
+
 def init(arch: Backend | Literal["auto"] = "auto", *, float64: bool = False, **options: Any) -> Backend:
     """Initialises Taichi for the package: ``ti.init`` with a backend that exists and quiet logs.
 
@@ -104,6 +131,7 @@ def init(arch: Backend | Literal["auto"] = "auto", *, float64: bool = False, **o
 
     Raises:
         BackendError: ``arch`` is unknown or not available here, or is Vulkan with ``float64=True``.
+        RuntimeStateError: the process was forked from one in which Taichi was initialised.
         InputError: ``default_fp`` is given, which ``float64`` stands for.
 
     >>> init("cpu")
@@ -111,6 +139,7 @@ def init(arch: Backend | Literal["auto"] = "auto", *, float64: bool = False, **o
     """
     if "default_fp" in options:
         raise InputError(f"default_fp: expected float64=True (or nothing, for float32), got {options['default_fp']}")
+    _require_no_fork()
     names = _candidates(arch)
     if float64 and "vulkan" in names:
         names = [name for name in names if name != "vulkan"]
@@ -185,6 +214,7 @@ def is_initialised():
 def require_init():
     """Raises RuntimeStateError unless Taichi has been initialised, BackendError if with types that kernels lack."""
     global _checked
+    _require_no_fork()
     runtime = impl.get_runtime()
     if not is_initialised():
         raise RuntimeStateError("Taichi is not initialised: call taichi_dr.init() or ti.init(...) first")

@@ -6,7 +6,8 @@ flag on leaving, so that the rest of the outer one is back on the tape; so ``tap
 Gone when they can.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any, TypeVar, cast
@@ -42,6 +43,23 @@ class _Call:
     complete: bool = False
 
 
+_record: list | None = None
+
+
+@contextmanager
+def recorded() -> Iterator[list[tuple[Callable[..., object], tuple]]]:
+    """Within the block operations are noted in a list, ``(adjoint, arguments)`` each, in place of a tape.
+
+    For those who go back by themselves: ``for adjoint, arguments in reversed(calls): adjoint(*arguments)``.
+    """
+    global _record
+    outer, _record = _record, []
+    try:
+        yield _record
+    finally:
+        _record = outer
+
+
 def tape_operation(forward: Callable[..., object], adjoint: Callable[..., object]) -> Callable[..., None]:
     """A callable that runs ``forward(*arguments)``; an open tape calls ``adjoint(*arguments)`` on its way back.
 
@@ -60,9 +78,13 @@ def tape_operation(forward: Callable[..., object], adjoint: Callable[..., object
 
     operation = ti.ad.grad_replaced(run)
     ti.ad.grad_for(operation)(run_adjoint)
+    alone = off_tape(forward)
 
     def start(*arguments):
-        if recording_tape() is None:
+        if _record is not None and not impl.get_runtime().grad_replaced:
+            alone(*arguments)
+            _record.append((adjoint, arguments))
+        elif recording_tape() is None:
             forward(*arguments)
         else:
             operation(_Call(arguments))

@@ -54,7 +54,7 @@ class Frame:
         self.outputs, self.shape = outputs, shape
         self._token = runtime_token()
         self._produce = produce
-        self._arrays, self._first, self._adjoints = {}, {}, {}
+        self._arrays, self._first, self._adjoints, self._seeds = {}, {}, {}, {}
         self._fields, self._variables = {}, {}
         self._premultiplied = False
 
@@ -112,8 +112,29 @@ class Frame:
         self._arrays.update(arrays)
         self._first.update(dict.fromkeys(arrays, first))
 
+    def columns(self, name: str) -> tuple[Any, int]:
+        """The array that has an output's numbers, a row for each pixel, and its first column there; made on demand."""
+        check_runtime(self._token, "frame")
+        if name not in self._seeds:  # those are made in every render
+            self._produce(self, name)
+        return self.array(name), self._first.get(name, 0)
+
+    def seed(self, name: str) -> Any:
+        """The array for an output's gradient of those who read ``columns``; the output is in use from then on.
+
+        Raises:
+            InputError: an image of indices, which has no gradient.
+        """
+        self._require_gradient(name)
+        if name not in self._seeds:
+            self._produce(self, name)
+            self._seeds[name] = self._allocate(name)
+        return self._seeds[name]
+
     def adjoint(self, name: str) -> Any:
         """The array of an output's gradient, as it is now; None if the output is not in use."""
+        if name in self._seeds:
+            return self._seeds[name]
         if not self.in_use(name) or self.is_index(name):
             return None
         if name not in self._adjoints:
@@ -128,13 +149,15 @@ class Frame:
             gradients = tuple(self._fields[name].grad for name in names)
             bridge.fields_to_array(gradients, array, tuple(columns[name] for name in names))
         for name, column in columns.items():
-            if name in self._variables and name not in self._fields:
+            if name in self._seeds:
+                bridge.copy_columns(self._seeds[name], array, 0, column, max(self._components(name), 1))
+            elif name in self._variables and name not in self._fields:
                 gradient = self._variables[name].gradient
                 bridge.copy_columns(gradient, array, 0, column, gradient.shape[1])
 
     def in_use(self, name: str) -> bool:
-        """Whether an output's field or variable has been asked for."""
-        return name in self._fields or name in self._variables
+        """Whether an output's field or variable has been asked for, or its seed."""
+        return name in self._fields or name in self._variables or name in self._seeds
 
     def is_index(self, name: str) -> bool:
         """Whether an output is an image of indices, which has no gradient."""
@@ -146,6 +169,8 @@ class Frame:
         ``premultiplied``: whether it was over nothing, so that the colours are multiplied by alpha.
         """
         self._premultiplied = premultiplied
+        for name in self._seeds:
+            self._produce(self, name)
         for name in self._variables.keys() - self._fields.keys():
             self._produce(self, name)
             self._write_variable(name)
@@ -163,8 +188,8 @@ class Frame:
         check_runtime(self._token, "frame")
         if name in self._fields:
             return self._fields[name].to_numpy()
-        self._produce(self, name)
-        values, components, first = self.array(name).to_numpy(), self._components(name), self._first.get(name, 0)
+        array, first = self.columns(name)
+        values, components = array.to_numpy(), self._components(name)
         if values.ndim == 2:
             values = values[:, first : first + max(components, 1)]
         return values.reshape(self.shape + ((components,) if components else ()))

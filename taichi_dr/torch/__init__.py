@@ -1,16 +1,17 @@
 """Renderers inside networks: PyTorch tensors in, PyTorch tensors out, gradients by its autograd.
 
 ``Rasterizer`` and ``SoftRasterizer`` are modules; ``rasterize`` and ``soft_rasterize`` the same as functions.
-``Camera`` and ``Lights`` have tensors as parameters.  Importing this room imports torch, and nothing else of the
-package does:
+``Camera`` and ``Lights`` have tensors as parameters; ``losses`` and ``LargeSteps`` take tensors.  Importing this room
+imports torch, and nothing else of the package does:
 
     pip install 'taichi-dr[torch]'
 
 ``ScoreDistillation`` hands a diffusion model's opinion of pictures on to whatever they are made of.
 ``distributed.Processes``: several processes that share the steps of one reconstruction.
 
-How it works: ``function`` is the one bridge to autograd, ``call`` what it bridges to, ``tensors`` the copies between
-tensors and the arrays of kernels, ``owners`` the meshes, cameras and lights whose numbers are tensors'.
+How it works: ``function`` is the one bridge to autograd, ``call`` what it bridges to for renderers and ``scalar`` for
+losses, ``tensors`` the copies between tensors and the arrays of kernels, ``owners`` the meshes, cameras and lights
+whose numbers are tensors'.
 """
 
 try:
@@ -20,10 +21,22 @@ except ModuleNotFoundError as error:
         "taichi_dr.torch needs PyTorch, which is not installed: pip install 'taichi-dr[torch]'", name="torch"
     ) from error
 
+from taichi_dr.torch import losses
 from taichi_dr.torch.camera import Camera
 from taichi_dr.torch.distillation.score import ScoreDistillation
 from taichi_dr.torch.functional import rasterize, soft_rasterize
+from taichi_dr.torch.large_steps import LargeSteps
 from taichi_dr.torch.lights import Lights
 from taichi_dr.torch.mesh_renderers import Rasterizer, SoftRasterizer
 
-__all__ = ["Camera", "Lights", "Rasterizer", "ScoreDistillation", "SoftRasterizer", "rasterize", "soft_rasterize"]
+__all__ = [
+    "Camera",
+    "LargeSteps",
+    "Lights",
+    "Rasterizer",
+    "ScoreDistillation",
+    "SoftRasterizer",
+    "losses",
+    "rasterize",
+    "soft_rasterize",
+]

@@ -77,19 +77,17 @@ class Call(Differentiable):
 
     def _image(self, name):
         frame = self._frame
-        if frame.is_index(name):
-            return tensors.read(frame.array(name), frame.shape)
-        variable = frame.variable(name)
-        return tensors.read(variable.array, (*variable.shape, variable.n) if variable.n else variable.shape)
+        components = 0 if frame.is_index(name) else frame.outputs[name]
+        return tensors.read(*frame.columns(name), (*frame.shape, components) if components else frame.shape)
 
     def _write_adjoint(self, name, adjoint):
         if self._frame.is_index(name):
             return
-        gradient = self._frame.variable(name).gradient
+        seed = self._frame.seed(name)
         if adjoint is None:
-            gradient.fill(0)
+            seed.fill(0)
         else:
-            tensors.write(gradient, adjoint)
+            tensors.write(seed, adjoint)
 
     @contextmanager
     def _settings_of_then(self):

@@ -8,6 +8,7 @@ import torch
 from taichi_dr.errors import CameraError, InputError
 from taichi_dr.kernels.camera.pack import ORTHOGRAPHIC, PERSPECTIVE, PINHOLE
 from taichi_dr.scene import camera as scene
+from taichi_dr.scene.camera_check import check_parameters
 from taichi_dr.torch.tensors import number_tensor, run_device
 
 LENSES = {"fov_y": PERSPECTIVE, "focal": PINHOLE, "half_height": ORTHOGRAPHIC}
@@ -119,9 +120,13 @@ def parameters_of(camera: Camera | scene.Camera) -> tuple[int, torch.Tensor, flo
 
     Raises:
         InputError: it is no camera.
+        CameraError: near and far that are no range of depths.
     """
     if isinstance(camera, Camera):
-        return camera.kind, camera.rows(), *camera.depths()
+        rows, (near, far) = camera.rows(), camera.depths()
+        if not 0 < near < far:  # says of which view, if it is the fault of one
+            check_parameters(rows.detach().cpu().numpy(), camera.kind, near, far)
+        return camera.kind, rows, near, far
     if not isinstance(camera, scene.Camera):
         raise InputError(f"camera: expected a dr.Camera, or a dr.torch.Camera for gradients; got {camera!r}")
     rows = torch.from_numpy(camera.fields.variable("parameters").read().to_numpy())

@@ -6,6 +6,7 @@ import torch
 
 from taichi_dr.errors import InputError, ShapeError
 from taichi_dr.kernels.shading.light import AMBIENT, DIRECTIONAL, POINT, SPOT
+from taichi_dr.scene import checks
 from taichi_dr.scene import light as scene
 from taichi_dr.torch.tensors import number_tensor, run_device
 
@@ -91,10 +92,12 @@ def parameters_of(lights: Lights | scene.Lights) -> tuple[tuple[int, ...], torch
     """Kinds, colours (L, 3) and vectors (L, 3) of lights; those of ``dr.Lights`` have no gradient.
 
     Raises:
-        InputError: no lights, or some with an area, or spot lights.
+        InputError: no lights; some with an area, or spot lights; a number that is not finite, a direction of length 0.
     """
     if isinstance(lights, Lights):
-        return lights.kinds, *lights.rows()
+        color, vector = lights.rows()
+        _check_rows(lights.kinds, color.detach().cpu().numpy(), vector.detach().cpu().numpy())
+        return lights.kinds, color, vector
     if not isinstance(lights, scene.Lights):
         raise InputError(f"lights: expected dr.Lights, or dr.torch.Lights for gradients; got {lights!r}")
     if lights.area:
@@ -103,3 +106,13 @@ def parameters_of(lights: Lights | scene.Lights) -> tuple[tuple[int, ...], torch
         raise InputError("lights: expected ambient, directional and point lights; dr.Rasterizer shows spot lights")
     color, vector = (torch.from_numpy(lights.numpy(name)).to(run_device()) for name in ("color", "vector"))
     return tuple(lights.kinds.to_numpy().tolist()), color, vector
+
+
+def _check_rows(kinds, colors, vectors):
+    """Names the light that is none: shading would take what is no number for darkness."""
+    for i, kind in enumerate(kinds):
+        checks.vector(colors[i], f"light {i}", "color")
+        if kind == DIRECTIONAL:
+            checks.direction(vectors[i], f"light {i}", *scene.TOWARDS)
+        else:
+            checks.vector(vectors[i], f"light {i}", "vector")

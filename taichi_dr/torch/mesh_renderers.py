@@ -90,11 +90,11 @@ class MeshModule(RendererModule):
                 values["uv_faces"] = uv_faces.array
             return TensorMesh(faces=faces.array, material=material, **values)
 
-        return self.kept(TensorMesh, faces, uv_faces, material, shapes, make=make)
+        return self.kept.get((TensorMesh, faces, uv_faces, material, shapes), make)
 
     def _camera(self, camera):
         kind, rows, near, far = cameras.parameters_of(camera)
-        made = self.kept(TensorCamera, kind, len(rows), make=lambda: TensorCamera(kind, rows, near, far))
+        made = self.kept.get((TensorCamera, kind, len(rows)), lambda: TensorCamera(kind, rows, near, far))
         return made, rows, near, far
 
     def _lights(self, lights):
@@ -104,7 +104,7 @@ class MeshModule(RendererModule):
             directional = [DirectionalLight((0, 0, 1))] * kinds.count(DIRECTIONAL)
             return TensorLights(directional=directional, point=[PointLight((0, 0, 0))] * kinds.count(POINT))
 
-        return self.kept(TensorLights, kinds, make=make), color, vector
+        return self.kept.get((TensorLights, kinds), make), color, vector
 
 
 _ARRAYS = {"face_colors": "colors"}

@@ -22,7 +22,7 @@ class TensorGroup(FieldGroup):
 
     def read_adjoint(self, name: str, shape: tuple[int, ...]) -> torch.Tensor:
         """The adjoint of the array of that name, as a new tensor."""
-        return tensors.read(self.adjoints[name], shape)
+        return tensors.read(self.adjoints[name], 0, shape)
 
     def push_gradients(self) -> None:
         """Nothing: the adjoints are what is read."""

@@ -1,6 +1,6 @@
 """What the renderers of this room share: modules that hold a renderer of Taichi's, one per runtime."""
 
-from collections import OrderedDict, namedtuple
+from collections import namedtuple
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, ClassVar
@@ -9,11 +9,11 @@ import torch
 
 from taichi_dr.errors import InputError
 from taichi_dr.render.renderer import Renderer
-from taichi_dr.runtime import runtime_token
 from taichi_dr.torch.call import Call, Slot, Stage
 from taichi_dr.torch.function import node
+from taichi_dr.torch.kept import Kept
 
-MOST_KEPT = 8  # meshes, cameras and lights of each kind and shape that a module keeps
+MOST_KEPT = 12  # meshes, cameras and lights, one for every kind and shape
 
 
 class RendererModule(torch.nn.Module):
@@ -34,7 +34,7 @@ class RendererModule(torch.nn.Module):
         super().__init__()
         self._made_with = {"size": size, **settings}
         self.outputs = (outputs,) if isinstance(outputs, str) else tuple(outputs)
-        self._forget()
+        self._stage, self.kept = Kept(1), Kept(MOST_KEPT)
         known = self.RENDERER.OUTPUTS
         if not self.outputs or len({*self.outputs}) < len(self.outputs) or not {*self.outputs} <= known.keys():
             raise InputError(f"outputs: expected some of {', '.join(known)}, each once; got {outputs!r}")
@@ -48,20 +48,6 @@ class RendererModule(torch.nn.Module):
         """
         return self._stage_now().renderer
 
-    def kept(self, *key: Any, make: Callable[[], Any]) -> Any:
-        """What ``make`` has made for that key in this run, or makes now; what was not asked for long is dropped.
-
-        Raises:
-            RuntimeStateError: Taichi is not initialised.
-        """
-        self._stage_now()
-        if key not in self._kept:
-            self._kept[key] = make()
-        self._kept.move_to_end(key)
-        while len(self._kept) > MOST_KEPT:
-            self._kept.popitem(last=False)
-        return self._kept[key]
-
     def images(self, parts: dict[Slot, torch.Tensor], render: Callable[[], Any]) -> Any:
         """The outputs of a render of tensors, each in its slot, as a named tuple."""
         call = Call(self._stage_now(), tuple(parts), render, self.outputs)
@@ -72,18 +58,7 @@ class RendererModule(torch.nn.Module):
         return ", ".join(f"{name}={value!r}" for name, value in (self._made_with | {"outputs": self.outputs}).items())
 
     def _stage_now(self):
-        token = runtime_token()
-        if self._stage is None or self._token is not token:
-            self._forget()
-            self._token, self._stage = token, Stage(self.RENDERER(**self._made_with))
-        return self._stage
-
-    def _forget(self):
-        self._token = self._stage = None
-        self._kept = OrderedDict()
-
-    def __getstate__(self):
-        return {**self.__dict__, "_token": None, "_stage": None, "_kept": OrderedDict()}
+        return self._stage.get("stage", lambda: Stage(self.RENDERER(**self._made_with)))
 
 
 @lru_cache(maxsize=64)

@@ -5,6 +5,7 @@ is written again by the next render, when a network still needs the tensor).  So
 in and every image once on its way out: on CPUs as memory, on CUDA by a kernel, without a way through the host.
 """
 
+import math
 from typing import Any
 
 import numpy as np
@@ -80,14 +81,22 @@ def write(array: Any, tensor: torch.Tensor) -> None:
         array.from_numpy(source.reshape(array.shape).contiguous().numpy())
 
 
-def read(array: Any, shape: tuple[int, ...]) -> torch.Tensor:
-    """A new tensor of that shape with the numbers of an array."""
+def read(array: Any, first: int, shape: tuple[int, ...]) -> torch.Tensor:
+    """A new tensor of that shape with the numbers of an array (rows, columns), from its column ``first`` on."""
+    rows = array.shape[0]
+    width = math.prod(shape) // rows
+    if len(array.shape) == 1 or width == array.shape[1]:
+        return _whole(array).view(shape)
     if on_cpu():
-        return torch.from_numpy(array.memory()).view(shape).clone()
-    if backend() == "cuda":
-        dtype = torch.int32 if array.dtype == ti.i32 else run_dtype()
-        target = torch.empty(array.shape, dtype=dtype, device="cuda")
-        ndarray_to_ext_arr(array, target)
-        ti.sync()
-        return target.view(shape)
-    return torch.from_numpy(array.to_numpy()).view(shape)
+        return torch.from_numpy(array.memory())[:, first : first + width].contiguous().view(shape)
+    return _whole(array)[:, first : first + width].contiguous().view(shape)
+
+
+def _whole(array):
+    """A new tensor with all numbers of an array."""
+    if backend() != "cuda":
+        return torch.from_numpy(array.to_numpy())
+    tensor = torch.empty(array.shape, dtype=torch.int32 if array.dtype == ti.i32 else run_dtype(), device="cuda")
+    ndarray_to_ext_arr(array, tensor)
+    ti.sync()
+    return tensor

@@ -1,0 +1,38 @@
+"""What is made once and used again: arrays and meshes by what they are for, in the run that they were made in."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from typing import Any
+
+from taichi_dr.runtime import runtime_token
+
+
+class Kept:
+    """Things by key; those of former runs, and those that were not asked for long, are dropped.
+
+    Arguments:
+        most: how many there are at most.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most, self._token = most, None
+        self._things: OrderedDict[Hashable, Any] = OrderedDict()
+
+    def get(self, key: Hashable, make: Callable[[], Any]) -> Any:
+        """The thing of that key, made now if there is none.
+
+        Raises:
+            RuntimeStateError: Taichi is not initialised.
+        """
+        if self._token is not runtime_token():
+            self._things.clear()
+            self._token = runtime_token()
+        if key not in self._things:
+            self._things[key] = make()
+        self._things.move_to_end(key)
+        while len(self._things) > self._most:
+            self._things.popitem(last=False)
+        return self._things[key]
+
+    def __reduce__(self):
+        return Kept, (self._most,)  # a copy begins anew
