@@ -50,6 +50,7 @@ PROGRAMS = {
     "volumes.png": "volumes.md/picture",
     "hash_grid.png": "volumes.md/hash_grid",
     "rays.png": "rays.md/picture",
+    "spot.png": "rays.md/spot",
 }
 """The pictures that programs of pages write, each under its own name and ``.png``."""
 
