@@ -179,7 +179,7 @@ def _ranks():
         InputError: there are several, and torch is not installed.
     """
     if _processes() == 1:
-        from taichi_dr.jobs.ranks import ALONE
+        from taichi_dr.ranks import ALONE
 
         return ALONE
     try:

@@ -13,7 +13,7 @@ from names import ROOT, module_files
 
 FLOORS = (
     ("errors", "version", "types", "inputs"),
-    ("devices", "straightline", "compilation"),
+    ("devices", "straightline", "compilation", "ranks"),
     ("runtime",),
     ("tape", "gradcheck"),
     ("kernels",),
@@ -37,7 +37,7 @@ FLOORS = (
     ("public",),
     ("taichi_dr",),
     ("torch",),
-    ("jobs.pictures", "jobs.reconstruct.kinds", "jobs.listener", "jobs.ranks"),
+    ("jobs.pictures", "jobs.reconstruct.kinds", "jobs.listener"),
     ("torch.distributed",),
     ("jobs.settings",),
     ("jobs.terminal", "jobs.report"),

@@ -10,7 +10,7 @@ import torch
 from torch import distributed
 
 from taichi_dr.errors import BackendError
-from taichi_dr.jobs.ranks import Ranks
+from taichi_dr.ranks import Ranks
 
 PATIENCE = timedelta(minutes=10)
 """How long a process waits for the others before it gives up."""

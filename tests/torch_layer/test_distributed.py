@@ -11,11 +11,11 @@ import pytest
 from taichi_dr import cli
 from taichi_dr.errors import InputError
 from taichi_dr.jobs.dataset import make_dataset
-from taichi_dr.jobs.ranks import Alone
 from taichi_dr.jobs.reconstruct.checkpoint import load_state
 from taichi_dr.jobs.reconstruct.run import reconstruct
 from taichi_dr.jobs.settings.dataset import DatasetSettings
 from taichi_dr.jobs.settings.mesh import MeshSettings
+from taichi_dr.ranks import Alone
 
 pytest.importorskip("torch", reason="torch is not installed")
 pytestmark = pytest.mark.usefixtures("own_runtime")

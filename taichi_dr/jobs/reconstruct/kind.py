@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 
-from taichi_dr.jobs.ranks import ALONE, Ranks
+from taichi_dr.ranks import ALONE, Ranks
 
 
 class Kind(ABC):

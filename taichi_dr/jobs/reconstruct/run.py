@@ -16,7 +16,6 @@ from taichi_dr import compilation, runtime
 from taichi_dr.errors import DataSetError, InputError
 from taichi_dr.io.files import check_creatable, write_json
 from taichi_dr.jobs.listener import Audience, Moment
-from taichi_dr.jobs.ranks import ALONE
 from taichi_dr.jobs.reconstruct import checkpoint
 from taichi_dr.jobs.reconstruct.evaluation import evaluate, evaluate_variants, held_out_split
 from taichi_dr.jobs.reconstruct.kinds import kind_class, settings_class
@@ -28,6 +27,7 @@ from taichi_dr.jobs.report.record import PICTURES, Record
 from taichi_dr.jobs.terminal.interrupt import interruptible
 from taichi_dr.jobs.terminal.output import claim, clear, sweep
 from taichi_dr.kernels.base.launch import stay_on_all_threads
+from taichi_dr.ranks import ALONE
 from taichi_dr.version import __version__
 
 REPORTS = ("metrics.json", *PICTURES, checkpoint.NAME)

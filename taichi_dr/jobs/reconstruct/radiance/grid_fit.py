@@ -8,7 +8,6 @@ from scipy.ndimage import binary_dilation, maximum_filter
 
 from taichi_dr.implicit.radiance.cells import cells_with
 from taichi_dr.implicit.radiance.grid import Grid
-from taichi_dr.jobs.ranks import ALONE
 from taichi_dr.jobs.reconstruct.radiance.display import stored
 from taichi_dr.jobs.reconstruct.view_groups import unit_camera
 from taichi_dr.kernels.base.arrays import array_from, make_array, write_array
@@ -17,6 +16,7 @@ from taichi_dr.kernels.radiance_grid.fit import TILE, fit
 from taichi_dr.kernels.radiance_grid.rows import make_rows
 from taichi_dr.kernels.radiance_grid.smooth import smooth
 from taichi_dr.kernels.radiance_grid.update import BETA1, BETA2, update
+from taichi_dr.ranks import ALONE
 
 CHANNELS = 3
 MARGIN = 1  # vertices around those that were seen, when a grid becomes finer
