@@ -1,7 +1,8 @@
 """Procedural meshes: closed, oriented outwards, centred at the origin, y up.
 
 Vertices are shared between faces, so that a shape deforms in one piece; texture coordinates have an index of their own.
-The keywords ``colors``, ``face_colors``, ``texture``, ``material`` and ``name`` go to ``Mesh``.
+The keywords ``colors``, ``face_colors``, ``texture``, ``material`` and ``name`` go to ``Mesh``.  ``random_shape`` makes
+aeroplanes, chairs, lamps and others, each another one for another seed.
 """
 
 from typing import TYPE_CHECKING, TypedDict
@@ -12,11 +13,27 @@ from taichi_dr.errors import InputError
 from taichi_dr.scene import solids, vehicles
 from taichi_dr.scene.material import Material
 from taichi_dr.scene.mesh import Mesh
+from taichi_dr.scene.procedural.categories import random_shape
 from taichi_dr.scene.topology import Topology
 from taichi_dr.types import ArrayLike, Color
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
+
+
+__all__ = [
+    "MeshOptions",
+    "airplane",
+    "box",
+    "car",
+    "cone",
+    "cylinder",
+    "icosphere",
+    "plane",
+    "random_shape",
+    "sphere",
+    "torus",
+]
 
 
 class MeshOptions(TypedDict, total=False):

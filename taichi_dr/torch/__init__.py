@@ -7,6 +7,7 @@ imports torch, and nothing else of the package does:
     pip install 'taichi-dr[torch]'
 
 ``ScoreDistillation`` hands a diffusion model's opinion of pictures on to whatever they are made of.
+``single_image`` makes a coloured mesh of one picture.
 ``distributed.Processes``: several processes that share the steps of one reconstruction.
 
 How it works: ``function`` is the one bridge to autograd, ``call`` what it bridges to for renderers and ``scalar`` for
@@ -21,7 +22,7 @@ except ModuleNotFoundError as error:
         "taichi_dr.torch needs PyTorch, which is not installed: pip install 'taichi-dr[torch]'", name="torch"
     ) from error
 
-from taichi_dr.torch import losses
+from taichi_dr.torch import losses, single_image
 from taichi_dr.torch.camera import Camera
 from taichi_dr.torch.distillation.score import ScoreDistillation
 from taichi_dr.torch.functional import rasterize, soft_rasterize
@@ -38,5 +39,6 @@ __all__ = [
     "SoftRasterizer",
     "losses",
     "rasterize",
+    "single_image",
     "soft_rasterize",
 ]

@@ -30,8 +30,8 @@ def save_network(path: PathLike, network: SingleImageNetwork, about: dict[str, A
         np.savez(temporary, **arrays)
 
 
-def load_network(path: PathLike) -> SingleImageNetwork:
-    """The network of a file by ``save_network``, ready to be used.
+def load_network(path: PathLike = SHIPPED) -> SingleImageNetwork:
+    """The network of a file by ``save_network``, ready to be used; by default the one that comes with the package.
 
     Raises:
         FileError: no such file, one that is cut short, of another kind, or of another architecture (which layer).

@@ -11,14 +11,14 @@ from taichi_dr.torch.single_image.encoder import FEATURES
 SUBDIVISIONS = 3  # 642 vertices, 1,280 faces
 RADIUS = 0.35
 HALF = 0.5  # side of the cube that shapes are in
-SMOOTHNESS = 10.0
+SMOOTHNESS = 1.0
 SMALL = 0.1  # of what the last layer starts with, so that training starts with a sphere
 
 
 class ShapeDecoder(nn.Module):
     """Vertices (B, 642, 3) of a sphere of radius 0.35, moved by displacements and, all together, by a centroid.
 
-        vertices = tanh(2 (0.35 sphere + S displacements + centroid)) / 2,  S = (I + 10 L)^-1 / its largest row's length
+        vertices = tanh(2 (0.35 sphere + S displacements + centroid)) / 2,  S = (I + L)^-1 / its largest row's length
 
     with the Laplacian L of the sphere's edges: what the last layer learns it learns for smooth motions first, and for
     single vertices late (Nicolet et al., Large Steps in Inverse Rendering of Geometry, 2021).  The hyperbolic tangent
@@ -46,7 +46,8 @@ class ShapeDecoder(nn.Module):
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         hidden = F.relu(self.hidden(features))
-        moves = self.smooth @ self.displacements(hidden).view(len(features), -1, 3)
+        columns = self.displacements(hidden).view(len(features), -1, 3).transpose(0, 1).flatten(1)  # of one product
+        moves = (self.smooth @ columns).view(-1, len(features), 3).transpose(0, 1)
         free = RADIUS * self.template + moves + self.centroid(hidden)[:, None]
         return HALF * torch.tanh(free / HALF)
 

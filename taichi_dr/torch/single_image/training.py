@@ -7,14 +7,13 @@ import numpy as np
 import torch
 
 from taichi_dr.io.shape_views import SIZE, VIEWS, ShapeViews, view_camera
-from taichi_dr.torch.mesh_renderers import SoftRasterizer
-from taichi_dr.torch.single_image.losses import WEIGHTS, Smoothness, color_loss, silhouette_loss
+from taichi_dr.torch.mesh_renderers import Rasterizer
+from taichi_dr.torch.single_image.losses import WEIGHTS, terms
 from taichi_dr.torch.single_image.network import SingleImageNetwork
 
 BATCH = 24
 RATE = 1e-3
 WARM_UP = 100  # steps
-SIGMA, GAMMA = 1e-4, 1e-4
 LEAST_RATE = 0.01
 MOMENTS = ("exp_avg", "exp_avg_sq")  # of Adam
 
@@ -33,22 +32,21 @@ class Training:
         self.network = SingleImageNetwork()
         self.steps = 0
         self._views, self._seed, self._batch = views, seed, batch
-        self._optimizer = torch.optim.Adam(self.network.parameters(), RATE, betas=(0.9, 0.99))
-        self._smoothness = Smoothness(self.network.faces, len(self.network.shape_decoder.template))
-        self._render = SoftRasterizer(SIZE, sigma=SIGMA, gamma=GAMMA, background=None)
+        self._optimizer = torch.optim.Adam(self.network.parameters(), RATE, betas=(0.9, 0.99), fused=True)
+        self._render = Rasterizer(SIZE, antialias=True, background=None)
 
     def step(self, fraction: float) -> dict[str, float]:
         """Makes a step; ``fraction`` is the part of the budget that is spent.  Returns the losses by name."""
         self.network.train()
         self._optimizer.param_groups[0]["lr"] = RATE * self._pace(fraction)
         images, views = self._draw()
-        terms = self.losses(images, views)
-        loss = torch.stack([WEIGHTS[name] * term for name, term in terms.items()]).sum()
+        losses = self.losses(images, views)
+        loss = torch.stack([WEIGHTS[name] * term for name, term in losses.items()]).sum()
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()
         self._optimizer.step()
         self.steps += 1
-        return {name: term.item() for name, term in terms.items()}
+        return {name: term.item() for name, term in losses.items()}
 
     def losses(self, images: torch.Tensor, views: Any) -> dict[str, torch.Tensor]:
         """The losses of images (2 B, 64, 64, 4), those of the second view last, seen in ``views`` (2 B,)."""
@@ -59,11 +57,7 @@ class Training:
             vertices, self.network.faces, colors, view_camera(of_view), view_mesh=np.tile(np.arange(len(images)), 2)
         )
         wanted = torch.cat([images[:half], images[:half], images[half:], images[half:]])
-        return {
-            "silhouette": silhouette_loss(alpha, wanted[..., 3]),
-            "color": color_loss(color, wanted[..., :3] * wanted[..., 3:], wanted[..., 3]),
-            "smoothness": self._smoothness(vertices),
-        }
+        return terms(color, alpha, wanted, vertices, self.network.faces)
 
     def state(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Everything that the next steps depend on: a dict that JSON can hold, and named NumPy arrays."""
