@@ -10,7 +10,6 @@ import numpy as np
 import taichi as ti
 
 from taichi_dr.errors import FileError, InputError, ShapeError
-from taichi_dr.fields.group import FieldGroup
 from taichi_dr.fields.owner import FieldOwner
 from taichi_dr.implicit.function import SpaceFunction
 from taichi_dr.io.files import atomic_path, read_bytes
@@ -69,7 +68,7 @@ class VoxelGrid(FieldOwner, SpaceFunction):
         self.shape: tuple[int, int, int] = numbers.shape[:3]
         vector = numbers.shape[3] if numbers.ndim == 4 else 0
         self.components = max(vector, 1)
-        self.fields = FieldGroup(name, values=(self.shape, vector))
+        self.fields = self._GROUP(name, values=(self.shape, vector))
         self.fields.set("values", numbers)
         self.inputs = (self.fields,)
         self.kind = Kind(self.components, METHODS[interpolation], self.IS_DISTANCE)

@@ -1,6 +1,8 @@
 """Renderers inside networks: PyTorch tensors in, PyTorch tensors out, gradients by its autograd.
 
-``Rasterizer`` and ``SoftRasterizer`` are modules; ``rasterize`` and ``soft_rasterize`` the same as functions.
+``Rasterizer``, ``SoftRasterizer`` and ``RayTracer`` are modules that take a mesh of tensors, ``SphereTracer`` a signed
+distance on a grid, ``VolumeRenderer`` a radiance grid; ``rasterize``, ``soft_rasterize``, ``trace_rays``,
+``trace_sphere`` and ``render_volume`` are the same as functions.
 ``Camera`` and ``Lights`` have tensors as parameters; ``losses`` and ``LargeSteps`` take tensors.  Importing this room
 imports torch, and nothing else of the package does:
 
@@ -25,20 +27,29 @@ except ModuleNotFoundError as error:
 from taichi_dr.torch import losses, single_image
 from taichi_dr.torch.camera import Camera
 from taichi_dr.torch.distillation.score import ScoreDistillation
-from taichi_dr.torch.functional import rasterize, soft_rasterize
+from taichi_dr.torch.functional import rasterize, render_volume, soft_rasterize, trace_rays, trace_sphere
 from taichi_dr.torch.large_steps import LargeSteps
 from taichi_dr.torch.lights import Lights
 from taichi_dr.torch.mesh_renderers import Rasterizer, SoftRasterizer
+from taichi_dr.torch.ray_tracer import RayTracer
+from taichi_dr.torch.sphere_tracer import SphereTracer
+from taichi_dr.torch.volume_renderer import VolumeRenderer
 
 __all__ = [
     "Camera",
     "LargeSteps",
     "Lights",
     "Rasterizer",
+    "RayTracer",
     "ScoreDistillation",
     "SoftRasterizer",
+    "SphereTracer",
+    "VolumeRenderer",
     "losses",
     "rasterize",
+    "render_volume",
     "single_image",
     "soft_rasterize",
+    "trace_rays",
+    "trace_sphere",
 ]

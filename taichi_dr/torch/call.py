@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import torch
 
@@ -11,18 +11,37 @@ from taichi_dr.render.renderer import Renderer, settings_of
 from taichi_dr.tape import off_tape
 from taichi_dr.torch import tensors
 from taichi_dr.torch.function import Differentiable
-from taichi_dr.torch.owners import TensorGroup
+
+
+class Numbers(Protocol):
+    """Arrays that tensors are copied to, and what their adjoints are read from: ``TensorGroup``, or the like of it."""
+
+    def write(self, name: str, tensor: torch.Tensor) -> None:
+        """Copies a tensor to the array of that name."""
+
+    def clear_adjoints(self) -> None:
+        """Makes them zero, unless the renderer does."""
+
+    def read_adjoint(self, name: str, shape: tuple[int, ...]) -> torch.Tensor:
+        """The adjoint of the array of that name, as a new tensor."""
 
 
 class Slot(NamedTuple):
-    """Where the numbers of a tensor go: an array of a group."""
+    """Where the numbers of a tensor go."""
 
-    group: TensorGroup
+    group: Numbers
     name: str
 
 
 class Stage:
-    """A renderer, and the latest call that it has rendered: whose numbers are in its arrays and in those it read."""
+    """A renderer, and the latest call that it has rendered: whose numbers are in its arrays and in those it read.
+
+    ``grids`` or ``numbers`` are what a renderer shows whose function is its own.
+    """
+
+    renderer: Any
+    grids: tuple
+    numbers: Any
 
     def __init__(self, renderer: Renderer) -> None:
         self.renderer, self.latest = renderer, None
@@ -62,6 +81,8 @@ class Call(Differentiable):
                 self._draw(tensors_)
             for name, adjoint in zip(self._outputs, output_adjoints, strict=True):
                 self._write_adjoint(name, adjoint)
+            for slot in self._slots:
+                slot.group.clear_adjoints()
             self._stage.renderer.backward()
             return tuple(
                 slot.group.read_adjoint(slot.name, tensor.shape) if wants else None

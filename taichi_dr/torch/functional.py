@@ -1,18 +1,19 @@
 """The modules as functions, which keep what they have made for a size and settings."""
 
+import inspect
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from taichi_dr.torch.mesh_renderers import Rasterizer, SoftRasterizer
+from taichi_dr.torch.ray_tracer import RayTracer
+from taichi_dr.torch.sphere_tracer import SphereTracer
+from taichi_dr.torch.volume_renderer import VolumeRenderer
 
-SETTINGS = ("outputs", "background", "antialias", "cull_back", "sigma", "gamma", "alpha", "color", "distance")
-"""The keywords that are a module's; the others are ``forward``'s."""
 
-
-def rasterize(*scene: Any, size: Any, **keywords: Any) -> Any:
-    """``Rasterizer(size, **settings)(*scene, **keywords)``: the named tuple of the outputs.
+def rasterize(*scene: Any, **keywords: Any) -> Any:
+    """``Rasterizer(size, ...)(*scene, ...)``: ``keywords`` are ``size``, its settings, and arguments of ``forward``.
 
     >>> import torch
     >>> import taichi_dr as dr
@@ -21,26 +22,41 @@ def rasterize(*scene: Any, size: Any, **keywords: Any) -> Any:
     >>> images._fields
     ('color', 'alpha')
     """
-    return _render(Rasterizer, scene, size, keywords)
+    return _render(Rasterizer, scene, keywords)
 
 
-def soft_rasterize(*scene: Any, size: Any, **keywords: Any) -> Any:
-    """``SoftRasterizer(size, **settings)(*scene, **keywords)``: the named tuple of the outputs."""
-    return _render(SoftRasterizer, scene, size, keywords)
+def soft_rasterize(*scene: Any, **keywords: Any) -> Any:
+    """``SoftRasterizer(size, ...)(*scene, ...)``, as ``rasterize``."""
+    return _render(SoftRasterizer, scene, keywords)
 
 
-def _render(kind, scene, size, keywords):
-    settings = {name: keywords.pop(name) for name in SETTINGS if name in keywords}
-    if "background" in settings and settings["background"] is not None:
-        settings["background"] = _hashable(np.asarray(settings["background"]).tolist())
-    size = tuple(size) if np.ndim(size) else size
-    return _module(kind, size, tuple(settings.items()))(*scene, **keywords)
+def trace_rays(*scene: Any, **keywords: Any) -> Any:
+    """``RayTracer(size, ...)(*scene, ...)``, as ``rasterize``."""
+    return _render(RayTracer, scene, keywords)
 
 
-def _hashable(values):
-    return tuple(map(_hashable, values)) if isinstance(values, list) else values
+def trace_sphere(*scene: Any, **keywords: Any) -> Any:
+    """``SphereTracer(size, bounds=..., ...)(*scene, ...)``, as ``rasterize``."""
+    return _render(SphereTracer, scene, keywords)
+
+
+def render_volume(*scene: Any, **keywords: Any) -> Any:
+    """``VolumeRenderer(grid, size, ...)(*scene, ...)``, as ``rasterize``; ``grid`` is a keyword too."""
+    return _render(VolumeRenderer, scene, keywords)
+
+
+def _render(kind, scene, keywords):
+    of_forward = inspect.signature(kind.forward).parameters
+    settings = {name: _hashable(value) for name, value in keywords.items() if name not in of_forward}
+    others = {name: value for name, value in keywords.items() if name in of_forward}
+    return _module(kind, tuple(settings.items()))(*scene, **others)
 
 
 @lru_cache(maxsize=16)
-def _module(kind, size, settings):
-    return kind(size, **dict(settings))
+def _module(kind, settings):
+    return kind(**dict(settings))
+
+
+def _hashable(value):
+    value = value.tolist() if isinstance(value, np.ndarray) else value
+    return tuple(map(_hashable, value)) if isinstance(value, list | tuple) else value

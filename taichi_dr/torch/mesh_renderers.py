@@ -4,28 +4,39 @@ from typing import Any, ClassVar
 
 import torch
 
-from taichi_dr.kernels.shading.light import DIRECTIONAL, POINT
 from taichi_dr.render.mesh import rasterizer, soft_rasterizer
 from taichi_dr.render.renderer import Renderer
 from taichi_dr.scene import camera as scene_camera
 from taichi_dr.scene import light as scene_light
-from taichi_dr.scene.light import DirectionalLight, PointLight
 from taichi_dr.scene.material import Material
 from taichi_dr.torch import camera as cameras
 from taichi_dr.torch import lights as light_sources
-from taichi_dr.torch.call import Slot
+from taichi_dr.torch.call import Slot, Stage
 from taichi_dr.torch.indices import KnownIndices
-from taichi_dr.torch.owners import TensorCamera, TensorLights, TensorMesh
+from taichi_dr.torch.owners import TensorMesh
 from taichi_dr.torch.renderer import RendererModule
 from taichi_dr.torch.tensors import checked
 
 
 class MeshModule(RendererModule):
-    """Base of the rasterizers as modules."""
+    """Base of the renderers of a mesh as modules."""
 
     def __init__(self, size: Any, *, outputs: tuple[str, ...] = ("color", "alpha"), **settings: Any) -> None:
         super().__init__(size, outputs=outputs, **settings)
         self._indices = KnownIndices()
+        self.stage()
+
+    def stage(self, *key: Any) -> Stage:
+        """The renderer of the run."""
+        return self._stages.get(None, lambda: Stage(self.RENDERER(**self._made_with)))
+
+    @property
+    def renderer(self) -> Renderer:
+        """The renderer of the run, whose settings may be changed between calls: ``module.renderer.background = None``.
+
+        The way back of earlier calls has the settings that they had.
+        """
+        return self.stage().renderer
 
     @torch.compiler.disable
     def forward(
@@ -66,18 +77,11 @@ class MeshModule(RendererModule):
         given = {name: checked(name, tensor) for name, tensor in given.items() if tensor is not None}
         mesh = self._mesh(given, faces, uv_faces, material)
         parts = {Slot(mesh.fields, _ARRAYS.get(name, name)): _spread(mesh, name, given[name]) for name in given}
-        eye, rows, near, far = self._camera(camera)
-        parts[Slot(eye.fields, "parameters")] = rows
-        lamps = None
-        if lights is not None:
-            lamps, color, vector = self._lights(lights)
-            parts |= {Slot(lamps.fields, "color"): color, Slot(lamps.fields, "vector"): vector}
+        seen, lamps = self.camera(camera, parts), self.lights(lights, parts)
+        return self.images(self.stage(), parts, lambda: self._render(mesh, seen(), lamps, view_mesh))
 
-        def render():
-            eye.near, eye.far = near, far
-            return self._stage_now().renderer.render(mesh, eye, lamps, view_mesh=view_mesh)
-
-        return self.images(parts, render)
+    def _render(self, mesh, camera, lights, view_mesh):
+        return self.renderer.render(mesh, camera, lights, view_mesh=view_mesh)
 
     def _mesh(self, given, faces, uv_faces, material):
         faces = self._indices.of(faces)
@@ -91,20 +95,6 @@ class MeshModule(RendererModule):
             return TensorMesh(faces=faces.array, material=material, **values)
 
         return self.kept.get((TensorMesh, faces, uv_faces, material, shapes), make)
-
-    def _camera(self, camera):
-        kind, rows, near, far = cameras.parameters_of(camera)
-        made = self.kept.get((TensorCamera, kind, len(rows)), lambda: TensorCamera(kind, rows, near, far))
-        return made, rows, near, far
-
-    def _lights(self, lights):
-        kinds, color, vector = light_sources.parameters_of(lights)
-
-        def make():
-            directional = [DirectionalLight((0, 0, 1))] * kinds.count(DIRECTIONAL)
-            return TensorLights(directional=directional, point=[PointLight((0, 0, 0))] * kinds.count(POINT))
-
-        return self.kept.get((TensorLights, kinds), make), color, vector
 
 
 _ARRAYS = {"face_colors": "colors"}

@@ -1,12 +1,14 @@
-"""Meshes, cameras and lights whose numbers are tensors'.
+"""Meshes, cameras, lights and grids whose numbers are tensors'.
 
-They are those of ``taichi_dr.scene``, so that renderers, losses and error messages treat them alike; but nobody is to
+They are the package's own, so that renderers, losses and error messages treat them alike; but nobody is to
 ask for their fields, and gradients end in the adjoint arrays, where ``call`` reads them.
 """
 
 import torch
 
 from taichi_dr.fields.group import FieldGroup
+from taichi_dr.implicit.sdf.grid import Grid
+from taichi_dr.implicit.voxel_grid import VoxelGrid
 from taichi_dr.scene.camera import Camera
 from taichi_dr.scene.light import Lights
 from taichi_dr.scene.mesh import Mesh
@@ -26,6 +28,9 @@ class TensorGroup(FieldGroup):
 
     def push_gradients(self) -> None:
         """Nothing: the adjoints are what is read."""
+
+    def clear_adjoints(self) -> None:
+        """Nothing: renderers zero those of their inputs."""
 
 
 class TensorMesh(Mesh):
@@ -48,6 +53,20 @@ class TensorCamera(Camera):
 
 class TensorLights(Lights):
     """``Lights`` that a renderer sees."""
+
+    _GROUP = TensorGroup
+    fields: TensorGroup
+
+
+class TensorDistance(Grid):
+    """A ``dr.sdf.Grid`` that a renderer marches through."""
+
+    _GROUP = TensorGroup
+    fields: TensorGroup
+
+
+class TensorColors(VoxelGrid):
+    """A ``dr.VoxelGrid`` of colours."""
 
     _GROUP = TensorGroup
     fields: TensorGroup

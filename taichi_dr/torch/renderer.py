@@ -1,5 +1,6 @@
-"""What the renderers of this room share: modules that hold a renderer of Taichi's, one per runtime."""
+"""What the renderers of this room share: modules that hold renderers of Taichi's, those of the run."""
 
+from abc import abstractmethod
 from collections import namedtuple
 from collections.abc import Callable
 from functools import lru_cache
@@ -8,12 +9,21 @@ from typing import Any, ClassVar
 import torch
 
 from taichi_dr.errors import InputError
+from taichi_dr.kernels.shading.light import DIRECTIONAL, POINT
 from taichi_dr.render.renderer import Renderer
+from taichi_dr.scene.light import DirectionalLight, PointLight
+from taichi_dr.torch import camera as cameras
+from taichi_dr.torch import lights as light_sources
 from taichi_dr.torch.call import Call, Slot, Stage
 from taichi_dr.torch.function import node
 from taichi_dr.torch.kept import Kept
+from taichi_dr.torch.owners import TensorCamera, TensorLights
 
 MOST_KEPT = 12  # meshes, cameras and lights, one for every kind and shape
+MOST_STAGES = 4
+
+Parts = dict[Slot, torch.Tensor]
+"""The tensors of a call, and where they go."""
 
 
 class RendererModule(torch.nn.Module):
@@ -25,7 +35,7 @@ class RendererModule(torch.nn.Module):
         settings: those of the renderer, which are checked at once.
 
     A module follows ``dr.init``: after another one it renders in the new run.  Copies of it, and what a process is
-    sent of it, have a renderer of their own.
+    sent of it, have renderers of their own.
     """
 
     RENDERER: ClassVar[type[Renderer]]
@@ -34,31 +44,49 @@ class RendererModule(torch.nn.Module):
         super().__init__()
         self._made_with = {"size": size, **settings}
         self.outputs = (outputs,) if isinstance(outputs, str) else tuple(outputs)
-        self._stage, self.kept = Kept(1), Kept(MOST_KEPT)
+        self._stages, self.kept = Kept(MOST_STAGES), Kept(MOST_KEPT)
         known = self.RENDERER.OUTPUTS
         if not self.outputs or len({*self.outputs}) < len(self.outputs) or not {*self.outputs} <= known.keys():
             raise InputError(f"outputs: expected some of {', '.join(known)}, each once; got {outputs!r}")
-        self._stage_now()
 
-    @property
-    def renderer(self) -> Renderer:
-        """The renderer of the run, whose settings may be changed between calls: ``module.renderer.sigma = 1e-5``.
+    @abstractmethod
+    def stage(self, *key: Any) -> Stage:
+        """The renderer of the run for what ``key`` says."""
 
-        The way back of earlier calls has the settings that they had.
-        """
-        return self._stage_now().renderer
-
-    def images(self, parts: dict[Slot, torch.Tensor], render: Callable[[], Any]) -> Any:
+    def images(self, stage: Stage, parts: Parts, render: Callable[[], Any]) -> Any:
         """The outputs of a render of tensors, each in its slot, as a named tuple."""
-        call = Call(self._stage_now(), tuple(parts), render, self.outputs)
+        call = Call(stage, tuple(parts), render, self.outputs)
         return images_type(self.outputs)(*node(call, *parts.values()))
+
+    def camera(self, given: Any, parts: Parts) -> Callable[[], TensorCamera]:
+        """What gives the camera that the renderer sees, with the depths of this call; its tensor joins ``parts``."""
+        kind, rows, near, far = cameras.parameters_of(given)
+        camera = self.kept.get((TensorCamera, kind, len(rows)), lambda: TensorCamera(kind, rows, near, far))
+        parts[Slot(camera.fields, "parameters")] = rows
+
+        def with_depths():
+            camera.near, camera.far = near, far
+            return camera
+
+        return with_depths
+
+    def lights(self, given: Any, parts: Parts) -> TensorLights | None:
+        """Lights that the renderer sees, None if there are none; their tensors join ``parts``."""
+        if given is None:
+            return None
+        kinds, color, vector = light_sources.parameters_of(given)
+
+        def make():
+            directional = [DirectionalLight((0, 0, 1))] * kinds.count(DIRECTIONAL)
+            return TensorLights(directional=directional, point=[PointLight((0, 0, 0))] * kinds.count(POINT))
+
+        lights = self.kept.get((TensorLights, kinds), make)
+        parts |= {Slot(lights.fields, "color"): color, Slot(lights.fields, "vector"): vector}
+        return lights
 
     def extra_repr(self) -> str:
         """The settings, for ``repr``."""
         return ", ".join(f"{name}={value!r}" for name, value in (self._made_with | {"outputs": self.outputs}).items())
-
-    def _stage_now(self):
-        return self._stage.get("stage", lambda: Stage(self.RENDERER(**self._made_with)))
 
 
 @lru_cache(maxsize=64)
