@@ -62,7 +62,7 @@ COMMANDS = {
     "doctor": (DoctorSettings, "What works on this machine."),
 }
 NETWORK = "network"  # --as which takes one image and no steps, so that it is no kind
-SHARED = ("reconstruct",)  # commands that several processes can do together
+SHARED = ("reconstruct", "train-reconstructor")  # commands that several processes can do together
 MARKERS = (tyro.conf.PositionalMetavarFromFieldName, tyro.conf.FlagCreatePairsOff)
 
 BROKEN_PIPE = 141  # 128 + SIGPIPE, as shells report it
@@ -97,7 +97,7 @@ def main(arguments=None):
     try:
         settings = _parse(arguments)
         settings.check()
-        if _processes() > 1 and arguments[0] not in SHARED:
+        if _processes() > 1 and (arguments[0] not in SHARED or isinstance(settings, NetworkSettings)):
             raise InputError(f"taichi-dr {arguments[0]}: made by one process, and {_processes()} were started")
         print(settings.title, flush=True)  # at once: what does it takes a second to import
         code = _ACTIONS[arguments[0]](settings)
@@ -173,19 +173,13 @@ def _processes():
 
 
 def _ranks():
-    """The processes that do this together, or this one alone.
-
-    Raises:
-        InputError: there are several, and torch is not installed.
-    """
+    """The processes that do this together, or this one alone."""
     if _processes() == 1:
         from taichi_dr.ranks import ALONE
 
         return ALONE
-    try:
+    with _torch_at_hand():
         from taichi_dr.torch.distributed import Processes
-    except ModuleNotFoundError as error:
-        raise InputError(f"several processes need torch: pip install 'taichi-dr[torch]' ({error})") from error
     return Processes()
 
 
@@ -252,7 +246,10 @@ def _train_reconstructor(settings):
         from taichi_dr.jobs.single_image.train import train_reconstructor
 
     _begin()
-    made = train_reconstructor(settings)
+    ranks = _ranks()
+    made = train_reconstructor(settings, ranks)
+    if not ranks.leads:
+        return 0
     found, out = made.metrics, made.folder
     if made.interrupted:
         print("Interrupted: everything reached so far is kept; --resume continues.")

@@ -22,6 +22,12 @@ class Ranks(ABC):
 
     @final
     @property
+    def runtime_options(self):
+        """What ``runtime.init`` is to be told."""
+        return {} if self.threads is None else {"cpu_max_num_threads": self.threads}
+
+    @final
+    @property
     def leads(self):
         """Whether this process is the one that writes and talks."""
         return self.rank == 0
@@ -42,6 +48,22 @@ class Ranks(ABC):
     @abstractmethod
     def highest(self, array):
         """Makes every number of a NumPy array the largest of those of all processes."""
+
+    @final
+    def next_fraction(self, fraction, stops):
+        """The part of the budget at which all make their next step: that of process 0; 1 or more if one of them stops.
+
+        >>> Alone().next_fraction(0.3, False), Alone().next_fraction(0.3, True)
+        (0.3, 1.0)
+        """
+        moment = np.array([fraction if self.leads else 0, stops], np.float64)
+        self.highest(moment)
+        return float(moment.max())
+
+    @final
+    def wait(self):
+        """Goes on once all are here."""
+        self.highest(np.zeros(1))
 
     @final
     def check_same(self, what, numbers):

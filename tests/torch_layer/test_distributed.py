@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 
+import taichi_dr as dr
 from taichi_dr import cli
 from taichi_dr.errors import InputError
 from taichi_dr.jobs.dataset import make_dataset
@@ -15,6 +16,7 @@ from taichi_dr.jobs.reconstruct.checkpoint import load_state
 from taichi_dr.jobs.reconstruct.run import reconstruct
 from taichi_dr.jobs.settings.dataset import DatasetSettings
 from taichi_dr.jobs.settings.mesh import MeshSettings
+from taichi_dr.jobs.single_image.shape_views import make_shape_views
 from taichi_dr.ranks import Alone
 
 pytest.importorskip("torch", reason="torch is not installed")
@@ -35,6 +37,24 @@ def step_or_die(self, fraction):
     return step(self, fraction)
 
 GridReconstruction.step = step_or_die
+main()
+"""
+
+
+WRITTEN = """
+import os, sys
+from taichi_dr.torch.single_image.training import Training
+from taichi_dr.__main__ import main
+step = Training.step
+
+def step_and_write(self, fraction):
+    losses = step(self, fraction)
+    if os.environ.get("RANK", "0") == "0":
+        with open(sys.argv[-1] + ".txt", "a") as file:
+            print(*losses.values(), file=file)
+    return losses
+
+Training.step = step_and_write
 main()
 """
 
@@ -76,6 +96,23 @@ def test_the_losses_are_those_of_one_process(data, together, tmp_path, capsys):
     np.testing.assert_allclose(other[1]["model/grid/numbers"], one[1]["model/grid/numbers"], atol=0.02)
 
 
+def test_the_network_of_single_images_has_the_losses_of_one_process(tmp_path):
+    """Four steps: rounding doubles from step to step, as between one process with one thread and with two."""
+    dr.init("cpu")
+    make_shape_views(tmp_path / "set", 8, seed=1)
+    program = tmp_path / "written.py"
+    program.write_text(WRITTEN)
+    options = [program, "train-reconstructor", tmp_path / "set", "--steps", 4, "--batch", 5, "--backend", "cpu"]
+    for name, start in (("one", []), ("two", TORCHRUN)):
+        said, code = run(*start, *options, tmp_path / name)
+        assert code == 0, said
+    one, two = (np.loadtxt(tmp_path / f"{name}.txt") for name in ("one", "two"))
+    assert one.shape == (4, 4)
+    np.testing.assert_allclose(two, one, rtol=3e-4)
+    np.testing.assert_allclose(two[0], one[0], rtol=3e-5)
+    assert {path.name for path in (tmp_path / "two").iterdir()} == {path.name for path in (tmp_path / "one").iterdir()}
+
+
 def test_a_killed_process_ends_the_job_and_the_last_checkpoint_goes_on(data, together, tmp_path):
     program, before = tmp_path / "killed.py", (together / "state.npz").read_bytes()
     program.write_text(KILLED)
@@ -94,6 +131,8 @@ def test_what_cannot_be_shared_is_refused(data, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("RANK", "0")
     assert cli.main(["dataset", "torus", str(tmp_path / "images")]) == 2
     assert "taichi-dr dataset: made by one process, and 2 were started" in capsys.readouterr().err
+    assert cli.main(["reconstruct", "chair.png", str(tmp_path / "out"), "--as", "network"]) == 2
+    assert "taichi-dr reconstruct: made by one process" in capsys.readouterr().err
     assert cli.main(["reconstruct", str(data), str(tmp_path / "out"), *OPTIONS]) == 2
     said = capsys.readouterr().err
     assert "without LOCAL_RANK, LOCAL_WORLD_SIZE" in said

@@ -86,8 +86,7 @@ def reconstruct(settings, *listeners, ranks=ALONE):
             if metrics := _finished(settings, saved[0]["steps"]):
                 audience.said("everything is written already")
                 return ReconstructionSummary(settings.out, metrics, interrupted=False)
-    threads = {} if ranks.threads is None else {"cpu_max_num_threads": ranks.threads}
-    backend = runtime.init(settings.backend, random_seed=settings.seed, **threads)
+    backend = runtime.init(settings.backend, random_seed=settings.seed, **ranks.runtime_options)
     stay_on_all_threads()
     train, held_out, note = held_out_split(
         settings.data,
@@ -217,7 +216,7 @@ class _Run:
         started = time.monotonic() - self.seconds
         next_save = time.monotonic() + SECONDS_BETWEEN_CHECKPOINTS
         self._tell()
-        while (fraction := self._next(interrupt)) < 1:
+        while (fraction := self.ranks.next_fraction(self.fraction(), interrupt.requested)) < 1:
             self._step(fraction)
             self.seconds = time.monotonic() - started
             self._tell()
@@ -229,12 +228,6 @@ class _Run:
         self.seconds = time.monotonic() - started
         if self.ranks.leads:
             self.save()
-
-    def _next(self, interrupt):
-        """The part of the budget at which the next step is made, that of the first process; 1 or more if none is."""
-        moment = np.array([self.fraction() if self.ranks.leads else 0, interrupt.requested], np.float64)
-        self.ranks.highest(moment)
-        return float(moment.max())
 
     def _step(self, fraction):
         began, compiled = time.monotonic(), compilation.seconds_compiling()

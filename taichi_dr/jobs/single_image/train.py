@@ -19,6 +19,7 @@ from taichi_dr.jobs.single_image.shape_views import make_shape_views
 from taichi_dr.jobs.terminal.interrupt import interruptible
 from taichi_dr.jobs.terminal.output import claim, sweep
 from taichi_dr.jobs.terminal.progress import progress_bar, say
+from taichi_dr.ranks import ALONE
 from taichi_dr.torch.single_image.checkpoint import save_network
 from taichi_dr.torch.single_image.losses import WEIGHTS
 from taichi_dr.torch.single_image.predict import predict
@@ -41,8 +42,11 @@ class TrainingSummary:
     interrupted: bool
 
 
-def train_reconstructor(settings):
+def train_reconstructor(settings, ranks=ALONE):
     """Trains the network that ``settings`` (TrainReconstructorSettings) describes, and writes its files.
+
+    ``ranks``: the processes that share the steps, of which the first one writes; the summary of the others has no
+    metrics.
 
     Raises:
         InputError: a setting outside its domain.
@@ -51,19 +55,25 @@ def train_reconstructor(settings):
         BackendError: the backend asked for is not there.
     """
     settings.check()
-    if not settings.resume:
-        claim(settings.model, FILES, settings.overwrite, "--resume continues it, --overwrite replaces it")
-    check_creatable(settings.model / checkpoint.NAME)
-    sweep(settings.model, FILES)
+    if ranks.leads:
+        if not settings.resume:
+            claim(settings.model, FILES, settings.overwrite, "--resume continues it, --overwrite replaces it")
+        check_creatable(settings.model / checkpoint.NAME)
+        sweep(settings.model, FILES)
     saved = checkpoint.load_state(settings.model / checkpoint.NAME) if settings.resume else None
-    runtime.init(settings.backend)
-    _require_data(settings)
+    runtime.init(settings.backend, **ranks.runtime_options)
+    if ranks.leads:
+        _require_data(settings)
+    ranks.wait()
     train, test = (load_shape_views(settings.data, split) for split in ("train", "test"))
     say(f"{len(train):,} shapes of {', '.join(train.names)}; {len(test):,} others are held out")
-    run = _Run(settings, train, saved)
+    ranks.check_same(settings.data, [len(train), len(test), train.images[::7].astype(np.int64).sum()])
+    run = _Run(settings, train, saved, ranks)
     try:
         with interruptible() as interrupt:
             run.train(interrupt)
+            if not ranks.leads:
+                return TrainingSummary(settings.model, {}, run.fraction() < 1)
             interrupt.check()
             metrics = run.report(test)
             return TrainingSummary(settings.model, metrics, metrics["interrupted"])
@@ -85,10 +95,10 @@ def _require_data(settings):
 class _Run:
     """A training on its way, its budget and its curves."""
 
-    def __init__(self, settings, train, saved):
-        self.settings, self.seconds, self.rows = settings, 0.0, []
+    def __init__(self, settings, train, saved, ranks):
+        self.settings, self.ranks, self.seconds, self.rows = settings, ranks, 0.0, []
         self.data = {"shapes": len(train), "categories": list(train.names)}
-        self.training = Training(train, settings.seed, settings.batch)
+        self.training = Training(train, settings.seed, settings.batch, ranks)
         if saved is not None:
             with checkpoint.reading(settings.model / checkpoint.NAME):
                 self._restore(*saved)
@@ -114,8 +124,8 @@ class _Run:
         started = time.monotonic() - self.seconds
         next_save, recent = time.monotonic() + SECONDS_BETWEEN_CHECKPOINTS, []
         with progress_bar("training") as update:
-            while self.fraction() < 1 and not interrupt.requested:
-                recent.append(self.training.step(self.fraction()))
+            while (fraction := self.ranks.next_fraction(self.fraction(), interrupt.requested)) < 1:
+                recent.append(self.training.step(fraction))
                 self.seconds = time.monotonic() - started
                 if self.training.steps % STEPS_PER_ROW == 0:
                     means = {name: float(np.mean([row[name] for row in recent])) for name in recent[0]}
@@ -123,10 +133,11 @@ class _Run:
                     recent = []
                     words = " ".join(f"{name} {value:.3f}" for name, value in means.items())
                     update(self.fraction(), f"step {self.training.steps}  {words}")
-                if time.monotonic() > next_save:
+                if time.monotonic() > next_save and self.ranks.leads:
                     self.save()
                     next_save = time.monotonic() + SECONDS_BETWEEN_CHECKPOINTS
-        self.save()
+        if self.ranks.leads:
+            self.save()
 
     def save(self):
         """Writes the checkpoint, and the network as it is."""

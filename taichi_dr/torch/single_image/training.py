@@ -6,10 +6,13 @@ from typing import Any
 import numpy as np
 import torch
 
+from taichi_dr.errors import InputError
 from taichi_dr.io.shape_views import SIZE, VIEWS, ShapeViews, view_camera
+from taichi_dr.ranks import ALONE, Ranks
 from taichi_dr.torch.mesh_renderers import Rasterizer
 from taichi_dr.torch.single_image.losses import WEIGHTS, terms
 from taichi_dr.torch.single_image.network import SingleImageNetwork
+from taichi_dr.torch.together import add_gradients, share_norms
 
 BATCH = 24
 RATE = 1e-3
@@ -22,16 +25,24 @@ class Training:
     """A network on its way.
 
     A step draws ``batch`` shapes and two different views of each.  The network sees each of the two pictures by itself;
-    both meshes are rendered from both views, and held to both pictures.
+    both meshes are rendered from both views, and held to both pictures.  ``ranks``: the processes that share the shapes
+    of a step, each of which makes the step that one process would make of all.
 
     Attributes: ``network``, ``steps`` made so far.
+
+    Raises:
+        InputError: fewer shapes in a step than processes.
     """
 
-    def __init__(self, views: ShapeViews, seed: int = 0, batch: int = BATCH) -> None:
+    def __init__(self, views: ShapeViews, seed: int = 0, batch: int = BATCH, ranks: Ranks = ALONE) -> None:
+        if batch < ranks.count:
+            raise InputError(f"batch: expected at least a shape for each of {ranks.count} processes, got {batch}")
         torch.manual_seed(seed)
         self.network = SingleImageNetwork()
         self.steps = 0
-        self._views, self._seed, self._batch = views, seed, batch
+        if ranks.count > 1:
+            share_norms(self.network, ranks)
+        self._views, self._seed, self._batch, self._ranks = views, seed, batch, ranks
         self._optimizer = torch.optim.Adam(self.network.parameters(), RATE, betas=(0.9, 0.99), fused=True)
         self._render = Rasterizer(SIZE, antialias=True, background=None)
 
@@ -40,13 +51,18 @@ class Training:
         self.network.train()
         self._optimizer.param_groups[0]["lr"] = RATE * self._pace(fraction)
         images, views = self._draw()
-        losses = self.losses(images, views)
+        share = len(images) / (2 * self._batch)
+        losses = {name: share * term for name, term in self.losses(images, views).items()}
         loss = torch.stack([WEIGHTS[name] * term for name, term in losses.items()]).sum()
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()
+        values = np.array([term.item() for term in losses.values()])
+        if self._ranks.count > 1:
+            add_gradients(self.network.parameters(), self._ranks)
+            self._ranks.add(values)
         self._optimizer.step()
         self.steps += 1
-        return {name: term.item() for name, term in losses.items()}
+        return dict(zip(losses, values.tolist(), strict=True))
 
     def losses(self, images: torch.Tensor, views: Any) -> dict[str, torch.Tensor]:
         """The losses of images (2 B, 64, 64, 4), those of the second view last, seen in ``views`` (2 B,)."""
@@ -82,13 +98,14 @@ class Training:
         return [name for name, _ in self.network.named_parameters()] if self.steps else []
 
     def _draw(self):
-        """Images and views of the next step: the same for the same seed and step."""
+        """Images and views of the next step that are this process's: the same for the same seed and step."""
         random = np.random.default_rng([self._seed, self.steps])
         shapes = random.integers(0, len(self._views), self._batch)
         first = random.integers(0, VIEWS, self._batch)
         second = (first + random.integers(1, VIEWS, self._batch)) % VIEWS
-        views = np.concatenate([first, second])
-        return images_of(self._views, np.tile(shapes, 2), views), views
+        own = slice(*self._ranks.part(self._batch))
+        views = np.concatenate([first[own], second[own]])
+        return images_of(self._views, np.tile(shapes[own], 2), views), views
 
     def _pace(self, fraction):
         """A warm-up, then half a cosine down to a hundredth."""
