@@ -90,7 +90,8 @@ class Lights(FieldOwner):
         axis (L,) vec3: the direction in which a spot light shines, unused for others.
         cone (L,) vec2: the cosines of a spot light's inner and outer angle, unused for others; the derivative by an
             angle is that by its cosine times minus its sine.
-    ``axis`` and ``cone`` there are with spot lights only.
+    ``axis`` and ``cone`` exist with spot lights only, and share an array with ``vector`` then: optimisers take the
+    fields, and ``variable`` has none of the three.
     ``kinds`` (L,) is an int32 array of ``AMBIENT``, ``DIRECTIONAL``, ``POINT``, ``SPOT``.
 
     ``ambient`` is a grey level or a colour.  Fields of directions keep the length they were given with; shading

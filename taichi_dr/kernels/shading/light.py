@@ -43,12 +43,11 @@ NARROWEST = 1e-6  # difference of the two cosines of a cone: single precision te
 
 
 class Lights(NamedTuple):
-    """L >= 1 lights."""
+    """L >= 1 lights; with a spot light among them vectors go on with its axis (any length) and its two cosines."""
 
     kind: Any  # (L,) i32: AMBIENT, DIRECTIONAL, POINT or SPOT
     color: Any  # (L, 3)
-    vector: Any  # (L, 3): the direction *towards* a directional light (any length), the position of others; with spot
-    # lights (L, VECTOR_COLUMNS), theirs going on with the direction in which they shine (any length) and two cosines
+    vector: Any  # (L, 3 or VECTOR_COLUMNS): *towards* a directional light (any length), where a point or spot light is
 
 
 class Finish(NamedTuple):
