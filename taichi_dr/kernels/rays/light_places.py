@@ -4,6 +4,7 @@ import taichi as ti
 
 from taichi_dr.kernels.base.types import IntRows, Ints, Numbers, Rows
 from taichi_dr.kernels.base.vectors import get3, row3, unit
+from taichi_dr.kernels.camera.rays import Eye
 from taichi_dr.kernels.rays.outlines import (
     Outlines,
     ends_of,
@@ -13,30 +14,54 @@ from taichi_dr.kernels.rays.outlines import (
     sphere_of,
     towards,
 )
-from taichi_dr.kernels.rays.solids import COLUMNS, RECTANGLE, SPHERE, put3
+from taichi_dr.kernels.rays.solids import COLUMNS, RECTANGLE, put3
+from taichi_dr.kernels.rays.spans import chord, half_screen, half_width, shadow_span
 from taichi_dr.kernels.rays.triangle import across
 
 
 @ti.kernel
-def measure(edges: IntRows, points: Rows, solids: Rows, kinds: Ints, light: ti.i32, middle: Rows, lengths: Numbers):
-    """Writes how long outlines may look from a light: ``lengths`` (E,), angles, or lengths for light from a direction.
+def measure(
+    edges: IntRows,
+    points: Rows,
+    solids: Rows,
+    kinds: Ints,
+    light: ti.i32,
+    middle: Rows,
+    camera: Rows,
+    orthographic: ti.template(),
+    width: ti.i32,
+    height: ti.i32,
+    near: float,
+    view: ti.i32,
+    spans: Rows,
+    lengths: Numbers,
+):
+    """Writes between which places, ``spans`` (E, 2), an outline may throw its shadow into the image of a view, and how
+    long that part may look from a light: ``lengths`` (E,), angles, or lengths for light from a direction.
 
     ``light``: the row of ``solids`` that shines, of ``kinds``; -1 for light from one place.  ``middle`` (1, 4): that
     place, with a 1, or the direction towards the light, with a 0; of a solid its centre.
     """
-    outlines = ti.static(Outlines(edges, points, solids))
+    outlines, eye = ti.static(Outlines(edges, points, solids), Eye(camera, orthographic))
     for k in range(lengths.shape[0]):
         place = ti.Vector([middle[0, 0], middle[0, 1], middle[0, 2], middle[0, 3]])
-        lengths[k] = 0.0
+        lengths[k], spans[k, 0], spans[k, 1] = 0.0, 0.0, 0.0
         may_be = is_arc(outlines, k) and sphere_of(outlines, k) != light
         if not is_arc(outlines, k):
             may_be = may_be_silhouette(outlines, kinds, k, light, place)
         if may_be:
-            point, tangent, _ = outline_at(outlines, k, 0.5, place)
+            a, b, bulge = chord(outlines, k, place)
+            if is_arc(outlines, k) and light >= 0:  # each place of the light has arcs of its own
+                a, bulge = get3(solids, sphere_of(outlines, k), 0), ti.abs(solids[sphere_of(outlines, k), 3])
+                b = a
+            half = half_screen(width, height)
+            first, last = shadow_span(a, b, bulge, eye, view, half, near, place, light, solids, kinds)
+            point, tangent, _ = outline_at(outlines, k, 0.5 * (first + last), place)
             toward = towards(place, point)
-            lengths[k] = tangent.cross(unit(toward)).norm()
+            lengths[k] = tangent.cross(unit(toward)).norm() * (last - first)
             if middle[0, 3] > 0.0:
-                lengths[k] /= ti.max(toward.norm(), 0.1 * tangent.norm(), 1e-30)
+                lengths[k] /= ti.max(toward.norm(), 0.1 * tangent.norm() * (last - first), 1e-30)
+            spans[k, 0], spans[k, 1] = first, last
 
 
 @ti.func
@@ -53,15 +78,6 @@ def may_be_silhouette(outlines: ti.template(), kinds: ti.template(), k, light, p
             low[face], high[face] = volume - spread, volume + spread
         possible = not ((low[0] > 0.0 and high[1] < 0.0) or (low[1] > 0.0 and high[0] < 0.0))
     return possible
-
-
-@ti.func
-def half_width(solids: ti.template(), kind, row, direction):
-    """How far a sphere or a rectangle reaches from its centre in a direction, times the direction's length."""
-    reach = ti.abs(direction.dot(get3(solids, row, 3))) + ti.abs(direction.dot(get3(solids, row, 6)))
-    if kind == SPHERE:
-        reach = solids[row, 3] * direction.norm()
-    return reach
 
 
 @ti.kernel

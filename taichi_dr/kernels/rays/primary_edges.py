@@ -33,6 +33,7 @@ from taichi_dr.kernels.rays.outlines import (
     side_of_surface,
     write_outline_adjoint,
 )
+from taichi_dr.kernels.rays.spans import half_screen, seen_span
 
 HIDDEN = 1e-3  # of an outline's distance, by which what hides it is closer
 FURTHEST = 1e30
@@ -54,7 +55,8 @@ def measure(
     spans: Rows,
     lengths: Numbers,
 ):
-    """Writes how long outlines are on a view's screen, ``lengths`` (E,), and between which places, ``spans`` (E, 4).
+    """Writes how long outlines are on a view's screen, ``lengths`` (E,), and between which places, ``spans`` (E, 4);
+    of arcs, between which two s.
 
     ``edges``, ``points``, ``solids``: ``Outlines``; ``folds`` (E,): what the length of an edge that is no silhouette
     counts, 0 to 1: above 0 where its two faces look different, and the more the more so.  What is behind the near plane
@@ -65,7 +67,8 @@ def measure(
         half = half_screen(width, height)
         start, end, length = ti.Vector([0.0, 0.0]), ti.Vector([0.0, 0.0]), 0.0
         if is_arc(outlines, k):
-            length = arc_length(outlines, eye, view, k, near, half)
+            start[0], start[1] = seen_span(outlines, eye, view, k, half, near, eye_place(eye, view))
+            length = arc_length(outlines, eye, view, k, start[0], start[1], near)
         else:
             share = 1.0
             whether, _ = side_of_surface(outlines, k, eye_place(eye, view))
@@ -77,13 +80,6 @@ def measure(
         for c in ti.static(range(2)):
             spans[k, c], spans[k, 2 + c] = start[c], end[c]
         lengths[k] = length
-
-
-@ti.func
-def half_screen(width, height):
-    """Half of the image's width and height, in screen units."""
-    shorter = ti.cast(ti.min(width, height), float)
-    return ti.Vector([float(width) / shorter, float(height) / shorter])
 
 
 @ti.func
@@ -121,21 +117,15 @@ def _between(p, step, half, first, last):
 
 
 @ti.func
-def arc_length(outlines: ti.template(), eye: ti.template(), view, k, near, half):
-    """About how long an arc is on the screen; all of it, if some of it may be in the image."""
-    place = eye_place(eye, view)
-    a, tangent, _ = outline_at(outlines, k, 0.0, place)
-    b, _, _ = outline_at(outlines, k, 1.0, place)
-    depth_a, depth_b = depth_of(eye, view, a), depth_of(eye, view, b)
+def arc_length(outlines: ti.template(), eye: ti.template(), view, k, first, last, near):
+    """About how long a part of an arc is on the screen."""
+    a, tangent, _ = outline_at(outlines, k, first, eye_place(eye, view))
+    b, _, _ = outline_at(outlines, k, last, eye_place(eye, view))
     length = 0.0
-    if tangent.dot(tangent) > 0.0 and (depth_a > near or depth_b > near):
+    if tangent.dot(tangent) > 0.0 and first < last:
         length = LONGEST
-        if depth_a > near and depth_b > near:
-            p, q = project(eye, view, a), project(eye, view, b)
-            length = ti.min((q - p).norm(), LONGEST)
-            for c in ti.static(range(2)):
-                if ti.min(p[c], q[c]) - length > half[c] or ti.max(p[c], q[c]) + length < -half[c]:
-                    length = 0.0
+        if depth_of(eye, view, a) > near and depth_of(eye, view, b) > near:
+            length = ti.min((project(eye, view, b) - project(eye, view, a)).norm(), LONGEST)
     return length
 
 
@@ -174,10 +164,12 @@ def place(
         s, x, rate = within[i], ti.Vector([0.0, 0.0]), ti.Vector([0.0, 0.0])
         is_there = True
         if is_arc(outlines, k):
+            s = spans[k, 0] + s * (spans[k, 1] - spans[k, 0])
             point, tangent, _ = outline_at(outlines, k, s, eye_place(eye, view))
             is_there = depth_of(eye, view, point) > near
             if is_there:
-                x, rate = project(eye, view, point), project_slope(eye, view, point, tangent)
+                x = project(eye, view, point)
+                rate = project_slope(eye, view, point, (spans[k, 1] - spans[k, 0]) * tangent)
         else:
             start = row2(spans, k)
             rate = ti.Vector([spans[k, 2], spans[k, 3]]) - start

@@ -7,7 +7,7 @@ import taichi as ti
 
 from taichi_dr.kernels.base.arrays import array_from, make_array
 from taichi_dr.kernels.base.scatter import scatter_rows
-from taichi_dr.kernels.camera.pack import PACKED, P
+from taichi_dr.kernels.camera.pack import PACKED, F, P
 from taichi_dr.kernels.rays.outlines import OutlineSums
 from taichi_dr.kernels.rays.primary_edges import accumulate, measure, place
 from taichi_dr.kernels.rays.strata import strata
@@ -36,11 +36,11 @@ class Film(NamedTuple):
     def aside(self):
         """From an outline to the rays on either side of it, in screen units: as little as the precision allows.
 
-        Of crops, whose principal point is far outside of the image, places on the screen are differences of numbers as
-        large as that.
+        Of crops places on the screen are differences of numbers as large as how far out the principal point is, and a
+        unit of the screen is as little of the world as the focal length is large.
         """
         epsilon = float(np.finfo(ti.lang.util.to_numpy_type(float_dtype())).eps)
-        return max(32 * epsilon, LEAST_ASIDE) * (1 + float(np.abs(self.camera.to_numpy()[:, P : P + 2]).max()))
+        return max(32 * epsilon, LEAST_ASIDE) * (1 + float(np.abs(self.camera.to_numpy()[:, F : P + 2]).max()))
 
 
 class Moved(NamedTuple):

@@ -49,16 +49,18 @@ def add_shadow_edges(surfaces, film, view, light, image_adjoint, tracing, per_pi
     Returns the adjoint (3,) of the light's place or direction.
     """
     edges = surfaces.outlines.edges.shape[0]
-    lengths = make_array((edges,))
-    light_places.measure(*surfaces.outlines, surfaces.kinds, light.row, light.middle, lengths)
-    angles = lengths.to_numpy().astype(np.float64)
+    spans, lengths = make_array((edges, 2)), make_array((edges,))
+    asked = *surfaces.outlines, surfaces.kinds, light.row, light.middle, *film.screen, film.near, view
+    light_places.measure(*asked, spans, lengths)
+    angles, spans = lengths.to_numpy().astype(np.float64), spans.to_numpy().astype(np.float64)
     even = (angles > 0).astype(np.float64)
-    pilots = _Samples(surfaces, film, view, light, even, PILOTS * np.count_nonzero(angles), seed)
+    pilots = _Samples(surfaces, film, view, light, spans, even, PILOTS * np.count_nonzero(angles), seed)
     if not pilots.count:
         return np.zeros(3)
     pilots.cast(tracing)
     lengths, pixels = pilots.spread(angles)
-    samples = _Samples(surfaces, film, view, light, lengths, min(int(np.ceil(per_pixel * pixels)), MOST), seed + 1)
+    count = min(int(np.ceil(per_pixel * pixels)), MOST)
+    samples = _Samples(surfaces, film, view, light, spans, lengths, count, seed + 1)
     if not samples.count:
         return np.zeros(3)
     samples.cast(tracing)
@@ -68,13 +70,15 @@ def add_shadow_edges(surfaces, film, view, light, image_adjoint, tracing, per_pi
 class _Samples:
     """Places on outlines and on a light, and where the shadow of one by the other is seen."""
 
-    def __init__(self, surfaces, film, view, light, lengths, count, seed):
+    def __init__(self, surfaces, film, view, light, spans, lengths, count, seed):
         self._surfaces, self._film, self._view, self._light = surfaces, film, view, light
         pieces, within, self._each = strata(lengths, count, seed)
-        self.count, self._pieces, self._lengths = len(pieces), pieces, lengths
+        self.count, self._pieces, self._widths = len(pieces), pieces, spans[:, 1] - spans[:, 0]
         if not self.count:
             return
-        self._piece, self._within = array_from(pieces, ti.i32), array_from(within)
+        self._lengths = np.divide(lengths, self._widths, out=np.zeros(len(lengths)), where=self._widths > 0)  # by s
+        self._piece = array_from(pieces, ti.i32)
+        self._within = array_from(spans[pieces, 0] + within * self._widths[pieces])
         steps = np.arange(self.count)[:, None] * np.array(SPREAD)
         chances = (steps + np.random.default_rng(seed).random(2)) % 1.0
         self._places, self._sides, self._areas = self._rows(4), self._rows(3), self._numbers()
@@ -100,7 +104,7 @@ class _Samples:
         rate = np.linalg.norm(self._rates.to_numpy().astype(np.float64), axis=1) * (self._pixel.to_numpy() >= 0)
         asked = np.bincount(self._pieces, minlength=len(angles))
         mean = np.bincount(self._pieces, rate, minlength=len(angles)) / np.maximum(asked, 1)
-        mean = np.where(asked > 0, mean, 0)
+        mean = np.where(asked > 0, mean * self._widths, 0)
         total = mean.sum()
         if not total > 0:
             return angles, self.count
