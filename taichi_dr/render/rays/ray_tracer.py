@@ -49,7 +49,7 @@ counted: shading, materials, textures, lights, cameras and hit points, along all
 {0}: outlines of meshes, spheres and rectangles, as cameras see them directly
 {0}: the same outlines in mirrors that are planes or rectangles and that cameras see directly
 {0}: shadows of point, spot, directional and area lights on what cameras see directly
-not counted: shadows in mirrors, and outlines in curved mirrors, in mirrors of mirrors or through clear objects
+not counted: shadows in mirrors or through clear objects; outlines in curved mirrors, mirrors of mirrors, clear objects
 not counted: shadows of what an environment sends
 not counted: outlines of an Implicit, shadows that it throws, and those that fall on it
 not counted: curves in which surfaces cut each other or the near plane
