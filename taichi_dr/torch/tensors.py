@@ -3,6 +3,9 @@
 An array is memory of Taichi's, and a tensor memory of torch's; neither can be lent to the other for good (an array
 is written again by the next render, when a network still needs the tensor).  So every tensor is copied once on its way
 in and every image once on its way out: on CPUs as memory, on CUDA by a kernel, without a way through the host.
+
+On CPUs by one thread: the threads that torch copies with spin for milliseconds afterwards (OpenMP), on the cores that
+Taichi's need.
 """
 
 import math
@@ -16,6 +19,9 @@ from taichi._kernels import ext_arr_to_ndarray, ndarray_to_ext_arr
 from taichi_dr.errors import InputError
 from taichi_dr.kernels.base.launch import on_cpu
 from taichi_dr.runtime import backend, float_dtype
+
+SERIAL = 32_000
+"""Numbers that torch copies by one thread."""
 
 _HALVES = (torch.float16, torch.bfloat16)
 
@@ -72,7 +78,7 @@ def write(array: Any, tensor: torch.Tensor) -> None:
     """Copies a tensor of as many numbers into an array."""
     source = tensor.detach()
     if on_cpu():
-        torch.from_numpy(array.memory()).view(source.shape).copy_(source)
+        np.copyto(array.memory().reshape(source.shape), source.numpy())
     elif backend() == "cuda":
         torch.cuda.current_stream().synchronize()
         ext_arr_to_ndarray(source.reshape(array.shape).contiguous(), array)
@@ -88,7 +94,11 @@ def read(array: Any, first: int, shape: tuple[int, ...]) -> torch.Tensor:
     if len(array.shape) == 1 or width == array.shape[1]:
         return _whole(array).view(shape)
     if on_cpu():
-        return torch.from_numpy(array.memory())[:, first : first + width].contiguous().view(shape)
+        source = torch.from_numpy(array.memory())[:, first : first + width]
+        tensor, step = source.new_empty(source.shape), SERIAL // width
+        for start in range(0, rows, step):
+            tensor[start : start + step] = source[start : start + step]
+        return tensor.view(shape)
     return _whole(array)[:, first : first + width].contiguous().view(shape)
 
 
