@@ -4,8 +4,8 @@
     python benchmarks/torch_layer.py --peers      # PyTorch3D's rasterizer too, if it is installed
 
 A ball of 1,280 faces; gradients of colour and alpha to vertices and colours.  Taichi's calls are ``render`` and
-``backward`` with outputs as ``Variable``s, which is the cheapest way without tensors.  (The file is not called torch.py:
-its folder comes first where Python looks for modules.)
+``backward`` with outputs as ``Variable``s, which is the cheapest way without tensors.  (The file is not called
+torch.py: its folder comes first where Python looks for modules.)
 """
 
 import argparse
@@ -33,7 +33,9 @@ def main():
     parser.add_argument("--backend", default="cpu", choices=("cpu", "cuda", "vulkan"))
     parser.add_argument("--peers", action="store_true", help="PyTorch3D as well, where it is installed")
     options = parser.parse_args()
-    print(f"{dr.init(options.backend)}, torch {torch.__version__}, medians of {ROUNDS} in ms: Taichi, torch, difference")
+    print(
+        f"{dr.init(options.backend)}, torch {torch.__version__}, medians of {ROUNDS} in ms: Taichi, torch, difference"
+    )
     for name, views, size, settings in CASES:
         ours, theirs = calls(name, views, size, settings), through_torch(name, views, size, settings)
         lines = [f"{part} {times[0]:6.2f} {times[1]:6.2f} {times[1] - times[0]:+6.2f}"

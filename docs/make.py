@@ -25,6 +25,7 @@ DEMOS = {
     "deform_mesh": ("deform_mesh.gif", "deform_mesh.png"),
     "fit_colors": ("fit_colors.png",),
     "fit_image": ("fit_image.png",),
+    "torch_layer": ("torch_layer.png",),
     "estimate_pose": ("estimate_pose.png",),
     "simulate_and_render": ("simulate_and_render.gif",),
     "sdf_in_simulation": ("sdf_in_simulation.gif",),

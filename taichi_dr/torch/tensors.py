@@ -20,9 +20,6 @@ from taichi_dr.errors import InputError
 from taichi_dr.kernels.base.launch import on_cpu
 from taichi_dr.runtime import backend, float_dtype
 
-SERIAL = 32_000
-"""Numbers that torch copies by one thread."""
-
 _HALVES = (torch.float16, torch.bfloat16)
 
 
@@ -94,10 +91,9 @@ def read(array: Any, first: int, shape: tuple[int, ...]) -> torch.Tensor:
     if len(array.shape) == 1 or width == array.shape[1]:
         return _whole(array).view(shape)
     if on_cpu():
-        source = torch.from_numpy(array.memory())[:, first : first + width]
-        tensor, step = source.new_empty(source.shape), SERIAL // width
-        for start in range(0, rows, step):
-            tensor[start : start + step] = source[start : start + step]
+        memory, tensor = array.memory(), torch.empty((rows, width), dtype=run_dtype())
+        for column, target in enumerate(tensor.numpy().T, first):
+            np.copyto(target, memory[:, column])
         return tensor.view(shape)
     return _whole(array)[:, first : first + width].contiguous().view(shape)
 

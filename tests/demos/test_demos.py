@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import re
 import runpy
 import sys
 from pathlib import Path
@@ -206,6 +207,21 @@ def test_waves_learn_an_image(run):
     assert results["none_psnr"] < results["basic_psnr"] < results["gaussian_psnr"]
     assert results["gaussian_psnr"] > 18
     assert files == ["fit_image.png"]
+
+
+def test_tensors_are_optimised_through_renders(run, monkeypatch):
+    pytest.importorskip("torch", reason="torch is not installed")
+    monkeypatch.delitem(sys.modules, "torch_layer", raising=False)  # the folder of tests of that name
+    results, files = run("torch_layer", "--steps", "12", SIZE=32, TILE=48, VIEWS=6, BATCH=4, UNSEEN=8)
+    off, iou, texture, eye = (
+        [float(number) for number in re.findall(r"\d+\.\d+", results[name])]
+        for name in ("network", "silhouettes", "texture", "camera")
+    )
+    assert off[1] < off[0]
+    assert iou[1] > iou[0] + 0.1
+    assert texture[1] > texture[0] + 3
+    assert eye[1] < eye[0] - 0.1
+    assert files == ["torch_layer.png"]
 
 
 def test_rows_of_pictures_keep_their_pixels(cpu32, monkeypatch):
