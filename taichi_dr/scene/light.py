@@ -245,7 +245,7 @@ class Lights(FieldOwner):
                 checks.vector(vectors[i], f"light {i}", "vector")
             if kind == SPOT:
                 checks.direction(self.fields.get("axis")[i], f"light {i}", *FROM)
-                _check_cone(self.fields.get("cone")[i], f"light {i}")
+                check_cone(self.fields.get("cone")[i], f"light {i}")
         for light in self.area:
             light.check()
 
@@ -290,11 +290,11 @@ def _cosines(light, name):
             f" outer_deg={angles[1]!r}"
         )
     cosines = np.cos(np.radians(angles))
-    _check_cone(cosines, name)
+    check_cone(cosines, name)
     return cosines
 
 
-def _check_cone(cosines, name):
+def check_cone(cosines, name):
     """Raises InputError for two cosines that are not those of a cone that single precision can tell from its edge."""
     inner, outer = np.asarray(cosines, np.float32)
     if not 0 < outer < inner <= 1 or inner - outer < NARROWEST:

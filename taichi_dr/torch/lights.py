@@ -12,11 +12,12 @@ from taichi_dr.torch.tensors import number_tensor, run_device
 
 
 class Lights:
-    """Ambient, directional and point lights as ``dr.Lights`` has them, of tensors with gradients, or of numbers.
+    """Ambient, directional, point and spot lights as ``dr.Lights`` has them, of tensors with gradients, or of numbers.
 
-    ``ambient`` is () or (3,), linear RGB; ``direction`` (3,) or (D, 3) points towards directional lights, with
-    ``direction_color`` () or (3,) or (D, 3); ``position`` (3,) or (P, 3) is where point lights are, with
-    ``position_color``.
+    ``ambient`` is () or (3,), linear RGB.  ``direction`` (3,) or (D, 3) points *towards* directional lights, and
+    ``position`` (3,) or (P, 3) is where point lights are.  Spot lights are at ``spot_position`` (3,) or (S, 3) and
+    shine *along* ``spot_direction`` (S, 3) into cones of ``inner_deg`` and ``outer_deg``, () or (S,), in degrees.
+    Colours, ``direction_color``, ``position_color`` and ``spot_color``, are () or (3,) or one for each (.., 3).
 
     Raises:
         InputError: a tensor of another type or device.
@@ -35,18 +36,18 @@ class Lights:
         direction_color: Any = 1.0,
         position: Any = (),
         position_color: Any = 1.0,
+        spot_position: Any = (),
+        spot_direction: Any = (),
+        spot_color: Any = 1.0,
+        inner_deg: Any = 20.0,
+        outer_deg: Any = 30.0,
     ) -> None:
-        given = {
-            "ambient": ambient,
-            "direction": direction,
-            "direction_color": direction_color,
-            "position": position,
-            "position_color": position_color,
-        }
+        given = {name: value for name, value in locals().items() if name != "self"}
         for name, value in given.items():
             setattr(self, name, number_tensor(f"lights.{name}", value))
-        directions, positions = self._vectors("direction"), self._vectors("position")
-        self.kinds = (AMBIENT, *[DIRECTIONAL] * len(directions), *[POINT] * len(positions))
+        counts = [len(self._vectors(name)) for name in ("direction", "position", "spot_position")]
+        kinds = zip((DIRECTIONAL, POINT, SPOT), counts, strict=True)
+        self.kinds = (AMBIENT, *[kind for kind, count in kinds for _ in range(count)])
         self.rows()  # says what does not fit
 
     @property
@@ -55,18 +56,25 @@ class Lights:
         return len(self.kinds)
 
     def rows(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """Colours (L, 3) and vectors (L, 3), as ``dr.Lights`` orders them, with gradients for all.
+        """Colours (L, 3) and vectors (L, 3), or (L, 8) with spot lights, in the order of ``dr.Lights``; with gradients.
 
         Raises:
             ShapeError: shapes that do not fit.
         """
-        directions, positions = self._vectors("direction"), self._vectors("position")
+        directions, positions, spots = map(self._vectors, ("direction", "position", "spot_position"))
         colors = [
-            self._colors("ambient", 1),
-            self._colors("direction_color", len(directions)),
-            self._colors("position_color", len(positions)),
+            self._filled("ambient", 1, 3),
+            self._filled("direction_color", len(directions), 3),
+            self._filled("position_color", len(positions), 3),
+            self._filled("spot_color", len(spots), 3),
         ]
-        return torch.cat(colors), torch.cat([directions.new_zeros((1, 3)), directions, positions])
+        vectors = torch.cat([directions.new_zeros((1, 3)), directions, positions, spots])
+        if len(spots):
+            cones = torch.cat([self._filled(name, len(spots), 1) for name in ("inner_deg", "outer_deg")], dim=1)
+            placed = torch.cat([self._filled("spot_direction", len(spots), 3), torch.cos(torch.deg2rad(cones))], dim=1)
+            others = placed.new_zeros((self.count - len(spots), placed.shape[1]))
+            vectors = torch.cat([vectors, torch.cat([others, placed])], dim=1)
+        return torch.cat(colors), vectors
 
     def _vectors(self, name):
         value = getattr(self, name)
@@ -77,22 +85,24 @@ class Lights:
             raise ShapeError(f"lights.{name}: expected shape (3,) or (lights, 3), got {tuple(value.shape)}")
         return rows
 
-    def _colors(self, name, count):
+    def _filled(self, name, count, width):
+        """A value for each light, (count, width), of one for all or of as many."""
         value = getattr(self, name)
-        if tuple(value.shape) not in ((), (3,), (count, 3)):
-            raise ShapeError(f"lights.{name}: expected shape (), (3,) or ({count}, 3), got {tuple(value.shape)}")
-        return value.expand(count, 3)
+        one, each = ((width,), (count, width)) if width > 1 else ((1,), (count,))
+        if tuple(value.shape) not in ((), one, each):
+            raise ShapeError(f"lights.{name}: expected shape (), {one} or {each}, got {tuple(value.shape)}")
+        return (value if width > 1 or value.ndim == 0 else value[:, None]).expand(count, width)
 
     def __repr__(self):
-        directional, point = self.kinds.count(DIRECTIONAL), self.kinds.count(POINT)
-        return f"Lights(ambient, {directional} directional, {point} point, of tensors)"
+        directional, point, spot = map(self.kinds.count, (DIRECTIONAL, POINT, SPOT))
+        return f"Lights(ambient, {directional} directional, {point} point, {spot} spot, of tensors)"
 
 
 def parameters_of(lights: Lights | scene.Lights) -> tuple[tuple[int, ...], torch.Tensor, torch.Tensor]:
-    """Kinds, colours (L, 3) and vectors (L, 3) of lights; those of ``dr.Lights`` have no gradient.
+    """Kinds, colours (L, 3) and vectors (L, 3), or (L, 8), of lights; those of ``dr.Lights`` have no gradient.
 
     Raises:
-        InputError: no lights; some with an area, or spot lights; a number that is not finite, a direction of length 0.
+        InputError: no lights, or some with an area; a number that is not finite, a direction of length 0, no cone.
     """
     if isinstance(lights, Lights):
         color, vector = lights.rows()
@@ -101,18 +111,27 @@ def parameters_of(lights: Lights | scene.Lights) -> tuple[tuple[int, ...], torch
     if not isinstance(lights, scene.Lights):
         raise InputError(f"lights: expected dr.Lights, or dr.torch.Lights for gradients; got {lights!r}")
     if lights.area:
-        raise InputError("lights: expected ambient, directional and point lights; area lights are for the RayTracer")
-    if SPOT in lights.kinds.to_numpy():
-        raise InputError("lights: expected ambient, directional and point lights; dr.Rasterizer shows spot lights")
-    color, vector = (torch.from_numpy(lights.numpy(name)).to(run_device()) for name in ("color", "vector"))
-    return tuple(lights.kinds.to_numpy().tolist()), color, vector
+        raise InputError("lights: expected lights without an area; area lights are for the RayTracer")
+    kinds = tuple(lights.kinds.to_numpy().tolist())
+    rows = [lights.fields.variable(name).read().to_numpy() for name in ("color", placed_in(kinds))]
+    color, vector = (torch.from_numpy(row).to(run_device()) for row in rows)
+    return kinds, color, vector
+
+
+def placed_in(kinds: tuple[int, ...]) -> str:
+    """The name of the array that has where the lights are."""
+    return "placed" if SPOT in kinds else "vector"
 
 
 def _check_rows(kinds, colors, vectors):
     """Names the light that is none: shading would take what is no number for darkness."""
     for i, kind in enumerate(kinds):
-        checks.vector(colors[i], f"light {i}", "color")
+        name = f"light {i}"
+        checks.vector(colors[i], name, "color")
         if kind == DIRECTIONAL:
-            checks.direction(vectors[i], f"light {i}", *scene.TOWARDS)
+            checks.direction(vectors[i, :3], name, *scene.TOWARDS)
         else:
-            checks.vector(vectors[i], f"light {i}", "vector")
+            checks.vector(vectors[i, :3], name, "vector")
+        if kind == SPOT:
+            checks.direction(vectors[i, 3:6], name, *scene.FROM)
+            scene.check_cone(vectors[i, 6:], name)

@@ -9,9 +9,9 @@ from typing import Any, ClassVar
 import torch
 
 from taichi_dr.errors import InputError
-from taichi_dr.kernels.shading.light import DIRECTIONAL, POINT
+from taichi_dr.kernels.shading.light import DIRECTIONAL, POINT, SPOT
 from taichi_dr.render.renderer import Renderer
-from taichi_dr.scene.light import DirectionalLight, PointLight
+from taichi_dr.scene.light import DirectionalLight, PointLight, SpotLight
 from taichi_dr.torch import camera as cameras
 from taichi_dr.torch import lights as light_sources
 from taichi_dr.torch.call import Call, Slot, Stage
@@ -77,11 +77,14 @@ class RendererModule(torch.nn.Module):
         kinds, color, vector = light_sources.parameters_of(given)
 
         def make():
-            directional = [DirectionalLight((0, 0, 1))] * kinds.count(DIRECTIONAL)
-            return TensorLights(directional=directional, point=[PointLight((0, 0, 0))] * kinds.count(POINT))
+            spot = SpotLight((0, 0, 0), (0, 0, 1))
+            kinds_of = {"directional": DirectionalLight((0, 0, 1)), "point": PointLight((0, 0, 0)), "spot": spot}
+            counts = map(kinds.count, (DIRECTIONAL, POINT, SPOT))
+            return TensorLights(**{name: [one] * n for (name, one), n in zip(kinds_of.items(), counts, strict=True)})
 
         lights = self.kept.get((TensorLights, kinds), make)
-        parts |= {Slot(lights.fields, "color"): color, Slot(lights.fields, "vector"): vector}
+        place = light_sources.placed_in(kinds)
+        parts |= {Slot(lights.fields, "color"): color, Slot(lights.fields, place): vector}
         return lights
 
     def extra_repr(self) -> str:

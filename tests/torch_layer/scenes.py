@@ -41,15 +41,22 @@ def tensors():
         "direction_color": leaf(0.6),
         "position": leaf([[2.0, 1.5, 1.0]]),
         "position_color": leaf([0.4, 0.5, 0.3]),
+        "spot_position": leaf([0.4, 0.5, 2.5]),
+        "spot_direction": leaf([-0.1, -0.2, -1.0]),
+        "spot_color": leaf(0.5),
+        "inner_deg": leaf(9.0),
+        "outer_deg": leaf([33.0]),
     }
 
 
 LIGHTS = ("ambient", "direction", "direction_color", "position", "position_color")
+SPOTS = ("spot_position", "spot_direction", "spot_color", "inner_deg", "outer_deg")
 LOOKS = {
     "colors": ("vertices", "colors"),
     "face_colors": ("vertices", "face_colors"),
     "texture": ("vertices", "uv", "texture"),
     "lit": ("vertices", "colors", *LIGHTS),
+    "spot": SPOTS,
     "focal": ("vertices", "focal"),
     "parallel": ("vertices", "half_height"),
     "camera": ("eye", "target", "up", "fov_y", "principal", "pose"),
@@ -63,7 +70,8 @@ def render(module, look, inputs, **others):
     lens = {"focal": "focal", "parallel": "half_height"}.get(look, "fov_y")
     names = ("eye", "target", "up", lens, "principal", "pose")
     camera = dr.torch.Camera(**{name: known[name] for name in names}, near=0.3, far=9.0)
-    lights = dr.torch.Lights(**{name: known[name] for name in LIGHTS}) if look == "lit" else None
+    shining = {"lit": LIGHTS, "spot": (*LIGHTS, *SPOTS)}.get(look)
+    lights = dr.torch.Lights(**{name: known[name] for name in shining}) if shining else None
     surface = {"colors": known["colors"]}
     if look == "face_colors":
         surface = {"colors": None, "face_colors": known["face_colors"]}

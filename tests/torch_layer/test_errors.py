@@ -88,6 +88,10 @@ def test_cameras_and_lights(cpu32):
         dr.torch.Lights(direction=(0, 1, 0), direction_color=torch.ones(2, 3))
     with pytest.raises(InputError, match="light 1: expected three finite numbers as direction"):
         render(lights=dr.torch.Lights(direction=leaf((np.nan, 0, 0))))
+    with pytest.raises(ShapeError, match=r"lights.inner_deg: expected shape \(\), \(1,\) or \(1,\), got \(2,\)"):
+        dr.torch.Lights(spot_position=(0, 2, 0), spot_direction=(0, -1, 0), inner_deg=(10, 20))
+    with pytest.raises(InputError, match="light 1: expected a cone of cosines 1 > inner > outer > 0"):
+        render(lights=dr.torch.Lights(spot_position=(0, 2, 0), spot_direction=(0, -1, 0), inner_deg=40))
 
 
 def test_without_init(own_runtime):

@@ -69,6 +69,15 @@ def test_images_and_gradients_are_those_of_the_taichi_path_bit_by_bit(kind, any3
     np.testing.assert_array_equal(color.grad.numpy(), lights.gradient("color"))
 
 
+def test_lights_without_gradients_are_those_of_the_taichi_path(cpu32):
+    spot = dr.SpotLight((0.4, 0.5, 2.5), (-0.1, -0.2, -1.0), inner_deg=9, outer_deg=33)
+    lights, camera = dr.Lights(0.2, dr.DirectionalLight((0, 1, 1)), spot=spot), dr.Camera.orbit(20, 10)
+    expected = dr.Rasterizer(12).render(dr.Mesh(CORNERS, FACES.numpy()), camera, lights).numpy("color")
+    np.testing.assert_array_equal(
+        dr.torch.rasterize(leaf(CORNERS), FACES, None, camera, lights, size=12).color.detach(), expected
+    )
+
+
 def test_renders_between_a_render_and_its_way_back_do_not_harm(cpu64):
     module = dr.torch.SoftRasterizer(8, sigma=3e-3)
     camera = dr.Camera.orbit(**CAMERA)
