@@ -1,7 +1,7 @@
 """What a renderer returns: images as fields with gradients, made when they are first asked for."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -130,6 +130,11 @@ class Frame:
             self._produce(self, name)
             self._seeds[name] = self._allocate(name)
         return self._seeds[name]
+
+    def clear_seeds(self, written: Collection[str] = ()) -> None:
+        """Makes the seeds of all outputs zero, but for those that are to be ``written``."""
+        for name in self._seeds.keys() - set(written):
+            self._seeds[name].fill(0)
 
     def adjoint(self, name: str) -> Any:
         """The array of an output's gradient, as it is now; None if the output is not in use."""

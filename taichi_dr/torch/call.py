@@ -14,7 +14,12 @@ from taichi_dr.torch.function import Differentiable
 
 
 class Numbers(Protocol):
-    """Arrays that tensors are copied to, and what their adjoints are read from: ``TensorGroup``, or the like of it."""
+    """Arrays that tensors are copied to, and what their adjoints are read from: ``TensorGroup``, or the like of it.
+
+    ``latest``: a mark of the call whose tensors are in them.
+    """
+
+    latest: Any
 
     def write(self, name: str, tensor: torch.Tensor) -> None:
         """Copies a tensor to the array of that name."""
@@ -34,12 +39,13 @@ class Slot(NamedTuple):
 
 
 class Stage:
-    """A renderer, and the latest call that it has rendered: whose numbers are in its arrays and in those it read.
+    """A renderer, and a mark of the latest call that it has rendered.
 
     ``grids`` or ``numbers`` are what a renderer shows whose function is its own.
     """
 
     renderer: Any
+    latest: Any
     grids: tuple
     numbers: Any
 
@@ -66,7 +72,7 @@ class Call(Differentiable):
         self, stage: Stage, slots: tuple[Slot, ...], render: Callable[[], Frame], outputs: tuple[str, ...]
     ) -> None:
         self._stage, self._slots, self._render, self._outputs = stage, slots, render, outputs
-        self._settings = stage.settings()
+        self._settings, self._mark = stage.settings(), object()
         self._frame: Frame
 
     @off_tape
@@ -77,8 +83,9 @@ class Call(Differentiable):
     @off_tape
     def run_adjoint(self, tensors_, output_adjoints, wanted):
         with self._settings_of_then():
-            if self._stage.latest is not self:
+            if not self._is_there():
                 self._draw(tensors_)
+            self._frame.clear_seeds(self._outputs)
             for name, adjoint in zip(self._outputs, output_adjoints, strict=True):
                 self._write_adjoint(name, adjoint)
             for slot in self._slots:
@@ -92,9 +99,14 @@ class Call(Differentiable):
     def _draw(self, tensors_):
         self._stage.latest = None  # until it has rendered: it may raise
         for slot, tensor in zip(self._slots, tensors_, strict=True):
+            slot.group.latest = self._mark
             slot.group.write(slot.name, tensor)
         self._frame = self._render()
-        self._stage.latest = self
+        self._stage.latest = self._mark
+
+    def _is_there(self):
+        """Whether its render, and its tensors (stages share cameras and lights), still are in the arrays."""
+        return all(part.latest is self._mark for part in (self._stage, *(slot.group for slot in self._slots)))
 
     def _image(self, name):
         frame = self._frame

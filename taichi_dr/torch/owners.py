@@ -4,6 +4,8 @@ They are the package's own, so that renderers, losses and error messages treat t
 ask for their fields, and gradients end in the adjoint arrays, where ``call`` reads them.
 """
 
+from typing import Any
+
 import torch
 
 from taichi_dr.fields.group import FieldGroup
@@ -17,6 +19,8 @@ from taichi_dr.torch import tensors
 
 class TensorGroup(FieldGroup):
     """Arrays that tensors are copied to before a render, and whose adjoints are copied to tensors after it."""
+
+    latest: Any = None
 
     def write(self, name: str, tensor: torch.Tensor) -> None:
         """Copies a tensor into the array of that name."""

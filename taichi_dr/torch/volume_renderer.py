@@ -91,6 +91,8 @@ class VolumeRenderer(RendererModule):
 class GridNumbers:
     """The numbers of a ``Grid`` as ``call`` takes them."""
 
+    latest: Any = None
+
     def __init__(self, grid: Grid) -> None:
         self._grid, self._columns = grid, grid.layout.density + 1
 

@@ -1,0 +1,43 @@
+"""What calls of a module leave for one another: nothing, whoever comes between a render and its way back."""
+
+import pytest
+
+pytest.importorskip("torch", reason="torch is not installed")
+
+
+import torch
+from torch_layer.scenes import CORNERS, FACES, leaf
+
+import taichi_dr as dr
+
+
+def ball(points):
+    x = torch.linspace(-1, 1, points)
+    return (torch.stack(torch.meshgrid(x, x, x, indexing="ij")).norm(dim=0) - 0.5).requires_grad_()
+
+
+def test_grids_of_two_shapes_in_one_graph(cpu32):
+    """Each has a renderer of its own, but both see one camera and one light."""
+    module = dr.torch.SphereTracer(8, bounds=(-1, 1), outputs=("color",))
+
+    def loss(values, eye, direction):
+        lights = dr.torch.Lights(0.2, direction=direction)
+        return module(values, dr.torch.Camera(eye), lights).color.square().sum()
+
+    first = ball(9), leaf([0.0, 0.0, 3.0]), leaf([0.0, 1.0, 1.0])
+    alone = torch.autograd.grad(loss(*first), first)
+    waiting = loss(*first)
+    loss(ball(11), leaf([2.0, 1.0, 1.0]), leaf([-1.0, 0.3, -1.0]))
+    for expected, found in zip(alone, torch.autograd.grad(waiting, first), strict=True):
+        assert torch.equal(expected, found)
+
+
+def test_other_outputs_from_now_on(cpu32):
+    module, camera, vertices = dr.torch.Rasterizer(8), dr.Camera.orbit(), leaf(CORNERS)
+
+    def gradient(render):
+        return torch.autograd.grad(render(vertices, FACES, None, camera).depth.sum(), vertices)[0]
+
+    module(vertices, FACES, leaf(CORNERS).abs(), camera).color.square().sum().backward()
+    module.outputs = ("depth",)
+    assert torch.equal(gradient(module), gradient(dr.torch.Rasterizer(8, outputs=("depth",))))
