@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from taichi_dr.errors import GradientError
+from taichi_dr.torch.turn import TURN
 
 
 class Differentiable(ABC):
@@ -40,7 +41,8 @@ def node(call: Differentiable, *tensors: torch.Tensor) -> tuple[torch.Tensor, ..
 class _Node(torch.autograd.Function):
     @staticmethod
     def forward(call, *tensors):
-        return call.run(tensors)
+        with TURN:
+            return call.run(tensors)
 
     @staticmethod
     def setup_context(ctx, inputs, outputs):
@@ -60,7 +62,8 @@ class _Adjoint(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, call: Differentiable, wanted: tuple[bool, ...], *tensors: torch.Tensor | None) -> Any:
-        return call.run_adjoint(tensors[: len(wanted)], tensors[len(wanted) :], wanted)
+        with TURN:
+            return call.run_adjoint(tensors[: len(wanted)], tensors[len(wanted) :], wanted)
 
     @staticmethod
     def backward(ctx, *output_adjoints):

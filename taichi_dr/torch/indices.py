@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from taichi_dr.torch.turn import TURN
 from taichi_dr.types import Array
 
 MOST = 16  # tensors that are remembered
@@ -37,14 +38,15 @@ class KnownIndices:
         """The indices in a tensor, or in a NumPy array."""
         if not isinstance(given, torch.Tensor):
             return Indices(np.ascontiguousarray(given))
-        tensor, version, indices = self._known.get(id(given), (lambda: None, None, None))
-        if tensor() is not given or version != _version(given):
-            indices = Indices(np.ascontiguousarray(given.detach().cpu().numpy()).copy())
-        self._known[id(given)] = weakref.ref(given), _version(given), indices
-        self._known.move_to_end(id(given))
-        while len(self._known) > MOST:
-            self._known.popitem(last=False)
-        return indices
+        with TURN:
+            tensor, version, indices = self._known.get(id(given), (lambda: None, None, None))
+            if tensor() is not given or version != _version(given):
+                indices = Indices(np.ascontiguousarray(given.detach().cpu().numpy()).copy())
+            self._known[id(given)] = weakref.ref(given), _version(given), indices
+            self._known.move_to_end(id(given))
+            while len(self._known) > MOST:
+                self._known.popitem(last=False)
+            return indices
 
     def __reduce__(self):
         return KnownIndices, ()  # a copy begins anew

@@ -5,6 +5,7 @@ from collections.abc import Callable, Hashable
 from typing import Any
 
 from taichi_dr.runtime import runtime_token
+from taichi_dr.torch.turn import TURN
 
 
 class Kept:
@@ -24,15 +25,16 @@ class Kept:
         Raises:
             RuntimeStateError: Taichi is not initialised.
         """
-        if self._token is not runtime_token():
-            self._things.clear()
-            self._token = runtime_token()
-        if key not in self._things:
-            self._things[key] = make()
-        self._things.move_to_end(key)
-        while len(self._things) > self._most:
-            self._things.popitem(last=False)
-        return self._things[key]
+        with TURN:
+            if self._token is not runtime_token():
+                self._things.clear()
+                self._token = runtime_token()
+            if key not in self._things:
+                self._things[key] = make()
+            self._things.move_to_end(key)
+            while len(self._things) > self._most:
+                self._things.popitem(last=False)
+            return self._things[key]
 
     def __reduce__(self):
         return Kept, (self._most,)  # a copy begins anew

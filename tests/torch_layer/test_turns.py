@@ -4,6 +4,7 @@ import pytest
 
 pytest.importorskip("torch", reason="torch is not installed")
 
+import threading
 
 import torch
 from torch_layer.scenes import CORNERS, FACES, leaf
@@ -41,3 +42,26 @@ def test_other_outputs_from_now_on(cpu32):
     module(vertices, FACES, leaf(CORNERS).abs(), camera).color.square().sum().backward()
     module.outputs = ("depth",)
     assert torch.equal(gradient(module), gradient(dr.torch.Rasterizer(8, outputs=("depth",))))
+
+
+def test_threads_take_turns(cpu32):
+    module, camera = dr.torch.Rasterizer(8, antialias=True, outputs=("alpha",)), dr.Camera.orbit()
+
+    def gradient(scale):
+        vertices = leaf(CORNERS)
+        loss = module(scale * vertices, FACES, None, camera).alpha.square().sum()
+        loss = loss + dr.torch.losses.laplacian(scale * vertices, FACES)
+        return torch.autograd.grad(loss, vertices)[0]
+
+    scales = (0.3, 0.5, 0.7, 0.9)
+    expected, found = [gradient(scale) for scale in scales], {}
+    threads = [
+        threading.Thread(target=lambda scale=scale: found.update({scale: [gradient(scale) for _ in range(8)]}))
+        for scale in scales
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    for scale, wanted in zip(scales, expected, strict=True):
+        assert all(torch.equal(wanted, one) for one in found[scale]), f"the thread of scale {scale}"
