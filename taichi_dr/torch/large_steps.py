@@ -48,11 +48,11 @@ class LargeSteps(torch.nn.Module):
         self._edges, self._count = mesh.topology.edges, mesh.vertex_count
         self.coordinates = torch.nn.Parameter(_apply(self._matrix.times, vertices.detach()))
 
-    @torch.compiler.disable
     def forward(self) -> torch.Tensor:
         """The vertices, of the shape that they were given in."""
         return self.vertices(self.coordinates)
 
+    @torch.compiler.disable
     def vertices(self, coordinates: torch.Tensor) -> torch.Tensor:
         """The vertices of any coordinates (..., N, 3), as of a network.
 

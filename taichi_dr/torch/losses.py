@@ -137,9 +137,7 @@ def chamfer(
     >>> chamfer(x, y).item()
     3.5
     """
-    parts: dict[Variable, torch.Tensor] = {}
-    x, y = _cloud("source", source, source_faces, parts), _cloud("target", target, target_faces, parts)
-    return scalar(lambda loss: losses.chamfer(x, y, loss, samples=samples, seed=seed), parts)
+    return _of_clouds(source, target, source_faces, target_faces, samples=samples, seed=seed)
 
 
 def eikonal(values: torch.Tensor, spacing: tuple[float, float, float]) -> torch.Tensor:
@@ -152,6 +150,7 @@ def grid_laplacian(values: torch.Tensor, spacing: tuple[float, float, float]) ->
     return _of_grid(losses.grid_laplacian, values, spacing)
 
 
+@torch.compiler.disable
 def _compare(
     function: Callable, name: str, prediction: Any, target: Any, vectors: bool = False, **settings: Any
 ) -> Any:
@@ -168,6 +167,7 @@ def _compare(
     return scalar(lambda loss: function(own, other, loss, **settings), parts)
 
 
+@torch.compiler.disable
 def _of_mesh(function: Callable, vertices: Any, faces: Any, **settings: Any) -> Any:
     """A loss of a mesh."""
     mesh, variable_, vertices = _mesh("vertices", vertices, faces)
@@ -182,6 +182,14 @@ def _mesh(name, vertices, faces):
 
 
 _indices, _meshes = KnownIndices(), Kept(16)
+
+
+@torch.compiler.disable
+def _of_clouds(source: Any, target: Any, source_faces: Any, target_faces: Any, **settings: Any) -> Any:
+    """``chamfer`` of points or surfaces."""
+    parts: dict[Variable, torch.Tensor] = {}
+    x, y = _cloud("source", source, source_faces, parts), _cloud("target", target, target_faces, parts)
+    return scalar(lambda loss: losses.chamfer(x, y, loss, **settings), parts)
 
 
 def _cloud(name, points, faces, parts):
@@ -206,6 +214,7 @@ class _Grid(NamedTuple):
         return self.values
 
 
+@torch.compiler.disable
 def _of_grid(function: Callable, values: Any, spacing: Any) -> Any:
     """A loss of a grid."""
     values = checked("values", values)

@@ -65,3 +65,17 @@ def test_threads_take_turns(cpu32):
         thread.join(60)
     for scale, wanted in zip(scales, expected, strict=True):
         assert all(torch.equal(wanted, one) for one in found[scale]), f"the thread of scale {scale}"
+
+
+def test_compiled_around_losses(cpu32):
+    smooth = dr.torch.LargeSteps(leaf(CORNERS), FACES)
+
+    def loss(points):
+        vertices = smooth.vertices(torch.sin(points))
+        chamfer = dr.torch.losses.chamfer(vertices, 2 * points.detach())
+        return chamfer + dr.torch.losses.laplacian(vertices, FACES)
+
+    plain, compiled = leaf(CORNERS), leaf(CORNERS)
+    loss(plain).backward()
+    torch.compile(loss, backend="aot_eager")(compiled).backward()
+    torch.testing.assert_close(compiled.grad, plain.grad)
