@@ -99,9 +99,16 @@ def test_renders_between_a_render_and_its_way_back_do_not_harm(cpu64):
 
 
 def test_a_way_back_twice_without_another_render_gives_the_same(cpu64):
-    for module in (dr.torch.SoftRasterizer(8, background=None), dr.torch.Rasterizer(8, antialias=True)):
+    picture = uniform(6, 8, 8, 3)
+    for module in (
+        dr.torch.SoftRasterizer(8, background=None),
+        dr.torch.SoftRasterizer(8, background=picture),
+        dr.torch.Rasterizer(8, antialias=True),
+        dr.torch.Rasterizer(8, antialias=True, background=picture),
+        dr.torch.Rasterizer(8, antialias=True, background=None),
+    ):
         vertices = leaf(CORNERS)
-        loss = module(vertices, FACES, None, dr.Camera.orbit(**CAMERA)).color.square().sum()
+        loss = module(vertices, FACES, leaf(uniform(7, 4, 3)), dr.Camera.orbit(**CAMERA)).color.square().sum()
         first, second = (torch.autograd.grad(loss, vertices, retain_graph=True)[0] for _ in range(2))
         assert torch.equal(first, second)
         assert first.abs().max() > 0.1

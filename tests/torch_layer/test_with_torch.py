@@ -43,7 +43,8 @@ def test_compiled_around_a_render(cpu32):
     module, camera = dr.torch.SoftRasterizer(8, sigma=1e-3, outputs=("alpha",)), dr.Camera.orbit()
 
     def loss(vertices):
-        return 2 * module(1.1 * torch.sin(vertices), FACES, None, camera).alpha.square().mean()
+        moved = 1.1 * torch.sin(vertices)
+        return 2 * module(moved, FACES, None, camera).alpha.square().mean() + dr.torch.losses.flatten(moved, FACES)
 
     plain, compiled = leaf(CORNERS), leaf(CORNERS)
     loss(plain).backward()
