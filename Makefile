@@ -34,7 +34,7 @@ bench: .venv/installed-dev
 gradients: .venv/installed-dev
 	TI_LOG_LEVEL=error PYTHONPATH=.:tests $(BIN)/python -W ignore::SyntaxWarning -m tests.gradients
 
-docs: demo
+docs: demo .venv/installed-dev
 	$(BIN)/python docs/make.py
 	$(BIN)/python docs/house.py
 

@@ -14,6 +14,11 @@ from common import PAPER, finish, psnr, save_picture, sheet, start
 
 import taichi_dr as dr
 
+try:
+    import torch
+except ModuleNotFoundError:
+    raise SystemExit("torch_layer needs PyTorch, which is not installed: pip install 'taichi-dr[torch]'") from None
+
 SIZE, TILE = 128, 256  # pixels of the images, and of the pictures that are shown
 SMALL = 32  # pixels of what the network sees
 VIEWS, PER_STEP = 20, 4  # images of a thing, and how many of them a step looks at
@@ -39,8 +44,6 @@ def main(arguments=None):
 
 def network(steps):
     """The smallest training loop: silhouette -> network -> axes -> mesh -> silhouettes from two other sides."""
-    import torch
-
     torch.manual_seed(1)
     ball = dr.shapes.icosphere(2)
     points, faces = torch.from_numpy(ball.numpy("vertices")), torch.from_numpy(ball.numpy("faces"))
@@ -90,8 +93,6 @@ def network(steps):
 
 def silhouettes(steps):
     """A sphere becomes a car: the silhouettes of a few views at each step, in smooth coordinates."""
-    import torch
-
     car, ball = dr.shapes.car(), dr.shapes.icosphere(3)
     views = around()
     render = dr.torch.Rasterizer(SIZE, antialias=True, outputs=("alpha",))
@@ -120,8 +121,6 @@ def silhouettes(steps):
 
 def texture(steps):
     """A globe's texture by pictures of it: every texel that is seen has a gradient."""
-    import torch
-
     height, width = 64, 128
     row, column = np.mgrid[0:height, 0:width] / height
     truth = 0.5 + 0.4 * np.stack([np.sin(9 * column), np.sin(20 * row), np.cos(9 * column + 6 * row)], -1)
@@ -151,8 +150,6 @@ def texture(steps):
 
 def camera(steps):
     """Where the camera is, from one silhouette: its place is a parameter, softness leads it there."""
-    import torch
-
     car = dr.shapes.car()
     vertices, faces = torch.from_numpy(car.numpy("vertices")), torch.from_numpy(car.numpy("faces"))
     true = torch.tensor([1.9, 1.1, 1.7])
@@ -184,8 +181,6 @@ def picked(step):
 
 def images_of(mesh, views, lights):
     """Images (V, H, W, 4) of a mesh as a tensor: colour over black, alpha."""
-    import torch
-
     frame = dr.Rasterizer(SIZE, antialias=True).render(mesh, views, lights)
     return torch.from_numpy(np.concatenate([frame.numpy("color"), frame.numpy("alpha")[..., None]], axis=-1))
 
