@@ -1,12 +1,12 @@
 """``state.npz``: everything a reconstruction needs to go on, written so that an old one is never lost to a new one."""
 
 import json
-import zipfile
 from contextlib import contextmanager
 
 import numpy as np
 
-from taichi_dr.errors import DataSetError, FileError
+from taichi_dr.errors import BackendError, DataSetError, FileError
+from taichi_dr.io.archives import DAMAGED, read_arrays
 from taichi_dr.io.files import atomic_path
 
 NAME = "state.npz"
@@ -28,8 +28,8 @@ def load_state(path):
     """
     if not path.exists():
         raise FileError(f"{path}: no such checkpoint, nothing to resume; start without --resume")
-    with reading(path), np.load(path, allow_pickle=False) as file:
-        arrays = {name: file[name] for name in file.files}
+    with reading(path):
+        arrays = read_arrays(path)
         return json.loads(arrays.pop(HEADER).tobytes()), arrays
 
 
@@ -38,8 +38,8 @@ def reading(path):
     """Within the block, contents that are missing or senseless are a FileError about the checkpoint ``path``."""
     try:
         yield
-    except DataSetError:  # about the images
+    except (DataSetError, BackendError):  # about the images, and about other processes
         raise
-    except (ValueError, LookupError, TypeError, AttributeError, OSError, EOFError, zipfile.BadZipFile) as error:
+    except DAMAGED as error:
         reason = f"{error} is missing" if isinstance(error, KeyError) else error
         raise FileError(f"{path}: is no checkpoint that can be read ({reason}); --overwrite starts anew") from error

@@ -1,7 +1,6 @@
 """Files of trained networks: weights in half precision, small enough to be shipped, and nothing that is executed."""
 
 import json
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +8,14 @@ import numpy as np
 import torch
 
 from taichi_dr.errors import FileError
+from taichi_dr.io.archives import DAMAGED, read_arrays
 from taichi_dr.io.files import atomic_path, read_bytes
 from taichi_dr.torch.single_image.network import SingleImageNetwork
 from taichi_dr.types import PathLike
 
 FORMAT = "taichi_dr single-image network 1"
 HEADER = "header.json"
+MOST = 1 << 26  # bytes of arrays, unpacked: several times those of a network
 SHIPPED = Path(__file__).with_name("model.npz")
 """The network that comes with the package: trained on procedural shapes of eight categories."""
 
@@ -38,10 +39,9 @@ def load_network(path: PathLike = SHIPPED) -> SingleImageNetwork:
     """
     read_bytes(path)  # says so if it is missing or empty
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
+        arrays = read_arrays(path, MOST)
         found = json.loads(arrays.pop(HEADER).tobytes())["format"]
-    except (ValueError, LookupError, TypeError, OSError, EOFError, zipfile.BadZipFile) as error:
+    except DAMAGED as error:
         raise FileError(
             f"{path}: cut short, or no network of taichi-dr train-reconstructor ({error}): copy or train it again"
         ) from error
@@ -49,7 +49,7 @@ def load_network(path: PathLike = SHIPPED) -> SingleImageNetwork:
         raise FileError(f"{path}: expected a file of the format {FORMAT!r}, got {found!r}")
     network = SingleImageNetwork()
     _check(path, {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}, arrays)
-    network.load_state_dict({name: torch.from_numpy(array).float() for name, array in arrays.items()})
+    network.load_state_dict({name: torch.from_numpy(array.astype(np.float32)) for name, array in arrays.items()})
     return network.eval()
 
 
@@ -63,7 +63,9 @@ def _check(path, expected, arrays):
                 f"{path}: of another architecture: {name}: expected shape {shape}, got {arrays[name].shape};"
                 " train it again with this version"
             )
-        if not np.isfinite(arrays[name]).all():
+        if arrays[name].dtype.kind not in "fi":
+            raise FileError(f"{path}: {name}: expected numbers, got {arrays[name].dtype}")
+        if not (np.abs(arrays[name]) < np.finfo(np.float32).max).all():
             raise FileError(f"{path}: {name} holds numbers that are not finite: train it again")
     unknown = sorted(set(arrays) - set(expected))
     if unknown:

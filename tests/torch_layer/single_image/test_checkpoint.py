@@ -75,3 +75,24 @@ def test_another_architecture(cpu32, saved, tmp_path):
         load_network(changed(path, target, **{"pose.weight": np.zeros(3)}))
     with pytest.raises(FileError, match=r"encoder.whole.bias holds numbers that are not finite"):
         load_network(changed(path, target, **{"encoder.whole.bias": np.full(512, np.nan, np.float32)}))
+
+
+def test_files_made_to_do_harm(cpu32, saved, tmp_path):
+    """Each of these ended in a traceback, or in a network of infinite weights; the last one in memory."""
+    path, target, bias = saved[0], tmp_path / "odd.npz", np.zeros(512)
+    with pytest.raises(FileError, match=r"encoder.whole.bias: expected numbers, got complex128"):
+        load_network(changed(path, target, **{"encoder.whole.bias": bias + 1j}))
+    with pytest.raises(FileError, match=r"encoder.whole.bias: expected numbers, got <U1"):
+        load_network(changed(path, target, **{"encoder.whole.bias": bias.astype("U1")}))
+    with pytest.raises(FileError, match=r"encoder.whole.bias holds numbers that are not finite"):
+        load_network(changed(path, target, **{"encoder.whole.bias": bias + 1e300}))
+    load_network(changed(path, target, **{"encoder.whole.bias": bias.astype(">f4")}))
+    unknown = bytearray(path.read_bytes())
+    unknown[unknown.find(b"PK\x01\x02") + 10] = 99  # the way it is compressed in
+    target.write_bytes(unknown)
+    with pytest.raises(FileError, match=r"compression"):
+        load_network(target)
+    with np.load(path) as file:
+        np.savez_compressed(target, **file, bomb=np.zeros(1 << 26, np.uint8))
+    with pytest.raises(FileError, match=r"expected at most 67,108,864 bytes of arrays"):
+        load_network(target)
