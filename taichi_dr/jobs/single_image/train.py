@@ -30,6 +30,7 @@ FILES = ("model.npz", "metrics.json", "examples.png", "losses.png", checkpoint.N
 SECONDS_BETWEEN_CHECKPOINTS = 60.0
 DEFAULT_MINUTES = 30.0
 STEPS_PER_ROW = 20  # of the losses' curves, which are means over so many
+SAMPLED = 7  # every seventh shape's pictures are looked at to know a set again
 REPORT_STEP = 4  # every fourth view
 
 
@@ -67,7 +68,6 @@ def train_reconstructor(settings, ranks=ALONE):
     ranks.wait()
     train, test = (load_shape_views(settings.data, split) for split in ("train", "test"))
     say(f"{len(train):,} shapes of {', '.join(train.names)}; {len(test):,} others are held out")
-    ranks.check_same(settings.data, [len(train), len(test), train.images[::7].astype(np.int64).sum()])
     run = _Run(settings, train, saved, ranks)
     try:
         with interruptible() as interrupt:
@@ -97,18 +97,21 @@ class _Run:
 
     def __init__(self, settings, train, saved, ranks):
         self.settings, self.ranks, self.seconds, self.rows = settings, ranks, 0.0, []
-        self.data = {"shapes": len(train), "categories": list(train.names)}
+        seen = int(train.images[::SAMPLED].sum(dtype=np.int64))
+        self.data = {"shapes": len(train), "categories": list(train.names), "sum of some pictures' bytes": seen}
+        ranks.check_same(settings.data, [len(train), seen])
         self.training = Training(train, settings.seed, settings.batch, ranks)
         if saved is not None:
             with checkpoint.reading(settings.model / checkpoint.NAME):
                 self._restore(*saved)
 
     def _restore(self, header, arrays):
-        if header["data"] != self.data:
-            raise DataSetError(
-                f"{self.settings.data}: not the shapes that {self.settings.model / checkpoint.NAME} was made with:"
-                f" expected {header['data']['shapes']}, got {self.data['shapes']}; or start anew with --overwrite"
-            )
+        for name, expected in header["data"].items():
+            if self.data[name] != expected:
+                raise DataSetError(
+                    f"{self.settings.data}: not the shapes that {self.settings.model / checkpoint.NAME} was made with:"
+                    f" {name}: expected {expected}, got {self.data[name]}; or start anew with --overwrite"
+                )
         self.training.restore(header["training"], arrays)
         self.seconds, self.rows = header["seconds"], header["losses"]
         say(f"resuming at step {self.training.steps} ({self.seconds:.0f} s spent so far)")
@@ -163,7 +166,7 @@ class _Run:
             "held_out_voxel_iou_by_category": by_category(ious, test),
             "held_out_shapes": len(test),
             "steps": self.training.steps,
-            "batch": self.settings.batch,
+            "batch": self.training.batch,
             "seconds": round(self.seconds, 1),
             "interrupted": self.fraction() < 1,
             "version": __version__,

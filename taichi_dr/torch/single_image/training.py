@@ -28,21 +28,20 @@ class Training:
     both meshes are rendered from both views, and held to both pictures.  ``ranks``: the processes that share the shapes
     of a step, each of which makes the step that one process would make of all.
 
-    Attributes: ``network``, ``steps`` made so far.
+    Attributes: ``network``, ``steps`` made so far, ``batch``.
 
     Raises:
         InputError: fewer shapes in a step than processes.
     """
 
     def __init__(self, views: ShapeViews, seed: int = 0, batch: int = BATCH, ranks: Ranks = ALONE) -> None:
-        if batch < ranks.count:
-            raise InputError(f"batch: expected at least a shape for each of {ranks.count} processes, got {batch}")
+        _check_batch(batch, ranks)
         torch.manual_seed(seed)
         self.network = SingleImageNetwork()
         self.steps = 0
         if ranks.count > 1:
             share_norms(self.network, ranks)
-        self._views, self._seed, self._batch, self._ranks = views, seed, batch, ranks
+        self._views, self._seed, self.batch, self._ranks = views, seed, batch, ranks
         self._optimizer = torch.optim.Adam(self.network.parameters(), RATE, betas=(0.9, 0.99), fused=True)
         self._render = Rasterizer(SIZE, antialias=True, background=None)
 
@@ -51,7 +50,7 @@ class Training:
         self.network.train()
         self._optimizer.param_groups[0]["lr"] = RATE * self._pace(fraction)
         images, views = self._draw()
-        share = len(images) / (2 * self._batch)
+        share = len(images) / (2 * self.batch)
         losses = {name: share * term for name, term in self.losses(images, views).items()}
         loss = torch.stack([WEIGHTS[name] * term for name, term in losses.items()]).sum()
         self._optimizer.zero_grad(set_to_none=True)
@@ -80,7 +79,7 @@ class Training:
         arrays = {f"network/{name}": tensor.numpy() for name, tensor in self.network.state_dict().items()}
         for name, moments in zip(self._names(), self._optimizer.state.values(), strict=True):
             arrays |= {f"{kind}/{name}": moments[kind].numpy() for kind in MOMENTS}
-        return {"steps": self.steps, "seed": self._seed, "batch": self._batch}, arrays
+        return {"steps": self.steps, "seed": self._seed, "batch": self.batch}, arrays
 
     def restore(self, header: dict[str, Any], arrays: dict[str, Any]) -> None:
         """Begins where ``state`` left off.
@@ -89,9 +88,10 @@ class Training:
         """
         network = {name: arrays[f"network/{name}"] for name in self.network.state_dict()}
         self.network.load_state_dict({name: torch.as_tensor(values) for name, values in network.items()})
-        self.steps, self._seed, self._batch = header["steps"], header["seed"], header["batch"]
+        self.steps, self._seed, self.batch = header["steps"], header["seed"], header["batch"]
+        _check_batch(self.batch, self._ranks)
         for name, parameter in self.network.named_parameters():
-            moments = {kind: torch.tensor(arrays[f"{kind}/{name}"]) for kind in MOMENTS}
+            moments = {kind: _like(parameter, arrays, f"{kind}/{name}") for kind in MOMENTS}
             self._optimizer.state[parameter] = {"step": torch.tensor(float(self.steps)), **moments}
 
     def _names(self):
@@ -100,10 +100,10 @@ class Training:
     def _draw(self):
         """Images and views of the next step that are this process's: the same for the same seed and step."""
         random = np.random.default_rng([self._seed, self.steps])
-        shapes = random.integers(0, len(self._views), self._batch)
-        first = random.integers(0, VIEWS, self._batch)
-        second = (first + random.integers(1, VIEWS, self._batch)) % VIEWS
-        own = slice(*self._ranks.part(self._batch))
+        shapes = random.integers(0, len(self._views), self.batch)
+        first = random.integers(0, VIEWS, self.batch)
+        second = (first + random.integers(1, VIEWS, self.batch)) % VIEWS
+        own = slice(*self._ranks.part(self.batch))
         views = np.concatenate([first[own], second[own]])
         return images_of(self._views, np.tile(shapes[own], 2), views), views
 
@@ -111,6 +111,19 @@ class Training:
         """A warm-up, then half a cosine down to a hundredth."""
         warm = min(1.0, (self.steps + 1) / WARM_UP)
         return warm * (LEAST_RATE + (1 - LEAST_RATE) * (1 + math.cos(math.pi * min(fraction, 1.0))) / 2)
+
+
+def _check_batch(batch, ranks):
+    if batch < ranks.count:
+        raise InputError(f"batch: expected at least a shape for each of {ranks.count} processes, got {batch}")
+
+
+def _like(parameter, arrays, name):
+    """The array of that name as a tensor like a parameter: the optimiser takes its word for how many numbers it has."""
+    values = arrays[name]
+    if values.shape != tuple(parameter.shape):
+        raise ValueError(f"{name}: expected shape {tuple(parameter.shape)}, got {values.shape}")
+    return torch.tensor(values, dtype=parameter.dtype)
 
 
 def images_of(views: ShapeViews, shapes: Any, numbers: Any) -> torch.Tensor:

@@ -68,8 +68,9 @@ def test_ctrl_c_ends_it_and_resume_goes_on(data, tmp_path, capsys, monkeypatch):
     assert sorted(path.name for path in model.iterdir()) == sorted(FILES)
     assert json.loads((model / "metrics.json").read_text())["interrupted"] is True
     assert numbers(model)[0] == 3
-    assert train(data, model, "--resume", "--steps", 6) == 0
+    assert train(data, model, "--resume", "--steps", 6, "--batch", 5) == 0
     assert "resuming at step 3" in capsys.readouterr().out
+    assert json.loads((model / "metrics.json").read_text())["batch"] == 2  # that of the checkpoint, as --resume says
     assert train(data, tmp_path / "whole", "--steps", 6, "--batch", 2) == 0
     (steps, arrays), (_, whole) = numbers(model), numbers(tmp_path / "whole")
     assert steps == 6
@@ -122,7 +123,17 @@ def test_other_data_and_damaged_states_are_not_resumed(data, tmp_path, capsys):
     make_shape_views(tmp_path / "other", 10)
     assert train(tmp_path / "other", model, "--resume", "--steps", 2) == 2
     assert "not the shapes that" in capsys.readouterr().err
+    make_shape_views(tmp_path / "alike", 8, seed=3)
+    assert train(tmp_path / "alike", model, "--resume", "--steps", 2) == 2
+    assert "sum of some pictures' bytes: expected" in capsys.readouterr().err
     state = model / "state.npz"
+    with np.load(state) as file:
+        arrays = dict(file)
+    for name in ("network/encoder.whole.bias", "exp_avg/encoder.whole.bias"):
+        np.savez(state, **{**arrays, name: arrays[name][:5]})
+        assert train(data, model, "--resume", "--steps", 2) == 2
+        assert "state.npz: is no checkpoint that can be read" in capsys.readouterr().err
+    np.savez(state, **arrays)
     state.write_bytes(state.read_bytes()[:1000])
     assert train(data, model, "--resume", "--steps", 2) == 2
     assert "state.npz: is no checkpoint that can be read" in capsys.readouterr().err
