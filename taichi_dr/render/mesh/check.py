@@ -5,8 +5,8 @@ from taichi_dr.kernels.base.checks import all_usable
 
 
 def check_shot(shot):
-    """Looks at what the stages of geometry and surface have written, in one launch; in two or three for lit pixels and
-    textures.
+    """Looks at what the stages of geometry and surface have written, and at the lights, of which a bad one would just
+    be dark: in one launch, in two or three with lights and textures.
 
     Raises:
         GeometryError: a vertex, a colour, a texture coordinate or a texel that is not finite (which one, its value).
@@ -23,7 +23,8 @@ def check_shot(shot):
 
 
 def _is_usable(shot):
-    arrays = [shot.clip, *shot.surface.checked_arrays(shot)]
+    lights = () if shot.lights is None else shot.lights.arrays
+    arrays = [shot.clip, *shot.surface.checked_arrays(shot), *lights]
     for one, other in zip(arrays[::2], arrays[1::2] + arrays[-1:], strict=False):
         if not all_usable(one, other):
             return False

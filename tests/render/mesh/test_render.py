@@ -331,6 +331,12 @@ def test_numbers_that_are_not_finite(cpu32, shading, value):
     lights.color[1] = (value, 1, 1)
     with pytest.raises(dr.InputError, match="light 1: expected three finite numbers as color"):
         renderer.render(mesh, camera, lights)
+    directional, point = dr.DirectionalLight((0, 0, 1)), dr.PointLight((0, 0, 3))
+    for name, row in (("vector", 1), ("vector", 2), ("axis", 3)):  # a light from nowhere would just be dark
+        lights = dr.Lights(directional=directional, point=point, spot=dr.SpotLight((0, 0, 3), (0, 0, -1)))
+        getattr(lights, name)[row] = (value, 0, 1)
+        with pytest.raises(dr.InputError, match=f"light {row}: expected three finite numbers as"):
+            renderer.render(mesh, camera, lights)
 
 
 @pytest.mark.parametrize("make", [RENDERERS["hard"], RENDERERS["soft"]], ids=["hard", "soft"])

@@ -45,8 +45,6 @@ class PixelSurface(Surface):
         arrays = []
         if layout.albedo:
             arrays.append(fields["colors"] if self.light is None else self.light.attributes)
-        if layout.lit:
-            arrays += shot.lights.arrays
         if layout.textured:
             arrays.append(fields["uv"])
         return arrays
