@@ -240,3 +240,24 @@ def test_bad_pictures_and_levels():
         distillation.gradient(torch.ones(1, 1), torch.tensor([1000]), [[0]])
     with pytest.raises(InputError, match="fraction"):
         distillation(torch.ones(1, 1), [[0]], fraction=1.5)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
+def test_the_gradient_is_exact_in_any_precision(dtype):
+    """By the difference to a target, as papers write it, bfloat16 lost 2 % of a gradient of 0.09 at 0.7."""
+
+    def distillation():
+        return ScoreDistillation(lambda x, t, condition: 0 * x + 0.25, SCHEDULE, guidance=1, weight="one", seed=1)
+
+    images = torch.full((1, 8), 0.7, dtype=dtype, requires_grad=True)
+    loss = distillation()(images, None)
+    loss.backward()
+    other = distillation()
+    expected = other.gradient(images.detach(), other.levels(1), None)
+    assert torch.equal(images.grad, expected)
+    torch.testing.assert_close(loss.detach(), 0.5 * (expected**2).sum())
+
+
+def test_no_pictures():
+    with pytest.raises(ShapeError, match=r"images: expected shape \(B, ...\), a picture or more, got \(0, 3\)"):
+        ScoreDistillation(pair(), SCHEDULE)(torch.zeros(0, 3), None)

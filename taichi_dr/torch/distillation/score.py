@@ -55,7 +55,7 @@ class ScoreDistillation(torch.nn.Module):
     Raises:
         InputError: a setting outside its domain; a level outside the schedule; numbers that are not finite, from the
             denoiser or in a picture (which one).
-        ShapeError: a denoiser that returns another shape than it was given.
+        ShapeError: no pictures, a denoiser that returns another shape than it was given.
         GradientError: a denoiser whose answer still has a graph.
 
     >>> from taichi_dr.torch.distillation.analytic import MixtureDenoiser
@@ -109,10 +109,13 @@ class ScoreDistillation(torch.nn.Module):
         ``condition`` and ``unconditional`` are handed to the denoiser as they are; ``fraction``: the part of the way
         that is done, from 0 to 1, for ``annealing``.
         """
+        if not len(images):
+            raise ShapeError(f"images: expected shape (B, ...), a picture or more, got {tuple(images.shape)}")
         _check_finite("images", images)
         gradient = self.gradient(images.detach(), self.levels(len(images), fraction), condition, unconditional)
-        target = images.detach() - gradient
-        return 0.5 * torch.sum((images - target) ** 2) / len(images)
+        value = 0.5 * torch.sum(gradient**2)
+        # In half precision images - (images - gradient) is not the gradient.
+        return (value + torch.sum((images - images.detach()) * gradient)) / len(images)
 
     def levels(self, count: int, fraction: float = 0.0) -> torch.Tensor:
         """(count,): noise levels to look at, drawn anew with each call."""
