@@ -1,5 +1,6 @@
 """Parts of a batch in several processes against the whole in one; threads stand for the processes."""
 
+import copy
 import threading
 
 import numpy as np
@@ -55,9 +56,12 @@ def network():
     return torch.nn.Sequential(*layers, torch.nn.BatchNorm2d(2)).double()
 
 
+NETWORK = network()  # once: threads that draw weights share one generator
+
+
 def stepped(images, share=1.0, ranks=None):
     """Gradients and running statistics of a step over images, whose mean loss is a part of that of all."""
-    made = network()
+    made = copy.deepcopy(NETWORK)
     if ranks is not None:
         share_norms(made, ranks)
     loss = share * (made(images) - torch.linspace(0, 1, 8, dtype=torch.float64)).pow(3).mean()
