@@ -34,7 +34,7 @@ class Processes(Ranks):
             )
         self.rank, self.count = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
         here = int(os.environ["LOCAL_WORLD_SIZE"])
-        self.threads = max(1, len(os.sched_getaffinity(0)) // here)
+        self.threads = max(1, _cores() // here)
         torch.set_num_threads(self.threads)
         self._device = _own_device(int(os.environ["LOCAL_RANK"]))
         self._run(lambda: distributed.init_process_group(timeout=PATIENCE))
@@ -57,11 +57,16 @@ class Processes(Ranks):
         try:
             call()
         except RuntimeError as error:
-            reason = str(error).strip().splitlines()[-1].split(". ")[0]
+            reason = (str(error) or type(error).__name__).strip().splitlines()[-1].split(". ")[0]
             raise BackendError(
                 f"process {self.rank} of {self.count}: another one has ended, or cannot be reached ({reason}); what was"
                 " saved last is whole, and --resume goes on from there"
             ) from error
+
+
+def _cores():
+    """How many this process may use; some systems do not say."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _own_device(place):
