@@ -82,17 +82,17 @@ def normal(
 
 def missed(closest: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     """The first mask term of DIST, of signed closest approaches (V, H, W) in pixels: ``taichi_dr.losses.missed``."""
-    return _compare(losses.missed, "closest", closest, mask.detach())
+    return _compare(losses.missed, "closest", closest, mask, constant=True)
 
 
 def extra(closest: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     """The second mask term of DIST: ``taichi_dr.losses.extra``."""
-    return _compare(losses.extra, "closest", closest, mask.detach())
+    return _compare(losses.extra, "closest", closest, mask, constant=True)
 
 
 def silhouette_cross_entropy(closest: torch.Tensor, mask: torch.Tensor, softness: float = 1.0) -> torch.Tensor:
     """Cross-entropy between a mask and the chance to be covered: ``taichi_dr.losses.silhouette_cross_entropy``."""
-    return _compare(losses.silhouette_cross_entropy, "closest", closest, mask.detach(), softness=softness)
+    return _compare(losses.silhouette_cross_entropy, "closest", closest, mask, constant=True, softness=softness)
 
 
 def laplacian(
@@ -152,16 +152,23 @@ def grid_laplacian(values: torch.Tensor, spacing: tuple[float, float, float]) ->
 
 @torch.compiler.disable
 def _compare(
-    function: Callable, name: str, prediction: Any, target: Any, vectors: bool = False, **settings: Any
+    function: Callable,
+    name: str,
+    prediction: Any,
+    target: Any,
+    *,
+    vectors: bool = False,
+    constant: bool = False,
+    **settings: Any,
 ) -> Any:
-    """A loss of two images."""
+    """A loss of two images, the second of which may be ``constant``, whatever it requires."""
     prediction, target = checked(name, prediction), checked("target", target)
     if vectors and prediction.ndim < 2:
         raise ShapeError(f"{name}: expected shape (V, H, W, components), got {tuple(prediction.shape)}")
     own = variable(f"{function.__name__} {name}", prediction, vectors)
     parts = {own: prediction}
     other = _numpy(target)
-    if target.requires_grad and torch.is_grad_enabled() and target.shape == prediction.shape:
+    if not constant and target.requires_grad and torch.is_grad_enabled() and target.shape == prediction.shape:
         other = variable(f"{function.__name__} target", target, vectors)
         parts[other] = target
     return scalar(lambda loss: function(own, other, loss, **settings), parts)
@@ -222,5 +229,6 @@ def _of_grid(function: Callable, values: Any, spacing: Any) -> Any:
     return scalar(lambda loss: function(grid, loss), {grid.values: values})
 
 
-def _numpy(tensor):
-    return None if tensor is None else tensor.detach().cpu().numpy()
+def _numpy(numbers):
+    """What losses take for constant: numbers of a tensor, or other numbers as they are."""
+    return numbers.detach().cpu().numpy() if isinstance(numbers, torch.Tensor) else numbers

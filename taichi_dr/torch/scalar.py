@@ -6,6 +6,7 @@ from typing import Any
 import taichi as ti
 import torch
 
+from taichi_dr.errors import ShapeError
 from taichi_dr.fields.variable import Variable
 from taichi_dr.runtime import float_dtype
 from taichi_dr.tape import off_tape, recorded
@@ -17,8 +18,14 @@ _kept = Kept(64)
 
 
 def variable(name: str, tensor: torch.Tensor, vectors: bool = False) -> Variable:
-    """A variable of the shape of a tensor, whose last axis is that of components where there are vectors."""
+    """A variable of the shape of a tensor, whose last axis is that of components where there are vectors.
+
+    Raises:
+        ShapeError: an empty tensor.
+    """
     shape = tuple(tensor.shape)
+    if tensor.numel() == 0:
+        raise ShapeError(f"{name}: expected numbers, got none: shape {shape}")
     layout = (shape[:-1], shape[-1]) if vectors else (shape, 0)
     return _kept.get((name, *layout), lambda: Variable(name, *layout))
 

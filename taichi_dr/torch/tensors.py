@@ -37,10 +37,12 @@ def checked(name: str, tensor: Any) -> torch.Tensor:
     """The tensor, as kernels take it: of the run's type and device.  Autocast's half precision is cast, as it asks.
 
     Raises:
-        InputError: no tensor, or one of another type or device (expected and got).
+        InputError: no tensor, a sparse one, or one of another type or device (expected and got).
     """
     if not isinstance(tensor, torch.Tensor):
         raise InputError(f"{name}: expected a tensor, got {type(tensor).__name__}: torch.as_tensor(...) makes one")
+    if tensor.layout != torch.strided:
+        raise InputError(f"{name}: expected a dense tensor, got one of layout {tensor.layout}: {name}.to_dense()")
     if tensor.device.type != run_device():
         raise InputError(
             f"{name}: expected a tensor on {run_device()!r}, where the backend {backend()!r} computes, got one on"
@@ -54,7 +56,7 @@ def checked(name: str, tensor: Any) -> torch.Tensor:
             f"{name}: expected {dtype}, the type that Taichi computes in, got {tensor.dtype}: {name}.to({dtype}), or"
             " dr.init(float64=True) for a run in float64"
         )
-    return tensor
+    return tensor.resolve_neg()
 
 
 def number_tensor(name: str, values: Any) -> torch.Tensor:
@@ -73,7 +75,7 @@ def number_tensor(name: str, values: Any) -> torch.Tensor:
 
 def write(array: Any, tensor: torch.Tensor) -> None:
     """Copies a tensor of as many numbers into an array."""
-    source = tensor.detach()
+    source = tensor.detach().resolve_neg()
     if on_cpu():
         np.copyto(array.memory().reshape(source.shape), source.numpy())
     elif backend() == "cuda":

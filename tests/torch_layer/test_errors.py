@@ -34,6 +34,7 @@ WRONG = {
         "colors: .* got one on 'meta'",
     ),
     "half": (lambda: {"vertices": leaf(CORNERS).half()}, InputError, "vertices: .* got torch.float16"),
+    "sparse": (lambda: {"vertices": leaf(CORNERS).to_sparse()}, InputError, "vertices: expected a dense tensor, .*coo"),
     "no tensor": (lambda: {"vertices": CORNERS}, InputError, "vertices: expected a tensor, got list"),
     "shape": (
         lambda: {"vertices": leaf([1.0, 2.0])},

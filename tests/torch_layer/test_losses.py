@@ -125,11 +125,27 @@ def test_numbers_that_are_not_finite_are_named(cpu32):
             r"source: expected shape \(P, 3\) or \(B, P",
         ),
         (lambda: dr.torch.losses.flatten(leaf([[1.0, 2.0]]), FACES), r"vertices: expected shape \(N, 3\) or \(B, N, 3"),
+        (lambda: dr.torch.losses.iou(leaf(MASK[:0]), leaf(MASK[:0])), r"iou alpha: expected numbers, .* \(0, 3, 4\)"),
+        (lambda: dr.torch.losses.chamfer(torch.zeros(0, 3), leaf(CORNERS)), r"source: expected numbers, .* \(0, 3\)"),
     ],
 )
 def test_wrong_shapes_are_named(call, message, cpu32):
     with pytest.raises(ShapeError, match=message):
         call()
+
+
+def test_masks_may_be_numpy_arrays_and_what_is_no_tensor_is_named(cpu32):
+    depths, mask = leaf(MASK), np.ones(MASK.shape)
+    assert dr.torch.losses.depth(depths, depths.detach() + 1, mask=mask).item() == 1
+    with pytest.raises(InputError, match="target: expected a tensor, got list"):
+        dr.torch.losses.missed(depths, [1.0])
+
+
+def test_the_imaginary_part_of_a_conjugate(cpu32):
+    """A tensor that shows the negative of its memory."""
+    points = torch.complex(leaf(CORNERS), leaf(CORNERS)).conj().imag
+    assert points.is_neg()
+    assert dr.torch.losses.laplacian(points, FACES) == dr.torch.losses.laplacian(-leaf(CORNERS), FACES)
 
 
 def test_large_steps(cpu64):
