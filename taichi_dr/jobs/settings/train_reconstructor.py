@@ -50,7 +50,7 @@ class TrainReconstructorSettings:
     #: Stop after this many minutes of training in all.
     minutes: Annotated[float | None, arg(metavar="M", help_behavior_hint="(default: 30 without --steps)")] = None
     #: Shapes per step.
-    batch: int = 24
+    batch: int = 16
     #: Continue what MODEL holds: only --steps, --minutes and --backend are taken anew.
     resume: bool = False
     #: Replace MODEL if it exists.

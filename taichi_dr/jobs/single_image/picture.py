@@ -7,7 +7,7 @@ from taichi_dr.errors import InputError
 from taichi_dr.io.images import linear_to_srgb, load_image, straight
 from taichi_dr.io.shape_views import SIZE
 
-REACH = 0.62  # of half the picture's side that the object's longer side takes, as in sets of shapes on average
+REACH = 0.58  # of half the picture's side that the object's longer side takes, as in sets of shapes on average
 VISIBLE = 0.5 / 255
 HALF = 0.5
 
@@ -16,7 +16,7 @@ def network_picture(path):
     """(64, 64, 4) uint8, sRGB with straight alpha, of the picture in a file; and a note on what was done to it.
 
     A picture of 64 x 64 pixels is taken as it is.  Of another the object, where alpha is above a half, is put into the
-    middle, its longer side over 0.62 of the picture, and the picture is averaged or interpolated to 64 x 64.
+    middle, its longer side over 0.58 of the picture, and the picture is averaged or interpolated to 64 x 64.
 
     Raises:
         FileError: no such picture.

@@ -14,7 +14,7 @@ from taichi_dr.torch.single_image.losses import WEIGHTS, terms
 from taichi_dr.torch.single_image.network import SingleImageNetwork
 from taichi_dr.torch.together import add_gradients, share_norms
 
-BATCH = 24
+BATCH = 16
 RATE = 1e-3
 WARM_UP = 100  # steps
 LEAST_RATE = 0.01

@@ -47,8 +47,8 @@ def test_other_pictures_are_framed(tmp_path, size, rows, columns):
     found, note = network_picture(write(tmp_path / "a.png", pixels))
     assert note == f"{size[1]} × {size[0]} pixels: framed, and resized to 64 × 64"
     alpha = found[..., 3] / 255
-    assert alpha.sum(axis=0).max() == pytest.approx(0.62 * 64, abs=1)  # twice as high as wide
-    assert alpha.sum(axis=1).max() == pytest.approx(0.31 * 64, abs=1)
+    assert alpha.sum(axis=0).max() == pytest.approx(0.58 * 64, abs=1)  # twice as high as wide
+    assert alpha.sum(axis=1).max() == pytest.approx(0.29 * 64, abs=1)
     middle = np.argwhere(alpha > 0.5).mean(axis=0)
     np.testing.assert_allclose(middle, 31.5, atol=0.6)
     assert (np.abs(found[alpha > 0.1][:, :3].astype(int) - (200, 100, 50)) <= 2).all()  # not darker at the edges
