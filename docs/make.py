@@ -32,6 +32,7 @@ DEMOS = {
     "smoke_inverse": ("smoke_inverse.gif",),
     "view_dependence": ("view_dependence.png",),
     "nerf": ("nerf.png", "nerf.gif"),
+    "single_image": ("single_image.png",),
 }
 """The pictures that are taken from ``out/NAME/`` of each demo, under the same names."""
 

@@ -62,7 +62,7 @@ def test_the_wheel_holds_the_package_alone(distributions):
         information = {name for name in wheel.namelist() if ".dist-info/" in name}
         members = {*wheel.namelist()} - information
     modules = {path.relative_to(ROOT).as_posix() for path in module_files().values()}
-    assert members == modules | {"taichi_dr/py.typed"}
+    assert members == modules | {"taichi_dr/py.typed", "taichi_dr/torch/single_image/model.npz"}
     assert {PurePosixPath(name).name for name in information} == {
         "METADATA",
         "RECORD",
@@ -79,7 +79,7 @@ def test_the_sdist_holds_what_the_wheel_is_made_of(distributions):
         members = {PurePosixPath(*PurePosixPath(member.name).parts[1:]) for member in sdist if member.isfile()}
     rest = {str(name) for name in members if name.parts[0] not in ("taichi_dr", "taichi_dr.egg-info")}
     assert rest == {"LICENSE", "MANIFEST.in", "PKG-INFO", "README.md", "pyproject.toml", "setup.cfg"}
-    assert {name.suffix for name in members if name.parts[0] == "taichi_dr"} == {".py", ".typed"}
+    assert {name.suffix for name in members if name.parts[0] == "taichi_dr"} == {".py", ".typed", ".npz"}
 
 
 @pytest.mark.slow

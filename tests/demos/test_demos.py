@@ -191,6 +191,14 @@ def test_a_coarse_network_says_where_a_fine_one_looks(run):
     assert files == ["nerf.gif", "nerf.png"]
 
 
+def test_meshes_of_single_images_look_like_them(run):
+    pytest.importorskip("torch", reason="torch is not installed")
+    results, files = run("single_image", KINDS=("boat", "car", "cupboard", "lamp"), TILE=64)
+    assert results["silhouettes_overlap_from_the_same_side"] > 0.75
+    assert results["silhouettes_overlap_from_the_other_side"] > 0.65
+    assert files == ["single_image.png"]
+
+
 def test_unseen_mugs_are_found(run):
     learning = {"MUGS": 40, "SAMPLES": 2048, "HIDDEN": (64, 64, 64), "CODE": 8, "BATCH": (8, 256), "GRID": 40}
     pictures = {"SIZES_OF_DEPTH": (32,), "SIZES_OF_SILHOUETTES": (32, 48), "STEPS_OF_CODE": 30, "VIEWS": 3}
