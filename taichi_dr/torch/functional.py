@@ -5,6 +5,7 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
+import torch
 
 from taichi_dr.torch.mesh_renderers import Rasterizer, SoftRasterizer
 from taichi_dr.torch.ray_tracer import RayTracer
@@ -58,5 +59,7 @@ def _module(kind, settings):
 
 
 def _hashable(value):
+    if isinstance(value, torch.Tensor):
+        value = value.detach().cpu().numpy()
     value = value.tolist() if isinstance(value, np.ndarray) else value
     return tuple(map(_hashable, value)) if isinstance(value, list | tuple) else value

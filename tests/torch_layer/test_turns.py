@@ -79,3 +79,14 @@ def test_compiled_around_losses(cpu32):
     loss(plain).backward()
     torch.compile(loss, backend="aot_eager")(compiled).backward()
     torch.testing.assert_close(compiled.grad, plain.grad)
+
+
+def test_a_background_that_was_written_to(cpu32):
+    """The functions keep a module for each setting: a tensor is not the same setting once its numbers are others."""
+    background = torch.zeros(3)
+    for value in (0.0, 0.5):
+        background.fill_(value)
+        images = dr.torch.rasterize(
+            leaf(CORNERS), FACES, None, dr.Camera.orbit(), size=8, background=background, outputs="color"
+        )
+        assert images.color[0, 0, 0].tolist() == [value] * 3
