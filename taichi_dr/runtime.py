@@ -15,6 +15,8 @@ What this file reads below Taichi's documented interface, and why (``compilation
   them anew in the child.
 * ``_guard_tapes`` has ``ti.ad.Tape`` refuse a second thread: two that compile fail with an empty AssertionError, and
   the tape of one records what the other calls.  Gone when Taichi has a tape per thread, or says so itself.
+* ``has_computed`` asks whether Taichi has made fields yet: it cannot in another thread than that of ``ti.init``.  Gone
+  when it can.
 """
 
 import io
@@ -150,8 +152,32 @@ def init(arch: Backend | Literal["auto"] = "auto", *, float64: bool = False, **o
         with _quiet_start(verbose="log_level" in options):
             ti.init(arch=ARCHITECTURES[name], default_fp=ti.f64 if float64 else ti.f32, **quiet)
         if backend() == name:
+            global _started
+            _started = impl.get_runtime(), threading.get_ident()
             return name
     raise BackendError(f"backend {arch!r} could not be started on this machine; available: {available_backends()}")
+
+
+_started: tuple[Any, Any] = None, None  # the runtime that ``init`` has made, and the thread
+
+
+def has_computed():
+    """Whether a kernel has run since the latest ``ti.init``."""
+    return impl.get_runtime().materialized
+
+
+def require_thread_of_init(what):
+    """Raises RuntimeStateError in another thread than that of ``init``, where fields cannot be made.
+
+    The first kernel makes the fields of its runtime, if only of none.  In another thread Taichi fails, and then makes
+    no field in any thread.  Where ``ti.init`` was called directly, nobody knows in which thread.
+    """
+    runtime, thread = _started
+    if runtime is impl.get_runtime() and thread != threading.get_ident():
+        raise RuntimeStateError(
+            f"{what}: Taichi makes fields in the thread that has called taichi_dr.init() alone: do it there once, after"
+            " that threads may do it too"
+        )
 
 
 def _candidates(arch):

@@ -4,7 +4,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Any
 
-from taichi_dr.runtime import runtime_token
+from taichi_dr.runtime import has_computed, require_thread_of_init, runtime_token
 from taichi_dr.torch.turn import TURN
 
 
@@ -23,10 +23,12 @@ class Kept:
         """The thing of that key, made now if there is none.
 
         Raises:
-            RuntimeStateError: Taichi is not initialised.
+            RuntimeStateError: Taichi is not initialised, or was in another thread and has not computed anything yet.
         """
         with TURN:
             if self._token is not runtime_token():
+                if not has_computed():
+                    require_thread_of_init("the first render or loss")
                 self._things.clear()
                 self._token = runtime_token()
             if key not in self._things:

@@ -8,7 +8,7 @@ import torch
 
 from taichi_dr.errors import ShapeError
 from taichi_dr.fields.variable import Variable
-from taichi_dr.runtime import float_dtype
+from taichi_dr.runtime import float_dtype, require_thread_of_init
 from taichi_dr.tape import off_tape, recorded
 from taichi_dr.torch import tensors
 from taichi_dr.torch.function import Differentiable, node
@@ -44,7 +44,7 @@ class _Scalar(Differentiable):
         self._gradients = None
 
     def run(self, tensors_):
-        loss = _kept.get("loss", lambda: ti.field(float_dtype(), shape=(), needs_grad=True))
+        loss = _kept.get("loss", _make_loss)
         calls = self._forward(loss, tensors_)
         if self._asked:
             self._gradients = self._adjoint(loss, calls, tensors_)
@@ -76,3 +76,8 @@ class _Scalar(Differentiable):
             tensors.read(variable_.gradient, 0, tuple(tensor.shape))
             for variable_, tensor in zip(self._variables, tensors_, strict=True)
         ]
+
+
+def _make_loss():
+    require_thread_of_init("the first loss")
+    return ti.field(float_dtype(), shape=(), needs_grad=True)

@@ -10,6 +10,7 @@ import torch
 from torch_layer.scenes import CORNERS, FACES, leaf
 
 import taichi_dr as dr
+from taichi_dr.errors import RuntimeStateError
 
 
 def ball(points):
@@ -90,3 +91,37 @@ def test_a_background_that_was_written_to(cpu32):
             leaf(CORNERS), FACES, None, dr.Camera.orbit(), size=8, background=background, outputs="color"
         )
         assert images.color[0, 0, 0].tolist() == [value] * 3
+
+
+def test_the_first_render_and_the_first_loss_are_of_the_thread_of_init(own_runtime):
+    """Elsewhere Taichi fails to make fields, and makes none in any thread from then on."""
+    dr.init("cpu")
+    said = []
+
+    def elsewhere(compute):
+        def work():
+            try:
+                compute()
+                said.append("nothing")
+            except RuntimeStateError as error:
+                said.append(str(error))
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join(60)
+
+    def loss():
+        return dr.torch.losses.laplacian(leaf(CORNERS), FACES)
+
+    def render():
+        return dr.torch.Rasterizer(8)(leaf(CORNERS), FACES, None, dr.Camera.orbit())
+
+    elsewhere(render)
+    render()
+    elsewhere(render)
+    elsewhere(loss)
+    loss()
+    elsewhere(loss)
+    first, later = said[::2], said[1::2]
+    assert all("in the thread that has called taichi_dr.init() alone" in words for words in first)
+    assert later == ["nothing", "nothing"]
