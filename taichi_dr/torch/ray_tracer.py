@@ -1,5 +1,6 @@
 """Ray tracing of a mesh of tensors among other things, as a module."""
 
+import copy
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -27,7 +28,8 @@ class RayTracer(MeshModule):
         outputs: some of color, alpha, depth, normal, position, object_id and face_id (integers, without a gradient).
         settings: ``samples``, ``bounces``, ``background``, ``seed``, ``boundary_gradients``, as of ``dr.RayTracer``.
 
-    What is around, and ``dr.Lights``, must not be written to between a render and its way back.
+    What is around, and ``dr.Lights``, must not be written to between a render and its way back.  Copies of the module
+    share it, and it cannot be sent to another process.
 
     >>> import torch
     >>> import taichi_dr as dr
@@ -53,6 +55,20 @@ class RayTracer(MeshModule):
     ) -> None:
         super().__init__(size, outputs=outputs, **settings)
         self._around, self._environment = tuple(around), environment
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "RayTracer":
+        memo |= {id(thing): thing for thing in (*self._around, self._environment)}
+        copied = memo[id(self)] = type(self).__new__(type(self))
+        copied.__dict__ = copy.deepcopy(self.__dict__, memo)
+        return copied
+
+    def __getstate__(self) -> dict[str, Any]:
+        if self._around or self._environment is not None:
+            raise InputError(
+                "RayTracer: what is around it, and its environment, are of this process and cannot be saved or sent:"
+                " make the module where it is used"
+            )
+        return self.__dict__
 
     def lights(self, given: Any, parts: Parts) -> Any:
         """Lights that the renderer sees: ``dr.Lights`` as they are, of any kind."""

@@ -4,6 +4,9 @@ import pytest
 
 pytest.importorskip("torch", reason="torch is not installed")
 
+import copy
+import pickle
+
 import numpy as np
 import torch
 from torch.autograd import gradcheck
@@ -170,3 +173,12 @@ def test_what_cannot_be_rendered_is_refused(cpu32):
         dr.torch.VolumeRenderer(7, 4)
     with pytest.raises(InputError, match="view_mesh: ray tracing shows a batch"):
         dr.torch.RayTracer(8)(leaf(CORNERS), FACES, None, camera(), view_mesh=[0])
+
+
+def test_copies_of_a_ray_tracer_share_what_is_around_it(cpu32):
+    module = dr.torch.RayTracer(8, around=[dr.Plane(y=-1.0)], outputs=("object_id",))
+    images = [one(leaf(CORNERS), FACES, None, camera()).object_id for one in (module, copy.deepcopy(module))]
+    assert torch.equal(*images)
+    with pytest.raises(InputError, match=r"RayTracer: what is around it, .* cannot be saved or sent"):
+        pickle.dumps(module)
+    assert pickle.loads(pickle.dumps(dr.torch.RayTracer(8))).outputs == ("color", "alpha")
