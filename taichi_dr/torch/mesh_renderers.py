@@ -59,7 +59,8 @@ class MeshModule(RendererModule):
         Arguments as of ``dr.Mesh`` and of the renderer's ``render``, as tensors with gradients:
 
             vertices: (N, 3), or (B, N, 3) for a batch, world units; view v shows mesh v of a batch, or the only mesh.
-            faces: (F, 3) integers; the same tensor again costs nothing.
+            faces: (F, 3) integers; the same tensor again costs nothing, and is looked at again where torch has written
+                to it (what is written through a NumPy array that shares its memory goes unseen).
             colors: (3,), (N, 3) or (B, N, 3), linear RGB; or ``face_colors`` (3,), (F, 3) or (B, F, 3); None is grey.
             camera: a ``dr.torch.Camera`` with gradients or a ``dr.Camera`` without.
             lights: ``dr.torch.Lights`` with gradients or ``dr.Lights`` without; None: own colours as they are.
