@@ -3,9 +3,8 @@
 from importlib.util import find_spec
 
 import pytest
-import taichi as ti
 
-import taichi_dr as dr
+import taichi_dr as dr  # before taichi, which else prints a line when pytest has ended
 from taichi_dr.runtime import backend, float_dtype, is_initialised
 
 if find_spec("torch") is None:
@@ -21,5 +20,5 @@ def _runtime_of_examples(request):
 def _serves(name):
     """Whether the runtime is one for an example: tensors are of single precision, and on the CPU."""
     return is_initialised() and (
-        not name.startswith("taichi_dr.torch") or (backend(), float_dtype()) == ("cpu", ti.f32)
+        not name.startswith("taichi_dr.torch") or (backend(), float_dtype().to_string()) == ("cpu", "f32")
     )
