@@ -21,6 +21,8 @@ def read_arrays(path, most=None):
         ValueError: more than ``most`` bytes, unpacked (nothing is unpacked then), or what is no array.
         others of ``DAMAGED``
     """
+    if not zipfile.is_zipfile(path):
+        raise ValueError("it is no archive of arrays")  # NumPy would say how to load it unsafely
     with np.load(path, allow_pickle=False) as file:
         size = sum(part.file_size for part in file.zip.infolist())
         if most is not None and size > most:

@@ -28,6 +28,12 @@ def test_what_is_no_array_is_named(tmp_path):
         read_arrays(tmp_path / "a.npz")
 
 
+def test_another_kind_of_file_is_not_loaded_in_another_way(tmp_path):
+    (tmp_path / "a.npz").write_bytes(b"\x89PNG" + bytes(100))
+    with pytest.raises(ValueError, match="it is no archive of arrays"):
+        read_arrays(tmp_path / "a.npz")
+
+
 def test_whatever_byte_is_wrong(tmp_path):
     """Every byte of a small compressed archive in turn."""
     path = tmp_path / "a.npz"
