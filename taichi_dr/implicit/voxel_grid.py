@@ -1,8 +1,6 @@
 """Numbers on a grid in space as a function of space: colours, densities, and the distances of ``sdf.grid``."""
 
 import io
-import zipfile
-import zlib
 from collections.abc import Sequence
 from typing import Any, ClassVar, Literal, TypeVar
 
@@ -12,6 +10,7 @@ import taichi as ti
 from taichi_dr.errors import FileError, InputError, ShapeError
 from taichi_dr.fields.owner import FieldOwner
 from taichi_dr.implicit.function import SpaceFunction
+from taichi_dr.io.archives import BAD_ARCHIVE, read_arrays
 from taichi_dr.io.files import atomic_path, read_bytes
 from taichi_dr.kernels.base.arrays import array_from
 from taichi_dr.kernels.networks.lattice import CUBIC, LINEAR, constant_lattice, lattice_rows
@@ -19,7 +18,6 @@ from taichi_dr.kernels.networks.voxel_grid import Kind, PrivateSums, interpolate
 from taichi_dr.tape import off_tape
 from taichi_dr.types import Array, ArrayLike, Field, PathLike
 
-BAD_ARCHIVE = zipfile.BadZipFile, zlib.error
 Self = TypeVar("Self", bound="VoxelGrid")
 Interpolation = Literal["trilinear", "tricubic"]
 METHODS = {"trilinear": LINEAR, "tricubic": CUBIC}
@@ -144,9 +142,9 @@ class VoxelGrid(FieldOwner, SpaceFunction):
         """
         data = io.BytesIO(read_bytes(path))
         try:
-            with np.load(data, allow_pickle=False) as file:
-                interpolation: Any = str(file["interpolation"])
-                return cls(file["values"], file["bounds"], interpolation=interpolation, name=str(file["name"]))
+            file = read_arrays(data)
+            interpolation: Any = str(file["interpolation"])
+            return cls(file["values"], file["bounds"], interpolation=interpolation, name=str(file["name"]))
         except (ValueError, LookupError, TypeError, AttributeError, OSError, EOFError, *BAD_ARCHIVE) as error:
             raise FileError(f"{path}: is no grid that can be read ({error}); grid.save writes such files") from error
 

@@ -1,8 +1,6 @@
 """A radiance field on a grid: density and spherical-harmonic colour at vertices, and rays that march through them."""
 
 import io
-import zipfile
-import zlib
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -13,6 +11,7 @@ from taichi_dr.errors import FileError, InputError, ShapeError
 from taichi_dr.implicit.radiance.cells import cells_with, gaps_between, number_vertices
 from taichi_dr.implicit.radiance.function import RadianceFunction
 from taichi_dr.implicit.voxel_grid import checked_bounds
+from taichi_dr.io.archives import BAD_ARCHIVE, read_arrays
 from taichi_dr.io.files import atomic_path, read_bytes
 from taichi_dr.kernels.base.arrays import array_from, make_array, write_array
 from taichi_dr.kernels.radiance_grid.at_points import at_points, at_points_adjoint
@@ -30,8 +29,6 @@ EMPTY = -8.0
 
 START = -3.0
 """That of a new grid: 5 % are lost in a cell."""
-
-BAD_ARCHIVE = zipfile.BadZipFile, zlib.error
 
 
 class Picture(NamedTuple):
@@ -302,8 +299,7 @@ class Grid(RadianceFunction):
         """
         data = io.BytesIO(read_bytes(path))
         try:
-            with np.load(data, allow_pickle=False) as file:
-                return cls.from_arrays({name: file[name] for name in file.files})
+            return cls.from_arrays(read_arrays(data))
         except (ValueError, LookupError, TypeError, OSError, EOFError, InputError, ShapeError, *BAD_ARCHIVE) as error:
             raise FileError(
                 f"{path}: is no radiance grid that can be read ({error}); grid.save writes such files"

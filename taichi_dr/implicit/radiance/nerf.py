@@ -1,8 +1,6 @@
 """The radiance field of NeRF: a network of positions and directions."""
 
 import json
-import zipfile
-import zlib
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -15,6 +13,7 @@ from taichi_dr.fields.owner import FieldOwner
 from taichi_dr.implicit.networks import ACTIVATIONS, MLP, Activation
 from taichi_dr.implicit.radiance.foreign import read_networks
 from taichi_dr.implicit.radiance.function import RadianceFunction
+from taichi_dr.io.archives import BAD_ARCHIVE, read_arrays
 from taichi_dr.io.files import atomic_path, read_bytes
 from taichi_dr.kernels.base.buffers import Buffers
 from taichi_dr.kernels.base.launch import is_serial
@@ -32,7 +31,6 @@ from taichi_dr.tape import off_tape
 from taichi_dr.types import Array, ArrayLike, Field, PathLike
 
 HEADER = "nerf.json"
-BAD_ARCHIVE = zipfile.BadZipFile, zlib.error
 
 ROWS = 4608
 """That go through the networks together on CPUs: 24 rays of 64 + 128 samples."""
@@ -358,8 +356,7 @@ class NeRF(FieldOwner, RadianceFunction):
         """
         read_bytes(path)
         try:
-            with np.load(path, allow_pickle=False) as file:
-                arrays = dict(file)
+            arrays = read_arrays(path)
             return cls.from_arrays(arrays) if HEADER in arrays else cls.from_layers(arrays)
         except (ValueError, TypeError, AttributeError, EOFError, OSError, *BAD_ARCHIVE, InputError) as error:
             raise FileError(f"{path}: is no NeRF that can be read ({error})") from error

@@ -1,8 +1,6 @@
 """A solid with colours: distances and colours on one grid, as reconstruction makes them and files keep them."""
 
 import io
-import zipfile
-import zlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +9,7 @@ from scipy.ndimage import map_coordinates
 from skimage.measure import marching_cubes
 
 from taichi_dr.errors import FileError, GeometryError
+from taichi_dr.io.archives import BAD_ARCHIVE, read_arrays
 from taichi_dr.io.files import atomic_path, read_bytes
 from taichi_dr.scene.mesh import Mesh
 from taichi_dr.types import Array, PathLike
@@ -77,9 +76,9 @@ class ColoredSolid:
         """
         data = io.BytesIO(read_bytes(path))
         try:
-            with np.load(data, allow_pickle=False) as file:
-                distances, colors, lower, spacing = (np.asarray(file[name], np.float64) for name in NAMES)
-        except (ValueError, LookupError, TypeError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+            file = read_arrays(data)
+            distances, colors, lower, spacing = (np.asarray(file[name], np.float64) for name in NAMES)
+        except (ValueError, LookupError, TypeError, OSError, EOFError, *BAD_ARCHIVE) as error:
             raise FileError(
                 f"{path}: is no solid that can be read ({error}); reconstruct --as sdf writes such"
             ) from error

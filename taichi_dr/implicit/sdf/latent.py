@@ -1,8 +1,6 @@
 """Shapes as codes: a network that has learned the distances to many of them (DeepSDF)."""
 
 import json
-import zipfile
-import zlib
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
@@ -14,6 +12,7 @@ from taichi_dr.fields.owner import FieldOwner
 from taichi_dr.fields.variable import Variable
 from taichi_dr.implicit.networks import MLP, Activation
 from taichi_dr.implicit.wavefront import WavefrontFunction
+from taichi_dr.io.archives import BAD_ARCHIVE, read_arrays
 from taichi_dr.io.files import atomic_path, read_bytes
 from taichi_dr.kernels.base.arrays import array_from, make_array
 from taichi_dr.kernels.base.launch import is_serial
@@ -318,13 +317,12 @@ class Latent(FieldOwner, WavefrontFunction):
         """
         read_bytes(path)
         try:
-            with np.load(path, allow_pickle=False) as file:
-                arrays = {name: file[name] for name in (HEADER, "weights", "code", "codes")}
+            arrays = read_arrays(path)
             header = json.loads(arrays[HEADER].tobytes())
             fixed_weights, reach = header.pop("fixed_weights"), header.pop("reach")
             latent = cls(len(arrays["code"]), header.pop("hidden"), **header)
             latent._restore(arrays, bool(fixed_weights), np.inf if reach is None else float(reach))
-        except (ValueError, LookupError, TypeError, AttributeError, OSError, zipfile.BadZipFile, zlib.error) as error:
+        except (ValueError, LookupError, TypeError, AttributeError, OSError, *BAD_ARCHIVE) as error:
             raise FileError(f"{path}: is no Latent that can be read ({error}); Latent.save writes them") from error
         return latent
 

@@ -1,17 +1,15 @@
 """``scene.npz``: a radiance field with the place that it has in the world, as ``taichi-dr render`` draws it."""
 
 import io
-import zipfile
-import zlib
 from typing import NamedTuple
 
 import numpy as np
 
 from taichi_dr.errors import FileError
+from taichi_dr.io.archives import BAD_ARCHIVE, read_arrays
 from taichi_dr.io.files import atomic_path, read_bytes
 
 KEY = "radiance"
-BAD_ARCHIVE = zipfile.BadZipFile, zlib.error
 
 
 class Scene(NamedTuple):
@@ -52,8 +50,8 @@ def load_scene(path):
     """
     data = io.BytesIO(read_bytes(path))
     try:
-        with np.load(data, allow_pickle=False) as file:
-            arrays = {name.removeprefix("field/"): file[name] for name in file.files if name.startswith("field/")}
-            return Scene(str(file[KEY]), file["center"], float(file["radius"]), file["up"], arrays)
+        file = read_arrays(data)
+        arrays = {name.removeprefix("field/"): array for name, array in file.items() if name.startswith("field/")}
+        return Scene(str(file[KEY]), file["center"], float(file["radius"]), file["up"], arrays)
     except (ValueError, LookupError, TypeError, OSError, EOFError, *BAD_ARCHIVE) as error:
         raise FileError(f"{path}: is no scene that can be read ({error}); taichi-dr reconstruct writes such") from error
