@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import torch
 
-from taichi_dr.torch.distillation.schedule import NoiseSchedule
+from taichi_dr.torch.distillation.schedule import NoiseSchedule, per_item
 
 
 def invert(
@@ -24,17 +24,13 @@ def invert(
 
     ``noise_of(x, t)`` is asked once for each of ``steps`` steps of equal length.
     """
-    alpha, sigma = (_like(number, images) for number in schedule.coefficients(t))
+    alpha, sigma = (per_item(number, images) for number in schedule.coefficients(t))
     x, now_alpha, now_sigma = images, torch.ones_like(alpha), torch.zeros_like(sigma)
     for step in range(steps):
         level = (t * step) // steps
         noise = noise_of(x, level)
         after = (t * (step + 1)) // steps
         picture = (x - now_sigma * noise) / now_alpha
-        now_alpha, now_sigma = (_like(number, images) for number in schedule.coefficients(after))
+        now_alpha, now_sigma = (per_item(number, images) for number in schedule.coefficients(after))
         x = now_alpha * picture + now_sigma * noise
     return (x - alpha * images) / sigma
-
-
-def _like(numbers, images):
-    return numbers.to(images).reshape(-1, *[1] * (images.ndim - 1))

@@ -55,6 +55,11 @@ class NoiseSchedule:
         return share.sqrt(), (1 - share).sqrt()
 
 
+def per_item(numbers: torch.Tensor, images: torch.Tensor) -> torch.Tensor:
+    """Numbers (B,), one for each of images (B, ...), in a shape and a type that they can be multiplied by."""
+    return numbers.to(images).reshape(-1, *[1] * (images.ndim - 1))
+
+
 def cosine(levels: int = 1000, offset: float = 0.008) -> torch.Tensor:
     """The cosine schedule, (levels,): ``f(t + 1) / f(0)``, ``f(t) = cos^2((t / levels + s) / (1 + s) pi / 2)``.
 

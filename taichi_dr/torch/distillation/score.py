@@ -8,7 +8,7 @@ import torch
 from taichi_dr.errors import GradientError, InputError, ShapeError
 from taichi_dr.torch.distillation.guidance import guided, perp_neg
 from taichi_dr.torch.distillation.inversion import invert
-from taichi_dr.torch.distillation.schedule import NoiseSchedule, dreamtime
+from taichi_dr.torch.distillation.schedule import NoiseSchedule, dreamtime, per_item
 
 Denoiser = Callable[[torch.Tensor, torch.Tensor, Any], torch.Tensor]
 Weight = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
@@ -137,9 +137,7 @@ class ScoreDistillation(torch.nn.Module):
         noise = self._noise(images, t, unconditional)
         alpha, sigma = self.schedule.coefficients(t)
         weight = self._weight(alpha, sigma)
-        alpha, sigma, weight = (
-            number.to(images).reshape(-1, *[1] * (images.ndim - 1)) for number in (alpha, sigma, weight)
-        )
+        alpha, sigma, weight = (per_item(numbers, images) for numbers in (alpha, sigma, weight))
         noisy = alpha * images + sigma * noise
         return weight * (self._guided(noisy, t, condition, unconditional) - noise)
 
