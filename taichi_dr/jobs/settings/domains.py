@@ -31,6 +31,18 @@ def positive(**values):
             raise InputError(f"{option(name)}: expected a number > 0, got {value}")
 
 
+def budget(steps, minutes, resume, overwrite):
+    """Raises InputError if how long a run may take, or what it begins with, makes no sense."""
+    if steps is not None and minutes is not None:
+        raise InputError("give --steps or --minutes, not both")
+    if steps is not None:
+        at_least(1, steps=steps)
+    if minutes is not None:
+        positive(minutes=minutes)
+    if resume and overwrite:
+        raise InputError("give --resume or --overwrite, not both")
+
+
 def finite(**values):
     """Raises InputError for infinity and NaN."""
     for name, value in values.items():

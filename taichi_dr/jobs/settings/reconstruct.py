@@ -8,7 +8,7 @@ from tyro.conf import Positional, arg
 
 from taichi_dr.errors import InputError
 from taichi_dr.jobs.reconstruct import kinds
-from taichi_dr.jobs.settings.domains import Backend, at_least, positive
+from taichi_dr.jobs.settings.domains import Backend, at_least, budget
 
 As = Annotated[str, arg(name="as", metavar=f"{{{','.join(kinds.KINDS)}}}")]
 """The type of ``kind``, which the settings of a kind give their own default."""
@@ -84,14 +84,7 @@ class ReconstructSettings:
         expected = kinds.settings_class(self.kind)
         if type(self) is not expected:
             raise InputError(f"--as {self.kind}: expected {expected.__name__}, got {type(self).__name__}")
-        if self.steps is not None and self.minutes is not None:
-            raise InputError("give --steps or --minutes, not both")
-        if self.steps is not None:
-            at_least(1, steps=self.steps)
-        if self.minutes is not None:
-            positive(minutes=self.minutes)
-        if self.resume and self.overwrite:
-            raise InputError("give --resume or --overwrite, not both")
+        budget(self.steps, self.minutes, self.resume, self.overwrite)
         if self.size is not None:
             at_least(8, size=self.size)
         at_least(0, seed=self.seed)

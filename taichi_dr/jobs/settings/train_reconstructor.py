@@ -6,8 +6,7 @@ from typing import Annotated
 
 from tyro.conf import Positional, arg
 
-from taichi_dr.errors import InputError
-from taichi_dr.jobs.settings.domains import Backend, at_least, positive
+from taichi_dr.jobs.settings.domains import Backend, at_least, budget
 
 
 @dataclass(frozen=True)
@@ -67,14 +66,7 @@ class TrainReconstructorSettings:
 
     def check(self):
         """Raises InputError if a value is outside its domain."""
-        if self.steps is not None and self.minutes is not None:
-            raise InputError("give --steps or --minutes, not both")
-        if self.steps is not None:
-            at_least(1, steps=self.steps)
-        if self.minutes is not None:
-            positive(minutes=self.minutes)
-        if self.resume and self.overwrite:
-            raise InputError("give --resume or --overwrite, not both")
+        budget(self.steps, self.minutes, self.resume, self.overwrite)
         at_least(2, batch=self.batch)
         at_least(0, seed=self.seed)
         at_least(1, count=self.count)
