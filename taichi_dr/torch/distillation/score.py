@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import torch
 
 from taichi_dr.errors import GradientError, InputError, ShapeError
+from taichi_dr.torch.distillation.checks import check_finite
 from taichi_dr.torch.distillation.guidance import guided, perp_neg
 from taichi_dr.torch.distillation.inversion import invert
 from taichi_dr.torch.distillation.schedule import NoiseSchedule, dreamtime, per_item
@@ -111,7 +112,7 @@ class ScoreDistillation(torch.nn.Module):
         """
         if not len(images):
             raise ShapeError(f"images: expected shape (B, ...), a picture or more, got {tuple(images.shape)}")
-        _check_finite("images", images)
+        check_finite("images", images)
         gradient = self.gradient(images.detach(), self.levels(len(images), fraction), condition, unconditional)
         value = 0.5 * torch.sum(gradient**2)
         # In half precision images - (images - gradient) is not the gradient.
@@ -166,17 +167,10 @@ class ScoreDistillation(torch.nn.Module):
             raise ShapeError(f"denoiser: expected noise of shape {tuple(noisy.shape)}, got {got}")
         if answer.requires_grad:
             raise GradientError("denoiser: its answer has a graph (it leaves torch.no_grad): return eps.detach()")
-        _check_finite("denoiser", answer)
+        check_finite("denoiser", answer)
         return answer
 
 
 def _among(name, value, allowed):
     if value not in allowed:
         raise InputError(f"{name}: expected one of {', '.join(allowed)}, got {value!r}")
-
-
-def _check_finite(name, tensor):
-    if not torch.isfinite(tensor).all():
-        item = int(torch.nonzero(~torch.isfinite(tensor.flatten(1)).all(1))[0])
-        count = int((~torch.isfinite(tensor[item])).sum())
-        raise InputError(f"{name}: item {item} of {len(tensor)} has {count} numbers that are not finite")
