@@ -8,7 +8,8 @@ imports torch, and nothing else of the package does:
 
     pip install 'taichi-dr[torch]'
 
-``ScoreDistillation`` hands a diffusion model's opinion of pictures on to whatever they are made of.
+``ScoreDistillation`` hands a diffusion model's opinion of pictures on to whatever they are made of; ``LatentDiffusion``
+asks one that the library diffusers has constructed.
 ``single_image`` makes a coloured mesh of one picture.
 ``distributed.Processes``: several processes that share the steps of one reconstruction.
 
@@ -26,6 +27,7 @@ except ModuleNotFoundError as error:
 
 from taichi_dr.torch import losses, single_image
 from taichi_dr.torch.camera import Camera
+from taichi_dr.torch.distillation.latent import LatentDiffusion
 from taichi_dr.torch.distillation.score import ScoreDistillation
 from taichi_dr.torch.functional import rasterize, render_volume, soft_rasterize, trace_rays, trace_sphere
 from taichi_dr.torch.large_steps import LargeSteps
@@ -38,6 +40,7 @@ from taichi_dr.torch.volume_renderer import VolumeRenderer
 __all__ = [
     "Camera",
     "LargeSteps",
+    "LatentDiffusion",
     "Lights",
     "Rasterizer",
     "RayTracer",
