@@ -232,6 +232,20 @@ def test_tensors_are_optimised_through_renders(run, monkeypatch):
     assert files == ["torch_layer.png"]
 
 
+def test_two_sides_become_digits(run):
+    pytest.importorskip("torch", reason="torch is not installed")
+    demo = importlib.import_module("two_digits")
+    if not demo.MODEL.exists():
+        pytest.skip("needs the shared data")
+    results, files = run("two_digits", "--steps", "150", SAMPLES=24, SHOWN=56, TURN=(30, 60), RATE=0.15)
+    for side in ("front", "side"):
+        assert results[f"error_{side}"] < 0.75 * results["error_at_45_degrees"], "an angle that nothing guides"
+        assert results[f"error_{side}"] < 0.8 * results["error_with_new_noise"]
+        assert results[f"{side}_like_own_of_same_noise"] > 0.6
+        assert results[f"{side}_like_own_of_same_noise"] > results["front_like_side"] + 0.2
+    assert files == ["two_digits.gif", "two_digits.png"]
+
+
 def test_rows_of_pictures_keep_their_pixels(cpu32, monkeypatch):
     monkeypatch.syspath_prepend(DEMOS)
     common = importlib.import_module("common")
