@@ -158,7 +158,7 @@ class Grid(RadianceFunction):
     def numpy(self) -> Array:
         """(count, 3 (degree + 1)^2 + 1): the numbers, the density's last."""
         self.check()
-        return self.rows.to_numpy()[1:, : self.layout.density + 1]
+        return self.rows.to_numpy()[1:, : self.layout.density + 1].copy()  # in order: others share its memory
 
     def weights(self) -> Array:
         """(count,): the largest part that a sample near the vertex had in a pixel since ``forget_weights``."""
