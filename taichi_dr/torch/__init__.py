@@ -1,8 +1,8 @@
 """Renderers inside networks: PyTorch tensors in, PyTorch tensors out, gradients by its autograd.
 
 ``Rasterizer``, ``SoftRasterizer`` and ``RayTracer`` are modules that take a mesh of tensors, ``SphereTracer`` a signed
-distance on a grid, ``VolumeRenderer`` a radiance grid; ``rasterize``, ``soft_rasterize``, ``trace_rays``,
-``trace_sphere`` and ``render_volume`` are the same as functions.
+distance on a grid, ``VolumeRenderer`` and ``GridRenderer`` a radiance grid; ``rasterize``, ``soft_rasterize``,
+``trace_rays``, ``trace_sphere`` and ``render_volume`` are the same as functions.
 ``Camera`` and ``Lights`` have tensors as parameters; ``losses`` and ``LargeSteps`` take tensors.  Importing this room
 imports torch, and nothing else of the package does:
 
@@ -30,6 +30,7 @@ from taichi_dr.torch.camera import Camera
 from taichi_dr.torch.distillation.latent import LatentDiffusion
 from taichi_dr.torch.distillation.score import ScoreDistillation
 from taichi_dr.torch.functional import rasterize, render_volume, soft_rasterize, trace_rays, trace_sphere
+from taichi_dr.torch.grid_renderer import GridRenderer
 from taichi_dr.torch.large_steps import LargeSteps
 from taichi_dr.torch.lights import Lights
 from taichi_dr.torch.mesh_renderers import Rasterizer, SoftRasterizer
@@ -39,6 +40,7 @@ from taichi_dr.torch.volume_renderer import VolumeRenderer
 
 __all__ = [
     "Camera",
+    "GridRenderer",
     "LargeSteps",
     "LatentDiffusion",
     "Lights",

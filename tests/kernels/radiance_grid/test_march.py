@@ -9,10 +9,11 @@ from oracles.march import ray, screen
 
 from taichi_dr.implicit.radiance.cells import cells_with
 from taichi_dr.implicit.radiance.grid import EMPTY, Grid
-from taichi_dr.kernels.base.arrays import make_array
+from taichi_dr.kernels.base.arrays import array_from, make_array
 from taichi_dr.kernels.base.random import uniform
 from taichi_dr.kernels.base.types import Rows
 from taichi_dr.kernels.radiance_grid.fit import GOLDEN, TILE, fit
+from taichi_dr.kernels.radiance_grid.render import SEEN, render, render_adjoint
 from taichi_dr.scene.camera import Camera
 
 DEGREES = pytest.mark.parametrize("degree", [0, 1, 2])
@@ -118,6 +119,48 @@ def test_a_fit_has_the_error_and_the_gradient_of_the_oracle(cpu64, degree, lengt
     assert found == pytest.approx(error({"numbers": numbers}), rel=1e-12)
     errors = relative_errors(error, {"numbers": numbers}, {"numbers": gradient}, ["numbers"])
     assert errors["numbers"] < 1e-7
+
+
+def picture_gradient(case, length, weights):
+    """The gradient by the numbers of the sum of ``weights`` (H W, 4) times colour and opacity of a picture."""
+    grid, picture = case.grid, make_array((len(weights), SEEN))
+    eye = case.camera.pack(SIZE[1], SIZE[0]), False, SIZE[1], SIZE[0]
+    style = grid.layout, length == 1, grid.layout.lanes
+    render(grid.rows, *grid.where, *eye, length, picture, *style)
+    render_adjoint(grid.rows, grid.sums, *grid.where, *eye, length, picture, array_from(weights), *style)
+    return grid.gradient()
+
+
+def weighted(seen, weights):
+    return np.sum(weights[:, :3] * seen[:, :3]) + np.sum(weights[:, 3] * (1 - seen[:, 4]))
+
+
+@DEGREES
+@STEPS
+def test_a_picture_has_the_gradient_of_the_oracle(cpu64, degree, length):
+    inside, numbers = inputs(degree)
+    case, weights = Case(inside, numbers, degree), np.random.default_rng(4).normal(size=(64, 4))
+
+    def error(x):
+        return weighted(case.oracle(x["numbers"], length, np.full(64, 0.5)), weights)
+
+    gradient = picture_gradient(case, length, weights)
+    errors = relative_errors(error, {"numbers": numbers}, {"numbers": gradient}, ["numbers"])
+    assert errors["numbers"] < 1e-7
+    np.testing.assert_allclose(picture_gradient(case, length, weights), 2 * gradient, rtol=1e-12)  # it adds
+
+
+def test_a_picture_has_its_gradient_in_single_precision(any32):
+    inside, numbers = inputs(1)
+    case, weights = Case(inside, numbers, 1), np.random.default_rng(4).normal(size=(64, 4))
+    errors = relative_errors(
+        lambda x: weighted(case.oracle(x["numbers"], 1.0, np.full(64, 0.5)), weights),
+        {"numbers": numbers},
+        {"numbers": picture_gradient(case, 1.0, weights)},
+        ["numbers"],
+        directions=1,
+    )
+    assert errors["numbers"] < 1e-4
 
 
 @DEGREES
