@@ -6,8 +6,9 @@ import pytest
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
 from taichi_dr.errors import FileError  # noqa: E402
-from taichi_dr.torch.single_image.checkpoint import HEADER, load_network, save_network  # noqa: E402
+from taichi_dr.torch.single_image.checkpoint import load_network, save_network  # noqa: E402
 from taichi_dr.torch.single_image.network import SingleImageNetwork  # noqa: E402
+from taichi_dr.torch.weights import HEADER  # noqa: E402
 
 
 @pytest.fixture(scope="module")
