@@ -41,6 +41,7 @@ FLOORS = (
     ("torch.distributed",),
     ("jobs.settings",),
     ("jobs.terminal", "jobs.report"),
+    ("jobs.loop",),
     ("jobs.reconstruct",),
     ("jobs",),
     ("cli",),

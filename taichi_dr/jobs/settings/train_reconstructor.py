@@ -50,7 +50,7 @@ class TrainReconstructorSettings:
     minutes: Annotated[float | None, arg(metavar="M", help_behavior_hint="(default: 30 without --steps)")] = None
     #: Shapes per step.
     batch: int = 16
-    #: Continue what MODEL holds: only --steps, --minutes and --backend are taken anew.
+    #: Continue what MODEL holds: only --steps and --minutes, if one of them is given, and --backend are taken anew.
     resume: bool = False
     #: Replace MODEL if it exists.
     overwrite: bool = False

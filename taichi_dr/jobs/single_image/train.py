@@ -1,6 +1,5 @@
 """``taichi-dr train-reconstructor``: the set of shapes, the steps, checkpoints and reports."""
 
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from taichi_dr.errors import DataSetError
 from taichi_dr.io.files import check_creatable, write_json
 from taichi_dr.io.shape_views import NAME as DESCRIPTION
 from taichi_dr.io.shape_views import load_shape_views
+from taichi_dr.jobs.loop import Loop
 from taichi_dr.jobs.reconstruct import checkpoint
 from taichi_dr.jobs.report.pages import write_losses
 from taichi_dr.jobs.single_image.evaluation import by_category, evaluate
@@ -27,9 +27,7 @@ from taichi_dr.torch.single_image.training import Training
 from taichi_dr.version import __version__
 
 FILES = ("model.npz", "metrics.json", "examples.png", "losses.png", checkpoint.NAME)
-SECONDS_BETWEEN_CHECKPOINTS = 60.0
 DEFAULT_MINUTES = 30.0
-STEPS_PER_ROW = 20  # of the losses' curves, which are means over so many
 SAMPLED = 7  # every seventh shape's pictures are looked at to know a set again
 REPORT_STEP = 4  # every fourth view
 
@@ -71,9 +69,9 @@ def train_reconstructor(settings, ranks=ALONE):
     run = _Run(settings, train, saved, ranks)
     try:
         with interruptible() as interrupt:
-            run.train(interrupt)
+            run.loop.run("training", interrupt, run.training.step, run.save)
             if not ranks.leads:
-                return TrainingSummary(settings.model, {}, run.fraction() < 1)
+                return TrainingSummary(settings.model, {}, run.loop.fraction < 1)
             interrupt.check()
             metrics = run.report(test)
             return TrainingSummary(settings.model, metrics, metrics["interrupted"])
@@ -96,7 +94,7 @@ class _Run:
     """A training on its way, its budget and its curves."""
 
     def __init__(self, settings, train, saved, ranks):
-        self.settings, self.ranks, self.seconds, self.rows = settings, ranks, 0.0, []
+        self.settings, self.loop = settings, Loop(settings, minutes=DEFAULT_MINUTES, ranks=ranks)
         seen = int(train.images[::SAMPLED].sum(dtype=np.int64))
         self.data = {"shapes": len(train), "categories": list(train.names), "sum of some pictures' bytes": seen}
         ranks.check_same(settings.data, [len(train), seen])
@@ -113,48 +111,22 @@ class _Run:
                     f" {name}: expected {expected}, got {self.data[name]}; or start anew with --overwrite"
                 )
         self.training.restore(header["training"], arrays)
-        self.seconds, self.rows = header["seconds"], header["losses"]
-        say(f"resuming at step {self.training.steps} ({self.seconds:.0f} s spent so far)")
-
-    def fraction(self):
-        """The part of the budget that is spent."""
-        if self.settings.steps is not None:
-            return self.training.steps / self.settings.steps
-        return self.seconds / (60 * (self.settings.minutes or DEFAULT_MINUTES))
-
-    def train(self, interrupt):
-        """Steps until the budget is spent or Ctrl-C is pressed."""
-        started = time.monotonic() - self.seconds
-        next_save, recent = time.monotonic() + SECONDS_BETWEEN_CHECKPOINTS, []
-        with progress_bar("training") as update:
-            while (fraction := self.ranks.next_fraction(self.fraction(), interrupt.requested)) < 1:
-                recent.append(self.training.step(fraction))
-                self.seconds = time.monotonic() - started
-                if self.training.steps % STEPS_PER_ROW == 0:
-                    means = {name: float(np.mean([row[name] for row in recent])) for name in recent[0]}
-                    self.rows.append([self.training.steps, means])
-                    recent = []
-                    words = " ".join(f"{name} {value:.3f}" for name, value in means.items())
-                    update(self.fraction(), f"step {self.training.steps}  {words}")
-                if time.monotonic() > next_save and self.ranks.leads:
-                    self.save()
-                    next_save = time.monotonic() + SECONDS_BETWEEN_CHECKPOINTS
-        if self.ranks.leads:
-            self.save()
+        self.loop.restore(header["loop"])
+        say(f"resuming at step {self.loop.steps} ({self.loop.seconds:.0f} s spent so far)")
 
     def save(self):
         """Writes the checkpoint, and the network as it is."""
         state, arrays = self.training.state()
-        header = {"training": state, "data": self.data, "seconds": self.seconds, "losses": self.rows}
+        header = {"training": state, "data": self.data, "loop": self.loop.state()}
         checkpoint.save_state(self.settings.model / checkpoint.NAME, header, arrays)
-        about = {"data": self.data, "steps": self.training.steps, "seconds": self.seconds, "version": __version__}
+        about = {"data": self.data, "steps": self.loop.steps, "seconds": self.loop.seconds, "version": __version__}
         save_network(self.settings.model / "model.npz", self.training.network, about)
 
     def report(self, test):
         """Writes the curves, the examples and the numbers; returns these."""
         out, network = self.settings.model, self.training.network
-        curves = {"step": [step for step, _ in self.rows]}
-        curves |= {name: [WEIGHTS[name] * row[name] for _, row in self.rows] for name in WEIGHTS}
+        weights = {"step": 1} | WEIGHTS
+        curves = {name: [weights[name] * value for value in values] for name, values in self.loop.curves().items()}
         write_losses(out / "losses.png", curves)
         made = lambda images: predict(network, images)  # noqa: E731
         faces = network.faces.numpy()
@@ -165,10 +137,10 @@ class _Run:
             "held_out_voxel_iou": float(ious.mean()),
             "held_out_voxel_iou_by_category": by_category(ious, test),
             "held_out_shapes": len(test),
-            "steps": self.training.steps,
+            "steps": self.loop.steps,
             "batch": self.training.batch,
-            "seconds": round(self.seconds, 1),
-            "interrupted": self.fraction() < 1,
+            "seconds": round(self.loop.seconds, 1),
+            "interrupted": self.loop.fraction < 1,
             "version": __version__,
         }
         write_json(out / "metrics.json", metrics)
