@@ -17,7 +17,7 @@ class NoiseSchedule:
 
     Raises:
         ShapeError: not one number for each level.
-        InputError: numbers that are not between 0 and 1, or do not fall (the level is named).
+        InputError: no numbers; some that are not between 0 and 1, or do not fall (the level is named).
 
     >>> schedule = NoiseSchedule([0.99, 0.5, 0.01])
     >>> [round(float(number), 3) for number in schedule.coefficients(torch.tensor([1]))]
@@ -25,7 +25,10 @@ class NoiseSchedule:
     """
 
     def __init__(self, alphas_cumprod) -> None:
-        given = torch.as_tensor(alphas_cumprod, dtype=torch.float64).detach().cpu().clone()
+        try:
+            given = torch.as_tensor(alphas_cumprod, dtype=torch.float64).detach().cpu().clone()
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise InputError(f"alphas_cumprod: expected numbers, got {alphas_cumprod!r}") from error
         if given.ndim != 1 or len(given) < 2:
             raise ShapeError(f"alphas_cumprod: expected shape (T,), two levels or more, got {tuple(given.shape)}")
         wrong = torch.nonzero(~((given > 0) & (given < 1)))

@@ -118,6 +118,10 @@ class ScoreDistillation(torch.nn.Module):
         # In half precision images - (images - gradient) is not the gradient.
         return (value + torch.sum((images - images.detach()) * gradient)) / len(images)
 
+    def reseed(self, seed: int) -> None:
+        """Begins the random numbers anew, for runs that are to go on where they were."""
+        self._generator.manual_seed(seed)
+
     def levels(self, count: int, fraction: float = 0.0) -> torch.Tensor:
         """(count,): noise levels to look at, drawn anew with each call."""
         if not 0 <= fraction <= 1:
