@@ -62,7 +62,11 @@ def test_the_wheel_holds_the_package_alone(distributions):
         information = {name for name in wheel.namelist() if ".dist-info/" in name}
         members = {*wheel.namelist()} - information
     modules = {path.relative_to(ROOT).as_posix() for path in module_files().values()}
-    assert members == modules | {"taichi_dr/py.typed", "taichi_dr/torch/single_image/model.npz"}
+    assert members == modules | {
+        "taichi_dr/py.typed",
+        "taichi_dr/torch/dreamer/model.npz",
+        "taichi_dr/torch/single_image/model.npz",
+    }
     assert {PurePosixPath(name).name for name in information} == {
         "METADATA",
         "RECORD",

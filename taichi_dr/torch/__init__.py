@@ -10,7 +10,7 @@ imports torch, and nothing else of the package does:
 
 ``ScoreDistillation`` hands a diffusion model's opinion of pictures on to whatever they are made of; ``LatentDiffusion``
 asks one that the library diffusers has constructed.
-``single_image`` makes a coloured mesh of one picture.
+``single_image`` makes a coloured mesh of one picture, ``dreamer`` knows what words look like.
 ``distributed.Processes``: several processes that share the steps of one reconstruction.
 
 How it works: ``function`` is the one bridge to autograd, ``call`` what it bridges to for renderers and ``scalar`` for
@@ -25,7 +25,7 @@ except ModuleNotFoundError as error:
         "taichi_dr.torch needs PyTorch, which is not installed: pip install 'taichi-dr[torch]'", name="torch"
     ) from error
 
-from taichi_dr.torch import losses, single_image
+from taichi_dr.torch import dreamer, losses, single_image
 from taichi_dr.torch.camera import Camera
 from taichi_dr.torch.distillation.latent import LatentDiffusion
 from taichi_dr.torch.distillation.score import ScoreDistillation
@@ -50,6 +50,7 @@ __all__ = [
     "SoftRasterizer",
     "SphereTracer",
     "VolumeRenderer",
+    "dreamer",
     "losses",
     "rasterize",
     "render_volume",
