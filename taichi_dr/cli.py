@@ -22,10 +22,12 @@ from taichi_dr.jobs.settings.compare_mesh import CompareMeshSettings
 from taichi_dr.jobs.settings.convert import ConvertSettings
 from taichi_dr.jobs.settings.dataset import DatasetSettings
 from taichi_dr.jobs.settings.doctor import DoctorSettings
+from taichi_dr.jobs.settings.dream import DreamSettings
 from taichi_dr.jobs.settings.inspect import InspectSettings
 from taichi_dr.jobs.settings.network import NetworkSettings
 from taichi_dr.jobs.settings.reconstruct import ReconstructSettings
 from taichi_dr.jobs.settings.render import RenderSettings
+from taichi_dr.jobs.settings.train_dreamer import TrainDreamerSettings
 from taichi_dr.jobs.settings.train_reconstructor import TrainReconstructorSettings
 from taichi_dr.jobs.terminal import interrupt
 from taichi_dr.version import __version__
@@ -47,6 +49,10 @@ From one image to a mesh:
   taichi-dr train-reconstructor out/shapes out/model
                                               another network for that
 
+From words to a mesh:
+  taichi-dr dream "a small red torus" out/torus
+  taichi-dr train-dreamer out/dreamer         another diffusion model for that
+
 taichi-dr COMMAND --help explains each; taichi-dr --version prints the version.
 
 Exit codes: 0 done, 1 a check of doctor failed, 2 an error (the last lines say which), 130 ended by Ctrl-C."""
@@ -59,6 +65,8 @@ COMMANDS = {
     "render": (RenderSettings, "An image of a mesh."),
     "compare-mesh": (CompareMeshSettings, "How far two shapes differ in 3-D."),
     "train-reconstructor": (TrainReconstructorSettings, "A network that makes a mesh of one image."),
+    "dream": (DreamSettings, "A mesh from words, by score distillation."),
+    "train-dreamer": (TrainDreamerSettings, "A diffusion model that knows words."),
     "doctor": (DoctorSettings, "What works on this machine."),
 }
 NETWORK = "network"  # --as which takes one image and no steps, so that it is no kind
@@ -260,6 +268,40 @@ def _train_reconstructor(settings):
     return interrupt.INTERRUPTED if made.interrupted else 0
 
 
+def _dream(settings):
+    with _torch_at_hand():
+        from taichi_dr.jobs.dream.run import dream
+
+    _begin()
+    made = dream(settings)
+    found, out = made.metrics, made.folder
+    if made.interrupted:
+        print("Interrupted: everything reached so far is kept; --resume continues.")
+    size = f"{found['vertices']:,} vertices, {found['faces']:,} faces" if found["faces"] else "no mesh"
+    print(f"{found['steps']} steps in {found['seconds']:.0f} s on {found['backend']}: {size}")
+    if found["collapsed"]:
+        print(f"It has collapsed: {found['covered']:.0%} of its pictures are covered. Another --seed may do better.")
+    print(f"files:           {', '.join(str(out / name) for name in found['files'])}")
+    return interrupt.INTERRUPTED if made.interrupted else 0
+
+
+def _train_dreamer(settings):
+    with _torch_at_hand():
+        from taichi_dr.jobs.dream.train import train_dreamer
+
+    _begin()
+    made = train_dreamer(settings)
+    found, out = made.metrics, made.folder
+    if made.interrupted:
+        print("Interrupted: everything reached so far is kept; --resume continues.")
+    print(f"{found['steps']} steps in {found['seconds']:.0f} s")
+    seen, unseen = found["loss_of_seen_pairs"], found["loss_of_unseen_pairs"]
+    print(f"loss from other sides: {seen:.4f} of pairs that training has shown, {unseen:.4f} of those that it has not")
+    print(f"model:           {out / 'model.npz'}")
+    print(f"report:          {', '.join(str(out / name) for name in ('samples.png', 'losses.png', 'metrics.json'))}")
+    return interrupt.INTERRUPTED if made.interrupted else 0
+
+
 @contextmanager
 def _torch_at_hand():
     """Says in one line what is missing if torch is not installed."""
@@ -321,6 +363,8 @@ _ACTIONS = {
     "render": _render,
     "compare-mesh": _compare_mesh,
     "train-reconstructor": _train_reconstructor,
+    "dream": _dream,
+    "train-dreamer": _train_dreamer,
     "doctor": _doctor,
 }
 

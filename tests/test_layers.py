@@ -43,6 +43,7 @@ FLOORS = (
     ("jobs.terminal", "jobs.report"),
     ("jobs.loop",),
     ("jobs.reconstruct",),
+    ("jobs.dream",),
     ("jobs",),
     ("cli",),
     ("__main__",),
