@@ -16,7 +16,7 @@ import taichi as ti
 import torch
 from taichi._kernels import ext_arr_to_ndarray, ndarray_to_ext_arr
 
-from taichi_dr.errors import InputError
+from taichi_dr.errors import BackendError, InputError
 from taichi_dr.kernels.base.launch import on_cpu
 from taichi_dr.runtime import backend, float_dtype
 
@@ -31,6 +31,14 @@ def run_dtype() -> torch.dtype:
 def run_device() -> str:
     """The kind of device whose tensors the run's backend takes: ``"cuda"`` or ``"cpu"``."""
     return "cuda" if backend() == "cuda" else "cpu"
+
+
+def require_device() -> None:
+    """Raises BackendError where the run's backend is CUDA and PyTorch has none."""
+    if run_device() == "cuda" and not torch.cuda.is_available():
+        raise BackendError(
+            "the backend is CUDA, which this PyTorch has not: install one that has, or take another (cpu)"
+        )
 
 
 def checked(name: str, tensor: Any) -> torch.Tensor:

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from taichi_dr import runtime
-from taichi_dr.errors import BackendError, DataSetError, GeometryError
+from taichi_dr.errors import DataSetError, GeometryError
 from taichi_dr.io.files import check_creatable, write_json
 from taichi_dr.io.meshes import save_mesh
 from taichi_dr.jobs.dream import pictures
@@ -21,7 +20,7 @@ from taichi_dr.jobs.terminal.output import claim, clear, sweep
 from taichi_dr.jobs.terminal.progress import say
 from taichi_dr.torch.dreamer.dream import Dream
 from taichi_dr.torch.dreamer.model import model_of
-from taichi_dr.torch.tensors import run_device
+from taichi_dr.torch.tensors import require_device
 from taichi_dr.version import __version__
 
 MESHES = ("mesh.obj", "mesh.glb")
@@ -65,7 +64,7 @@ def dream(settings):
     sweep(settings.out, FILES)
     saved = checkpoint.load_state(settings.out / checkpoint.NAME) if settings.resume else None
     runtime.init(settings.backend)
-    _check_device()
+    require_device()
     run = _Run(settings, model, saved)
     try:
         with interruptible() as interrupt:
@@ -76,12 +75,6 @@ def dream(settings):
     except KeyboardInterrupt:
         say(f"stopped before everything was written; --resume continues from {settings.out / checkpoint.NAME}")
         raise
-
-
-def _check_device():
-    """Raises BackendError where Taichi computes on CUDA and PyTorch cannot."""
-    if run_device() == "cuda" and not torch.cuda.is_available():
-        raise BackendError("Taichi runs on CUDA, and this PyTorch has none: install one that has, or --backend cpu")
 
 
 class _Run:

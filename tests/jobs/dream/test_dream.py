@@ -390,10 +390,10 @@ def test_the_packages_own_model_is_where_the_pictures_are(tmp_path):
 
 
 def test_a_torch_without_cuda_is_told_of_where_taichi_has_it(ball, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("taichi_dr.jobs.dream.run.run_device", lambda: "cuda")
+    monkeypatch.setattr("taichi_dr.torch.tensors.run_device", lambda: "cuda")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert dream(tmp_path / "out", "--denoiser", ball, "--steps", 1, *SMALL) == 2
-    assert "Taichi runs on CUDA, and this PyTorch has none: install one that has" in capsys.readouterr().err
+    assert "the backend is CUDA, which this PyTorch has not: install one that has" in capsys.readouterr().err
 
 
 def test_fine_grids_have_meshes_of_bounded_fineness(ball, tmp_path, monkeypatch):
