@@ -33,6 +33,7 @@ DEMOS = {
     "view_dependence": ("view_dependence.png",),
     "nerf": ("nerf.png", "nerf.gif"),
     "single_image": ("single_image.png",),
+    "dream": ("dream.png", "dream.gif"),
     "two_digits": ("two_digits.png", "two_digits.gif"),
 }
 """The pictures that are taken from ``out/NAME/`` of each demo, under the same names."""
