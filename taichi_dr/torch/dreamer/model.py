@@ -53,7 +53,9 @@ def model_of(settings: Any) -> Model:
     dreamer = load_dreamer(model_file(settings.model)).to(memory_format=torch.channels_last)
 
     def denoiser(x, t, prompts):
-        return dreamer.to(x.device).denoiser(x, t, prompts)  # by now the backend is known, and where x is
+        if dreamer.words.device != x.device:  # the backend, and where x is, is known only now
+            dreamer.to(x.device)
+        return dreamer.denoiser(x, t, prompts)
 
     return Model(denoiser, dreamer.alphas_cumprod, dreamer.size)
 
