@@ -19,8 +19,8 @@ class TrainDreamerSettings:
 
     writes to MODEL:
       model.npz             the model, for taichi-dr dream --model MODEL
-      samples.png           what it draws, of pairs that it has seen and of those that it has not
-      metrics.json          the loss on pictures from other sides, of seen and of unseen pairs; steps, seconds, ...
+      samples.png           what it draws, of pairs that it has seen and of others
+      metrics.json          the loss from other sides, of both; steps, seconds, ...
       losses.png            the loss by step
       state.npz             what --resume continues from
 
