@@ -233,7 +233,7 @@ def test_tensors_are_optimised_through_renders(run, monkeypatch):
 
 
 def test_a_volume_becomes_what_it_is_told(run):
-    """A torus covers what it covers from these sides; without guidance it is fog that covers more."""
+    """Neither empty nor full, from all around."""
     pytest.importorskip("torch", reason="torch is not installed")
     results, files = run("dream", "--steps", "60", RATE=0.1)
     assert 0.1 < results["covered_with_guidance"] < 0.6
