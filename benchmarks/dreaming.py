@@ -7,7 +7,8 @@
 ``dream`` dreams of pairs of shape and colour that the diffusion model was trained with and of pairs that it has never
 seen, every shape in both groups; ``collapse`` dreams briefly, again and again, from a blob and from fog, with and
 without the opacity term.  Both leave out what OUT holds already, so that they can be stopped, and shared among
-processes: part 1 of 2, part 2 of 2.  ``table`` judges all that is there and prints it in Markdown.
+processes: part 1 of 2, part 2 of 2.  ``table`` judges all that is there, prints it in Markdown, and draws some of it:
+``dreams.png``.
 
 * words: what the classifier of ``dream_judge.py`` reads off eight views of the volume together; "views" is the share of
   single views of which it reads both words.
@@ -34,6 +35,9 @@ from dream_judge import FACING_DEG, TURNS, Judge
 
 import taichi_dr as dr
 from taichi_dr.io.files import write_json
+from taichi_dr.io.images import quantized
+from taichi_dr.jobs.dream.pictures import looks
+from taichi_dr.jobs.report.pages import write_grid
 from taichi_dr.jobs.settings.dream import DreamSettings
 from taichi_dr.torch.dreamer.dream import Dream
 from taichi_dr.torch.dreamer.model import model_of
@@ -87,6 +91,7 @@ COLLAPSED = {
     "shell": lambda one: one["rim"] > 0.05,
 }
 FOG = 0.001
+SHOWN, SIDE, SIDES = 6, 112, ([60.0, 240.0], [25.0, 25.0])  # of dreams.png
 
 WORDS, OVERLAP = ("both words", "shape", "colour"), ("IoU up to a turn", "IoU")
 HEAD = ["", *WORDS, "views", *OVERLAP]
@@ -177,6 +182,7 @@ def tables(out):
         one |= judge.verdict(dr.radiance.Grid.load(run.file(out, ".npz")), shape, color, size)
         one |= {"held_out": is_held_out(shape, color), "truth": judge.truth(shape, color, size)}
     write_json(out / "verdicts.json", {"accuracy": judge.accuracy, "dreams": found})
+    draw(out, found)
     rows = {row: [one for one in found if one["row"] == row] for row in (*ROWS, *STARTS)}
     parts = {row: rows[row] for row in ROWS if rows[row]}
     begun = {row: rows[row] for row in STARTS if rows[row]}
@@ -186,6 +192,26 @@ def tables(out):
         *([table_of_parts(parts), table_of_sides(parts)] if parts else []),
         *([table_of_starts(begun)] if begun else []),
     ]
+
+
+def draw(out, found):
+    """``dreams.png``: from before and from behind, a row for each part that is left out, of words that all have."""
+    rows = [row for row in ROWS if any(one["row"] == row for one in found)]
+    told = [{one["words"] for one in found if one["row"] == row} for row in rows]
+    common = [run.words for run in dreams(["whole"], len(SEEN)) if all(run.words in words for words in told)][:SHOWN]
+    tiles = []
+    for row in rows:
+        grids = [dr.radiance.Grid.load(Run(row, words, {}, 0).file(out, ".npz")) for words in common]
+        seen = [looks(grid, *SIDES, size=SIDE).over(1.0) for grid in grids]
+        names = [row, *common[1:]]
+        pairs = [np.concatenate(quantized(np.clip(views, 0, 1)), axis=1) for views in seen]
+        tiles.append(list(zip(names, pairs, strict=True)))
+    if tiles and tiles[0]:
+        write_grid(
+            out / "dreams.png",
+            tiles,
+            f"{common[0]}, and what is written above the others, each from before and from behind",
+        )
 
 
 def table_of_classifier(accuracy):
