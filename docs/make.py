@@ -61,6 +61,9 @@ PROGRAMS = {
 }
 """The pictures that programs of pages write, each under its own name and ``.png``."""
 
+DREAMS = "dreamer.png", "dreams.png"
+"""The pictures of what the package's diffusion model draws, and of what it leads to, with all parts and without."""
+
 
 def take(source, name):
     """Copies the picture ``source`` into this folder."""
@@ -96,6 +99,17 @@ def reconstruct(kind, picture, name):
     take(out / picture, name)
 
 
+def dream():
+    """Draws samples of the package's diffusion model, and dreams, a row for each part that is left out."""
+    samples = "import taichi_dr.torch.dreamer as d; from taichi_dr.jobs.dream.samples import write_samples as write; "
+    samples += "import sys; write(sys.argv[1], d.load_dreamer(), 0)"
+    subprocess.run([sys.executable, "-c", samples, str(ROOT / "docs" / DREAMS[0])], cwd=ROOT, check=True)
+    out = ROOT / "out" / "dreams"
+    for command in (["dream", str(out), "--pairs", "3"], ["table", str(out)]):
+        subprocess.run([sys.executable, "benchmarks/dreaming.py", *command], cwd=ROOT, check=True)
+    take(out / DREAMS[1], DREAMS[1])
+
+
 def main():
     """Runs everything, one demo after the other."""
     for name, own_name in RECONSTRUCTION.items():
@@ -116,6 +130,7 @@ def main():
             take(ROOT / "out" / demo / name, name)
     for name, program in PROGRAMS.items():
         draw(name, program)
+    dream()
 
 
 if __name__ == "__main__":
