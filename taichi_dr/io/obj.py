@@ -18,6 +18,7 @@ from taichi_dr.io.images import image_bytes, linear_to_srgb, load_image, srgb_to
 from taichi_dr.io.polygons import triangulate
 from taichi_dr.io.triangles import Surface, sample_texture
 from taichi_dr.scene.mesh import GREY
+from taichi_dr.scene.texture import Texture
 
 
 @dataclass
@@ -67,7 +68,8 @@ def read_obj(path):
     corner_colors = None if colors is None else colors[faces]
     names = np.array(contents.materials)[polygon]
     painted, texture = _apply_materials(path, _read_materials(path, contents.libraries), names, uv, uv_faces)
-    return Surface(coordinates, faces, painted if corner_colors is None else corner_colors, uv, uv_faces, texture)
+    textures = () if texture is None else (Texture(texture),)
+    return Surface(coordinates, faces, painted if corner_colors is None else corner_colors, uv, uv_faces, textures)
 
 
 def _parse(path, text):

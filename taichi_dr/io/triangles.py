@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from taichi_dr.scene.mesh import Mesh
+from taichi_dr.scene.texture import Texture
 
 EQUAL_COLORS = 1e-6
 
@@ -13,8 +14,10 @@ EQUAL_COLORS = 1e-6
 class Surface:
     """Triangles as a file gives them.
 
-    ``vertices`` (N, 3), ``faces`` (F, 3); optional: ``corner_colors`` (F, 3, 3), the linear RGB of each corner of each
-    face; ``uv`` (T, 2) with ``uv_faces`` (F, 3); ``texture`` (Ht, Wt, 3), linear RGB.
+    ``vertices`` (N, 3), float64, where the file has them; ``faces`` (F, 3); optional: ``uv`` (T, 2) with ``uv_faces``
+    (F, 3); ``textures``, with ``face_textures`` (F,) that say which of them each face shows, -1 for none (None: the
+    only one on all); ``corner_colors`` (F, 3, 3), the linear RGB of each corner of each face, which multiplies the
+    texture where there is one (None: white there, grey elsewhere).
     """
 
     vertices: np.ndarray
@@ -22,7 +25,8 @@ class Surface:
     corner_colors: np.ndarray | None = None
     uv: np.ndarray | None = None
     uv_faces: np.ndarray | None = None
-    texture: np.ndarray | None = None
+    textures: tuple[Texture, ...] = ()
+    face_textures: np.ndarray | None = None
 
     def welded(self):
         """Vertices at exactly the same position made one; kept in the order in which they first appear."""
@@ -34,7 +38,9 @@ class Surface:
 
     def to_mesh(self, **mesh):
         """The ``Mesh``: colours per vertex where corners agree, else per face where those agree, else averaged."""
-        arguments = {"uv": self.uv, "uv_faces": self.uv_faces, "texture": self.texture}
+        arguments = {"uv": self.uv, "uv_faces": self.uv_faces}
+        if self.textures:
+            arguments["texture"] = self.textures[0].pixels
         if self.corner_colors is not None:
             arguments |= self._colors()
         return Mesh(self.vertices, self.faces, **(arguments | mesh))

@@ -15,6 +15,7 @@ from taichi_dr.io.images import image_bytes, linear_to_srgb, quantized, srgb_to_
 from taichi_dr.io.triangles import Surface, corner_colors, sample_texture
 from taichi_dr.scene.material import Material
 from taichi_dr.scene.mesh import GREY
+from taichi_dr.scene.texture import Texture
 
 ENCODING_GUESSERS = ("charset_normalizer", "chardet")
 """What trimesh imports, there or not, once a file that should be text is no UTF-8."""
@@ -165,7 +166,7 @@ def _joined(path, parts):
         uv, uv_faces = np.concatenate(uvs), faces
     textures = [_texture(part) if one is not None else None for part, one in zip(parts, uvs, strict=True)]
     if len(parts) == 1 and textures[0] is not None:
-        return Surface(vertices, faces, None, uv, uv_faces, textures[0])
+        return Surface(vertices, faces, None, uv, uv_faces, (Texture(textures[0]),))
     colors = [_corner_colors(*item, path.suffix.lower()) for item in zip(parts, uvs, textures, strict=True)]
     if all(one is None for one in colors):
         return Surface(vertices, faces, None, uv, uv_faces)

@@ -1,0 +1,38 @@
+"""A picture that some faces of a mesh show, and what it shows beyond its borders."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from taichi_dr.errors import InputError, ShapeError
+from taichi_dr.types import Array, ArrayLike
+
+WRAPS = ("repeat", "clamp", "mirror")
+"""What lies outside [0, 1]: the picture again, its border, or its mirror image: glTF's REPEAT, CLAMP_TO_EDGE and
+MIRRORED_REPEAT."""
+
+
+@dataclass(frozen=True, eq=False)
+class Texture:
+    """A picture for ``Mesh``: ``pixels`` (Ht, Wt, 3), linear RGB, row 0 on top; ``wrap`` along u and v, of ``WRAPS``.
+
+    Raises:
+        ShapeError: pixels of another shape.
+        InputError: an unknown wrap mode.
+
+    >>> Texture([[[1, 0, 0], [0, 1, 0]]], wrap=("clamp", "repeat")).pixels.shape
+    (1, 2, 3)
+    """
+
+    pixels: ArrayLike
+    wrap: tuple[str, str] = ("repeat", "repeat")
+
+    def __post_init__(self) -> None:
+        pixels: Array = np.asarray(self.pixels)
+        if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.size == 0:
+            raise ShapeError(f"texture: expected shape (Ht, Wt, 3), got {pixels.shape}")
+        wrap = tuple(self.wrap)
+        if len(wrap) != 2 or not set(wrap) <= set(WRAPS):
+            raise InputError(f"texture: expected wrap modes along u and v of {', '.join(WRAPS)}, got {self.wrap!r}")
+        object.__setattr__(self, "pixels", pixels)
+        object.__setattr__(self, "wrap", wrap)
