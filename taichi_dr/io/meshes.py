@@ -1,4 +1,4 @@
-"""Mesh files: OBJ by ``io/obj.py``; PLY, STL, OFF and GLB through trimesh (``io/trimesh_files.py``)."""
+"""Mesh files: OBJ by the room ``io/obj/``; PLY, STL, OFF and GLB through trimesh (``io/trimesh_files.py``)."""
 
 from pathlib import Path
 from typing import Any
