@@ -12,6 +12,7 @@ from taichi_dr.errors import (
     InputError,
     RuntimeStateError,
     ShapeError,
+    TooLargeError,
 )
 from taichi_dr.gradcheck import check_gradients
 from taichi_dr.implicit import encodings, radiance, sdf
@@ -105,6 +106,7 @@ __all__ = [
     "SphereTracer",
     "SpotLight",
     "Supersampler",
+    "TooLargeError",
     "Unbounded",
     "UniformAdam",
     "Unrolled",

@@ -13,7 +13,7 @@ from names import ROOT, module_files
 
 FLOORS = (
     ("errors", "version", "types", "inputs"),
-    ("devices", "straightline", "compilation", "ranks"),
+    ("devices", "straightline", "compilation", "ranks", "memory"),
     ("runtime",),
     ("tape", "gradcheck"),
     ("kernels",),

@@ -10,7 +10,7 @@ import taichi as ti
 from taichi_dr.errors import FileError, InputError, ShapeError
 from taichi_dr.fields.owner import FieldOwner
 from taichi_dr.implicit.function import SpaceFunction
-from taichi_dr.io.archives import BAD_ARCHIVE, read_arrays
+from taichi_dr.io.archives import DAMAGED, in_words, read_arrays
 from taichi_dr.io.files import atomic_path, read_bytes
 from taichi_dr.kernels.base.arrays import array_from
 from taichi_dr.kernels.networks.lattice import CUBIC, LINEAR, constant_lattice, lattice_rows
@@ -145,8 +145,10 @@ class VoxelGrid(FieldOwner, SpaceFunction):
             file = read_arrays(data)
             interpolation: Any = str(file["interpolation"])
             return cls(file["values"], file["bounds"], interpolation=interpolation, name=str(file["name"]))
-        except (ValueError, LookupError, TypeError, AttributeError, OSError, EOFError, *BAD_ARCHIVE) as error:
-            raise FileError(f"{path}: is no grid that can be read ({error}); grid.save writes such files") from error
+        except DAMAGED as error:
+            raise FileError(
+                f"{path}: is no grid that can be read ({in_words(error)}); grid.save writes such files"
+            ) from error
 
     def save(self, path: PathLike) -> None:
         """Writes values, bounds and interpolation to an ``.npz`` file, whole or not at all.

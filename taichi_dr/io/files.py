@@ -9,6 +9,8 @@ from pathlib import Path
 
 from taichi_dr.errors import FileError
 
+LONGEST_INTEGER = 19  # digits: 64 bits hold any of 18
+
 
 @contextmanager
 def atomic_path(path):
@@ -105,6 +107,25 @@ def write_text(path, text):
 def write_json(path, value):
     """Writes a JSON file through ``atomic_path``; numbers that are not finite are refused with a ValueError."""
     write_text(path, json.dumps(value, indent=1, allow_nan=False) + "\n")
+
+
+def parse_json(data):
+    """What the bytes of a JSON file say; whole numbers of 19 digits and more become floats, and infinite above 1e308.
+
+    Raises:
+        ValueError: no JSON, no UTF-8, or nested too deep.
+
+    >>> parse_json(b"[1, " + 400 * b"9" + b"]")
+    [1, inf]
+    """
+    try:
+        return json.loads(data.decode("utf-8-sig"), parse_int=_whole_number)
+    except RecursionError as error:
+        raise ValueError("it is nested too deep") from error
+
+
+def _whole_number(digits):
+    return int(digits) if len(digits) < LONGEST_INTEGER else float(digits)
 
 
 def read_bytes(path):

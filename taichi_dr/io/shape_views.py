@@ -8,7 +8,6 @@ The views are those of Liu et al. (Soft Rasterizer, 2019) and of Kato et al. (Ne
 of azimuth apart, from an elevation of 30 degrees and a distance of 2.732, through an angle of 30 degrees.
 """
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from taichi_dr.errors import DataSetError
-from taichi_dr.io.files import read_bytes, write_json
+from taichi_dr.io.archives import DAMAGED, map_array
+from taichi_dr.io.files import parse_json, read_bytes, write_json
 from taichi_dr.scene.camera import Camera
 from taichi_dr.types import Array, ArrayLike, PathLike
 
@@ -90,9 +90,9 @@ def load_shape_views(folder: PathLike, split: str = "train") -> ShapeViews:
     if not (folder / NAME).exists():
         raise DataSetError(f"{folder}: expected a set of shapes as train-reconstructor makes it, with {NAME}")
     try:
-        described = json.loads(read_bytes(folder / NAME))
+        described = parse_json(read_bytes(folder / NAME))
         found, names = described["format"], tuple(described["categories"])
-    except (ValueError, LookupError, TypeError) as error:
+    except DAMAGED as error:
         raise DataSetError(f"{folder / NAME}: cannot be read ({error!r}); remove the folder to make it anew") from error
     if found != FORMAT:
         raise DataSetError(f"{folder / NAME}: expected the format {FORMAT!r}, got {found!r}")
@@ -106,10 +106,10 @@ def load_shape_views(folder: PathLike, split: str = "train") -> ShapeViews:
 
 def _mapped(path, shape, rows=None):
     try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
+        array = map_array(path)
     except FileNotFoundError:
         raise DataSetError(f"{path}: no such file; remove the folder to make it anew") from None
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError) as error:
         raise DataSetError(f"{path}: cut short or damaged ({error}); remove the folder to make it anew") from error
     if array.dtype != np.uint8 or array.shape[1:] != shape or rows not in (None, len(array)):
         expected = (rows if rows is not None else "S", *shape)

@@ -7,8 +7,8 @@ import numpy as np
 import torch
 
 from taichi_dr.errors import FileError
-from taichi_dr.io.archives import DAMAGED, read_arrays
-from taichi_dr.io.files import atomic_path, read_bytes
+from taichi_dr.io.archives import DAMAGED, in_words, read_arrays
+from taichi_dr.io.files import atomic_path, parse_json, read_bytes
 from taichi_dr.types import PathLike
 
 HEADER = "header.json"
@@ -42,10 +42,10 @@ def load_weights(path: PathLike, kind: Kind, network: torch.nn.Module) -> None:
     read_bytes(path)  # says so if it is missing or empty
     try:
         arrays = read_arrays(path, MOST)
-        found = json.loads(arrays.pop(HEADER).tobytes())["format"]
+        found = parse_json(arrays.pop(HEADER).tobytes())["format"]
     except DAMAGED as error:
         raise FileError(
-            f"{path}: cut short, or no network of {kind.command} ({error}): copy or train it again"
+            f"{path}: cut short, or no network of {kind.command} ({in_words(error)}): copy or train it again"
         ) from error
     if found != kind.format:
         raise FileError(f"{path}: expected a file of the format {kind.format!r}, got {found!r}")

@@ -11,7 +11,7 @@ from taichi_dr.errors import FileError, InputError, ShapeError
 from taichi_dr.implicit.radiance.cells import cells_with, gaps_between, number_vertices
 from taichi_dr.implicit.radiance.function import RadianceFunction
 from taichi_dr.implicit.voxel_grid import checked_bounds
-from taichi_dr.io.archives import BAD_ARCHIVE, read_arrays
+from taichi_dr.io.archives import DAMAGED, in_words, read_arrays
 from taichi_dr.io.files import atomic_path, read_bytes
 from taichi_dr.kernels.base.arrays import array_from, make_array, write_array
 from taichi_dr.kernels.radiance_grid.at_points import at_points, at_points_adjoint
@@ -300,9 +300,9 @@ class Grid(RadianceFunction):
         data = io.BytesIO(read_bytes(path))
         try:
             return cls.from_arrays(read_arrays(data))
-        except (ValueError, LookupError, TypeError, OSError, EOFError, InputError, ShapeError, *BAD_ARCHIVE) as error:
+        except DAMAGED as error:
             raise FileError(
-                f"{path}: is no radiance grid that can be read ({error}); grid.save writes such files"
+                f"{path}: is no radiance grid that can be read ({in_words(error)}); grid.save writes such files"
             ) from error
 
     @classmethod

@@ -13,8 +13,8 @@ from taichi_dr.fields.owner import FieldOwner
 from taichi_dr.implicit.networks import ACTIVATIONS, MLP, Activation
 from taichi_dr.implicit.radiance.foreign import read_networks
 from taichi_dr.implicit.radiance.function import RadianceFunction
-from taichi_dr.io.archives import BAD_ARCHIVE, read_arrays
-from taichi_dr.io.files import atomic_path, read_bytes
+from taichi_dr.io.archives import DAMAGED, in_words, read_arrays
+from taichi_dr.io.files import atomic_path, parse_json, read_bytes
 from taichi_dr.kernels.base.buffers import Buffers
 from taichi_dr.kernels.base.launch import is_serial
 from taichi_dr.kernels.networks import dense
@@ -338,11 +338,11 @@ class NeRF(FieldOwner, RadianceFunction):
             InputError: an array is missing, or does not fit.
         """
         try:
-            header = json.loads(arrays[HEADER].tobytes())
+            header = parse_json(arrays[HEADER].tobytes())
             nerf = cls._restored(header["fine"], arrays, "fine")
             nerf.coarse = cls._restored(header["coarse"], arrays, "coarse") if "coarse" in header else None
-        except (ValueError, LookupError, TypeError, AttributeError) as error:
-            raise InputError(f"no networks of NeRF: {error}") from error
+        except DAMAGED as error:
+            raise InputError(f"no networks of NeRF: {in_words(error)}") from error
         return nerf
 
     @classmethod
@@ -358,8 +358,8 @@ class NeRF(FieldOwner, RadianceFunction):
         try:
             arrays = read_arrays(path)
             return cls.from_arrays(arrays) if HEADER in arrays else cls.from_layers(arrays)
-        except (ValueError, TypeError, AttributeError, EOFError, OSError, *BAD_ARCHIVE, InputError) as error:
-            raise FileError(f"{path}: is no NeRF that can be read ({error})") from error
+        except DAMAGED as error:
+            raise FileError(f"{path}: is no NeRF that can be read ({in_words(error)})") from error
 
     @classmethod
     def _restored(cls, settings, arrays, which):

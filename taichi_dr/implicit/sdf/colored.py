@@ -9,7 +9,7 @@ from scipy.ndimage import map_coordinates
 from skimage.measure import marching_cubes
 
 from taichi_dr.errors import FileError, GeometryError
-from taichi_dr.io.archives import BAD_ARCHIVE, read_arrays
+from taichi_dr.io.archives import DAMAGED, in_words, read_arrays
 from taichi_dr.io.files import atomic_path, read_bytes
 from taichi_dr.scene.mesh import Mesh
 from taichi_dr.types import Array, PathLike
@@ -78,9 +78,9 @@ class ColoredSolid:
         try:
             file = read_arrays(data)
             distances, colors, lower, spacing = (np.asarray(file[name], np.float64) for name in NAMES)
-        except (ValueError, LookupError, TypeError, OSError, EOFError, *BAD_ARCHIVE) as error:
+        except DAMAGED as error:
             raise FileError(
-                f"{path}: is no solid that can be read ({error}); reconstruct --as sdf writes such"
+                f"{path}: is no solid that can be read ({in_words(error)}); reconstruct --as sdf writes such"
             ) from error
         right = distances.ndim == 3 and colors.shape == (*distances.shape, 3) and lower.shape == (3,)
         if not (right and spacing.shape == () and spacing > 0 and np.isfinite(distances).all()):

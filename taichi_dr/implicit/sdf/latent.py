@@ -12,8 +12,8 @@ from taichi_dr.fields.owner import FieldOwner
 from taichi_dr.fields.variable import Variable
 from taichi_dr.implicit.networks import MLP, Activation
 from taichi_dr.implicit.wavefront import WavefrontFunction
-from taichi_dr.io.archives import BAD_ARCHIVE, read_arrays
-from taichi_dr.io.files import atomic_path, read_bytes
+from taichi_dr.io.archives import DAMAGED, in_words, read_arrays
+from taichi_dr.io.files import atomic_path, parse_json, read_bytes
 from taichi_dr.kernels.base.arrays import array_from, make_array
 from taichi_dr.kernels.base.launch import is_serial
 from taichi_dr.kernels.networks.dense import Block, Flat
@@ -318,12 +318,14 @@ class Latent(FieldOwner, WavefrontFunction):
         read_bytes(path)
         try:
             arrays = read_arrays(path)
-            header = json.loads(arrays[HEADER].tobytes())
+            header = parse_json(arrays[HEADER].tobytes())
             fixed_weights, reach = header.pop("fixed_weights"), header.pop("reach")
             latent = cls(len(arrays["code"]), header.pop("hidden"), **header)
             latent._restore(arrays, bool(fixed_weights), np.inf if reach is None else float(reach))
-        except (ValueError, LookupError, TypeError, AttributeError, OSError, *BAD_ARCHIVE) as error:
-            raise FileError(f"{path}: is no Latent that can be read ({error}); Latent.save writes them") from error
+        except DAMAGED as error:
+            raise FileError(
+                f"{path}: is no Latent that can be read ({in_words(error)}); Latent.save writes them"
+            ) from error
         return latent
 
     def _restore(self, arrays, fixed_weights, reach):

@@ -11,6 +11,7 @@ import numpy as np
 from scipy.linalg import rq
 
 from taichi_dr.errors import DataSetError
+from taichi_dr.io.archives import SMALL, read_arrays
 from taichi_dr.io.images import picture_sizes
 from taichi_dr.io.posed.capture import Capture, View, checked_lens, contents_of, of_opencv, pictures_in, shown
 from taichi_dr.io.posed.lens import Lens
@@ -43,11 +44,8 @@ def read(path):
 
 def _arrays(path):
     try:
-        with np.load(io.BytesIO(contents_of(path)), allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
-    except DataSetError:
-        raise
-    except Exception as error:  # NumPy and zipfile raise what their parsers stumble over
+        return read_arrays(io.BytesIO(contents_of(path)), SMALL)
+    except ValueError as error:
         raise DataSetError(f"{path}: is no NumPy archive, or cut short: {error}") from error
 
 

@@ -5,11 +5,10 @@ and position of the camera, and height, width and focal length in pixels; then t
 Source: https://github.com/Fyusion/LLFF.
 """
 
-import io
-
 import numpy as np
 
 from taichi_dr.errors import DataSetError
+from taichi_dr.io.archives import read_array
 from taichi_dr.io.posed.capture import Capture, View, checked_lens, contents_of, pictures_in, rigid, shown
 from taichi_dr.io.posed.lens import Lens
 
@@ -35,11 +34,11 @@ def read(path):
 
 def _rows(path):
     try:
-        rows = np.load(io.BytesIO(contents_of(path)), allow_pickle=False)
-    except Exception as error:  # NumPy raises what its parser stumbles over
+        rows = read_array(contents_of(path))
+    except ValueError as error:
         raise DataSetError(f"{path}: is no NumPy array, or cut short: {error}") from error
-    if not isinstance(rows, np.ndarray) or rows.ndim != 2 or rows.shape[1] != COLUMNS or not len(rows):
-        raise DataSetError(f"{path}: expected an array (N, {COLUMNS}), got {getattr(rows, 'shape', type(rows))}")
+    if rows.ndim != 2 or rows.shape[1] != COLUMNS or not len(rows):
+        raise DataSetError(f"{path}: expected an array (N, {COLUMNS}), got {rows.shape}")
     if rows.dtype.kind not in "fiu":
         raise DataSetError(f"{path}: expected real numbers, got {rows.dtype}")
     return rows.astype(np.float64)

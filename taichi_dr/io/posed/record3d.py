@@ -4,11 +4,10 @@ Camera to world, axes right, up, backward, as quaternions (x, y, z, w) and posit
 by column.  Source: https://record3d.app and nerfstudio's ``process_data/record3d_utils.py``.
 """
 
-import json
-
 import numpy as np
 
 from taichi_dr.errors import DataSetError
+from taichi_dr.io.files import parse_json
 from taichi_dr.io.posed.capture import Capture, View, checked_lens, contents_of, found_file, of_quaternion, rigid
 from taichi_dr.io.posed.lens import Lens
 
@@ -20,8 +19,8 @@ SUFFIXES = (".jpg", ".png", ".jpeg")
 def is_metadata(path):
     """Whether a file is Record3D's: a JSON object with ``poses``."""
     try:
-        contents = json.loads(contents_of(path).decode("utf-8"))
-    except (ValueError, RecursionError, DataSetError):
+        contents = parse_json(contents_of(path))
+    except (ValueError, DataSetError):
         return False
     return isinstance(contents, dict) and "poses" in contents
 
@@ -33,8 +32,8 @@ def read(path):
         DataSetError: no or corrupt JSON, missing keys, another number of lenses than poses, a pose that makes no sense.
     """
     try:
-        contents = json.loads(contents_of(path).decode("utf-8"))
-    except (ValueError, RecursionError) as error:
+        contents = parse_json(contents_of(path))
+    except ValueError as error:
         raise DataSetError(f"{path}: is not valid JSON: {error}") from error
     missing = [key for key in ("poses", "w", "h", "K") if not isinstance(contents, dict) or key not in contents]
     if missing:

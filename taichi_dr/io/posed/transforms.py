@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from taichi_dr.errors import DataSetError, FileError, InputError
-from taichi_dr.io.files import atomic_path
+from taichi_dr.io.files import atomic_path, parse_json
 from taichi_dr.io.folders import whole_folder
 from taichi_dr.io.images import PICTURES, picture_sizes, save_image
 from taichi_dr.io.posed.capture import (
@@ -80,8 +80,8 @@ def _chosen(path, frames, names, key):
 
 def _json(path):
     try:
-        contents = json.loads(contents_of(path).decode("utf-8"))
-    except (ValueError, RecursionError) as error:
+        contents = parse_json(contents_of(path))
+    except ValueError as error:
         raise DataSetError(f"{path}: is not valid JSON: {error}") from error
     if not isinstance(contents, dict) or not isinstance(contents.get("frames"), list):
         raise DataSetError(f"{path}: missing key 'frames' (a list)")

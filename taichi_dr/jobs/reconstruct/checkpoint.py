@@ -6,8 +6,8 @@ from contextlib import contextmanager
 import numpy as np
 
 from taichi_dr.errors import BackendError, DataSetError, FileError
-from taichi_dr.io.archives import DAMAGED, read_arrays
-from taichi_dr.io.files import atomic_path
+from taichi_dr.io.archives import DAMAGED, in_words, read_arrays
+from taichi_dr.io.files import atomic_path, parse_json
 
 NAME = "state.npz"
 HEADER = "header.json"
@@ -30,7 +30,7 @@ def load_state(path):
         raise FileError(f"{path}: no such checkpoint, nothing to resume; start without --resume")
     with reading(path):
         arrays = read_arrays(path)
-        return json.loads(arrays.pop(HEADER).tobytes()), arrays
+        return parse_json(arrays.pop(HEADER).tobytes()), arrays
 
 
 @contextmanager
@@ -41,5 +41,6 @@ def reading(path):
     except (DataSetError, BackendError):  # about the images, and about other processes
         raise
     except DAMAGED as error:
-        reason = f"{error} is missing" if isinstance(error, KeyError) else error
-        raise FileError(f"{path}: is no checkpoint that can be read ({reason}); --overwrite starts anew") from error
+        raise FileError(
+            f"{path}: is no checkpoint that can be read ({in_words(error)}); --overwrite starts anew"
+        ) from error

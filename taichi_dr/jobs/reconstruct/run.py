@@ -5,7 +5,6 @@ keeps checkpoints, and writes the outputs.  Whoever is to see how it goes is a `
 """
 
 import dataclasses
-import json
 import time
 import warnings
 from pathlib import Path
@@ -14,7 +13,8 @@ import numpy as np
 
 from taichi_dr import compilation, runtime
 from taichi_dr.errors import DataSetError, InputError
-from taichi_dr.io.files import check_creatable, write_json
+from taichi_dr.io.archives import DAMAGED
+from taichi_dr.io.files import check_creatable, parse_json, write_json
 from taichi_dr.jobs.listener import Audience, Moment
 from taichi_dr.jobs.reconstruct import checkpoint
 from taichi_dr.jobs.reconstruct.evaluation import evaluate, evaluate_variants, held_out_split
@@ -182,11 +182,11 @@ def _finished(settings, steps):
     """The contents of ``metrics.json`` if every output of so many steps is there, else None."""
     out = settings.out
     try:
-        metrics = json.loads((out / "metrics.json").read_text())
+        metrics = parse_json((out / "metrics.json").read_bytes())
         written = [out / name for name in (*PICTURES, *metrics["files"])]
         whole = (metrics["steps"], metrics["interrupted"]) == (steps, False) and all(map(Path.exists, written))
         whole &= all(metrics["settings"].get(name) == getattr(settings, name, None) for name in EXPORTS)
-    except (OSError, ValueError, LookupError, TypeError):
+    except DAMAGED:
         return None
     return metrics if whole else None
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from taichi_dr.errors import FileError
-from taichi_dr.io.archives import BAD_ARCHIVE, read_arrays
+from taichi_dr.io.archives import DAMAGED, in_words, names_in, read_arrays
 from taichi_dr.io.files import atomic_path, read_bytes
 
 KEY = "radiance"
@@ -35,11 +35,7 @@ def save_scene(path, scene):
 
 def is_radiance(path):
     """Whether a file is one that ``save_scene`` wrote."""
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            return KEY in file.files
-    except (ValueError, OSError, EOFError, *BAD_ARCHIVE):
-        return False
+    return KEY in names_in(path)
 
 
 def load_scene(path):
@@ -53,5 +49,7 @@ def load_scene(path):
         file = read_arrays(data)
         arrays = {name.removeprefix("field/"): array for name, array in file.items() if name.startswith("field/")}
         return Scene(str(file[KEY]), file["center"], float(file["radius"]), file["up"], arrays)
-    except (ValueError, LookupError, TypeError, OSError, EOFError, *BAD_ARCHIVE) as error:
-        raise FileError(f"{path}: is no scene that can be read ({error}); taichi-dr reconstruct writes such") from error
+    except DAMAGED as error:
+        raise FileError(
+            f"{path}: is no scene that can be read ({in_words(error)}); taichi-dr reconstruct writes such"
+        ) from error
