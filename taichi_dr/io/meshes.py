@@ -1,4 +1,4 @@
-"""Mesh files by suffix: OBJ (``io/obj/``), PLY (``io/ply/``), STL and OFF (``io/plain/``), GLB through trimesh."""
+"""Mesh files: OBJ and glTF by rooms of their own; PLY, STL and OFF through trimesh (``io/trimesh_files.py``)."""
 
 from pathlib import Path
 from typing import Any
@@ -7,21 +7,18 @@ import numpy as np
 
 from taichi_dr.errors import FileError, InputError
 from taichi_dr.io.files import atomic_path
+from taichi_dr.io.gltf.read import read_gltf, read_parts
 from taichi_dr.io.images import load_image
 from taichi_dr.io.obj import read_obj, write_obj
-from taichi_dr.io.plain.off import encode_off, read_off
-from taichi_dr.io.plain.stl import encode_stl, read_stl
-from taichi_dr.io.ply.read import read_ply
-from taichi_dr.io.ply.write import encode_ply
 from taichi_dr.scene.material import Material
 from taichi_dr.scene.mesh import Mesh
 from taichi_dr.scene.topology import Topology
 from taichi_dr.types import PathLike
 
-SUFFIXES = (".obj", ".ply", ".stl", ".off", ".glb")
-READERS = {".obj": read_obj, ".ply": read_ply, ".stl": read_stl, ".off": read_off}
-ENCODERS = {".ply": encode_ply, ".stl": encode_stl, ".off": encode_off}
-SPLIT_BY_NATURE = (".stl", ".glb")  # formats that repeat a vertex where its normal, colour or uv changes
+SUFFIXES = (".obj", ".ply", ".stl", ".off", ".glb", ".gltf")
+GLTF = (".glb", ".gltf")
+SAVED = SUFFIXES[:-1]
+SPLIT_BY_NATURE = (".stl", *GLTF)  # formats that repeat a vertex where its normal, colour or uv changes
 
 
 def load_mesh(
@@ -32,10 +29,10 @@ def load_mesh(
     texture: PathLike | None = None,
     material: Material | None = None,
 ) -> Mesh:
-    """Reads an OBJ (with MTL and texture), PLY, STL, OFF or GLB file as a ``Mesh`` of batch 1.
+    """Reads an OBJ (with MTL and texture), PLY, STL, OFF or glTF (GLB, too) file as a ``Mesh`` of batch 1.
 
     Polygons are cut into triangles.  Vertices keep their order; those at exactly one position are made one if ``weld``
-    (by default for STL and GLB, which repeat them, unless the surface is closed as it is); texture coordinates have an
+    (by default for STL and glTF, which repeat them, unless the surface is closed as it is); texture coordinates have an
     index of their own.
     Colours and textures become linear RGB.  ``normalize`` centres and scales to the unit sphere (``Mesh.normalized``);
     ``texture`` is the path of a picture to use with the file's texture coordinates.
@@ -46,7 +43,7 @@ def load_mesh(
     """
     path = Path(path)
     suffix = _known_suffix(path)
-    surface = _trimesh_files().read(path) if suffix == ".glb" else READERS[suffix](path)
+    surface = _reader(suffix)(path)
     if weld is None:
         weld = suffix in SPLIT_BY_NATURE and not Topology(surface.faces, len(surface.vertices)).is_closed
     if weld:
@@ -61,17 +58,17 @@ def load_mesh(
 
 
 def load_parts(path: PathLike, *, normalize: bool = False) -> list[Mesh]:
-    """The parts of a GLB file, each a ``Mesh`` with a ``Material`` of its own for ray tracing; else ``load_mesh``'s.
+    """The parts of a glTF file, each a ``Mesh`` with a ``Material`` of its own for ray tracing; else ``load_mesh``'s.
 
     glTF's metallic-roughness becomes a material as ``Material.from_metallic_roughness`` says, of KHR_materials_ior,
     _transmission and _emissive_strength too; of textures but that of the base colour, the mean.  ``normalize`` moves
     and scales all of them as one.  Errors as ``load_mesh``.
     """
     path = Path(path)
-    if _known_suffix(path) != ".glb":
+    if _known_suffix(path) not in GLTF:
         return [load_mesh(path, normalize=normalize)]
     meshes = []
-    for i, (surface, material) in enumerate(_trimesh_files().read_parts(path)):
+    for i, (surface, material) in enumerate(read_parts(path)):
         if not Topology(surface.faces, len(surface.vertices)).is_closed:
             surface = surface.welded()
         meshes.append(surface.to_mesh(name=f"{path.name}[{i}]", material=material))
@@ -100,23 +97,29 @@ def save_mesh(mesh: Mesh, path: PathLike, index: int = 0, *, unlit: bool = False
     if not isinstance(mesh, Mesh):
         raise InputError(f"save_mesh: expected a Mesh and a path, in this order, got {mesh!r} first")
     path = Path(path)
-    suffix = _known_suffix(path)
+    suffix = _known_suffix(path, SAVED)
     if not 0 <= index < mesh.batch:
         raise InputError(f"save_mesh: index {index} of a batch of {mesh.batch}")
     mesh.check()
     if suffix == ".obj":
         write_obj(mesh, path, index)
         return
-    data = _trimesh_files().encode(mesh, index, unlit) if suffix == ".glb" else ENCODERS[suffix](mesh, index)
+    data = _trimesh_files().encode(mesh, index, suffix, unlit)
     with atomic_path(path) as temporary:
         temporary.write_bytes(data)
 
 
-def _known_suffix(path):
+def _known_suffix(path, known=SUFFIXES):
     suffix = path.suffix.lower()
-    if suffix not in SUFFIXES:
-        raise FileError(f"{path}: unknown suffix {path.suffix!r}: expected one of {', '.join(SUFFIXES)}")
+    if suffix not in known:
+        raise FileError(f"{path}: unknown suffix {path.suffix!r}: expected one of {', '.join(known)}")
     return suffix
+
+
+def _reader(suffix):
+    if suffix in GLTF:
+        return read_gltf
+    return read_obj if suffix == ".obj" else _trimesh_files().read
 
 
 def _trimesh_files():

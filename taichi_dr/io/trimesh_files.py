@@ -1,4 +1,4 @@
-"""GLB files through trimesh."""
+"""PLY, STL, OFF and GLB files through trimesh."""
 
 import io
 import json
@@ -11,16 +11,22 @@ from PIL import Image
 
 from taichi_dr.errors import FileError, GeometryError, InputError
 from taichi_dr.io.files import read_bytes
-from taichi_dr.io.images import image_bytes, quantized, srgb_to_linear
-from taichi_dr.io.triangles import Surface, sample_texture
+from taichi_dr.io.images import image_bytes, linear_to_srgb, quantized, srgb_to_linear
+from taichi_dr.io.triangles import Surface, corner_colors, sample_texture
 from taichi_dr.scene.material import Material
 from taichi_dr.scene.mesh import GREY
 from taichi_dr.scene.texture import Texture
 
+ENCODING_GUESSERS = ("charset_normalizer", "chardet")
+"""What trimesh imports, there or not, once a file that should be text is no UTF-8."""
+
 
 def read(path):
-    """The ``Surface`` in a GLB file; all parts of a scene as one."""
-    return _joined(path, _parts(path, io.BytesIO(read_bytes(path))))
+    """The ``Surface`` in a PLY, STL, OFF or GLB file; all parts of a scene as one."""
+    data = read_bytes(path)
+    if path.suffix.lower() == ".ply":
+        _check_whole_ply(path, data)
+    return _joined(path, _parts(path, path))
 
 
 def read_parts(path):
@@ -35,14 +41,16 @@ def read_parts(path):
 
 
 def _parts(path, source):
-    """The parts with triangles of a scene, as trimesh has them; ``source``: an open file."""
+    """The parts with triangles of a scene, as trimesh has them; ``source``: the path, or an open file of its kind."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            scene = trimesh.load_scene(source, "glb", process=False, maintain_order=True)
+            file_type = path.suffix[1:].lower()
+            scene = trimesh.load_scene(source, file_type, process=False, maintain_order=True)
             parts = [part for part in scene.dump() if isinstance(part, trimesh.Trimesh) and len(part.faces)]
     except Exception as error:  # trimesh raises whatever its parsers stumble over
-        raise FileError(f"{path}: cannot be read as GLB: {error}") from error
+        reason = "it is corrupt" if getattr(error, "name", None) in ENCODING_GUESSERS else error
+        raise FileError(f"{path}: cannot be read as {path.suffix[1:].upper()}: {reason}") from error
     if not parts:
         raise FileError(f"{path}: has no triangles")
     for part in parts:
@@ -112,6 +120,41 @@ def _mean_color(image):
     return np.ones(3) if image is None else srgb_to_linear(np.asarray(image.convert("RGB")) / 255).mean(axis=(0, 1))
 
 
+def read_points(path):
+    """The vertices (P, 3) of a PLY file, with faces or without.
+
+    Raises:
+        FileError: missing, empty, corrupt, without vertices, or with one that is not finite.
+    """
+    data = read_bytes(path)
+    _check_whole_ply(path, data)
+    try:
+        points = np.asarray(trimesh.load(path, process=False).vertices, np.float64).reshape(-1, 3)
+    except Exception as error:  # trimesh raises whatever its parsers stumble over
+        raise FileError(f"{path}: cannot be read as PLY: {error}") from error
+    if not len(points) or not np.isfinite(points).all():
+        raise FileError(f"{path}: expected vertices of finite numbers, got {len(points)}")
+    return points
+
+
+def write_points(path, points):
+    """Writes points (P, 3) as a binary PLY file."""
+    path.write_bytes(trimesh.PointCloud(points).export(file_type="ply"))
+
+
+def _check_whole_ply(path, data):
+    """Refuses an ASCII PLY with fewer lines than its header announces: trimesh takes what is there."""
+    header, end, body = data.partition(b"end_header")
+    lines = [line.split() for line in header.splitlines()]
+    counts = [line[2] for line in lines if len(line) == 3 and line[0] == b"element" and line[2].isdigit()]
+    if not end or [b"format", b"ascii"] not in [line[:2] for line in lines]:
+        return
+    expected = sum(int(count) for count in counts)
+    found = sum(1 for line in body.splitlines() if line.strip())
+    if found < expected:
+        raise FileError(f"{path}: is cut off: its header announces {expected} rows, it has {found}")
+
+
 def _joined(path, parts):
     """One ``Surface`` from the parts of a scene."""
     offsets = np.cumsum([0] + [len(part.vertices) for part in parts])
@@ -124,7 +167,7 @@ def _joined(path, parts):
     textures = [_texture(part) if one is not None else None for part, one in zip(parts, uvs, strict=True)]
     if len(parts) == 1 and textures[0] is not None:
         return Surface(vertices, faces, None, uv, uv_faces, (Texture(textures[0]),))
-    colors = [_corner_colors(*item) for item in zip(parts, uvs, textures, strict=True)]
+    colors = [_corner_colors(*item, path.suffix.lower()) for item in zip(parts, uvs, textures, strict=True)]
     if all(one is None for one in colors):
         return Surface(vertices, faces, None, uv, uv_faces)
     if any(one is not None for one in textures):
@@ -149,8 +192,8 @@ def _texture(part):
     return srgb_to_linear(np.asarray(image.convert("RGB")) / 255) * tint
 
 
-def _corner_colors(part, uv, texture):
-    """(F, 3, 3) linear, or None where the file gives no colour."""
+def _corner_colors(part, uv, texture, suffix):
+    """(F, 3, 3) linear, or None where the file gives no colour.  Colours in GLB files are linear, elsewhere sRGB."""
     if texture is not None:
         return sample_texture(texture, uv[part.faces])
     visual = part.visual
@@ -163,23 +206,40 @@ def _corner_colors(part, uv, texture):
         rows = np.tile(visual.material.baseColorFactor, (len(part.faces), 3, 1))
     else:
         return None
-    return rows[:, :, :3] / 255
+    colors = rows[:, :, :3] / 255
+    return colors if suffix == ".glb" else srgb_to_linear(colors)
 
 
 def _grey(part):
     return np.tile(np.array(GREY), (len(part.faces), 3, 1))
 
 
-def encode(mesh, index, unlit=False):
-    """The bytes of a GLB file that holds one mesh of the batch; ``unlit`` marks its texture so."""
-    options = {"tree_postprocessor": _mark_unlit} if unlit else {}
-    return _to_glb(mesh, index).export(file_type="glb", **options)
+def encode(mesh, index, suffix, unlit=False):
+    """The bytes of a file of this suffix that holds one mesh of the batch; ``unlit`` marks the texture of a GLB so."""
+    made = {".glb": _to_glb, ".ply": _to_ply}.get(suffix, _to_shape)(mesh, index)
+    options = {"tree_postprocessor": _mark_unlit} if unlit and suffix == ".glb" else {}
+    data = made.export(file_type=suffix[1:], **options)
+    return data.encode() if isinstance(data, str) else data
 
 
 def _mark_unlit(tree):
     for material in tree.get("materials", []):
         material["extensions"] = {"KHR_materials_unlit": {}}
         tree["extensionsUsed"] = ["KHR_materials_unlit"]
+
+
+def _to_shape(mesh, index):
+    return trimesh.Trimesh(mesh.numpy("vertices")[index], mesh.topology.faces, process=False)
+
+
+def _to_ply(mesh, index):
+    made = _to_shape(mesh, index)
+    if not mesh.has("texture") and mesh.colors_per == "face":
+        made.visual.face_colors = _bytes(linear_to_srgb(_clipped(mesh.numpy("colors")[index])))
+    else:
+        surface = Surface(made.vertices, mesh.topology.faces, corner_colors(mesh, index))
+        made.visual.vertex_colors = _bytes(linear_to_srgb(_clipped(surface.vertex_colors())))
+    return made
 
 
 def _to_glb(mesh, index):

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from taichi_dr.errors import FileError, GeometryError, InputError
 from taichi_dr.io.images import linear_to_srgb, save_image, srgb_to_linear
-from taichi_dr.io.meshes import SUFFIXES, load_mesh, load_parts, save_mesh
+from taichi_dr.io.meshes import SAVED, SUFFIXES, load_mesh, load_parts, save_mesh
 from taichi_dr.io.obj import read_obj
 from taichi_dr.io.polygons import triangulate
 from taichi_dr.io.triangles import Surface, sample_texture
@@ -174,7 +174,7 @@ def as_bytes(colors):
     return srgb_to_linear(np.round(linear_to_srgb(np.asarray(colors, dtype=np.float64)) * 255) / 255)
 
 
-@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("suffix", SAVED)
 @pytest.mark.parametrize("kind", ["vertex", "face", "texture"])
 def test_round_trips(cpu32, tmp_path, suffix, kind):
     mesh = make_mesh(kind)
@@ -366,7 +366,7 @@ def test_bad_indices_in_other_formats(cpu32, tmp_path):
 @settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_damaged_files_raise_the_packages_errors_only(cpu32, tmp_path_factory, data):
-    suffix = data.draw(st.sampled_from(SUFFIXES))
+    suffix = data.draw(st.sampled_from(SAVED))
     good = good_bytes(suffix, tmp_path_factory)
     at = data.draw(st.integers(1, len(good) - 1))
     kind = data.draw(st.sampled_from(["cut", "swap"]))
@@ -399,7 +399,7 @@ def failure(path):
 def test_nothing_stays_after_a_failed_save(cpu32, tmp_path):
     mesh = make_mesh("texture")
     mesh.vertices[0, 3][0] = np.nan
-    for suffix in SUFFIXES:
+    for suffix in SAVED:
         with pytest.raises(GeometryError, match="not finite"):
             save_mesh(mesh, tmp_path / "new" / f"a{suffix}")
     assert list(tmp_path.iterdir()) == []

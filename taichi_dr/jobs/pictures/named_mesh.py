@@ -7,7 +7,7 @@ from pathlib import Path
 from taichi_dr.errors import FileError, InputError
 from taichi_dr.implicit.sdf.colored import ColoredSolid
 from taichi_dr.io.images import load_image
-from taichi_dr.io.meshes import load_mesh, load_parts
+from taichi_dr.io.meshes import GLTF, load_mesh, load_parts
 from taichi_dr.jobs.pictures.clay import is_clay, mold
 from taichi_dr.scene import shapes
 
@@ -34,9 +34,9 @@ def named_mesh(name, texture=None):
 
 
 def named_parts(name, texture=None):
-    """``named_mesh``, or of a GLB file the parts, each with its own ``Material``; errors and warnings alike."""
+    """``named_mesh``, or of a glTF file the parts, each with its own ``Material``; errors and warnings alike."""
     path = Path(name)
-    if texture is not None or path.suffix.lower() != ".glb" or not path.exists():
+    if texture is not None or path.suffix.lower() not in GLTF or not path.exists():
         return [named_mesh(name, texture)]
     meshes = load_parts(path, normalize=True)
     for mesh in meshes:

@@ -36,8 +36,8 @@ class CompareMeshSettings:
       taichi-dr compare-mesh scan.ply model.stl --align turn
     """
 
-    #: A mesh file (.obj, .ply, .stl, .off, .glb), or a shape: car, airplane, icosphere, sphere, torus, box, plane,
-    #: cylinder, cone, all of radius 1.
+    #: A mesh file (.obj, .ply, .stl, .off, .glb, .gltf), or a shape: car, airplane, icosphere, sphere, torus, box,
+    #: plane, cylinder, cone, all of radius 1.
     mesh: Positional[str]
     #: What it should be: a mesh file or a shape.
     reference: Positional[str]

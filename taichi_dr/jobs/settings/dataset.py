@@ -32,8 +32,8 @@ class DatasetSettings:
       taichi-dr dataset spot.obj out/spot --raytrace --lighting sun --reflectivity 0.1
     """
 
-    #: A mesh file (.obj, .ply, .stl, .off, .glb), or a shape: car, airplane, icosphere, sphere, torus, box, plane,
-    #: cylinder, cone.
+    #: A mesh file (.obj, .ply, .stl, .off, .glb, .gltf), or a shape: car, airplane, icosphere, sphere, torus, box,
+    #: plane, cylinder, cone.
     mesh: Positional[str]
     #: The folder to make.
     out: Positional[Path]

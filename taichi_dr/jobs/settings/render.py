@@ -19,10 +19,10 @@ class RenderSettings:
     without colours is of clay.  The scene.npz of a reconstruction is drawn as it is: a solid (--as sdf) by sphere
     tracing, a radiance field by marching through it, in its own light.
 
-    With --raytrace there are shadows, reflections and refractions.  Each part of a .glb then has a material of its own,
-    glTF's metallic-roughness as well as Blinn-Phong's model can have it: metals and smooth surfaces reflect, roughness
-    widens the highlight, transmission makes clear, emission is seen (and lights nothing).  Textures but that of the
-    base colour count by their mean; normal maps and opacity do not.  Everything else is matt.
+    With --raytrace there are shadows, reflections and refractions.  Each part of a .glb or .gltf then has a
+    material of its own, glTF's metallic-roughness as well as Blinn-Phong's model can have it: metals and smooth
+    surfaces reflect, roughness widens the highlight, transmission makes clear, emission is seen (and lights nothing).
+    Textures but that of the base colour count by their mean; normal maps and opacity do not.  Everything else is matt.
 
     examples:
       taichi-dr render spot.obj spot.png
@@ -35,7 +35,7 @@ class RenderSettings:
       taichi-dr render out/lego/scene.npz --turntable lego.gif
     """
 
-    #: A mesh file (.obj, .ply, .stl, .off, .glb), a scene.npz of a reconstruction, or a shape: car, airplane,
+    #: A mesh file (.obj, .ply, .stl, .off, .glb, .gltf), a scene.npz of a reconstruction, or a shape: car, airplane,
     #: icosphere, sphere, torus, box, plane, cylinder, cone.
     mesh: Positional[str]
     #: The image to write (.png, .tif, .tiff, .jpg, .jpeg, .bmp, or .exr: linear, brighter than 1 too); one that exists

@@ -41,8 +41,8 @@ class TrainReconstructorSettings:
     model: Positional[Path]
     #: Number of procedural training shapes in a set that is made; a tenth as many more are held out.
     count: int = 4000
-    #: A folder of folders of meshes (.ply, .obj, .glb, .stl, .off), each a category, to make the set of in place of
-    #: procedural shapes.
+    #: A folder of folders of meshes (.ply, .obj, .glb, .gltf, .stl, .off), each a category, to make the set of in
+    #: place of procedural shapes.
     meshes: Annotated[Path | None, arg(metavar="FOLDER", help_behavior_hint="(default: procedural shapes)")] = None
     #: Stop after this many steps in all.
     steps: Annotated[int | None, arg(metavar="N", help_behavior_hint="(default: no limit)")] = None

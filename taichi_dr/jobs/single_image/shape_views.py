@@ -27,7 +27,7 @@ from taichi_dr.scene.light import DirectionalLight, Lights
 from taichi_dr.scene.procedural.categories import CATEGORIES, RADIUS, random_shape
 
 SAMPLES = 3  # per pixel, squared: as fast as analytic antialiasing here, and right for parts thinner than a pixel
-SUFFIXES = (".ply", ".obj", ".glb", ".stl", ".off")
+SUFFIXES = (".ply", ".obj", ".glb", ".gltf", ".stl", ".off")
 EVERY_HELD_OUT = 5  # of files, one in five is for the test
 TEST_PART = 10  # of procedural shapes, a tenth as many are made for the test
 SURFACE_SAMPLES = 200_000
