@@ -1,4 +1,4 @@
-"""Mesh files: OBJ and glTF by rooms of their own; PLY, STL and OFF through trimesh (``io/trimesh_files.py``)."""
+"""Mesh files by suffix: OBJ, glTF and PLY by rooms of their own, STL and OFF by ``io/plain/``."""
 
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,10 @@ from taichi_dr.io.files import atomic_path
 from taichi_dr.io.gltf.read import read_gltf, read_parts
 from taichi_dr.io.images import load_image
 from taichi_dr.io.obj import read_obj, write_obj
+from taichi_dr.io.plain.off import encode_off, read_off
+from taichi_dr.io.plain.stl import encode_stl, read_stl
+from taichi_dr.io.ply.read import read_ply
+from taichi_dr.io.ply.write import encode_ply
 from taichi_dr.scene.material import Material
 from taichi_dr.scene.mesh import Mesh
 from taichi_dr.scene.topology import Topology
@@ -18,6 +22,14 @@ from taichi_dr.types import PathLike
 SUFFIXES = (".obj", ".ply", ".stl", ".off", ".glb", ".gltf")
 GLTF = (".glb", ".gltf")
 SAVED = SUFFIXES[:-1]
+READERS = {
+    ".obj": read_obj,
+    ".ply": read_ply,
+    ".stl": read_stl,
+    ".off": read_off,
+    **dict.fromkeys(GLTF, read_gltf),
+}
+ENCODERS = {".ply": encode_ply, ".stl": encode_stl, ".off": encode_off}
 SPLIT_BY_NATURE = (".stl", *GLTF)  # formats that repeat a vertex where its normal, colour or uv changes
 
 
@@ -43,7 +55,7 @@ def load_mesh(
     """
     path = Path(path)
     suffix = _known_suffix(path)
-    surface = _reader(suffix)(path)
+    surface = READERS[suffix](path)
     if weld is None:
         weld = suffix in SPLIT_BY_NATURE and not Topology(surface.faces, len(surface.vertices)).is_closed
     if weld:
@@ -104,7 +116,7 @@ def save_mesh(mesh: Mesh, path: PathLike, index: int = 0, *, unlit: bool = False
     if suffix == ".obj":
         write_obj(mesh, path, index)
         return
-    data = _trimesh_files().encode(mesh, index, suffix, unlit)
+    data = _trimesh_files().encode(mesh, index, unlit) if suffix == ".glb" else ENCODERS[suffix](mesh, index)
     with atomic_path(path) as temporary:
         temporary.write_bytes(data)
 
@@ -114,12 +126,6 @@ def _known_suffix(path, known=SUFFIXES):
     if suffix not in known:
         raise FileError(f"{path}: unknown suffix {path.suffix!r}: expected one of {', '.join(known)}")
     return suffix
-
-
-def _reader(suffix):
-    if suffix in GLTF:
-        return read_gltf
-    return read_obj if suffix == ".obj" else _trimesh_files().read
 
 
 def _trimesh_files():

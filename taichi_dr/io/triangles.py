@@ -4,10 +4,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from taichi_dr.io.images import srgb_to_linear
 from taichi_dr.scene.mesh import Mesh
 from taichi_dr.scene.texture import Texture
 
 EQUAL_COLORS = 1e-6
+CLEARLY_ABOVE_ONE = 1.5
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,32 @@ class Surface:
         if per_face and np.abs(mean[self.faces] - corners).max() > EQUAL_COLORS:
             return {"face_colors": corners[:, 0]}
         return {"colors": mean}
+
+
+def linear_colors(values, code):
+    """Linear (..., 3) of sRGB numbers of NumPy's type ``code``: integers up to what their type holds, floats up to 1.
+
+    What is a little above 1 is clipped.  Wider numbers than bytes are bytes nevertheless where no value of the mesh is
+    above 255 and, of floats, most of the colours that are not black are clearly above 1.
+
+    >>> linear_colors([[65535, 0, 0]], "u2").tolist(), linear_colors([[255, 0, 0]], "f4").tolist()
+    ([[1.0, 0.0, 0.0]], [[1.0, 0.0, 0.0]])
+    """
+    values = np.asarray(values, np.float64)
+    return srgb_to_linear(np.clip(values / _full(values, np.dtype(code)), 0, 1))
+
+
+def _full(values, dtype):
+    """The number that means 1."""
+    if dtype.kind == "f":
+        return 255 if _are_bytes(values) else 1
+    return 255 if values.max(initial=0) <= 255 else np.iinfo(dtype).max
+
+
+def _are_bytes(values):
+    highest = values.max(axis=-1, initial=0)
+    lit = highest > 0
+    return bool(highest.max(initial=0) <= 255 and (highest > CLEARLY_ABOVE_ONE).sum() * 2 > lit.sum())
 
 
 def sample_texture(texture, uv):

@@ -17,6 +17,8 @@ from taichi_dr.errors import DataSetError, FileError, InputError
 from taichi_dr.io.files import atomic_path, parse_json
 from taichi_dr.io.folders import whole_folder
 from taichi_dr.io.images import PICTURES, picture_sizes, save_image
+from taichi_dr.io.ply.read import read_points
+from taichi_dr.io.ply.write import encode_points
 from taichi_dr.io.posed.capture import (
     FISHEYE_ADVICE,
     Capture,
@@ -179,8 +181,6 @@ def _points(path, contents):
     if found is None:
         warnings.warn(f"{path}: the points of ply_file_path are missing: {name}", stacklevel=2)
         return None
-    from taichi_dr.io.trimesh_files import read_points  # trimesh takes a third of a second to import
-
     try:
         return read_points(found)
     except FileError as error:
@@ -212,9 +212,7 @@ def save_posed_images(
                 if progress is not None:
                     progress(i + 1, len(posed))
             if posed.points is not None:
-                from taichi_dr.io.trimesh_files import write_points
-
-                write_points(pictures / POINTS, posed.points)
+                (pictures / POINTS).write_bytes(encode_points(posed.points))
 
 
 def _check_replaceable(folder):
