@@ -95,17 +95,6 @@ def test_obj_materials_become_face_colors(cpu32, tmp_path):
     np.testing.assert_allclose(mesh.numpy("colors")[0], [[1, 0, 0], [0.2140411] * 3], atol=1e-6)
 
 
-def test_obj_two_textures_become_colors_with_a_warning(cpu32, tmp_path):
-    for name, color in (("r", (1, 0, 0)), ("b", (0, 0, 1))):
-        save_image(tmp_path / f"{name}.png", np.broadcast_to(color, (2, 2, 3)))
-    write(tmp_path / "m.mtl", "newmtl r\nmap_Kd r.png\nnewmtl b\nmap_Kd -s 1 1 1 b.png\n")
-    text = "mtllib m.mtl\n" + CORNERS + "vt 0.5 0.5\nusemtl r\nf 1/1 2/1 3/1\nusemtl b\nf 1/1 3/1 4/1\n"
-    with pytest.warns(UserWarning, match="several materials"):
-        mesh = load_mesh(write(tmp_path / "a.obj", text))
-    assert mesh.texture is None
-    assert mesh.numpy("colors")[0].tolist() == [[1, 0, 0], [0, 0, 1]]
-
-
 def test_missing_materials_and_textures_warn(cpu32, tmp_path):
     text = CORNERS + "vt 0 0\nusemtl m\nf 1/1 2/1 3/1\n"
     with pytest.warns(UserWarning, match=r"its material file none\.mtl is missing"):
@@ -465,9 +454,3 @@ def test_obj_and_mtl_lines_may_be_divided_by_tabs(cpu32, tmp_path):
     faces = "usemtl\tred\nf 1\t2 3\nusemtl green\nf 1 3 4\nusemtl blue\nf 1 2 4\n"
     write(tmp_path / "a.obj", "mtllib\ta.mtl  b.mtl\nmtllib c d.mtl\n" + CORNERS.replace(" ", "\t") + faces)
     assert np.allclose(load_mesh(tmp_path / "a.obj").numpy("colors"), np.eye(3))
-
-
-def test_texture_coordinates_that_only_some_faces_have_are_dropped_with_a_warning(tmp_path):
-    write(tmp_path / "a.obj", CORNERS + "vt 0 0\nf 1/1 2/1 3/1\nf 1 3 4\n")
-    with pytest.warns(UserWarning, match="some faces have no texture coordinates"):
-        assert read_obj(tmp_path / "a.obj").uv is None
