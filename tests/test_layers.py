@@ -26,6 +26,7 @@ FLOORS = (
     ("losses",),
     ("scene", "optim", "io.hdr"),
     ("io", "texture", "measure"),
+    ("io.posed.parts",),
     ("io.posed",),
     ("implicit",),
     ("implicit.sdf", "implicit.radiance"),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import imageio.v3 as iio
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from taichi_dr.errors import FileError, InputError, ShapeError
 from taichi_dr.io.files import atomic_path, check_creatable, read_bytes
@@ -19,6 +19,7 @@ PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 SAVED = (*PICTURES, ".exr")
 WITHOUT_ALPHA = (".jpg", ".jpeg", ".bmp")
 ANIMATIONS = (".gif", ".mp4")
+PNG_BITS = 24  # the byte of a PNG that has the bits of a number
 ORIENTATION, QUARTER_TURNS = 0x0112, (5, 6, 7, 8)  # the EXIF tag, and its values that exchange width and height
 
 
@@ -68,20 +69,46 @@ def decode_image(data, name, upright=True):
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns about damaged tags of pictures that it can read
-            mode = iio.immeta(io.BytesIO(data), plugin="pillow").get("mode", "RGB")
-            wanted = None if mode in ("L", "RGB", "RGBA") or mode.startswith("I") else "RGBA"
-            pixels = iio.imread(io.BytesIO(data), plugin="pillow", index=0, mode=wanted, rotate=upright)
+            pixels = _stored_pixels(data, upright)
     except Exception as error:  # Pillow raises a dozen different types for broken files
         raise FileError(f"{name}: not a PNG or JPEG, or damaged") from error
     if pixels.ndim not in (2, 3) or pixels.size == 0:
         raise FileError(f"{name}: cannot be read as an image: its pixels have shape {pixels.shape}")
     if pixels.ndim == 2:
         pixels = np.repeat(pixels[:, :, None], 3, axis=2)
-    if wanted == "RGBA" and (pixels[:, :, 3] == 255).all():
-        pixels = pixels[:, :, :3]
     if pixels.dtype == np.uint8:
         return _linear_from_bytes(pixels)
-    return srgb_to_linear(pixels.astype(np.float32) / 65535).astype(np.float32)
+    shares = pixels.astype(np.float32) / 65535
+    shares[:, :, :3] = srgb_to_linear(shares[:, :, :3])
+    return shares
+
+
+def _stored_pixels(data, upright):
+    """The first picture of a file's bytes: (H, W), (H, W, 3) or (H, W, 4) of 8 or 16 bits.
+
+    A colour that a PNG keys out (tRNS) is transparent; alpha that shows everything is left out, but of RGBA.
+    """
+    picture = Image.open(io.BytesIO(data))
+    mode, key = picture.mode, picture.info.get("transparency")
+    if upright:
+        picture = ImageOps.exif_transpose(picture)
+    if mode in ("L", "RGB") or mode.startswith("I"):
+        pixels = np.asarray(picture)
+        return _keyed(pixels, key, data) if isinstance(key, int | tuple) else pixels
+    pixels = np.asarray(picture.convert("RGBA"))
+    return pixels[:, :, :3] if mode != "RGBA" and (pixels[:, :, 3] == 255).all() else pixels
+
+
+def _keyed(pixels, key, data):
+    """Grey or RGB pixels of a PNG as (H, W, 4), transparent where they have the colour ``key``, which has the file's
+    own number of bits."""
+    bits, whole = data[PNG_BITS], 255 if pixels.dtype == np.uint8 else 65535
+    colors = pixels[:, :, None] if pixels.ndim == 2 else pixels
+    wanted = np.atleast_1d(key)
+    if pixels.dtype == np.uint8:
+        wanted = wanted >> 8 if bits == 16 else wanted * (255 // (2**bits - 1))
+    alpha = np.where((colors == wanted).all(axis=2, keepdims=True), 0, whole)
+    return np.concatenate([np.broadcast_to(colors, (*pixels.shape[:2], 3)), alpha], axis=2).astype(pixels.dtype)
 
 
 def _of_channels(channels, name):
@@ -113,7 +140,10 @@ def picture_sizes(path):
 
 
 def load_mask(path):
-    """The brightness of a picture as it is stored, (H, W) in [0, 1]: alpha in a file of its own.
+    """A mask as it is stored, (H, W) in [0, 1]: alpha in a file of its own.
+
+    It is the alpha of a picture that has alpha and one colour, else the brightness; a picture of the numbers 0 and 1
+    alone says those.
 
     Raises:
         FileError: missing, empty, or not a picture that can be decoded.
@@ -123,11 +153,22 @@ def load_mask(path):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             picture = Image.open(io.BytesIO(data))
-            deep = picture.mode.startswith("I")
-            pixels = np.asarray(picture if deep else picture.convert("L"))
+            pixels = _mask_pixels(picture)
     except Exception as error:  # Pillow raises a dozen different types for broken files
         raise FileError(f"{path}: not a PNG or JPEG, or damaged") from error
-    return (pixels / np.float32(65535 if deep else 255)).astype(np.float32)
+    whole = 1 if pixels.max() == 1 else 65535 if picture.mode.startswith("I") else 255
+    return (pixels / np.float32(whole)).astype(np.float32)
+
+
+def _mask_pixels(picture):
+    if picture.mode.startswith("I"):
+        return np.asarray(picture)
+    if picture.mode == "P" and "transparency" not in picture.info and np.asarray(picture).max() <= 1:
+        return np.asarray(picture)  # numbers of classes: 0 is the background, whatever the palette shows
+    grey = np.asarray(picture.convert("L"))
+    if grey.min() == grey.max() and (picture.mode.endswith("A") or "transparency" in picture.info):
+        return np.asarray(picture.convert("RGBA"))[:, :, 3]
+    return grey
 
 
 def _linear_from_bytes(pixels):

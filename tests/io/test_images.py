@@ -1,14 +1,26 @@
 """Pictures: sRGB against published values, round trips, refusals, damaged files."""
 
+import struct
+import zlib
+
 import imageio.v3 as iio
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from taichi_dr.errors import FileError, InputError, ShapeError
 from taichi_dr.io import images
-from taichi_dr.io.images import image_bytes, linear_to_srgb, load_image, save_animation, save_image, srgb_to_linear
+from taichi_dr.io.images import (
+    image_bytes,
+    linear_to_srgb,
+    load_image,
+    load_mask,
+    save_animation,
+    save_image,
+    srgb_to_linear,
+)
 
 RAMP = np.arange(256, dtype=np.uint8)
 
@@ -204,3 +216,100 @@ def test_missing_and_empty_files(tmp_path):
         load_image(tmp_path / "empty.png")
     with pytest.raises(FileError, match=r"none\.png: no such file"):
         load_image(tmp_path / "none.png")
+
+
+RED = np.array([[[200, 30, 30]] * 3, [[255, 255, 255]] * 3], np.uint8)  # above red, below white
+
+
+def png_of_16_bits(path, pixels, key):
+    """A PNG file of 16 bits, grey or RGB, that keys out a colour."""
+
+    def chunk(name, data):
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    height, width = pixels.shape[:2]
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in pixels)
+    header = struct.pack(">IIBBBBB", width, height, 16, 2 if pixels.ndim == 3 else 0, 0, 0, 0)
+    parts = [
+        (b"IHDR", header),
+        (b"tRNS", np.array(key, ">u2").tobytes()),
+        (b"IDAT", zlib.compress(rows)),
+        (b"IEND", b""),
+    ]
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*part) for part in parts))
+
+
+def save_keyed(path, kind):
+    grey = RED[:, :, 1]
+    if kind == "RGB":
+        Image.fromarray(RED).save(path, transparency=(255, 255, 255))
+    elif kind == "grey":
+        Image.fromarray(grey).save(path, transparency=255)
+    elif kind == "palette":
+        Image.fromarray(RED).quantize(2).save(path, transparency=Image.fromarray(RED).quantize(2).getpixel((0, 1)))
+    elif kind == "RGB, 16 bits":
+        png_of_16_bits(path, RED.astype(int) * 257, (65535, 65535, 65535))
+    elif kind == "grey, 16 bits":
+        png_of_16_bits(path, grey.astype(int) * 257, 65535)
+    elif kind == "grey and alpha":
+        Image.fromarray(np.dstack([grey, 255 - grey // 255 * 255])).save(path)
+
+
+KEYED = ["RGB", "grey", "palette", "RGB, 16 bits", "grey, 16 bits", "grey and alpha"]
+
+
+@pytest.mark.parametrize("kind", KEYED)
+def test_a_colour_that_is_keyed_out_is_transparent(tmp_path, kind):
+    save_keyed(tmp_path / "a.png", kind)
+    loaded = load_image(tmp_path / "a.png")
+    assert loaded.shape == (2, 3, 4)
+    assert loaded[:, :, 3].tolist() == [[1, 1, 1], [0, 0, 0]]
+    expected = [30, 30, 30] if "grey" in kind else [200, 30, 30]
+    np.testing.assert_allclose(loaded[0, 0, :3], srgb_to_linear(np.array(expected) / 255), atol=1e-6)
+
+
+def test_palettes_may_be_partly_transparent(tmp_path):
+    picture = Image.new("P", (3, 1))
+    picture.putpalette([255, 0, 0, 0, 255, 0, 0, 0, 255])
+    for column in range(3):
+        picture.putpixel((column, 0), column)
+    picture.save(tmp_path / "a.png", transparency=bytes([255, 51, 0]))
+    loaded = load_image(tmp_path / "a.png")
+    np.testing.assert_allclose(loaded[0], [[1, 0, 0, 1], [0, 1, 0, 0.2], [0, 0, 1, 0]], atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["a.webp", "a.png"])
+def test_of_an_animation_the_first_picture_is_read(tmp_path, name):
+    first, second = Image.fromarray(RED), Image.fromarray(RED[::-1].copy())
+    first.save(tmp_path / name, save_all=True, append_images=[second], **({"lossless": True} if "webp" in name else {}))
+    np.testing.assert_allclose(load_image(tmp_path / name), srgb_to_linear(RED / 255), atol=1e-6)
+
+
+def test_inks_of_print_become_red_green_and_blue(tmp_path):
+    Image.fromarray(RED.repeat(8, axis=0).repeat(8, axis=1)).convert("CMYK").save(tmp_path / "a.jpg", quality=100)
+    loaded = load_image(tmp_path / "a.jpg")
+    assert loaded.shape == (16, 24, 3)
+    np.testing.assert_allclose(linear_to_srgb(loaded[[4, 12], 12]) * 255, RED[:, 0], atol=3)
+
+
+@pytest.mark.parametrize(
+    ("pixels", "mode", "expected"),
+    [
+        ([[0, 255]], "L", [0, 1]),
+        ([[0, 1]], "L", [0, 1]),
+        ([[0, 51]], "L", [0, 0.2]),
+        ([[0, 1]], "P", [0, 1]),
+        ([[[255, 255, 255, 0], [255, 255, 255, 255]]], "RGBA", [0, 1]),
+        ([[[0, 0, 0, 255], [255, 255, 255, 255]]], "RGBA", [0, 1]),
+        ([[0, 1]], "1", [0, 1]),
+        ([[0, 65535]], "I;16", [0, 1]),
+    ],
+)
+def test_masks_of_every_mode(tmp_path, pixels, mode, expected):
+    kind = {"I;16": np.uint16, "1": bool}.get(mode, np.uint8)
+    picture = Image.fromarray(np.array(pixels, kind))
+    if mode == "P":
+        picture = picture.convert("P")
+        picture.putpalette([0, 0, 0, 128, 0, 0])
+    picture.save(tmp_path / "mask.png")
+    np.testing.assert_allclose(load_mask(tmp_path / "mask.png")[0], expected, atol=1e-6)

@@ -11,17 +11,10 @@ from typing import NamedTuple
 import numpy as np
 
 from taichi_dr.errors import DataSetError
-from taichi_dr.io.posed.capture import (
-    FISHEYE_ADVICE,
-    Capture,
-    View,
-    checked_lens,
-    contents_of,
-    found_file,
-    of_opencv,
-    of_quaternion,
-)
+from taichi_dr.io.posed.capture import FISHEYE_ADVICE, Capture, View, checked_lens, contents_of
 from taichi_dr.io.posed.lens import Lens
+from taichi_dr.io.posed.parts.file_names import found_file
+from taichi_dr.io.posed.parts.poses import of_opencv, of_quaternion
 
 FOLDERS = ("sparse/0", "sparse", "colmap/sparse/0", "colmap/sparse", ".")
 """Where models are, below a data set's folder."""

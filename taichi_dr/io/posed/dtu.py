@@ -13,8 +13,10 @@ from scipy.linalg import rq
 from taichi_dr.errors import DataSetError
 from taichi_dr.io.archives import SMALL, read_arrays
 from taichi_dr.io.images import picture_sizes
-from taichi_dr.io.posed.capture import Capture, View, checked_lens, contents_of, of_opencv, pictures_in, shown
+from taichi_dr.io.posed.capture import Capture, View, checked_lens, contents_of
 from taichi_dr.io.posed.lens import Lens
+from taichi_dr.io.posed.parts.file_names import pictures_in, shown
+from taichi_dr.io.posed.parts.poses import of_opencv
 
 FILES = ("cameras_sphere.npz", "cameras_large.npz", "cameras.npz")
 FOLDERS, MASKS = ("image", "images", "rgb"), ("mask", "masks")

@@ -9,8 +9,10 @@ import numpy as np
 
 from taichi_dr.errors import DataSetError
 from taichi_dr.io.archives import read_array
-from taichi_dr.io.posed.capture import Capture, View, checked_lens, contents_of, pictures_in, rigid, shown
+from taichi_dr.io.posed.capture import Capture, View, checked_lens, contents_of
 from taichi_dr.io.posed.lens import Lens
+from taichi_dr.io.posed.parts.file_names import pictures_in, shown
+from taichi_dr.io.posed.parts.poses import checked_pose
 
 COLUMNS = 17
 
@@ -49,7 +51,7 @@ def _view(path, index, item):
     where = f"{path}: row {index} ({picture.name})"
     (near, far), columns = row[15:], row[:15].reshape(3, 5)
     down, right, backward, position = columns[:, :4].T
-    matrix = rigid(where, np.stack([right, -down, backward, position], axis=1))
+    matrix = checked_pose(where, np.stack([right, -down, backward, position], axis=1))
     height, width, focal = columns[:, 4].tolist()
     lens = checked_lens(where, Lens(width, height, (focal, focal), (width / 2, height / 2)))
     if not 0 < near < far < np.inf:

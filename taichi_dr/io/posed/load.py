@@ -1,15 +1,20 @@
 """Folders of photographs with cameras, of whatever format, as ``PosedImages``."""
 
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from taichi_dr.errors import DataSetError, FileError
 from taichi_dr.io.images import decode_image, load_mask, picture_sizes
 from taichi_dr.io.posed import colmap, dtu, llff, record3d, transforms
-from taichi_dr.io.posed.capture import Capture, contents_of, shown
+from taichi_dr.io.posed.capture import Capture, contents_of
 from taichi_dr.io.posed.lens import straight_lens, undistorted
+from taichi_dr.io.posed.parts.file_names import shown
+from taichi_dr.io.posed.parts.masks import found_mask, is_left_out
+from taichi_dr.io.posed.parts.poses import rigid_poses
 from taichi_dr.io.posed_images import PosedImages, averaged_down, target_size
 from taichi_dr.types import PathLike, Progress, Size
 
@@ -73,6 +78,20 @@ def read_capture(folder: Path, split: str = "train") -> Capture:
     Raises:
         DataSetError: as ``load_posed_images``.
     """
+    capture = _read(folder, split)
+    names, root = [view.name for view in capture.views], capture.file.parent
+    poses = rigid_poses(capture.file, names, [view.camera_to_world for view in capture.views])
+    pairs = zip(capture.views, poses, strict=True)
+    return replace(capture, views=[replace(view, camera_to_world=pose, mask=_mask(view, root)) for view, pose in pairs])
+
+
+def _mask(view, root):
+    """The mask that a format names, else one that lies beside the picture."""
+    return view.mask if view.mask or view.missing else found_mask(view.picture, root)
+
+
+def _read(folder, split):
+    """What the reader of its format finds in a folder or a file."""
     if folder.is_file():
         return _reader_of(folder)(folder)
     if not folder.is_dir():
@@ -129,7 +148,9 @@ def _present(capture, skip_missing):
     if missing and (not skip_missing or not present):
         advice = "; skip_missing (--skip-missing) leaves them out" if present else ""
         raise DataSetError(
-            f"{capture.file}: {len(missing)} of {len(capture.views)} images are missing: {shown(missing)}{advice}"
+            f"{capture.file}: {len(missing)} of {len(capture.views)} images are missing: {shown(missing)}{advice}; they"
+            f" were looked for from {capture.file.parent} in any letter case, with suffixes of pictures,"
+            " and by the ends of their paths"
         )
     if missing:
         warnings.warn(f"{capture.file}: {len(missing)} missing images are left out: {shown(missing)}", stacklevel=3)
@@ -260,11 +281,24 @@ class _Pictures:
         if transparent:
             alpha = picture[:, :, 3]
         if view.mask is not None:
-            mask = load_mask(view.mask)
-            if mask.shape != alpha.shape:
-                raise DataSetError(
-                    f"{view.mask}: is {mask.shape[1]} × {mask.shape[0]}, but {view.picture} is {alpha.shape[1]} ×"
-                    f" {alpha.shape[0]}"
-                )
+            mask = _fitting(load_mask(view.mask), alpha.shape, view)
+            mask = 1 - mask if is_left_out(view.mask) else mask
             alpha, transparent = alpha * mask, True
         return picture[:, :, :3], alpha, transparent
+
+
+def _fitting(mask, shape, view):
+    """A mask at the size (H, W) of its picture; one of another size but the same aspect is resampled.
+
+    Raises:
+        DataSetError: it is of another aspect.
+    """
+    if mask.shape == shape:
+        return mask
+    (height, width), (tall, wide) = shape, mask.shape
+    if abs(wide * height / (tall * width) - 1) > SQUARE:
+        raise DataSetError(f"{view.mask}: is {wide} × {tall}, but {view.picture} is {width} × {height}: another aspect")
+    resized = Image.fromarray(mask).resize(
+        (width, height), Image.Resampling.BOX if tall > height else Image.Resampling.BILINEAR
+    )
+    return np.asarray(resized)

@@ -8,8 +8,10 @@ import numpy as np
 
 from taichi_dr.errors import DataSetError
 from taichi_dr.io.files import parse_json
-from taichi_dr.io.posed.capture import Capture, View, checked_lens, contents_of, found_file, of_quaternion, rigid
+from taichi_dr.io.posed.capture import Capture, View, checked_lens, contents_of
 from taichi_dr.io.posed.lens import Lens
+from taichi_dr.io.posed.parts.file_names import found_file
+from taichi_dr.io.posed.parts.poses import checked_pose, of_quaternion
 
 FILES = ("metadata.json", "metadata")
 FOLDERS = ("rgb", "rgbd", "images", ".")
@@ -74,7 +76,7 @@ def _view(path, folder, index, pose, lens, size):
     where = f"{path}: pose {index}"
     x, y, z, w, *position = pose.tolist()
     rotation = of_quaternion(where, (w, x, y, z))
-    matrix = rigid(where, np.concatenate([rotation, np.array(position)[:, None]], axis=1))
+    matrix = checked_pose(where, np.concatenate([rotation, np.array(position)[:, None]], axis=1))
     fl_x, fl_y, cx, cy = lens.tolist()
     lens = checked_lens(where, Lens(float(size[0]), float(size[1]), (fl_x, fl_y), (cx, cy)))
     picture = found_file(folder, str(index), SUFFIXES)

@@ -19,24 +19,19 @@ from taichi_dr.io.folders import whole_folder
 from taichi_dr.io.images import PICTURES, picture_sizes, save_image
 from taichi_dr.io.ply.read import read_points
 from taichi_dr.io.ply.write import encode_points
-from taichi_dr.io.posed.capture import (
-    FISHEYE_ADVICE,
-    Capture,
-    View,
-    checked_lens,
-    contents_of,
-    found_file,
-    rigid,
-    shown,
-)
+from taichi_dr.io.posed.capture import FISHEYE_ADVICE, Capture, View, checked_lens, contents_of
 from taichi_dr.io.posed.lens import Lens
+from taichi_dr.io.posed.parts.file_names import found_file, found_picture, shown
+from taichi_dr.io.posed.parts.poses import checked_pose
 from taichi_dr.io.posed_images import PosedImages
 from taichi_dr.types import PathLike, Progress
 
-SUFFIXES = ("", ".png", ".jpg", ".jpeg")
-PINHOLES = ("OPENCV", "PINHOLE", "SIMPLE_PINHOLE", "SIMPLE_RADIAL", "RADIAL", "PERSPECTIVE")
-DISTORTION = (("k1", "k2", "k3", "k4"), ("p1", "p2"))
-NUMBERS = ("w", "h", "fl_x", "fl_y", "camera_angle_x", "camera_angle_y", "cx", "cy", *DISTORTION[0], *DISTORTION[1])
+PINHOLES = ("OPENCV", "PINHOLE", "SIMPLE_PINHOLE", "SIMPLE_RADIAL", "RADIAL", "FULL_OPENCV", "PERSPECTIVE")
+OTHER_LENSES = ("is_fisheye", "ftheta_p0", "latlong", "equirectangular", "orthographic")
+"""Keys that say, for instant-ngp and others, that a lens is no pinhole."""
+RADIAL, TANGENTIAL = ("k1", "k2", "k3", "k4", "k5", "k6"), ("p1", "p2")
+NUMBERS = ("w", "h", "fl_x", "fl_y", "camera_angle_x", "camera_angle_y", "cx", "cy", *RADIAL, *TANGENTIAL)
+DISAGREE = 0.02  # by which the focal lengths of fl_x and of camera_angle_x may differ unsaid
 LARGEST = 1e100  # that a number of a lens may be
 POINTS = "points.ply"
 OWN = ("fl_x", "camera_angle_x", "w")
@@ -66,7 +61,8 @@ def read(path, key=None):
     frames = contents["frames"]
     if key is not None:
         frames = _chosen(path, frames, contents[key], key)
-    views = [_view(path, i, frame, contents) for i, frame in enumerate(frames)]
+    whole = {name: value for name, value in contents.items() if value is not None}
+    views = _once(path, [_view(path, i, frame, whole) for i, frame in enumerate(frames)])
     return Capture("NeRF (Blender), nerfstudio, instant-ngp", path, views, _points(path, contents))
 
 
@@ -84,7 +80,9 @@ def _json(path):
     try:
         contents = parse_json(contents_of(path))
     except ValueError as error:
-        raise DataSetError(f"{path}: is not valid JSON: {error}") from error
+        raise DataSetError(
+            f"{path}: is not valid JSON: {error}; JSON has no comments, and no comma before a closing bracket"
+        ) from error
     if not isinstance(contents, dict) or not isinstance(contents.get("frames"), list):
         raise DataSetError(f"{path}: missing key 'frames' (a list)")
     if not contents["frames"]:
@@ -93,21 +91,52 @@ def _json(path):
 
 
 def _view(path, index, frame, contents):
+    if isinstance(frame, dict):
+        frame = {name: value for name, value in frame.items() if value is not None}
     missing = [key for key in ("file_path", "transform_matrix") if not isinstance(frame, dict) or key not in frame]
     if missing:
         raise DataSetError(f"{path}: frame {index} lacks {', '.join(missing)}")
     name = frame["file_path"]
     if not isinstance(name, str) or "\0" in name:
         raise DataSetError(f"{path}: frame {index}: file_path is not a file name: {name!r}")
-    where, keys = f"{path}: frame {name}", contents | frame
-    matrix = rigid(f"{where}: transform_matrix", frame["transform_matrix"])
-    picture = found_file(path.parent, name, SUFFIXES)
-    lens, is_raw = _lens(where, keys, picture)
+    where, keys = f"{path}: frame {name}", _keys(contents, frame)
+    matrix = checked_pose(f"{where}: transform_matrix", frame["transform_matrix"])
+    picture = found_picture(path.parent, name)
+    lens, is_raw = _lens(path, where, keys, picture)
     missing = "" if picture is not None else expected_file(name)
     view = View(picture.name if picture is not None else missing, picture, matrix, lens, missing=missing, is_raw=is_raw)
     if not any(key in frame for key in OWN):
         view = replace(view, own_lens=False)
     return _masked(where, path, keys, view)
+
+
+def _keys(contents, frame):
+    """What is said of a frame: its own words before those about all, a field of view of its own before their focal
+    length."""
+    above = dict(contents)
+    for axis in "xy":
+        if f"camera_angle_{axis}" in frame and f"fl_{axis}" not in frame:
+            above.pop(f"fl_{axis}", None)
+    return above | frame
+
+
+def _once(path, views):
+    """The views without those that say again what another has said.
+
+    Raises:
+        DataSetError: a picture has two different poses.
+    """
+    kept, twice = {}, []
+    for view in views:
+        key = view.picture or view.name
+        other = kept.setdefault(key, view)
+        if other is not view and not np.allclose(other.camera_to_world, view.camera_to_world):
+            raise DataSetError(f"{path}: two frames have the picture {view.name}, with different poses")
+        if other is not view:
+            twice.append(view.name)
+    if twice:
+        warnings.warn(f"{path}: {len(twice)} frames are there twice, and read once: {shown(twice)}", stacklevel=4)
+    return list(kept.values())
 
 
 def expected_file(name):
@@ -121,11 +150,11 @@ def _masked(where, path, keys, view):
         return view
     if not isinstance(name, str) or "\0" in name:
         raise DataSetError(f"{where}: mask_path is not a file name: {name!r}")
-    mask = found_file(path.parent, name, SUFFIXES)
+    mask = found_picture(path.parent, name)
     return replace(view, mask=mask, missing=view.missing or ("" if mask is not None else name))
 
 
-def _lens(where, keys, picture):
+def _lens(path, where, keys, picture):
     """The Lens of a frame, and whether it is for the pixels as stored: where w and h say so."""
     _refuse_fisheye(where, keys)
     given = {key: _number(where, keys, key) for key in NUMBERS}
@@ -134,42 +163,66 @@ def _lens(where, keys, picture):
     if not is_raw:
         width, height = picture_sizes(picture)[1] if picture is not None else (1, 1)
         w, h = width if w is None else w, height if h is None else h
-    lengths = [_focal(where, given, "x", w), _focal(where, given, "y", h)]
+    lengths = [_focal(path, where, given, "x", w), _focal(path, where, given, "y", h)]
     known = [length for length in lengths if length is not None]
     if not known:
         raise DataSetError(f"{where}: missing camera_angle_x or fl_x")
     focal = tuple(known[0] if length is None else length for length in lengths)
     center = tuple(side / 2 if given[key] is None else given[key] for key, side in (("cx", w), ("cy", h)))
-    radial, tangential = (tuple(given[key] or 0.0 for key in names) for names in DISTORTION)
-    return checked_lens(where, Lens(w, h, focal, center, radial, tangential=tangential)), is_raw
+    radial, tangential = (tuple(given[key] or 0.0 for key in names) for names in (RADIAL, TANGENTIAL))
+    radial, divisor = (radial[:3], radial[3:]) if _model(keys) == "FULL_OPENCV" else (radial[:4], ())
+    return checked_lens(where, Lens(w, h, focal, center, radial, divisor, tangential)), is_raw
 
 
 def _refuse_fisheye(where, keys):
-    model = keys.get("camera_model", "OPENCV")
-    if keys.get("is_fisheye"):
-        raise DataSetError(f"{where}: is_fisheye: fisheye lenses are not read; {FISHEYE_ADVICE}")
-    if model not in PINHOLES:
+    named = [key for key in OTHER_LENSES if keys.get(key) not in (None, False, 0, "", "false", "False", "0")]
+    if named:
+        raise DataSetError(f"{where}: {named[0]}: lenses that are no pinhole are not read; {FISHEYE_ADVICE}")
+    if _model(keys) not in PINHOLES:
         raise DataSetError(
-            f"{where}: its camera_model {model} is not one of the pinholes {', '.join(PINHOLES)}; {FISHEYE_ADVICE}"
+            f"{where}: its camera_model {keys['camera_model']} is not one of the pinholes {', '.join(PINHOLES)};"
+            f" {FISHEYE_ADVICE}"
         )
 
 
-def _focal(where, given, axis, side):
+def _model(keys):
+    """The camera model, in capitals."""
+    return str(keys.get("camera_model", "OPENCV")).upper()
+
+
+def _focal(path, where, given, axis, side):
     length, angle = given[f"fl_{axis}"], given[f"camera_angle_{axis}"]
-    if length is not None or angle is None:
+    if angle is None:
         return length
     if not 0 < angle < math.pi:
-        raise DataSetError(f"{where}: camera_angle_{axis} must be in (0, π), got {angle}")
-    return side / (2 * math.tan(angle / 2))
+        raise DataSetError(
+            f"{where}: camera_angle_{axis} must be in (0, π), got {angle}: it is in radians, and {angle:g} degrees are"
+            f" {math.radians(angle):.4g}"
+        )
+    seen = side / (2 * math.tan(angle / 2))
+    if length is None:
+        return seen
+    if side > 1 and not abs(seen - length) <= DISAGREE * abs(length):
+        warnings.warn(
+            f"{path}: camera_angle_{axis} {angle:.4g} and fl_{axis} {length:.4g} contradict each other: in pictures of"
+            f" {side:g} pixels the angle is a focal length of {seen:.4g}; fl_{axis} is used",
+            stacklevel=6,
+        )
+    return length
 
 
 def _number(where, keys, key):
+    """A finite number, also one written as text; None if the key is not there."""
     value = keys.get(key)
-    if value is None and key not in keys:
+    if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < LARGEST:
+    try:
+        number = math.nan if isinstance(value, bool) or not isinstance(value, int | float | str) else float(value)
+    except (ValueError, OverflowError):
+        number = math.nan
+    if not abs(number) < LARGEST:
         raise DataSetError(f"{where}: {key} is not a finite number: {value!r}")
-    return float(value)
+    return number
 
 
 def _points(path, contents):

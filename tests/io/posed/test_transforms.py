@@ -14,7 +14,7 @@ from PIL import Image
 
 from taichi_dr.errors import DataSetError, FileError, InputError, ShapeError
 from taichi_dr.io.images import save_image
-from taichi_dr.io.posed.load import load_posed_images, splits
+from taichi_dr.io.posed.load import load_posed_images, read_capture, splits
 from taichi_dr.io.posed.transforms import save_posed_images
 from taichi_dr.io.posed_images import PosedImages
 
@@ -157,7 +157,17 @@ def rename(folder, name):
 
 @pytest.mark.parametrize(
     "name",
-    [r".\train\r_1.png", "./train/R_1.PNG", "/home/somebody/scene/train/r_1", r"C:\data\train\r_1.png", "train/r_1"],
+    [
+        r".\train\r_1.png",
+        "./train/R_1.PNG",
+        "/home/somebody/scene/train/r_1",
+        r"C:\data\train\r_1.png",
+        "train/r_1",
+        " train/r_1.png ",
+        "train/r_1.jpg",
+        "train/%72_1.png",
+        "file:///home/somebody/train/r_1.png",
+    ],
 )
 def test_file_names_of_other_machines_are_found(tmp_path, name):
     make_folder(tmp_path)
@@ -207,7 +217,7 @@ def test_masks_are_alpha_as_they_are_stored(tmp_path):
     with pytest.raises(DataSetError, match=r"mask.png: is 5 × 4, but .*r_0.png is 6 × 4"):
         load_posed_images(tmp_path)
     (tmp_path / "mask.png").unlink()
-    with pytest.raises(DataSetError, match=r"2 of 2 images are missing: mask\.png, mask\.png$"):
+    with pytest.raises(DataSetError, match=r"2 of 2 images are missing: mask\.png, mask\.png; .*by the ends"):
         load_posed_images(tmp_path)
 
 
@@ -414,7 +424,7 @@ MIRROR = [[-1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]
         (set_matrix((np.eye(4) * 2).tolist()), "r_1: transform_matrix is not rigid"),
         (
             lambda f: (f / "train" / "r_1.png").unlink(),
-            r"train.json: 1 of 2 images are missing: train/r_1\.png; skip_missing \(--skip-missing\) leaves them out$",
+            r"train.json: 1 of 2 images are missing: train/r_1\.png; skip_missing \(--skip-missing\) leaves them out; they were .*suffixes",
         ),
         (lambda f: (f / "train" / "r_1.png").write_bytes(b""), r"r_1.png: is empty"),
         (
@@ -549,3 +559,88 @@ def test_lego():
     np.testing.assert_allclose(np.linalg.norm(position, axis=1), 4.0311, atol=1e-3)
     np.testing.assert_allclose(backward * 4.0311, position, atol=1e-2)
     assert 0.05 < posed.alpha.mean() < 0.6
+
+
+def test_null_is_as_if_it_were_not_there(tmp_path):
+    make_folder(tmp_path, camera_angle_x=None, fl_x=3, k1=None, camera_model=None, w=None)
+    broken(lambda c: c["frames"][0].update(fl_x=None, cx=None, mask_path=None))(tmp_path)
+    posed = load_posed_images(tmp_path)
+    assert posed.focal.tolist() == [[3, 3]] * 2
+    assert posed.principal_point.tolist() == [[3, 2]] * 2
+
+
+def test_numbers_may_be_written_as_text(tmp_path):
+    make_folder(tmp_path, fl_x="30", w="60", h="40")
+    assert load_posed_images(tmp_path).focal.tolist() == [[3, 3]] * 2
+    broken(lambda c: c.update(fl_x="wide"))(tmp_path)
+    with pytest.raises(DataSetError, match="fl_x is not a finite number: 'wide'"):
+        load_posed_images(tmp_path)
+
+
+def test_degrees_are_refused_with_the_radians(tmp_path):
+    with pytest.raises(DataSetError, match=r"camera_angle_x must be in .* 40 degrees are 0\.6981"):
+        load_posed_images(make_folder(tmp_path, camera_angle_x=40))
+
+
+def test_a_field_of_view_of_a_frame_goes_before_the_focal_length_of_all(tmp_path):
+    make_folder(tmp_path, fl_x=5)
+    broken(lambda c: c["frames"][1].update(camera_angle_x=math.pi / 2))(tmp_path)
+    np.testing.assert_allclose(load_posed_images(tmp_path).focal, [[5, 5], [3, 3]])
+
+
+def test_angles_and_focal_lengths_that_contradict_are_told(tmp_path):
+    make_folder(tmp_path, fl_x=5, camera_angle_x=math.pi / 2)
+    with pytest.warns(UserWarning, match="contradict each other: in pictures of 6 pixels .* length of 3; fl_x is used"):
+        assert load_posed_images(tmp_path).focal.tolist() == [[5, 5]] * 2
+
+
+@pytest.mark.parametrize("key", ["ftheta_p0", "latlong", "orthographic"])
+def test_lenses_of_instant_ngp_are_refused_by_name(tmp_path, key):
+    with pytest.raises(DataSetError, match=f"{key}: lenses that are no pinhole"):
+        load_posed_images(make_folder(tmp_path, fl_x=3, **{key: True}))
+
+
+def test_full_opencv_has_a_divisor(tmp_path):
+    make_folder(tmp_path, fl_x=3, camera_model="full_opencv", k1=0.01, k4=0.02)
+    lens = read_capture(tmp_path).views[0].lens
+    assert lens.radial == (0.01, 0, 0)
+    assert lens.divisor == (0.02, 0, 0)
+
+
+def test_frames_that_are_there_twice(tmp_path):
+    make_folder(tmp_path)
+    broken(lambda c: c["frames"].append(dict(c["frames"][0])))(tmp_path)
+    with pytest.warns(UserWarning, match=r"1 frames are there twice, and read once: r_0\.png"):
+        assert load_posed_images(tmp_path).names == ("r_0.png", "r_1.png")
+    broken(lambda c: c["frames"][2].update(transform_matrix=np.diag([-1, -1, 1, 1]).tolist()))(tmp_path)
+    with pytest.raises(DataSetError, match=r"two frames have the picture r_0\.png, with different poses"):
+        load_posed_images(tmp_path)
+
+
+def test_comments_and_trailing_commas_are_refused_with_line_and_column(tmp_path):
+    make_folder(tmp_path)
+    write(tmp_path, '{"camera_angle_x": 0.8,\n // angle\n "frames": []}')
+    with pytest.raises(DataSetError, match=r"is not valid JSON: .* line 2 column 2 .*JSON has no comments"):
+        load_posed_images(tmp_path)
+
+
+MASKS = ["masks/r_0.png", "masks/r_0.png.png", "mask/r_0.png", "train/r_0.mask.png", "train/r_0_mask.png"]
+
+
+@pytest.mark.parametrize("name", [*MASKS, "train/masks/r_0.png", "train/dynamic_mask_r_0.png"])
+def test_masks_beside_the_pictures_are_found(tmp_path, name):
+    make_folder(tmp_path, channels=3)
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    iio.imwrite(tmp_path / name, np.repeat([[255], [0], [0], [0]], 6, axis=1).astype(np.uint8))
+    posed = load_posed_images(tmp_path)
+    assert posed.has_alpha
+    assert posed.alpha[0, :, 0].tolist() == ([0, 1, 1, 1] if "dynamic" in name else [1, 0, 0, 0])
+    assert (posed.alpha[1] == 1).all()
+
+
+def test_masks_of_numbers_0_and_1_and_of_another_size(tmp_path):
+    make_folder(tmp_path, channels=3, mask_path="mask.png", camera_angle_x=0.8)
+    iio.imwrite(tmp_path / "mask.png", np.repeat([[1], [0], [0], [1]], 6, axis=1).astype(np.uint8))
+    assert load_posed_images(tmp_path).alpha[0, :, 0].tolist() == [1, 0, 0, 1]
+    iio.imwrite(tmp_path / "mask.png", np.repeat([[255], [0]], 12, axis=1).repeat(4, axis=0).astype(np.uint8))
+    assert load_posed_images(tmp_path).alpha[0, :, 0].tolist() == [1, 1, 0, 0]

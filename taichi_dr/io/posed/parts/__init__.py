@@ -1,0 +1,7 @@
+"""What the readers of posed images share.
+
+``poses`` checks camera matrices and repairs what rounding and scales have done to them, ``file_names`` finds pictures
+whatever machine their names come from, ``masks`` finds the masks beside them.
+
+Doors: ``poses.checked_pose``, ``poses.rigid_poses``, ``file_names.found_file``, ``masks.found_mask``.
+"""
