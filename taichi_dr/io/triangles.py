@@ -81,11 +81,12 @@ def linear_colors(values, code):
 def _full(values, dtype):
     """The number that means 1."""
     if dtype.kind == "f":
-        return 255 if _are_bytes(values) else 1
+        return 255 if are_bytes(values) else 1
     return 255 if values.max(initial=0) <= 255 else np.iinfo(dtype).max
 
 
-def _are_bytes(values):
+def are_bytes(values):
+    """Whether floats (..., 3) are bytes: none above 255, and most of the colours that are not black clearly above 1."""
     highest = values.max(axis=-1, initial=0)
     lit = highest > 0
     return bool(highest.max(initial=0) <= 255 and (highest > CLEARLY_ABOVE_ONE).sum() * 2 > lit.sum())

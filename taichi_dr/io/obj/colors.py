@@ -2,17 +2,16 @@
 
 import numpy as np
 
-from taichi_dr.io.images import srgb_to_linear
+from taichi_dr.io.triangles import are_bytes, linear_colors
 
 ROUNDING = 0.01  # how far beyond [0, 1] a component may be without a word
-CLEARLY_ABOVE_ONE = 1.5
 
 
 def vertex_colors(numbers, notes):
     """Linear colours (N, 3) of ``v`` lines (N, 3 to 7), NaN where a line has none; None without any.
 
     What is behind x y z is red green blue, or red green blue alpha, in sRGB: numbers in [0, 1], and clipped to that, or
-    bytes, if most that are not black have a component clearly above 1.
+    bytes, if most cannot be that (``are_bytes``).
 
     >>> vertex_colors(np.array([[0, 0, 0, 255, 0, 0], [1, 0, 0, 0, 0, 0], [0, 1, 0, np.nan, np.nan, np.nan]]), [])
     array([[ 1.,  0.,  0.],
@@ -23,16 +22,11 @@ def vertex_colors(numbers, notes):
         return None
     given = np.isfinite(numbers[:, 3:6]).all(axis=1)
     values = numbers[given, 3:6]
-    whole = 255 if _are_bytes(values) else 1
+    whole = 255 if are_bytes(values) else 1
     if (np.abs(values / whole - 0.5) > 0.5 + ROUNDING).any():
         notes.append(f"its vertex colours from {values.min():.6g} to {values.max():.6g} are clipped to [0, {whole}]")
     if (numbers[given, 6:] < whole).any():
         notes.append("transparency (alpha) of its vertices is not rendered: they are opaque instead")
     colors = np.full((len(numbers), 3), np.nan)
-    colors[given] = srgb_to_linear(np.clip(values / whole, 0, 1))
+    colors[given] = linear_colors(values, "f8")
     return colors
-
-
-def _are_bytes(values):
-    brightest = values.max(axis=1, initial=0)
-    return 2 * np.count_nonzero(brightest > CLEARLY_ABOVE_ONE) > np.count_nonzero(brightest > 0)
