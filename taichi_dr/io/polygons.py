@@ -47,20 +47,24 @@ def _clip_ears(points):
     flat = points[:, keep]
     if _newell(np.concatenate([flat, np.zeros((len(flat), 1))], axis=1))[2] < 0:
         flat = flat[:, ::-1]
-    left, triangles = list(range(len(points))), []
+    left, triangles = np.arange(len(points)), []
     while len(left) > 3:
-        ear = next((i for i in range(len(left)) if _is_ear(flat, left, i)), 1)
+        ear = next((i for i in range(len(left)) if _is_ear(flat[left], i)), 1)
         triangles.append([left[ear - 1], left[ear], left[(ear + 1) % len(left)]])
-        del left[ear]
+        left = np.delete(left, ear)
     return np.array([*triangles, left])
 
 
-def _is_ear(flat, left, i):
-    a, b, c = flat[left[i - 1]], flat[left[i]], flat[left[(i + 1) % len(left)]]
+def _is_ear(points, i):
+    """Whether nothing of the polygon (n, 2) is in the triangle that its corner i cuts off.
+
+    What is where a corner of that is, is not: of a hole, the polygon has the ends of the cut that leads to it twice.
+    """
+    a, b, c = points[i - 1], points[i], points[(i + 1) % len(points)]
     if _area(a, b, c) <= 0:
         return False
-    others = (flat[j] for j in left if j not in (left[i - 1], left[i], left[(i + 1) % len(left)]))
-    return not any(min(_area(a, b, p), _area(b, c, p), _area(c, a, p)) >= 0 for p in others)
+    inside = np.minimum(np.minimum(_area(a, b, points.T), _area(b, c, points.T)), _area(c, a, points.T)) >= 0
+    return not (inside & (points[:, None] != [a, b, c]).any(axis=2).all(axis=1)).any()
 
 
 def _area(a, b, c):

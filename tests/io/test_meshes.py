@@ -125,6 +125,20 @@ def test_concave_polygons_are_cut_inside():
         assert abs(vectors[:, 2].sum()) == pytest.approx(0.5)
 
 
+def test_a_hole_that_a_cut_leads_to_stays_empty():
+    outer, inner = [[0, 0], [4, 0], [4, 4], [0, 4]], [[1, 1], [1, 3], [3, 3], [3, 1]]
+    ring = np.array([*outer, outer[0], *inner, inner[0]], dtype=float)
+    ring = np.concatenate([ring, np.zeros((10, 1))], axis=1)
+    for turn in range(10):
+        corners = np.roll(np.arange(10), turn)
+        triangles = corners[triangulate(ring, corners, np.array([10]))]
+        areas = area_vectors(ring, triangles)[:, 2]
+        assert areas.min() >= 0
+        assert areas.sum() == pytest.approx(16 - 4)
+        centers = ring[triangles][areas > 0].mean(axis=1)
+        assert (np.abs(centers[:, :2] - 2).max(axis=1) > 1).all()
+
+
 @settings(deadline=None, max_examples=30)
 @given(seed=st.integers(0, 10**6), counts=st.lists(st.integers(3, 9), min_size=1, max_size=5))
 def test_star_shaped_polygons_keep_their_area(seed, counts):
