@@ -38,6 +38,7 @@ SUPPORTED = {
 """Extensions that a file may require: what they say is done, or says nothing about how the meshes look at rest.
 Those of ``MATERIALS`` are read as far as the package has a word for them."""
 MATERIALS = "KHR_materials_"
+LONGEST_PATH = 500
 
 
 class Document:
@@ -131,7 +132,10 @@ class Document:
         uri = owner.text("uri")
         if uri[:5].lower() == "data:":
             return _of_data_uri(owner, uri)
-        return read_bytes(self.resource_path(owner))
+        path = self.resource_path(owner)
+        if not _is_file(path):
+            raise owner.error("uri", f"there is no such file: {str(path)!r}")
+        return read_bytes(path)
 
     def picture_data(self, image):
         """The bytes of an ``images`` entry with a ``uri``; None, with a warning, where its file is missing."""
@@ -152,6 +156,8 @@ class Document:
             raise owner.error("uri", "expected a file beside this one: addresses are not followed", uri)
         if path.startswith("/") or re.match(r"[A-Za-z]:", path) or "\0" in path:
             raise owner.error("uri", "expected a relative path", uri)
+        if len(uri) > LONGEST_PATH:
+            raise owner.error("uri", f"expected at most {LONGEST_PATH} characters, got {len(uri)}: {shown(uri)}")
         if _folders_up(path) > 1:
             raise owner.error("uri", "expected a path that leads at most one folder up", uri)
         found = self.path.parent / path
