@@ -8,6 +8,7 @@ import numpy as np
 from taichi_dr.errors import FileError, InputError
 from taichi_dr.io.files import atomic_path
 from taichi_dr.io.gltf.read import read_gltf, read_parts
+from taichi_dr.io.gltf.write import encode_gltf
 from taichi_dr.io.images import load_image
 from taichi_dr.io.obj import read_obj, write_obj
 from taichi_dr.io.plain.off import encode_off, read_off
@@ -21,7 +22,6 @@ from taichi_dr.types import PathLike
 
 SUFFIXES = (".obj", ".ply", ".stl", ".off", ".glb", ".gltf")
 GLTF = (".glb", ".gltf")
-SAVED = SUFFIXES[:-1]
 READERS = {
     ".obj": read_obj,
     ".ply": read_ply,
@@ -94,12 +94,12 @@ def load_parts(path: PathLike, *, normalize: bool = False) -> list[Mesh]:
 
 
 def save_mesh(mesh: Mesh, path: PathLike, index: int = 0, *, unlit: bool = False) -> None:
-    """Writes mesh ``index`` of the batch as OBJ, PLY, STL, OFF or GLB by suffix.
+    """Writes mesh ``index`` of the batch as OBJ, PLY, STL, OFF, GLB or glTF by suffix.
 
-    OBJ and GLB carry colours, or texture coordinates with the texture (OBJ: in ``.mtl`` and ``.png`` files beside it;
-    GLB: inside); PLY carries colours per vertex or face, read off the texture if there is one; STL and OFF carry the
+    OBJ and glTF carry colours, or texture coordinates with the texture (OBJ: in ``.mtl`` and ``.png`` files beside it;
+    glTF: inside); PLY carries colours per vertex or face, read off the texture if there is one; STL and OFF carry the
     shape alone.  Colours are rounded to 8 bits except in OBJ.  ``unlit`` says that the texture has the light in it, as
-    one made of photographs has: viewers of the GLB (that know ``KHR_materials_unlit``) then add none.
+    one made of photographs has: viewers of the glTF (that know ``KHR_materials_unlit``) then add none.
 
     Raises:
         FileError: unknown suffix, or the file cannot be written.
@@ -109,27 +109,20 @@ def save_mesh(mesh: Mesh, path: PathLike, index: int = 0, *, unlit: bool = False
     if not isinstance(mesh, Mesh):
         raise InputError(f"save_mesh: expected a Mesh and a path, in this order, got {mesh!r} first")
     path = Path(path)
-    suffix = _known_suffix(path, SAVED)
+    suffix = _known_suffix(path)
     if not 0 <= index < mesh.batch:
         raise InputError(f"save_mesh: index {index} of a batch of {mesh.batch}")
     mesh.check()
     if suffix == ".obj":
         write_obj(mesh, path, index)
         return
-    data = _trimesh_files().encode(mesh, index, unlit) if suffix == ".glb" else ENCODERS[suffix](mesh, index)
+    data = encode_gltf(mesh, index, suffix, unlit) if suffix in GLTF else ENCODERS[suffix](mesh, index)
     with atomic_path(path) as temporary:
         temporary.write_bytes(data)
 
 
-def _known_suffix(path, known=SUFFIXES):
+def _known_suffix(path):
     suffix = path.suffix.lower()
-    if suffix not in known:
-        raise FileError(f"{path}: unknown suffix {path.suffix!r}: expected one of {', '.join(known)}")
+    if suffix not in SUFFIXES:
+        raise FileError(f"{path}: unknown suffix {path.suffix!r}: expected one of {', '.join(SUFFIXES)}")
     return suffix
-
-
-def _trimesh_files():
-    """The module, imported on first use: trimesh takes as long to import as the whole package."""
-    from taichi_dr.io import trimesh_files
-
-    return trimesh_files

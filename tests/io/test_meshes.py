@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from taichi_dr.errors import FileError, GeometryError, InputError
 from taichi_dr.io.images import linear_to_srgb, save_image, srgb_to_linear
-from taichi_dr.io.meshes import SAVED, SUFFIXES, load_mesh, load_parts, save_mesh
+from taichi_dr.io.meshes import SUFFIXES, load_mesh, load_parts, save_mesh
 from taichi_dr.io.obj import read_obj
 from taichi_dr.io.polygons import triangulate
 from taichi_dr.io.triangles import Surface, sample_texture
@@ -177,7 +177,7 @@ def as_bytes(colors):
     return srgb_to_linear(np.round(linear_to_srgb(np.asarray(colors, dtype=np.float64)) * 255) / 255)
 
 
-@pytest.mark.parametrize("suffix", SAVED)
+@pytest.mark.parametrize("suffix", SUFFIXES)
 @pytest.mark.parametrize("kind", ["vertex", "face", "texture"])
 def test_round_trips(cpu32, tmp_path, suffix, kind):
     mesh = make_mesh(kind)
@@ -202,7 +202,7 @@ def test_round_trips(cpu32, tmp_path, suffix, kind):
         return
     assert again.colors_per == kind
     colors, colors_again = (m.numpy("colors")[0][m.color_topology.faces] for m in (mesh, again))
-    if suffix == ".glb":  # bytes of linear light, as glTF prescribes
+    if suffix in (".glb", ".gltf"):  # bytes of linear light, as glTF prescribes
         np.testing.assert_allclose(colors_again, np.round(colors * 255) / 255, atol=1e-6)
     else:
         np.testing.assert_allclose(colors_again, colors if suffix == ".obj" else as_bytes(colors), atol=1e-6)
@@ -214,7 +214,7 @@ def test_obj_and_glb_keep_every_bit_of_the_vertices(cpu32, tmp_path, seed, expon
     random = np.random.default_rng(seed)
     vertices = (random.normal(size=(7, 3)) * 2.0**exponent).astype(np.float32)
     mesh = Mesh(vertices, random.permuted(np.tile(np.arange(7), (5, 1)), axis=1)[:, :3])
-    for suffix in (".obj", ".glb"):
+    for suffix in (".obj", ".glb", ".gltf"):
         save_mesh(mesh, tmp_path / f"a{suffix}")
         again = load_mesh(tmp_path / f"a{suffix}", weld=False)
         np.testing.assert_array_equal(again.numpy("vertices")[0], vertices)
@@ -369,7 +369,7 @@ def test_bad_indices_in_other_formats(cpu32, tmp_path):
 @settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_damaged_files_raise_the_packages_errors_only(cpu32, tmp_path_factory, data):
-    suffix = data.draw(st.sampled_from(SAVED))
+    suffix = data.draw(st.sampled_from(SUFFIXES))
     good = good_bytes(suffix, tmp_path_factory)
     at = data.draw(st.integers(1, len(good) - 1))
     kind = data.draw(st.sampled_from(["cut", "swap"]))
@@ -402,7 +402,7 @@ def failure(path):
 def test_nothing_stays_after_a_failed_save(cpu32, tmp_path):
     mesh = make_mesh("texture")
     mesh.vertices[0, 3][0] = np.nan
-    for suffix in SAVED:
+    for suffix in SUFFIXES:
         with pytest.raises(GeometryError, match="not finite"):
             save_mesh(mesh, tmp_path / "new" / f"a{suffix}")
     assert list(tmp_path.iterdir()) == []
