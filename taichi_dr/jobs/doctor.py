@@ -13,7 +13,7 @@ from taichi_dr.devices import vulkan_device
 from taichi_dr.jobs.terminal.progress import say
 from taichi_dr.version import __version__
 
-PACKAGES = ("taichi", "numpy", "scipy", "scikit-image", "trimesh", "imageio", "torch")
+PACKAGES = ("taichi", "numpy", "scipy", "scikit-image", "imageio", "torch")
 CHECK = "taichi_dr.jobs.doctor_check"
 
 

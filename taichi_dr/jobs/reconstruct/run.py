@@ -305,7 +305,7 @@ class _Run:
         self.audience.progressed("writing", 0.0)
         self.record.stepped(self._moment(), last=True)
         files = self.model.export(out)
-        interrupt.check()  # trimesh catches everything as it is imported
+        interrupt.check()  # libraries that are imported while files are written may swallow Ctrl-C
         evaluation = evaluate(self.model, self.held_out)
         spent = f"{self.steps} steps in {self.seconds:.0f} s on {backend}"
         self.record.write(out, self.model, evaluation, f"{spent}, held-out images: {in_words(evaluation.mean)}")
