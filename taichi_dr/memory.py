@@ -10,6 +10,8 @@ from pathlib import Path
 from taichi_dr.errors import TooLargeError
 
 SMALL = 1 << 26  # bytes that are made without looking
+MOST_NUMBERS = (1 << 31) - 1  # of an array: Taichi's kernels count in 32 bits
+BYTES_PER_FACE = 300  # of a mesh, as it is made: 90 without texture coordinates, 260 with, measured
 MEMINFO = Path("/proc/meminfo")
 GROUPS = (  # of control groups, version 2 and 1: what a container may use, uses, and could give back at once
     ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current", "/sys/fs/cgroup/memory.stat"),
@@ -42,6 +44,28 @@ def check_memory(what, size, advice=""):
     """
     if missing := lacking(size):
         raise TooLargeError(f"{what} {missing}{advice and f': {advice}'}")
+
+
+def check_count(what, count, advice=""):
+    """Checks that kernels can count so many numbers of one array, wherever it is.
+
+    Raises:
+        TooLargeError: they cannot.
+    """
+    if count > MOST_NUMBERS:
+        limit = f"are {count:,} numbers, and an array has {MOST_NUMBERS:,} at most"
+        raise TooLargeError(f"{what} {limit}{advice and f': {advice}'}")
+
+
+def check_faces(what, faces, each=BYTES_PER_FACE):
+    """Checks that a mesh of so many faces can be had, of ``each`` bytes.
+
+    Raises:
+        TooLargeError: it cannot.
+    """
+    what = f"{what}: a mesh of {faces:,} faces"
+    check_memory(what, faces * each, "take fewer")
+    check_count(what, 3 * faces, "take fewer")
 
 
 def in_words(size):

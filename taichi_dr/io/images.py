@@ -13,6 +13,7 @@ from PIL import Image, ImageOps
 from taichi_dr.errors import FileError, InputError, ShapeError
 from taichi_dr.io.files import atomic_path, check_creatable, read_bytes
 from taichi_dr.io.hdr import exr, rgbe
+from taichi_dr.memory import lacking
 from taichi_dr.types import Array, ArrayLike, Field, PathLike
 
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
@@ -20,6 +21,7 @@ SAVED = (*PICTURES, ".exr")
 WITHOUT_ALPHA = (".jpg", ".jpeg", ".bmp")
 ANIMATIONS = (".gif", ".mp4")
 PNG_BITS = 24  # the byte of a PNG that has the bits of a number
+BYTES_PER_PIXEL = 24  # of a picture while it is decoded: four bytes as stored, up to five floats
 ORIENTATION, QUARTER_TURNS = 0x0112, (5, 6, 7, 8)  # the EXIF tag, and its values that exchange width and height
 
 
@@ -69,7 +71,10 @@ def decode_image(data, name, upright=True):
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns about damaged tags of pictures that it can read
+            _check_room(name, io.BytesIO(data))
             pixels = _stored_pixels(data, upright)
+    except FileError:
+        raise
     except Exception as error:  # Pillow raises a dozen different types for broken files
         raise FileError(f"{name}: not a PNG or JPEG, or damaged") from error
     if pixels.ndim not in (2, 3) or pixels.size == 0:
@@ -132,11 +137,28 @@ def picture_sizes(path):
     try:
         with warnings.catch_warnings(), Image.open(path) as picture:
             warnings.simplefilter("ignore")
-            turned = picture.getexif().get(ORIENTATION, 1) in QUARTER_TURNS
+            tags = Image.Image.getexif(picture)  # that of PNG would decode the picture
+            turned = tags.get(ORIENTATION, 1) in QUARTER_TURNS
             return picture.size, picture.size[::-1] if turned else picture.size
+    except Image.DecompressionBombError as error:
+        raise FileError(f"{path}: has too many pixels to be read: {error}; make it smaller") from error
     except Exception as error:
         read_bytes(path)  # says so if it is missing or empty
         raise FileError(f"{path}: not a PNG or JPEG, or damaged") from error
+
+
+def _check_room(name, file):
+    """Raises FileError if the pixels of a picture, which its header has the number of, take more memory than there is.
+
+    Pillow refuses more than 178,956,970 by itself.
+    """
+    try:
+        with Image.open(file) as picture:
+            width, height = picture.size
+    except Image.DecompressionBombError as error:
+        raise FileError(f"{name}: has too many pixels to be read: {error}; make it smaller") from error
+    if missing := lacking(width * height * BYTES_PER_PIXEL):
+        raise FileError(f"{name}: its {width} × {height} pixels {missing}: make it smaller")
 
 
 def load_mask(path):
@@ -152,8 +174,11 @@ def load_mask(path):
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
+            _check_room(path, io.BytesIO(data))
             picture = Image.open(io.BytesIO(data))
             pixels = _mask_pixels(picture)
+    except FileError:
+        raise
     except Exception as error:  # Pillow raises a dozen different types for broken files
         raise FileError(f"{path}: not a PNG or JPEG, or damaged") from error
     whole = 1 if pixels.max() == 1 else 65535 if picture.mode.startswith("I") else 255

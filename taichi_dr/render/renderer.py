@@ -1,5 +1,6 @@
 """What all renderers share: inputs and frame, and their place on the user's tape."""
 
+import math
 import weakref
 from abc import ABC, abstractmethod
 from numbers import Integral
@@ -9,8 +10,9 @@ import numpy as np
 
 from taichi_dr.errors import GradientError, InputError, RuntimeStateError
 from taichi_dr.kernels.base.buffers import Buffers
+from taichi_dr.memory import check_count, check_memory
 from taichi_dr.render.background import background_values, is_varied, require_size
-from taichi_dr.render.frame import Frame
+from taichi_dr.render.frame import INDEX, Frame
 from taichi_dr.render.shot import Shot
 from taichi_dr.runtime import check_runtime, recording_tape, runtime_token
 from taichi_dr.tape import off_tape, tape_operation
@@ -163,10 +165,12 @@ class Renderer(ABC):
 
         Raises:
             ShapeError: the background is of another number of views, or of another size.
+            TooLargeError: more memory than there is.
         """
         require_size(self._background, self._size, views)
         if views not in self._frames:
             shape = (views, *self._size)
+            _check_room(f"{views} views of" if views > 1 else "a frame of", shape, self.OUTPUTS)
             self._frames[views] = Frame(self.OUTPUTS, shape, off_tape(self._produce_for))
         return self._frames[views]
 
@@ -252,8 +256,19 @@ def image_size(size):
 
     Raises:
         InputError: not one or two positive integers.
+        TooLargeError: a picture of that size takes more memory than there is.
     """
     sides = (size, size) if np.ndim(size) == 0 else tuple(size)
     if len(sides) != 2 or not all(isinstance(side, Integral) and side > 0 for side in sides):
         raise InputError(f"size: expected (height, width) in pixels, or one number for a square; got {size!r}")
-    return int(sides[0]), int(sides[1])
+    sides = int(sides[0]), int(sides[1])
+    _check_room("size: a frame of", sides, {"color": 3, "alpha": 0})
+    return sides
+
+
+def _check_room(what, shape, outputs):
+    """Raises TooLargeError if the outputs of ``shape`` (..., H, W) cannot be had."""
+    pixels, components = math.prod(shape), [1 if kind == INDEX else max(kind, 1) for kind in outputs.values()]
+    what, advice = f"{what} {shape[-2]:,} × {shape[-1]:,} pixels", "take a smaller size, or fewer views at a time"
+    check_memory(what, 4 * sum(components) * pixels, advice)
+    check_count(what, 4 * pixels, advice)

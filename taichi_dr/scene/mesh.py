@@ -8,6 +8,7 @@ import taichi as ti
 from taichi_dr.errors import GeometryError, InputError, ShapeError
 from taichi_dr.fields.group import FieldGroup
 from taichi_dr.fields.owner import FieldOwner
+from taichi_dr.memory import BYTES_PER_FACE, check_faces
 from taichi_dr.runtime import float_dtype, is_initialised, python_scope
 from taichi_dr.scene.material import Material
 from taichi_dr.scene.topology import Topology, topology_of
@@ -209,9 +210,15 @@ class Mesh(FieldOwner):
 
         Raises:
             InputError: ``times`` is not a positive integer.
+            TooLargeError: the new mesh takes more memory than there is.
         """
         if times != int(times) or times < 1:
             raise InputError(f"subdivide: expected a positive number of times, got {times!r}")
+        check_faces(
+            f"{self.name}: subdivide({times})",
+            self.face_count * 4 ** min(times, 40),
+            _bytes_per_face(self.batch, times),
+        )
         faces, parents = _refine(self.topology, times)
         face_parents = np.arange(len(faces), dtype=np.int32) // 4**times
         colors = self.numpy("colors")
@@ -333,6 +340,11 @@ def _batched(vertices, name):
     if vertices.ndim not in (2, 3) or vertices.shape[-1] != 3:
         raise ShapeError(f"{name}: expected shape (N, 3) or (B, N, 3), got {vertices.shape}")
     return vertices[None] if vertices.ndim == 2 else vertices
+
+
+def _bytes_per_face(batch, times):
+    """Of a mesh whose vertices are means of 2^times: as many indices and, of the batch, coordinates are gathered."""
+    return BYTES_PER_FACE + (2 + 6 * batch) * 2 ** min(times, 40)
 
 
 def _refine(topology, times):

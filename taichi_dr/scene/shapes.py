@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypedDict
 import numpy as np
 
 from taichi_dr.errors import InputError
+from taichi_dr.memory import check_faces
 from taichi_dr.scene import solids, vehicles
 from taichi_dr.scene.material import Material
 from taichi_dr.scene.mesh import Mesh
@@ -54,6 +55,7 @@ def icosphere(subdivisions: int = 3, radius: float = 1.0, **mesh: "Unpack[MeshOp
     """
     _whole(subdivisions, 0, "icosphere: subdivisions")
     _positive(radius, "icosphere: radius")
+    check_faces(f"icosphere({subdivisions})", 20 * 4 ** min(subdivisions, 40))
     solid = solids.icosahedron()
     vertices, faces = solid.vertices, solid.faces
     for _ in range(subdivisions):
@@ -68,6 +70,7 @@ def sphere(faces: int = 2700, radius: float = 1.0, **mesh: "Unpack[MeshOptions]"
     """Longitude-latitude sphere with texture coordinates and about (for 2,700: exactly) that many faces."""
     _whole(faces, 6, "sphere: faces")
     _positive(radius, "sphere: radius")
+    check_faces("sphere", faces)
     rings = max(2, round((1 + np.sqrt(1 + faces)) / 2))  # 2 segments (rings - 1) faces with segments = 2 rings
     segments = max(3, round(faces / (2 * (rings - 1))))
     return _mesh(solids.ellipsoid((radius,) * 3, segments, rings), "sphere", mesh)
@@ -90,6 +93,7 @@ def torus(
         raise InputError(f"torus: expected radius > tube, got {radius} and {tube}")
     _whole(segments, 3, "torus: segments")
     _whole(sides, 3, "torus: sides")
+    check_faces("torus", 2 * segments * sides)
     around, across = solids.circle(segments), solids.circle(sides)
     distance = radius + tube * across[:, :1]
     height = np.broadcast_to(tube * across[:, 1:], (sides, segments))
@@ -101,6 +105,7 @@ def plane(size: float = 2.0, segments: int = 1, **mesh: "Unpack[MeshOptions]") -
     """Square in the plane y = 0 facing +y, of ``segments^2`` cells; not closed."""
     _positive(size, "plane: size")
     _whole(segments, 1, "plane: segments")
+    check_faces("plane", 2 * segments**2)
     line = np.linspace(-size / 2, size / 2, segments + 1)
     x, z = np.meshgrid(line, -line)
     points = np.stack([x, np.zeros_like(x), z], axis=-1)
@@ -153,6 +158,7 @@ def _check_revolution(name, radius, height, segments):
     _positive(radius, f"{name}: radius")
     _positive(height, f"{name}: height")
     _whole(segments, 3, f"{name}: segments")
+    check_faces(name, 4 * segments)
 
 
 def _positive(value, what):

@@ -10,6 +10,7 @@ import numpy as np
 
 from taichi_dr.errors import FileError
 from taichi_dr.io.hdr.piz import decode_piz
+from taichi_dr.memory import lacking
 
 MAGIC = b"\x76\x2f\x31\x01"
 OTHER_KINDS = {0x200: "tiled", 0x800: "deep", 0x1000: "in several parts"}
@@ -81,6 +82,8 @@ def _decode(data, name):
     size_of_pixel = sum(kind.itemsize for kind in channels.values())
     if width < 1 or height < 1 or width * height * size_of_pixel > MOST_SAVED * len(data):
         raise ValueError("no pixels, or more than there can be")
+    if missing := lacking(4 * width * height * len(channels)):
+        raise FileError(f"{name}: its {width} × {height} pixels {missing}: make it smaller")
     offsets = np.frombuffer(data, "<u8", -(-height // lines), start).tolist()
     picture = {channel: np.empty((height, width), np.float32) for channel in channels}
     for offset in offsets:

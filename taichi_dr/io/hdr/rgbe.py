@@ -10,8 +10,11 @@ import re
 import numpy as np
 
 from taichi_dr.errors import FileError
+from taichi_dr.memory import lacking
 
 MAGIC = b"#?"
+DIGITS = 9  # of a width or a height, at most
+BYTES_PER_PIXEL = 4 + 12 + 24  # as stored, decoded, and on the way
 WIDEST = 1 << 20  # pixels of a row
 
 
@@ -26,7 +29,11 @@ def decode_rgbe(data, name):
         raise FileError(f"{name}: not a Radiance picture (.hdr) of rows from top to bottom, or damaged")
     if b"32-bit_rle_xyze" in found[0]:
         raise FileError(f"{name}: expected red, green and blue (32-bit_rle_rgbe), got the colours XYZ: save it anew")
+    if max(len(found[2]), len(found[4])) > DIGITS:
+        raise FileError(f"{name}: a damaged Radiance picture (.hdr)")
     height, width = int(found[2]), int(found[4])
+    if missing := lacking(BYTES_PER_PIXEL * height * width):
+        raise FileError(f"{name}: its {width} × {height} pixels {missing}: make it smaller")
     try:
         exposure = _exposure(found[0])
         bytes_ = _pixels(data, found.end(), height, width)

@@ -16,6 +16,7 @@ from taichi_dr.io.posed.parts.file_names import shown
 from taichi_dr.io.posed.parts.masks import found_mask, is_left_out
 from taichi_dr.io.posed.parts.poses import rigid_poses
 from taichi_dr.io.posed_images import PosedImages, averaged_down, target_size
+from taichi_dr.memory import check_memory
 from taichi_dr.types import PathLike, Progress, Size
 
 LARGEST_CUT = 0.1  # of a side: photographs that differ by less in size are cut to one, others averaged down
@@ -229,6 +230,8 @@ class _Pictures:
     def read(self, require_alpha, progress):
         """The PosedImages."""
         count = len(self._views)
+        height, width = self.size
+        check_memory(f"{count} images of {width} × {height} pixels", 16 * count * width * height, "read them smaller")
         images = np.empty((count, *self.size, 3), dtype=np.float32)
         alpha = np.empty((count, *self.size), dtype=np.float32)
         cameras, has_alpha = np.empty((count, 4)), False
@@ -281,23 +284,24 @@ class _Pictures:
         if transparent:
             alpha = picture[:, :, 3]
         if view.mask is not None:
-            mask = _fitting(load_mask(view.mask), alpha.shape, view)
+            mask = _fitting_mask(view, alpha.shape)
             mask = 1 - mask if is_left_out(view.mask) else mask
             alpha, transparent = alpha * mask, True
         return picture[:, :, :3], alpha, transparent
 
 
-def _fitting(mask, shape, view):
-    """A mask at the size (H, W) of its picture; one of another size but the same aspect is resampled.
+def _fitting_mask(view, shape):
+    """The mask of a view at the size (H, W) of its picture; one of another size but the same aspect is resampled.
 
     Raises:
-        DataSetError: it is of another aspect.
+        DataSetError: it is of another aspect, which its header tells: it is not decoded.
     """
-    if mask.shape == shape:
-        return mask
-    (height, width), (tall, wide) = shape, mask.shape
+    (height, width), (wide, tall) = shape, picture_sizes(view.mask)[0]
     if abs(wide * height / (tall * width) - 1) > SQUARE:
         raise DataSetError(f"{view.mask}: is {wide} × {tall}, but {view.picture} is {width} × {height}: another aspect")
+    mask = load_mask(view.mask)
+    if mask.shape == shape:
+        return mask
     resized = Image.fromarray(mask).resize(
         (width, height), Image.Resampling.BOX if tall > height else Image.Resampling.BILINEAR
     )

@@ -22,8 +22,11 @@ from taichi.lang._ndarray import ScalarNdarray
 from taichi.lang.matrix import VectorNdarray
 
 from taichi_dr.kernels.base.launch import on_cpu
+from taichi_dr.memory import check_count, check_memory
 from taichi_dr.runtime import check_runtime, float_dtype, require_init
 from taichi_dr.tape import off_tape
+
+FEW = 1 << 22  # numbers that are made without looking how much memory there is
 
 
 class _Safe:
@@ -78,13 +81,32 @@ class VectorArray(_Safe, VectorNdarray):
 
 
 def new_array(dtype, shape):
-    """A ``ti.ndarray`` of zeros."""
+    """A ``ti.ndarray`` of zeros.
+
+    Raises:
+        TooLargeError: more numbers than there is memory for, or than kernels can count.
+    """
+    _check_room(shape, dtype)
     return _owned(ti.ndarray(dtype, shape), Array)
 
 
 def new_vectors(lanes, dtype, shape):
-    """A ``ti.ndarray`` of zero vectors."""
+    """A ``ti.ndarray`` of zero vectors.
+
+    Raises:
+        TooLargeError: as ``new_array``.
+    """
+    _check_room((*shape, lanes), dtype)
     return _owned(ti.Vector.ndarray(lanes, dtype, shape), VectorArray)
+
+
+def _check_room(shape, dtype):
+    count = math.prod(shape)
+    if count > FEW:
+        what = f"an array of shape {tuple(shape)}"
+        if on_cpu():
+            check_memory(what, count * np.dtype(ti.lang.util.to_numpy_type(dtype)).itemsize)
+        check_count(what, count)
 
 
 def _owned(array, kind):

@@ -6,6 +6,7 @@ import numpy as np
 
 from taichi_dr.kernels.base.arrays import array_from
 from taichi_dr.kernels.screen.average import average_squares
+from taichi_dr.memory import check_memory
 from taichi_dr.render.frame import Frame
 from taichi_dr.render.mesh.rasterizer import Rasterizer
 from taichi_dr.render.renderer import image_size
@@ -68,7 +69,9 @@ class Supersampler:
     ) -> Array:
         """As ``supersampled``; ``look(frame, camera)`` is what is shown in place of the colours: RGBA (V, H, W, 4),
         multiplied by alpha."""
-        pictures = np.empty((camera.views, *self._size, 4), np.float32)
+        height, width = self._size
+        check_memory(f"{camera.views} pictures of {height} × {width} pixels", 16 * camera.views * height * width)
+        pictures = np.empty((camera.views, height, width, 4), np.float32)
         for start, part in portions(camera, self._at_once):
             frame = self._renderer.render(mesh, part, lights)
             done = min(start + part.views, camera.views)

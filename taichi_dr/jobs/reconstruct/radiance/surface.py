@@ -5,10 +5,14 @@ from skimage.measure import marching_cubes
 
 from taichi_dr.errors import GeometryError
 from taichi_dr.io.images import srgb_to_linear
+from taichi_dr.memory import check_memory
 from taichi_dr.scene.mesh import Mesh
 
 OPACITY = 0.5
 """Of the way between two nodes: what is that dense is surface."""
+
+BYTES_PER_NODE = 16
+"""Density and opacity, each once more where marching_cubes looks at them."""
 
 
 def density_mesh(at, low, high, resolution):
@@ -19,10 +23,13 @@ def density_mesh(at, low, high, resolution):
 
     Raises:
         GeometryError: nowhere is it that dense.
+        TooLargeError: so many nodes take more memory than there is.
     """
     spacing = float(np.max(high - low)) / (resolution - 1)
     axes = [np.arange(a, b + 0.5 * spacing, spacing) for a, b in zip(low, high, strict=True)]
-    density = np.empty([len(axis) for axis in axes], np.float32)
+    nodes = [len(axis) for axis in axes]
+    check_memory(f"a mesh resolution of {resolution}", BYTES_PER_NODE * int(np.prod(nodes, dtype=float)), "take less")
+    density = np.empty(nodes, np.float32)
     for i, x in enumerate(axes[0]):
         points = np.stack(np.meshgrid([x], axes[1], axes[2], indexing="ij"), axis=-1).reshape(-1, 3)
         density[i] = at(points, np.array([0.0, 0.0, 1.0]))[0].reshape(density.shape[1:])
