@@ -5,7 +5,7 @@ from taichi_dr.io.folders import whole_folder
 from taichi_dr.io.posed.load import load_posed_images, splits
 from taichi_dr.io.posed.transforms import save_posed_images
 from taichi_dr.jobs.dataset import OWN_NAMES
-from taichi_dr.jobs.terminal.output import claim
+from taichi_dr.jobs.terminal.output import alone_in, claim
 from taichi_dr.jobs.terminal.progress import progress_bar
 
 SPLITS = ("train", "test")
@@ -20,6 +20,11 @@ def convert(settings):
         DataSetError: data that cannot be read.
     """
     settings.check()
+    with alone_in(settings.out):
+        return _convert(settings)
+
+
+def _convert(settings):
     claim(settings.out, OWN_NAMES, settings.overwrite)
     check_creatable(settings.out.resolve())
     options = {"largest": settings.size, "skip_missing": settings.skip_missing}

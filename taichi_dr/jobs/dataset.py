@@ -16,7 +16,7 @@ from taichi_dr.jobs.pictures.lighting import lighting
 from taichi_dr.jobs.pictures.named_mesh import named_mesh, named_parts
 from taichi_dr.jobs.pictures.poses import distance_for, every_other, spread_angles
 from taichi_dr.jobs.pictures.raytrace import FAR, RayTraced, ground_below, ground_color, with_reflectivity
-from taichi_dr.jobs.terminal.output import claim
+from taichi_dr.jobs.terminal.output import alone_in, claim
 from taichi_dr.jobs.terminal.progress import progress_bar
 from taichi_dr.render.mesh.supersample import supersampled
 from taichi_dr.scene.camera import Camera
@@ -45,6 +45,11 @@ def make_dataset(settings):
         BackendError: the backend asked for is not there.
     """
     settings.check()
+    with alone_in(settings.out):
+        return _make(settings)
+
+
+def _make(settings):
     claim(settings.out, (*OWN_NAMES, *ENVIRONMENTS), settings.overwrite)
     check_creatable(settings.out.resolve())
     runtime.init(settings.backend)

@@ -16,7 +16,7 @@ from taichi_dr.jobs.loop import Loop
 from taichi_dr.jobs.reconstruct import checkpoint
 from taichi_dr.jobs.reconstruct.radiance.scene import Scene, save_scene
 from taichi_dr.jobs.terminal.interrupt import interruptible
-from taichi_dr.jobs.terminal.output import claim, clear, sweep
+from taichi_dr.jobs.terminal.output import alone_in, claim, clear, sweep
 from taichi_dr.jobs.terminal.progress import say
 from taichi_dr.torch.dreamer.dream import Dream
 from taichi_dr.torch.dreamer.model import model_of
@@ -57,6 +57,11 @@ def dream(settings):
         BackendError: the backend asked for is not there, or is CUDA and PyTorch has none.
     """
     settings.check()
+    with alone_in(settings.out):
+        return _dream(settings)
+
+
+def _dream(settings):
     model = model_of(settings)
     if not settings.resume:
         claim(settings.out, FILES, settings.overwrite, "--resume continues it, --overwrite replaces it")

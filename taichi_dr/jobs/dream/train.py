@@ -12,7 +12,7 @@ from taichi_dr.jobs.loop import Loop
 from taichi_dr.jobs.reconstruct import checkpoint
 from taichi_dr.jobs.report.pages import write_losses
 from taichi_dr.jobs.terminal.interrupt import interruptible
-from taichi_dr.jobs.terminal.output import claim, sweep
+from taichi_dr.jobs.terminal.output import alone_in, claim, sweep
 from taichi_dr.jobs.terminal.progress import progress_bar, say
 from taichi_dr.torch.dreamer.checkpoint import save_dreamer
 from taichi_dr.torch.dreamer.pictures import take_pictures
@@ -42,6 +42,11 @@ def train_dreamer(settings):
         BackendError: the backend asked for is not there.
     """
     settings.check()
+    with alone_in(settings.model):
+        return _train(settings)
+
+
+def _train(settings):
     if not settings.resume:
         claim(settings.model, FILES, settings.overwrite, "--resume continues it, --overwrite replaces it")
     check_creatable(settings.model / checkpoint.NAME)

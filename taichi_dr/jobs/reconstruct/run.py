@@ -25,7 +25,7 @@ from taichi_dr.jobs.report.agreement import warn_of_cameras
 from taichi_dr.jobs.report.metrics import DEFINITIONS, in_words
 from taichi_dr.jobs.report.record import PICTURES, Record
 from taichi_dr.jobs.terminal.interrupt import interruptible
-from taichi_dr.jobs.terminal.output import claim, clear, sweep
+from taichi_dr.jobs.terminal.output import alone_in, claim, clear, sweep
 from taichi_dr.kernels.base.launch import stay_on_all_threads
 from taichi_dr.ranks import ALONE
 from taichi_dr.version import __version__
@@ -66,13 +66,17 @@ def reconstruct(settings, *listeners, ranks=ALONE):
     Raises:
         InputError: a setting outside its domain.
         FileError, DataSetError: data that cannot be read or used, or other than what is to be resumed was made with; an
-            output folder that may not be written.
+            output folder that may not be written, or that another run writes to.
         BackendError: the backend asked for is not there.
         GradientError: the optimisation stopped making sense (gradients that are not finite, step after step).
     """
     settings.check()
-    audience = Audience(listeners)
     _check_shared(settings, ranks)
+    with alone_in(settings.out, ranks.leads):
+        return _reconstruct(settings, Audience(listeners), ranks)
+
+
+def _reconstruct(settings, audience, ranks):
     saved = _claim_output(settings, ranks.leads)
     if saved is None:
         kind_class(settings.kind).check(settings)

@@ -14,7 +14,7 @@ from taichi_dr.jobs.report.metrics import over_white, soft_iou
 from taichi_dr.jobs.report.pages import write_grid
 from taichi_dr.jobs.single_image.picture import network_picture
 from taichi_dr.jobs.single_image.pictures import SAMPLES, network_mesh
-from taichi_dr.jobs.terminal.output import claim
+from taichi_dr.jobs.terminal.output import alone_in, claim
 from taichi_dr.jobs.terminal.progress import say
 from taichi_dr.render.mesh.supersample import Supersampler
 from taichi_dr.torch.single_image.checkpoint import SHIPPED, load_network
@@ -43,6 +43,11 @@ def reconstruct_image(settings):
             may not be written.
         BackendError: the backend asked for is not there.
     """
+    with alone_in(settings.out):
+        return _reconstruct(settings)
+
+
+def _reconstruct(settings):
     claim(settings.out, FILES, settings.overwrite)
     check_creatable(settings.out / FILES[0])
     image, note = network_picture(settings.data)

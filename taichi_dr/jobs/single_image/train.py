@@ -17,7 +17,7 @@ from taichi_dr.jobs.single_image.evaluation import by_category, evaluate
 from taichi_dr.jobs.single_image.pictures import write_examples
 from taichi_dr.jobs.single_image.shape_views import make_shape_views
 from taichi_dr.jobs.terminal.interrupt import interruptible
-from taichi_dr.jobs.terminal.output import claim, sweep
+from taichi_dr.jobs.terminal.output import alone_in, claim, sweep
 from taichi_dr.jobs.terminal.progress import progress_bar, say
 from taichi_dr.ranks import ALONE
 from taichi_dr.torch.single_image.checkpoint import save_network
@@ -54,6 +54,11 @@ def train_reconstructor(settings, ranks=ALONE):
         BackendError: the backend asked for is not there.
     """
     settings.check()
+    with alone_in(settings.model, ranks.leads):
+        return _train(settings, ranks)
+
+
+def _train(settings, ranks):
     if ranks.leads:
         if not settings.resume:
             claim(settings.model, FILES, settings.overwrite, "--resume continues it, --overwrite replaces it")
@@ -62,7 +67,8 @@ def train_reconstructor(settings, ranks=ALONE):
     saved = checkpoint.load_state(settings.model / checkpoint.NAME) if settings.resume else None
     runtime.init(settings.backend, **ranks.runtime_options)
     if ranks.leads:
-        _require_data(settings)
+        with alone_in(settings.data):
+            _require_data(settings)
     ranks.wait()
     train, test = (load_shape_views(settings.data, split) for split in ("train", "test"))
     say(f"{len(train):,} shapes of {', '.join(train.names)}; {len(test):,} others are held out")

@@ -1,11 +1,72 @@
 """Output folders that never swallow a stranger's files."""
 
+import importlib.util
+import os
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from taichi_dr.errors import FileError
-from taichi_dr.io.files import target_of
+from taichi_dr.io.files import make_folder_of, remove_empty, target_of
 
 NAMES_SHOWN = 5
+HAS_LOCKS = importlib.util.find_spec("fcntl") is not None  # Windows has not: two runs in one folder are not noticed
+
+
+@contextmanager
+def alone_in(folder, writes=True):
+    """Within the block no other process can be in an ``alone_in`` of the same ``folder``, made here if it is missing.
+
+    The folder itself is locked, by the system, which forgets the lock of a process that has ended, however it did: no
+    file is left behind.  A folder made here is removed if nothing has been put in it.  Processes that do not ``writes``
+    pass, and file systems without locks lock nothing.
+
+    Raises:
+        FileError: another run is in there; the folder's own folder cannot be made.
+    """
+    if not (HAS_LOCKS and writes):
+        yield
+        return
+    folder = Path(folder).resolve()
+    made = make_folder_of(folder)
+    held = None
+    try:
+        with suppress(OSError):
+            folder.mkdir()
+            made.insert(0, folder)
+        held = _locked(folder)
+        yield
+    finally:
+        remove_empty(made)
+        if held is not None:
+            os.close(held)
+
+
+def _locked(folder):
+    """A descriptor of ``folder`` that holds its lock, None where it cannot be locked."""
+    import fcntl
+
+    while True:
+        try:
+            descriptor = os.open(folder, os.O_RDONLY)
+        except FileNotFoundError:
+            folder.mkdir(exist_ok=True)  # another run has made it and, having failed, taken it away
+            continue
+        except OSError:  # may not be read: what writes there says so
+            return None
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(descriptor), folder.stat()):
+                    return descriptor
+            os.close(descriptor)  # replaced by another run since it was opened
+        except BlockingIOError:
+            os.close(descriptor)
+            raise FileError(
+                f"{folder}: another run is writing there: wait until it has ended, or name another folder"
+            ) from None
+        except OSError:  # a file system without locks
+            os.close(descriptor)
+            return None
 
 
 def claim(folder, own, overwrite, advice="--overwrite replaces it"):

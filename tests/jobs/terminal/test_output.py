@@ -1,9 +1,13 @@
 """Output folders: claimed only when it is safe."""
 
+import subprocess
+import sys
+import time
+
 import pytest
 
 from taichi_dr.errors import FileError
-from taichi_dr.jobs.terminal.output import claim, clear, sweep
+from taichi_dr.jobs.terminal.output import alone_in, claim, clear, sweep
 
 
 def test_a_new_and_an_empty_folder_may_be_claimed(tmp_path):
@@ -50,3 +54,58 @@ def test_a_file_is_no_folder(tmp_path):
     (tmp_path / "a").touch()
     with pytest.raises(FileError, match="is a file"):
         claim(tmp_path / "a", (), overwrite=True)
+
+
+RUN = """
+import sys, time
+from taichi_dr.errors import FileError
+from taichi_dr.jobs.terminal.output import alone_in
+time.sleep(max(0, float(sys.argv[2]) - time.time()))
+try:
+    with alone_in(sys.argv[1]):
+        print("in", flush=True)
+        sys.stdin.readline()
+except FileError as error:
+    print(error, flush=True)
+"""
+
+
+def start(folder, when=0.0):
+    return subprocess.Popen(
+        [sys.executable, "-c", RUN, str(folder), str(when)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+
+
+def test_a_second_run_in_a_folder_is_refused_until_the_first_has_ended_or_was_killed(tmp_path):
+    folder = tmp_path / "a" / "out"
+    first = start(folder)
+    assert first.stdout.readline() == "in\n"
+    (tmp_path / "link").symlink_to(folder)
+    for name in (folder, tmp_path / "link", tmp_path / "a" / ".." / "a" / "out"):
+        with pytest.raises(FileError, match=r"out: another run is writing there"), alone_in(name):
+            pass
+    with alone_in(folder, writes=False), alone_in(tmp_path / "a" / "other"):
+        pass
+    first.kill()
+    first.wait()
+    with alone_in(folder):
+        assert list((tmp_path / "a").iterdir()) == [folder]
+
+
+def test_of_runs_started_at_once_one_is_in(tmp_path):
+    runs = [start(tmp_path / "out", time.time() + 2) for _ in range(6)]
+    said = [run.stdout.readline() for run in runs]
+    assert sorted(line == "in\n" for line in said) == [False] * 5 + [True]
+    for run in runs:
+        run.communicate("\n")
+    assert list(tmp_path.iterdir()) == []  # nothing was put into the folder
+
+
+def test_a_folder_that_was_there_stays_and_one_with_something_in_it_too(tmp_path):
+    with alone_in(tmp_path):
+        pass
+    with alone_in(tmp_path / "x" / "y"):
+        (tmp_path / "x" / "y" / "a").touch()
+    assert (tmp_path / "x" / "y" / "a").exists()
+    with alone_in(tmp_path / "x" / "y" / "a"):  # a file: claim says so
+        pass
