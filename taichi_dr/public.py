@@ -56,6 +56,7 @@ from taichi_dr.scene.camera import Camera
 from taichi_dr.scene.light import DirectionalLight, Lights, PointLight, SpotLight
 from taichi_dr.scene.material import Material
 from taichi_dr.scene.mesh import Mesh
+from taichi_dr.scene.texture import Texture
 from taichi_dr.tape import tape_operation
 from taichi_dr.version import __version__
 
@@ -106,6 +107,7 @@ __all__ = [
     "SphereTracer",
     "SpotLight",
     "Supersampler",
+    "Texture",
     "TooLargeError",
     "Unbounded",
     "UniformAdam",

@@ -75,6 +75,7 @@ OBJECTS = {
     "Scene": (lambda: dr.Scene(dr.Sphere((0, 0, 0), 1.0)), "1 object, no lights, no environment"),
     "SoftRasterizer": (lambda: dr.SoftRasterizer((4, 6)), "size=(4, 6), background=(0.0, 0.0, 0.0), sigma=0.0001, gam"),
     "Supersampler": (lambda: dr.Supersampler(8), "size=(8, 8), samples=4"),
+    "Texture": (lambda: dr.Texture(np.ones((4, 8, 3)), ("clamp", "repeat")), "4 x 8, wrap=('clamp', 'repeat')"),
     "Environment": (lambda: dr.Environment(np.ones((4, 8, 3))), "4 x 8)"),
     "VolumeRenderer": (lambda: dr.VolumeRenderer(_fog, 8, bounds=dr.Box(-1, 1)), "size=(8, 8), background="),
     "VoxelGrid": (lambda: dr.VoxelGrid(np.zeros((2, 3, 4, 3)), (0, 1)), "2x3x4 of 3-vectors, trilinear, bounds (0.0, "),

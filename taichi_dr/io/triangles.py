@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from taichi_dr.io.images import srgb_to_linear
-from taichi_dr.scene.mesh import Mesh
-from taichi_dr.scene.texture import Texture
+from taichi_dr.scene.mesh import GREY, WHITE, Mesh
+from taichi_dr.scene.texture import NO_TEXTURE, Texture
 
 EQUAL_COLORS = 1e-6
 CLEARLY_ABOVE_ONE = 1.5
@@ -39,12 +39,8 @@ class Surface:
         return replace(self, vertices=self.vertices[first[order]], faces=rank[of_vertex.reshape(-1)][self.faces])
 
     def to_mesh(self, **mesh):
-        """The ``Mesh``: colours per vertex where corners agree, else per face where those agree, else averaged."""
-        arguments = {"uv": self.uv, "uv_faces": self.uv_faces}
-        if self.textures:
-            arguments["texture"] = self.textures[0].pixels
-        if self.corner_colors is not None:
-            arguments |= self._colors()
+        """The ``Mesh``: colours per vertex where corners agree, else per face where those agree, else per corner."""
+        arguments = {"uv": self.uv, "uv_faces": self.uv_faces} | self._colors() | self._textures()
         return Mesh(self.vertices, self.faces, **(arguments | mesh))
 
     def vertex_colors(self):
@@ -56,13 +52,33 @@ class Surface:
 
     def _colors(self):
         corners = self.corner_colors
+        if corners is None:
+            shown = self._shown()
+            if not len(self.textures) or (shown != NO_TEXTURE).all():
+                return {}
+            return {"face_colors": np.where((shown == NO_TEXTURE)[:, None], GREY, WHITE)}
         if np.ptp(corners, axis=(0, 1)).max() <= EQUAL_COLORS:
-            return {"colors": corners[0, 0]}
+            is_white = np.abs(corners[0, 0] - WHITE).max() <= EQUAL_COLORS
+            all_textured = len(self.textures) and (self._shown() != NO_TEXTURE).all()
+            return {} if is_white and all_textured else {"colors": corners[0, 0]}
         mean = self.vertex_colors()
-        per_face = np.ptp(corners, axis=1).max() <= EQUAL_COLORS
-        if per_face and np.abs(mean[self.faces] - corners).max() > EQUAL_COLORS:
+        if np.abs(mean[self.faces] - corners).max() <= EQUAL_COLORS:
+            return {"colors": mean}
+        if np.ptp(corners, axis=1).max() <= EQUAL_COLORS:
             return {"face_colors": corners[:, 0]}
-        return {"colors": mean}
+        rows = np.concatenate([self.faces.reshape(-1, 1), corners.reshape(-1, 3)], axis=1)
+        _, first, of_corner = np.unique(rows, axis=0, return_index=True, return_inverse=True)
+        return {"colors": corners.reshape(-1, 3)[first], "color_faces": of_corner.reshape(-1, 3)}
+
+    def _textures(self):
+        if not self.textures:
+            return {}
+        alone = len(self.textures) == 1 and (self._shown() == 0).all()
+        return {"texture": self.textures, "face_textures": None if alone else self._shown()}
+
+    def _shown(self):
+        """Which texture each face shows, ``face_textures`` or the only one."""
+        return np.zeros(len(self.faces), np.int32) if self.face_textures is None else self.face_textures
 
 
 def linear_colors(values, code):
@@ -92,21 +108,35 @@ def are_bytes(values):
     return bool(highest.max(initial=0) <= 255 and (highest > CLEARLY_ABOVE_ONE).sum() * 2 > lit.sum())
 
 
-def sample_texture(texture, uv):
-    """Bilinear lookup, repeating outside [0, 1]: texture (Ht, Wt, 3) at uv (..., 2), v up, texel centres at 1/2."""
+def sample_texture(texture, uv, wrap=("repeat", "repeat")):
+    """Bilinear lookup: texture (Ht, Wt, 3) at uv (..., 2), v up, texel centres at 1/2, wrapped outside [0, 1]."""
     height, width = texture.shape[:2]
     x, y = uv[..., 0] * width - 0.5, (1 - uv[..., 1]) * height - 0.5
     column, row = np.floor(x).astype(int), np.floor(y).astype(int)
     s, t = (x - column)[..., None], (y - row)[..., None]
-    upper, lower = row % height, (row + 1) % height
-    left, right = column % width, (column + 1) % width
+    upper, lower = (WRAPPED[wrap[1]](row + k, height) for k in (0, 1))
+    left, right = (WRAPPED[wrap[0]](column + k, width) for k in (0, 1))
     above = texture[upper, left] * (1 - s) + texture[upper, right] * s
     below = texture[lower, left] * (1 - s) + texture[lower, right] * s
     return above * (1 - t) + below * t
 
 
+WRAPPED = {
+    "repeat": lambda i, size: i % size,
+    "clamp": lambda i, size: np.clip(i, 0, size - 1),
+    "mirror": lambda i, size: np.minimum(i % (2 * size), 2 * size - 1 - i % (2 * size)),
+}
+"""Of each wrap mode, the texel of the picture that is shown at texel i of a row of ``size``."""
+
+
 def corner_colors(mesh, index):
-    """(F, 3, 3): the linear colour at each corner of mesh ``index`` of the batch; read off its texture, if any."""
-    if mesh.has("texture"):
-        return sample_texture(mesh.numpy("texture"), mesh.numpy("uv")[mesh.uv_faces])
-    return mesh.numpy("colors")[index][mesh.color_topology.faces]
+    """(F, 3, 3): the linear colour at each corner of mesh ``index`` of the batch: of its texture times its colours."""
+    if not mesh.has("texture"):
+        return mesh.numpy("colors")[index][mesh.color_topology.faces]
+    shape = mesh.face_count, 3, 3
+    colors = mesh.numpy("colors")[index][mesh.color_topology.faces] if mesh.tinted else np.ones(shape, np.float32)
+    uv = mesh.numpy("uv")[mesh.uv_faces]
+    for k, texture in enumerate(mesh.textures):
+        faces = slice(None) if mesh.face_textures is None else mesh.face_textures == k
+        colors[faces] *= sample_texture(texture.pixels, uv[faces], texture.wrap)
+    return colors

@@ -1,5 +1,6 @@
 """Triangle meshes: a batch of shapes of one topology whose vertices, colours and texture are fields with gradients."""
 
+from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
@@ -11,10 +12,12 @@ from taichi_dr.fields.owner import FieldOwner
 from taichi_dr.memory import BYTES_PER_FACE, check_faces
 from taichi_dr.runtime import float_dtype, is_initialised, python_scope
 from taichi_dr.scene.material import Material
+from taichi_dr.scene.texture import Texture
 from taichi_dr.scene.topology import Topology, topology_of
 from taichi_dr.types import Array, ArrayLike, Color, Field
 
 GREY = (0.7, 0.7, 0.7)
+WHITE = (1.0, 1.0, 1.0)
 
 
 class Mesh(FieldOwner):
@@ -23,17 +26,20 @@ class Mesh(FieldOwner):
     Sizes: B meshes, N vertices, F faces, T texture coordinates.  Arguments are NumPy arrays (or nested lists):
 
     * ``vertices`` (N, 3) or (B, N, 3), world units; ``faces`` (F, 3) integers, counter-clockwise seen from outside;
-    * ``colors`` (3,), (N, 3) or (B, N, 3), or ``face_colors`` (3,), (F, 3) or (B, F, 3): linear RGB; grey by default,
-      and lit alike (see ``Material``);
+    * ``colors`` (3,), (N, 3) or (B, N, 3), or ``face_colors`` (3,), (F, 3) or (B, F, 3): linear RGB, lit alike (see
+      ``Material``); grey by default; with ``color_faces`` (F, 3) integers, ``colors`` are (C, 3) or (B, C, 3), and each
+      corner of a face has a row of its own;
     * ``uv`` (T, 2) with ``uv_faces`` (F, 3) (``faces`` by default): texture coordinates, v upwards: (0, 0) is the lower
       left corner of the picture, (1, 1) the upper right one;
-    * ``texture`` (Ht, Wt, 3): linear RGB, row 0 on top; it takes the place of the colours;
+    * ``texture`` (Ht, Wt, 3): linear RGB, row 0 on top; or a ``Texture``, or a list of them with ``face_textures``
+      (F,) integers: which of them each face shows, -1 for none.  Colours, if given, multiply it;
     * ``material``: a ``Material``; ``name``: what error messages call the mesh.
 
-    The fields ``vertices`` (B, N), ``colors`` (B, N) or (B, F), ``uv`` (T,) and ``texture`` (Ht, Wt) are meant to be
-    written to by kernels, differentiated and optimised.  They are made when the first of them is asked for, in Python
-    or by a kernel; a mesh whose fields nobody asks for costs no compilation, so a new one for every render is cheap.
-    ``set``, ``numpy`` and ``gradient`` write and read arrays.
+    The fields ``vertices`` (B, N), ``colors`` (B, N), (B, F) or (B, C), ``uv`` (T,) and ``texture`` (Ht, Wt) are meant
+    to be written to by kernels, differentiated and optimised; the texels of a list of textures stand one behind the
+    other, row by row, in a field (X,) (``textures`` takes it apart).  They are made when the first of them is asked
+    for, in Python or by a kernel; a mesh whose fields nobody asks for costs no compilation, so a new one for every
+    render is cheap.  ``set``, ``numpy`` and ``gradient`` write and read arrays.
 
     Raises:
         ShapeError: an array has the wrong shape (expected and got).
@@ -53,9 +59,11 @@ class Mesh(FieldOwner):
         *,
         colors: Color | None = None,
         face_colors: Color | None = None,
+        color_faces: ArrayLike | None = None,
         uv: ArrayLike | None = None,
         uv_faces: ArrayLike | None = None,
-        texture: ArrayLike | None = None,
+        texture: ArrayLike | Texture | Sequence[Texture] | None = None,
+        face_textures: ArrayLike | None = None,
         material: Material | None = None,
         name: str = "mesh",
     ) -> None:
@@ -75,14 +83,22 @@ class Mesh(FieldOwner):
         self.parents: Array | None = None
         self.face_parents: Array | None = None
 
-        values = {"vertices": points, "colors": self._color_values(colors, face_colors)}
+        self.tinted: bool = texture is not None and not (colors is None and face_colors is None)
+        if texture is not None and not self.tinted:
+            colors = WHITE
+        values = {"vertices": points, "colors": self._color_values(colors, face_colors, color_faces)}
         self.uv_topology: Topology | None = None
+        self.texture_sizes: tuple[tuple[int, int], ...] = ()
+        self.texture_wraps: tuple[tuple[str, str], ...] = ()
+        self.face_textures: Array | None = None
         if uv is not None:
             values["uv"] = self._uv_values(uv, uv_faces)
         elif uv_faces is not None:
             raise InputError(f"{name}: uv_faces needs uv")
         if texture is not None:
-            values["texture"] = self._texture_values(texture)
+            values["texture"] = self._texture_values(texture, face_textures)
+        elif face_textures is not None:
+            raise InputError(f"{name}: face_textures needs a texture")
         self._check_faces()
         self._check_finite(values)
         self._values = values  # until somebody needs the group
@@ -119,7 +135,7 @@ class Mesh(FieldOwner):
 
     @property
     def colors(self) -> Field:
-        """(B, N) or, if ``colors_per`` is ``"face"``, (B, F) field of 3-vectors: linear RGB."""
+        """(B, N) field of 3-vectors, linear RGB; (B, F) if ``colors_per`` is ``"face"``, (B, C) if ``"corner"``."""
         return self.fields.field("colors")
 
     @property
@@ -129,8 +145,19 @@ class Mesh(FieldOwner):
 
     @property
     def texture(self) -> Field | None:
-        """(Ht, Wt) field of 3-vectors in linear RGB, or None."""
+        """(Ht, Wt) field of 3-vectors in linear RGB, or None; of a list of textures, (X,) of all their texels."""
         return self.fields.field("texture") if self.has("texture") else None
+
+    @property
+    def textures(self) -> tuple[Texture, ...]:
+        """The pictures as they are now, copied from the field; () without a texture."""
+        if not self.has("texture"):
+            return ()
+        texels = self.numpy("texture").reshape(-1, 3)
+        areas = [height * width for height, width in self.texture_sizes]
+        parts = np.split(texels, np.cumsum(areas)[:-1])
+        whole = zip(parts, self.texture_sizes, self.texture_wraps, strict=True)
+        return tuple(Texture(part.reshape(*size, 3), wrap) for part, size, wrap in whole)
 
     @property
     def faces(self) -> Field:
@@ -204,7 +231,8 @@ class Mesh(FieldOwner):
     def subdivide(self, times: int = 1) -> "Mesh":
         """A new mesh with each face cut into four at its edges' midpoints, ``times`` times; the shape stays the same.
 
-        Vertex colours and texture coordinates are interpolated, face colours repeated, the texture is copied.
+        Colours of vertices and corners and texture coordinates are interpolated, those of faces repeated, textures
+        copied.
         The new mesh's ``parents`` (N_new, 2^times) and ``face_parents`` (F_new,) say where its rows come from,
         ``new = old[parents].mean(axis=1)``, so that an optimiser can carry its state along; old vertices come first.
 
@@ -221,12 +249,11 @@ class Mesh(FieldOwner):
         )
         faces, parents = _refine(self.topology, times)
         face_parents = np.arange(len(faces), dtype=np.int32) // 4**times
-        colors = self.numpy("colors")
         arguments = {}
-        if self.colors_per == "vertex":
-            arguments["colors"] = colors[:, parents].mean(axis=2)
-        else:
-            arguments["face_colors"] = colors[:, face_parents]
+        if self.has_colors:
+            arguments |= self._refined_colors(parents, face_parents, times)
+        if self.has("texture") and self.face_textures is not None:
+            arguments["face_textures"] = self.face_textures[face_parents]
         if self.has("uv"):
             uv_faces, uv_parents = _refine(self.uv_topology, times)
             arguments |= {"uv": self.numpy("uv")[uv_parents].mean(axis=1), "uv_faces": uv_faces}
@@ -235,6 +262,20 @@ class Mesh(FieldOwner):
         mesh.parents, mesh.face_parents = parents, face_parents
         return mesh
 
+    def _refined_colors(self, parents, face_parents, times):
+        colors = self.numpy("colors")
+        if self.colors_per == "face":
+            return {"face_colors": colors[:, face_parents]}
+        if self.colors_per == "vertex":
+            return {"colors": colors[:, parents].mean(axis=2)}
+        color_faces, color_parents = _refine(self.color_topology, times)
+        return {"colors": colors[:, color_parents].mean(axis=2), "color_faces": color_faces}
+
+    @property
+    def has_colors(self) -> bool:
+        """Whether its colours are seen: there is no texture, or they multiply it."""
+        return self.tinted or not self.has("texture")
+
     def __repr__(self):
         sizes = f"batch {self.batch}, {self.vertex_count} vertices, {self.face_count} faces"
         return f"Mesh({self.name!r}, {sizes}; fields: {', '.join(self._values)})"
@@ -242,15 +283,15 @@ class Mesh(FieldOwner):
     def _like(self, vertices, faces=None, **changed):
         """A mesh of the given vertices (and faces) with this one's other values, unless ``changed``."""
         arguments = {"material": self.material, "name": self.name}
-        arguments["colors" if self.colors_per == "vertex" else "face_colors"] = None
+        if self.has_colors:
+            arguments["face_colors" if self.colors_per == "face" else "colors"] = self.numpy("colors")
+            if self.colors_per == "corner":
+                arguments["color_faces"] = self.color_topology.faces
         if self.has("uv"):
-            arguments |= {"uv": None, "uv_faces": self.uv_faces}
+            arguments |= {"uv": self.numpy("uv"), "uv_faces": self.uv_faces}
         if self.has("texture"):
-            arguments["texture"] = None
+            arguments |= {"texture": self.textures, "face_textures": self.face_textures}
         arguments |= changed
-        for key, value in arguments.items():
-            if value is None:
-                arguments[key] = self.numpy("colors" if key == "face_colors" else key)
         return Mesh(vertices, self.topology.faces if faces is None else faces, **arguments)
 
     def _known(self, name):
@@ -266,21 +307,35 @@ class Mesh(FieldOwner):
             raise InputError(f"{self.name}.{key}: expected integers, got {faces.dtype}")
         return np.clip(faces, -1, np.iinfo(np.int32).max).astype(np.int32)  # out of range stays out of range
 
-    def _color_values(self, colors, face_colors):
+    def _color_values(self, colors, face_colors, color_faces):
         if colors is not None and face_colors is not None:
             raise InputError(f"{self.name}: give colors or face_colors, not both")
-        self.colors_per = "vertex" if face_colors is None else "face"
-        key, values, rows = ("colors", colors, self.vertex_count)
+        if color_faces is not None and colors is None:
+            raise InputError(f"{self.name}: color_faces needs colors")
+        key, values, rows = "colors", colors, self.vertex_count
+        self.colors_per = "vertex"
         if face_colors is not None:
-            key, values, rows = ("face_colors", face_colors, self.face_count)
+            self.colors_per, key, values, rows = "face", "face_colors", face_colors, self.face_count
+        elif color_faces is not None:
+            self.colors_per = "corner"
         values = _numbers(GREY if values is None else values, f"{self.name}.{key}")
+        if color_faces is not None:
+            rows = values.shape[-2] if values.ndim > 1 else 1
         expected = (self.batch, rows, 3)
         if values.shape not in {expected, expected[1:], expected[2:]}:
             raise ShapeError(f"{self.name}.{key}: expected shape {expected[1:]} or {expected}, got {values.shape}")
-        own = np.arange(self.face_count, dtype=np.int32)
-        by_face = np.stack([own] * 3, axis=1)
-        self.color_topology = self.topology if face_colors is None else topology_of(by_face, self.face_count)
+        self.color_topology = self._color_topology(color_faces, rows)
         return np.broadcast_to(values, expected)
+
+    def _color_topology(self, color_faces, rows):
+        if self.colors_per == "vertex":
+            return self.topology
+        if self.colors_per == "face":
+            return topology_of(np.stack([np.arange(self.face_count, dtype=np.int32)] * 3, axis=1), rows)
+        faces = self._face_array(color_faces, "color_faces")
+        if len(faces) != self.face_count:
+            raise ShapeError(f"{self.name}.color_faces: expected shape {(self.face_count, 3)}, got {faces.shape}")
+        return topology_of(faces, rows)
 
     def _uv_values(self, uv, uv_faces):
         uv = _numbers(uv, f"{self.name}.uv")
@@ -293,16 +348,38 @@ class Mesh(FieldOwner):
         self.uv_topology = self.topology if same else topology_of(faces, len(uv))
         return uv
 
-    def _texture_values(self, texture):
+    def _texture_values(self, texture, face_textures):
+        """The texels: (Ht, Wt, 3) of one texture on all faces, else (X, 3)."""
         if self.uv_topology is None:
             raise InputError(f"{self.name}: a texture needs uv")
-        texture = _numbers(texture, f"{self.name}.texture")
-        if texture.ndim != 3 or texture.shape[2] != 3 or texture.size == 0:
-            raise ShapeError(f"{self.name}.texture: expected shape (Ht, Wt, 3), got {texture.shape}")
-        return texture
+        textures = _textures(texture, f"{self.name}.texture")
+        self.texture_sizes = tuple(one.pixels.shape[:2] for one in textures)
+        self.texture_wraps = tuple(one.wrap for one in textures)
+        self.face_textures = self._chosen(face_textures, len(textures))
+        if len(textures) == 1 and self.face_textures is None:
+            return textures[0].pixels
+        return np.concatenate([one.pixels.reshape(-1, 3) for one in textures])
+
+    def _chosen(self, face_textures, count):
+        """Which of the textures each face shows (F,), checked; None if there is one on all."""
+        key = f"{self.name}.face_textures"
+        if face_textures is None:
+            if count > 1:
+                raise InputError(f"{key}: {count} textures need it: (F,) integers that say which of them a face shows")
+            return None
+        chosen = np.asarray(face_textures)
+        if chosen.shape != (self.face_count,):
+            raise ShapeError(f"{key}: expected shape {(self.face_count,)}, got {chosen.shape}")
+        if not np.issubdtype(chosen.dtype, np.integer):
+            raise InputError(f"{key}: expected integers, got {chosen.dtype}")
+        wrong = np.flatnonzero((chosen < -1) | (chosen >= count))
+        if len(wrong):
+            raise InputError(f"{key}[{wrong[0]}]: expected -1 to {count - 1}, got {chosen[wrong[0]]}")
+        return chosen.astype(np.int32)
 
     def _check_faces(self):
-        for key, topology in (("face", self.topology), ("uv face", self.uv_topology)):
+        topologies = (("face", self.topology), ("uv face", self.uv_topology), ("color face", self.color_topology))
+        for key, topology in topologies:
             if topology is None:
                 continue
             wrong = (topology.faces < 0) | (topology.faces >= topology.rows)
@@ -329,6 +406,17 @@ def _numbers(values, name):
         return np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError):
         raise ShapeError(f"{name}: expected an array of numbers, got {type(values).__name__} that is none") from None
+
+
+def _textures(texture, name):
+    """A tuple of ``Texture``s of what ``Mesh`` takes as ``texture``, in float64."""
+    given = [texture] if isinstance(texture, Texture) else texture
+    if not (isinstance(given, list | tuple) and given and all(isinstance(one, Texture) for one in given)):
+        pixels = _numbers(texture, name)
+        if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.size == 0:
+            raise ShapeError(f"{name}: expected shape (Ht, Wt, 3), got {pixels.shape}")
+        return (Texture(pixels),)
+    return tuple(Texture(_numbers(one.pixels, f"{name}[{i}]"), one.wrap) for i, one in enumerate(given))
 
 
 def _single_precision():

@@ -11,8 +11,11 @@ WRAPS = ("repeat", "clamp", "mirror")
 """What lies outside [0, 1]: the picture again, its border, or its mirror image: glTF's REPEAT, CLAMP_TO_EDGE and
 MIRRORED_REPEAT."""
 
+NO_TEXTURE = -1
+"""In ``face_textures``: the face shows none."""
 
-@dataclass(frozen=True, eq=False)
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Texture:
     """A picture for ``Mesh``: ``pixels`` (Ht, Wt, 3), linear RGB, row 0 on top; ``wrap`` along u and v, of ``WRAPS``.
 
@@ -36,3 +39,12 @@ class Texture:
             raise InputError(f"texture: expected wrap modes along u and v of {', '.join(WRAPS)}, got {self.wrap!r}")
         object.__setattr__(self, "pixels", pixels)
         object.__setattr__(self, "wrap", wrap)
+
+    def __repr__(self):
+        height, width = np.shape(self.pixels)[:2]
+        return f"Texture({height} x {width}, wrap={self.wrap})"
+
+
+def codes(wrap):
+    """Wrap modes along u and v as ``kernels.shading.texture`` takes them."""
+    return tuple(WRAPS.index(mode) for mode in wrap)

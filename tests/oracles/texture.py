@@ -21,26 +21,29 @@ def mipmaps(texture):
     return levels
 
 
-def bilinear(image, uv):
-    """Colours of an (H, W, 3) image at (..., 2) coordinates, v up, repeating: sums of tent functions."""
+PADDED = "wrap", "edge", "symmetric"  # what np.pad calls to repeat, to clamp and to mirror
+COPIES = 3  # of the image on every side, further than tests look
+
+
+def bilinear(image, uv, wrap=(0, 0)):
+    """Colours of an (H, W, 3) image at (..., 2) coordinates, v up, wrapped along u and v: sums of tent functions."""
     h, w = image.shape[:2]
-    cols = np.abs(uv[..., 0:1] - (np.arange(w) + 0.5) / w)
-    rows = np.abs(uv[..., 1:2] - (1 - (np.arange(h) + 0.5) / h))
-    cols, rows = (np.abs(d - np.round(d)) for d in (cols, rows))  # distance on a circle of length 1
-    x, y = np.maximum(1 - cols * w, 0), np.maximum(1 - rows * h, 0)
-    if w == 1:
-        x = np.ones_like(x)  # the one texel's tent overlaps its own copies
-    if h == 1:
-        y = np.ones_like(y)
-    return np.einsum("...h,...w,hwc->...c", y, x, image)
+    uv = np.where([mode == 0 for mode in wrap], uv % 1, uv)
+    around = np.pad(image, [(0, 0), (COPIES * w, COPIES * w), (0, 0)], mode=PADDED[wrap[0]])
+    around = np.pad(around, [(COPIES * h, COPIES * h), (0, 0), (0, 0)], mode=PADDED[wrap[1]])
+    cols = (np.arange(around.shape[1]) - COPIES * w + 0.5) / w
+    rows = (np.arange(around.shape[0]) - COPIES * h + 0.5) / h
+    x = np.maximum(1 - np.abs(uv[..., 0:1] - cols) * w, 0)
+    y = np.maximum(1 - np.abs(1 - uv[..., 1:2] - rows) * h, 0)
+    return np.einsum("...h,...w,hwc->...c", y, x, around)
 
 
-def trilinear(levels, uv, lod):
+def trilinear(levels, uv, lod, wrap=(0, 0)):
     """Colours at (n, 2) coordinates and (n,) levels of detail."""
     lod = np.clip(lod, 0, len(levels) - 1)
     below = np.floor(lod).astype(int)
     above = np.minimum(below + 1, len(levels) - 1)
-    samples = np.stack([bilinear(level, uv) for level in levels])
+    samples = np.stack([bilinear(level, uv, wrap) for level in levels])
     n = np.arange(len(uv))
     t = (lod - below)[:, None]
     return (1 - t) * samples[below, n] + t * samples[above, n]

@@ -61,10 +61,15 @@ class Buffers:
 
         So that nobody writes to ``values`` meanwhile, it has to be read-only.
         """
-        array = self.get(name, (math.prod(values.shape[:-1]), values.shape[-1]))
-        if self._constants.get(name) is not values:
-            write_array(array, values.reshape(array.shape))
-            self._constants[name] = values
+        shape = math.prod(values.shape[:-1]), values.shape[-1]
+        return self.made_of(name, values, shape, lambda given: given.reshape(shape))
+
+    def made_of(self, name, source, shape, make, dtype=None):
+        """The array ``name`` with the numbers of ``make(source)``, written when another ``source`` is given."""
+        array = self.get(name, shape, dtype)
+        if self._constants.get(name) is not source:
+            write_array(array, make(source))
+            self._constants[name] = source
         return array
 
     def counting(self, name, count):

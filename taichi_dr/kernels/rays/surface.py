@@ -46,7 +46,8 @@ class Surfaces(NamedTuple):
     uv: Any  # (T, 2)
     uv_faces: Any  # (F, 3) rows of uv
     texels: Any  # (X, 3)
-    textures: Any  # (O, 3): of each object the first texel, width and height; width 0: none
+    textures: Any  # rows of level 0 of ``texture.level_table``
+    face_textures: Any  # (F,) rows of textures, -1: none
     objects: Any  # (F + S,): whose each face and each solid is
     smooth: Any  # (O,): 1 where normals are interpolated
     solids: Any  # (S, 9)
@@ -86,13 +87,12 @@ def uv_of(face, w, surfaces: ti.template()):
 
 
 @ti.func
-def own_color(face, w, thing, surfaces: ti.template()):
-    """What a mesh's face has as its own colour at a place: its object's texture, or its colours if it has none."""
-    color = ti.Vector([0.0, 0.0, 0.0])
-    if surfaces.textures[thing, 1] > 0:
-        color = sample_bilinear(surfaces.texels, surfaces.textures, thing, uv_of(face, w, surfaces))
-    else:
-        color = mean3(surfaces.colors, surfaces.color_faces, face, w)
+def texel(face, w, surfaces: ti.template()):
+    """What a face's texture shows at a place; 1 if it has none."""
+    color = ti.Vector([1.0, 1.0, 1.0])
+    row = surfaces.face_textures[face]
+    if row >= 0:
+        color = sample_bilinear(surfaces.texels, surfaces.textures, row, uv_of(face, w, surfaces))
     return color
 
 
@@ -129,6 +129,7 @@ def see(
     uv_faces: IntRows,
     texels: Rows,
     textures: IntRows,
+    face_textures: Ints,
     objects: Ints,
     smooth: Ints,
     solids: Rows,
@@ -139,8 +140,8 @@ def see(
     """Writes ``seen`` (R, SEEN) of rays that meet ``what`` at ``hits``: t, and barycentrics u and v."""
     surfaces = ti.static(
         Surfaces(
-            vertices, faces, normals, colors, color_faces, uv, uv_faces, texels, textures, objects, smooth, solids,
-            kinds, materials,
+            vertices, faces, normals, colors, color_faces, uv, uv_faces, texels, textures, face_textures, objects,
+            smooth, solids, kinds, materials,
         )
     )  # fmt: skip
     for i in range(count):
@@ -159,7 +160,7 @@ def see(
                 shading = outward
                 if smooth[thing] != 0:
                     shading = unit(mean3(normals, faces, code, w))
-                albedo *= own_color(code, w, thing, surfaces)
+                albedo *= mean3(colors, color_faces, code, w) * texel(code, w, surfaces)
             else:
                 solid = code - face_count
                 outward = solid_at(kinds[solid], solid, solids, position)
@@ -191,6 +192,7 @@ def see_adjoint(
     uv_faces: IntRows,
     texels: Rows,
     textures: IntRows,
+    face_textures: Ints,
     objects: Ints,
     smooth: Ints,
     solids: Rows,
@@ -209,8 +211,8 @@ def see_adjoint(
     """
     surfaces = ti.static(
         Surfaces(
-            vertices, faces, normals, colors, color_faces, uv, uv_faces, texels, textures, objects, smooth, solids,
-            kinds, materials,
+            vertices, faces, normals, colors, color_faces, uv, uv_faces, texels, textures, face_textures, objects,
+            smooth, solids, kinds, materials,
         )
     )  # fmt: skip
     for i in range(count):
@@ -234,17 +236,22 @@ def see_adjoint(
                         g_w[k] += by_normal.dot(row3(normals, faces[code, k]))
                 else:
                     g_cross = unit_adjoint(cross, g_normal)
-                g_tint = g_albedo * own_color(code, w, thing, surfaces)
-                if textures[thing, 1] > 0:
+                shown, color = texel(code, w, surfaces), mean3(colors, color_faces, code, w)
+                g_tint = g_albedo * shown * color
+                by_color = g_albedo * tint * shown
+                for k in ti.static(range(3)):
+                    g_w[k] += by_color.dot(row3(colors, color_faces[code, k]))
+                if face_textures[code] >= 0:
                     by_uv = sample_bilinear_adjoint(
-                        texels, textures, thing, uv_of(code, w, surfaces), g_albedo * tint, texels_adjoint
+                        texels,
+                        textures,
+                        face_textures[code],
+                        uv_of(code, w, surfaces),
+                        g_albedo * tint * color,
+                        texels_adjoint,
                     )
                     for k in ti.static(range(3)):
                         g_w[k] += by_uv.dot(row2(uv, uv_faces[code, k]))
-                else:
-                    by_color = g_albedo * tint
-                    for k in ti.static(range(3)):
-                        g_w[k] += by_color.dot(row3(colors, color_faces[code, k]))
                 slope_a, slope_b, slope_c = barycentric_slopes(a, b, c, cross)
                 by_place = g_w[0] * slope_a + g_w[1] * slope_b + g_w[2] * slope_c
                 free, along = meeting_adjoint(unit(cross), direction, g_position + by_place)

@@ -2,11 +2,11 @@
 
 The attributes of a point are, in this order, those channels that their ``Layout`` says:
 
-    albedo (3), highlight (3), normal (3) and position (3) in world space, (u, v) (2)
+    albedo (3), highlight (3), normal (3) and position (3) in world space, (u, v) (2), tint (3)
 
-and the color is ``albedo * texture(u, v) * irradiance + highlight`` with the light model of ``light``, or with the
-interpolated highlight where light was found before; what is not there counts as 1 (albedo, texture, irradiance of an
-unlit surface) or 0 (its highlight).
+and the color is ``albedo * texture(u, v) * tint * irradiance + highlight`` with the light model of ``light``, or with
+the interpolated highlight where light was found before; what is not there counts as 1 (albedo, texture, tint,
+irradiance of an unlit surface) or 0 (its highlight).
 """
 
 from dataclasses import dataclass
@@ -31,21 +31,25 @@ from taichi_dr.kernels.shading.texture import sample_trilinear, sample_trilinear
 
 @dataclass(frozen=True)
 class Layout:
-    """Which attributes pixels have; ``highlight``, ``normal``, ``position``, ``uv`` are the first channels of those.
+    """Which attributes pixels have; ``highlight``, ``normal``, ``position``, ``uv``, ``tint`` are the first channels of
+    those.
 
-    ``shiny``: with a highlight that was found before; ``lit``: with normal and position, to find it now.
+    ``shiny``: with a highlight that was found before; ``lit``: with normal and position, to find it now; ``tinted``:
+    with colours that multiply the texture where the albedo is light that was found before.
     """
 
     albedo: bool = True
     lit: bool = True
     textured: bool = False
     shiny: bool = False
+    tinted: bool = False
 
     highlight = property(lambda self: 3 * self.albedo)
     normal = property(lambda self: self.highlight + 3 * self.shiny)
     position = property(lambda self: self.normal + 3)
     uv = property(lambda self: self.normal + 6 * self.lit)
-    channels = property(lambda self: self.uv + 2 * self.textured)
+    tint = property(lambda self: self.uv + 2 * self.textured)
+    channels = property(lambda self: self.tint + 3 * self.tinted)
 
 
 class PointShading(NamedTuple):
@@ -61,11 +65,13 @@ class PointShading(NamedTuple):
     finish: Finish
     pyramid: Any  # (texels, 3) of ``build_mipmaps``
     levels: Any  # i32 array of ``level_table``
+    first_levels: Any  # (F,) i32: the row of ``levels`` of level 0 of each face's texture
     layout: Layout
 
     def flat(self):
         """The arguments of kernels from ``camera`` to ``layout``."""
-        return self.camera, self.orthographic, *self.lights, *self.finish, self.pyramid, self.levels, self.layout
+        texture = self.pyramid, self.levels, self.first_levels
+        return self.camera, self.orthographic, *self.lights, *self.finish, *texture, self.layout
 
 
 class PointSums(NamedTuple):
@@ -80,7 +86,7 @@ class PointSums(NamedTuple):
 def shade_pixels(
     attributes: Rows,
     face_id: Numbers,
-    lod: Numbers,
+    rungs: Numbers,
     camera: Rows,
     orthographic: ti.template(),
     light_kind: Numbers,
@@ -91,20 +97,21 @@ def shade_pixels(
     two_sided: ti.template(),
     pyramid: Rows,
     levels: Rows,
+    first_levels: Numbers,
     layout: ti.template(),
     color: Rows,
 ):
     """``color[p] = albedo * texture * irradiance + highlight`` for pixels with ``face_id[p] >= 0``; others stay.
 
-    attributes (P, layout.channels), face_id and lod (P,), color (P, 3) with P = V*H*W; lod as in ``texture``.
+    attributes (P, layout.channels), face_id and rungs (P,), color (P, 3) with P = V*H*W; rungs as in ``texture``.
     """
     lights = ti.static(Lights(light_kind, light_color, light_vector))
     finish = ti.static(Finish(specular, shininess, two_sided))
-    shading = ti.static(PointShading(camera, orthographic, lights, finish, pyramid, levels, layout))
+    shading = ti.static(PointShading(camera, orthographic, lights, finish, pyramid, levels, first_levels, layout))
     count = color.shape[0] // camera.shape[0]
     for i in range(color.shape[0]):
         if face_id[i] >= 0:
-            rgb = shade_point(_point(attributes, i, layout), _lod_at(lod, i, layout), i // count, shading)
+            rgb = shade_point(_point(attributes, i, layout), _rung_at(rungs, i, layout), i // count, shading)
             for c in ti.static(range(3)):
                 color[i, c] = rgb[c]
 
@@ -113,7 +120,7 @@ def shade_pixels(
 def shade_pixels_adjoint(
     attributes: Rows,
     face_id: Numbers,
-    lod: Numbers,
+    rungs: Numbers,
     camera: Rows,
     orthographic: ti.template(),
     light_kind: Numbers,
@@ -124,6 +131,7 @@ def shade_pixels_adjoint(
     two_sided: ti.template(),
     pyramid: Rows,
     levels: Rows,
+    first_levels: Numbers,
     layout: ti.template(),
     color_adjoint: Rows,
     attributes_adjoint: Rows,
@@ -136,7 +144,7 @@ def shade_pixels_adjoint(
     """
     lights = ti.static(Lights(light_kind, light_color, light_vector))
     finish = ti.static(Finish(specular, shininess, two_sided))
-    shading = ti.static(PointShading(camera, orthographic, lights, finish, pyramid, levels, layout))
+    shading = ti.static(PointShading(camera, orthographic, lights, finish, pyramid, levels, first_levels, layout))
     views = camera.shape[0]
     count = color_adjoint.shape[0] // views
     chunks = (count + CHUNK - 1) // CHUNK
@@ -150,7 +158,7 @@ def shade_pixels_adjoint(
             if face_id[i] >= 0:
                 _, adjoint = shade_point_adjoint(
                     _point(attributes, i, layout),
-                    _lod_at(lod, i, layout),
+                    _rung_at(rungs, i, layout),
                     v,
                     shading,
                     get3(color_adjoint, i, 0),
@@ -161,9 +169,9 @@ def shade_pixels_adjoint(
 
 
 @ti.func
-def shade_point(values, lod, view, shading: ti.template()):
-    """Colour of a point with attributes ``values`` (layout.channels,), seen at level of detail ``lod``."""
-    rgb = _albedo(values, shading.layout) * _texel(values, lod, shading)
+def shade_point(values, at, view, shading: ti.template()):
+    """Colour of a point with attributes ``values`` (layout.channels,), its texture at rung ``at``."""
+    rgb = _albedo(values, shading.layout) * _texel(values, at, shading) * _tint(values, shading.layout)
     if ti.static(shading.layout.lit):
         position = _three(values, shading.layout.position)
         irradiance, highlight = incident_light(
@@ -180,15 +188,16 @@ def shade_point(values, lod, view, shading: ti.template()):
 
 
 @ti.func
-def shade_point_adjoint(values, lod, view, shading: ti.template(), rgb_adjoint, sums: ti.template()):
+def shade_point_adjoint(values, at, view, shading: ti.template(), rgb_adjoint, sums: ti.template()):
     """Adjoint of ``shade_point``: returns its colour once more and the adjoints of ``values``.
 
-    Those of texels, lights and eye are added to ``sums`` (a ``PointSums``); ``lod`` is held constant.
+    Those of texels, lights and eye are added to ``sums`` (a ``PointSums``); the rung is held constant.
     """
     g = rgb_adjoint
     albedo = _albedo(values, shading.layout)
-    texel = _texel(values, lod, shading)
-    rgb = albedo * texel
+    texel = _texel(values, at, shading)
+    tint = _tint(values, shading.layout)
+    rgb = albedo * texel * tint
     adjoint = ti.Vector([0.0 for _ in ti.static(range(shading.layout.channels))])
     if ti.static(shading.layout.lit):
         position = _three(values, shading.layout.position)
@@ -215,10 +224,13 @@ def shade_point_adjoint(values, lod, view, shading: ti.template(), rgb_adjoint, 
             adjoint[shading.layout.highlight + c] = rgb_adjoint[c]
     if ti.static(shading.layout.albedo):
         for c in ti.static(range(3)):
-            adjoint[c] = g[c] * texel[c]
+            adjoint[c] = g[c] * texel[c] * tint[c]
+    if ti.static(shading.layout.tinted):
+        for c in ti.static(range(3)):
+            adjoint[shading.layout.tint + c] = g[c] * texel[c] * albedo[c]
     if ti.static(shading.layout.textured):
         g_uv = sample_trilinear_adjoint(
-            shading.pyramid, shading.levels, _uv(values, shading.layout), lod, g * albedo, sums.pyramid
+            shading.pyramid, shading.levels, _uv(values, shading.layout), at, g * albedo * tint, sums.pyramid
         )
         for c in ti.static(range(2)):
             adjoint[shading.layout.uv + c] = g_uv[c]
@@ -232,12 +244,12 @@ def _point(attributes: ti.template(), i, layout: ti.template()):
 
 
 @ti.func
-def _lod_at(lod: ti.template(), i, layout: ti.template()):
-    """Level of detail at pixel i; an array that is not used may be of any size."""
-    level = 0.0
+def _rung_at(rungs: ti.template(), i, layout: ti.template()):
+    """The rung at pixel i; an array that is not used may be of any size."""
+    at = 0.0
     if ti.static(layout.textured):
-        level = lod[i]
-    return level
+        at = rungs[i]
+    return at
 
 
 @ti.func
@@ -250,11 +262,20 @@ def _albedo(values, layout: ti.template()):
 
 
 @ti.func
-def _texel(values, lod, shading: ti.template()):
+def _tint(values, layout: ti.template()):
+    """What multiplies a point's albedo and texture, 1 where the layout has nothing."""
+    rgb = ti.Vector([1.0, 1.0, 1.0])
+    if ti.static(layout.tinted):
+        rgb = _three(values, layout.tint)
+    return rgb
+
+
+@ti.func
+def _texel(values, at, shading: ti.template()):
     """Colour of the texture at a point, 1 where the layout has none."""
     rgb = ti.Vector([1.0, 1.0, 1.0])
     if ti.static(shading.layout.textured):
-        rgb = sample_trilinear(shading.pyramid, shading.levels, _uv(values, shading.layout), lod)
+        rgb = sample_trilinear(shading.pyramid, shading.levels, _uv(values, shading.layout), at)
     return rgb
 
 

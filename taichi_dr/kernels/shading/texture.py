@@ -2,10 +2,13 @@
 
 A texture is an image of ``width`` x ``height`` texels, flat: texel (row, col) is row ``row * width + col`` of a
 (height*width, 3) array, row 0 at the top.  (u, v) = (0, 0) is the image's lower left corner and v points up, as in OBJ
-files; outside [0, 1) the image repeats.  Texel (row, col) is at ``u = (col + 0.5)/width, v = 1 - (row + 0.5)/height``.
+files; outside [0, 1) the image is wrapped: it repeats, or shows its border, or its mirror image.  Texel (row, col) is
+at ``u = (col + 0.5)/width, v = 1 - (row + 0.5)/height``.
 
 A pyramid holds all levels in one (texels, 3) array, level 0 first; ``level_table(width, height)`` says where
-each begins.  A level has half its predecessor's size, rounded down, and its texels are means over equal parts of the
+each begins.  Several textures stand one behind the other, in the array of texels, in that of pyramids and in the table:
+a *rung*, the row of a texture's level 0 in the table plus the level of detail, says which texture and how fine, in one
+number.  A level has half its predecessor's size, rounded down, and its texels are means over equal parts of the
 predecessor, odd sizes included (three texels, the outer two in part): every level has the mean of the texture.  Source:
 Guthe and Heckbert, Non-Power-of-Two Mipmapping, NVIDIA 2005; levels and their selection: Williams, Pyramidal
 Parametrics, SIGGRAPH 1983.
@@ -20,43 +23,87 @@ from taichi_dr.kernels.base.launch import is_serial
 from taichi_dr.kernels.base.types import Numbers, Rows
 from taichi_dr.kernels.base.vectors import TINY, row2, row3
 
+REPEAT, CLAMP, MIRROR = range(3)
+"""What is outside [0, 1): the image once more, the texels of its border, or its mirror image."""
+
+FIRST, WIDTH, HEIGHT, LAST, WRAP_U, WRAP_V = range(6)
+"""Columns of a level table: the first texel of a level, its size, the row of the texture's last level, its wraps."""
+
 SERIAL_TEXELS = 1 << 12
-LARGEST_LOD = 32.0  # beyond any pyramid: `sample_trilinear` takes its last level
+LARGEST_LOD = 32.0  # beyond any pyramid: a `rung` is at most its last level
 
 
-def level_table(width, height):
-    """The pyramid of a texture: ``(levels, 3)`` int32 of (first texel, width, height), down to 1 x 1.
+def level_table(width, height, wrap=(REPEAT, REPEAT)):
+    """The pyramid of a texture: ``(levels, 6)`` int32 of (first texel, width, height, last row, wraps), down to 1 x 1.
 
     >>> level_table(5, 2).tolist()
-    [[0, 5, 2], [10, 2, 1], [12, 1, 1]]
+    [[0, 5, 2, 2, 0, 0], [10, 2, 1, 2, 0, 0], [12, 1, 1, 2, 0, 0]]
     """
     levels = [(0, width, height)]
     while levels[-1][1] > 1 or levels[-1][2] > 1:
         offset, w, h = levels[-1]
         levels.append((offset + w * h, max(1, w // 2), max(1, h // 2)))
-    return np.array(levels, np.int32)
+    return np.array([(*level, len(levels) - 1, *wrap) for level in levels], np.int32)
+
+
+def joined_tables(tables):
+    """One table of the pyramids of several textures, one behind the other.
+
+    >>> joined_tables([level_table(1, 1), level_table(2, 1, (CLAMP, REPEAT))]).tolist()
+    [[0, 1, 1, 0, 0, 0], [1, 2, 1, 2, 1, 0], [3, 1, 1, 2, 1, 0]]
+    """
+    joined, texels, rows = [], 0, 0
+    for table in tables:
+        joined.append(table + np.array([texels, 0, 0, rows, 0, 0], np.int32))
+        texels, rows = texels + table_texels(table), rows + len(table)
+    return np.concatenate(joined)
+
+
+def table_texels(table):
+    """Number of texels of all levels of a table together."""
+    return int(table[-1, FIRST] + table[-1, WIDTH] * table[-1, HEIGHT])
 
 
 def pyramid_texels(width, height):
-    """Number of texels of all levels together."""
-    offset, w, h = level_table(width, height)[-1]
-    return int(offset + w * h)
+    """Number of texels of all levels of one texture together."""
+    return table_texels(level_table(width, height))
 
 
 def build_mipmaps(texture, pyramid, width, height):
     """Writes all levels of ``texture`` (height*width, 3) into ``pyramid`` (pyramid_texels(width, height), 3)."""
-    levels = level_table(width, height).tolist()
-    _copy(texture, pyramid, width * height, _serial(width * height))
-    for fine, coarse in itertools.pairwise(levels):
-        _downsample(pyramid, *fine, *coarse, _halves(fine, coarse), _serial(coarse[1] * coarse[2]))
+    build_pyramids(texture, pyramid, level_table(width, height))
 
 
 def build_mipmaps_adjoint(texture_adjoint, pyramid_adjoint, width, height):
     """Adds to ``texture_adjoint`` what ``pyramid_adjoint`` implies, which becomes each level's sum with those above."""
-    levels = level_table(width, height).tolist()
-    for coarse, fine in itertools.pairwise(reversed(levels)):
-        _downsample_adjoint(pyramid_adjoint, *fine, *coarse, _halves(fine, coarse), _serial(fine[1] * fine[2]))
-    _add(pyramid_adjoint, texture_adjoint, width * height, _serial(width * height))
+    build_pyramids_adjoint(texture_adjoint, pyramid_adjoint, level_table(width, height))
+
+
+def build_pyramids(texels, pyramid, table):
+    """``build_mipmaps`` of every texture of a table: ``texels`` (X, 3) one behind the other, as in ``pyramid``."""
+    for first, levels in _textures(table):
+        offset, width, height = levels[0]
+        _copy(texels, first, pyramid, offset, width * height, _serial(width * height))
+        for fine, coarse in itertools.pairwise(levels):
+            _downsample(pyramid, *fine, *coarse, _halves(fine, coarse), _serial(coarse[1] * coarse[2]))
+
+
+def build_pyramids_adjoint(texels_adjoint, pyramid_adjoint, table):
+    """``build_mipmaps_adjoint`` of every texture of a table."""
+    for first, levels in _textures(table):
+        for coarse, fine in itertools.pairwise(reversed(levels)):
+            _downsample_adjoint(pyramid_adjoint, *fine, *coarse, _halves(fine, coarse), _serial(fine[1] * fine[2]))
+        offset, width, height = levels[0]
+        _add(pyramid_adjoint, offset, texels_adjoint, first, width * height, _serial(width * height))
+
+
+def _textures(table):
+    """(first row of its texels, its levels) of every texture of a table."""
+    texels = 0
+    for last in np.unique(table[:, LAST]).tolist():
+        levels = table[table[:, LAST] == last, :LAST].tolist()
+        yield texels, levels
+        texels += levels[0][WIDTH] * levels[0][HEIGHT]
 
 
 def _halves(fine, coarse):
@@ -68,19 +115,19 @@ def _serial(texels):
 
 
 @ti.kernel
-def _copy(source: Rows, target: Rows, count: ti.i32, serial: ti.template()):
+def _copy(source: Rows, first: ti.i32, target: Rows, start: ti.i32, count: ti.i32, serial: ti.template()):
     ti.loop_config(serialize=serial)
     for i in range(count):
         for c in ti.static(range(3)):
-            target[i, c] = source[i, c]
+            target[start + i, c] = source[first + i, c]
 
 
 @ti.kernel
-def _add(source: Rows, target: Rows, count: ti.i32, serial: ti.template()):
+def _add(source: Rows, first: ti.i32, target: Rows, start: ti.i32, count: ti.i32, serial: ti.template()):
     ti.loop_config(serialize=serial)
     for i in range(count):
         for c in ti.static(range(3)):
-            target[i, c] = target[i, c] + source[i, c]
+            target[start + i, c] = target[start + i, c] + source[first + i, c]
 
 
 @ti.func
@@ -192,9 +239,15 @@ def _from_point(corner, origin):
 
 
 @ti.func
-def levels_around(levels: ti.template(), lod):
-    """The levels to look at, first and last (the same where ``lod`` is a whole number), and the weight of the last."""
-    clamped = ti.min(ti.max(lod, 0.0), levels.shape[0] - 1.0)
+def rung(levels: ti.template(), first, lod):
+    """Where a texture, whose level 0 is row ``first`` of the table, is looked up at a level of detail >= 0."""
+    return first + ti.min(lod, ti.cast(levels[first, LAST] - first, float))
+
+
+@ti.func
+def levels_around(levels: ti.template(), at):
+    """The levels to look at, first and last (the same where the rung is a whole number), and the weight of the last."""
+    clamped = ti.min(ti.max(at, 0.0), levels.shape[0] - 1.0)
     first = ti.cast(ti.floor(clamped), ti.i32)
     t = clamped - first
     last = first
@@ -206,15 +259,40 @@ def levels_around(levels: ti.template(), lod):
 @ti.func
 def texels_around(levels: ti.template(), level, uv):
     """Rows of the four texels around (u, v), ``00, 10, 01, 11`` (x first), and the position between them."""
-    offset, width, height = levels[level, 0], levels[level, 1], levels[level, 2]
-    x = (uv[0] - ti.floor(uv[0])) * width - 0.5
-    y = (1.0 - (uv[1] - ti.floor(uv[1]))) * height - 0.5
+    offset, width, height = levels[level, FIRST], levels[level, WIDTH], levels[level, HEIGHT]
+    wrap_u, wrap_v = levels[level, WRAP_U], levels[level, WRAP_V]
+    x = near_picture(uv[0], wrap_u) * width - 0.5
+    y = (1.0 - near_picture(uv[1], wrap_v)) * height - 0.5
     x0 = ti.cast(ti.floor(x), ti.i32)
     y0 = ti.cast(ti.floor(y), ti.i32)
-    left, right = (x0 + width) % width, (x0 + 1) % width
-    above, below = offset + (y0 + height) % height * width, offset + (y0 + 1) % height * width
+    left, right = wrapped(x0, width, wrap_u), wrapped(x0 + 1, width, wrap_u)
+    above, below = offset + wrapped(y0, height, wrap_v) * width, offset + wrapped(y0 + 1, height, wrap_v) * width
     rows = ti.Vector([above + left, above + right, below + left, below + right])
     return rows, ti.Vector([x - ti.floor(x), y - ti.floor(y)])
+
+
+@ti.func
+def near_picture(coordinate, wrap):
+    """A texture coordinate that shows the same, in [0, 1) where the image repeats, [0, 2) where it is mirrored, else in
+    [-1, 2]: whole numbers of texels stay exact far away."""
+    near = coordinate - ti.floor(coordinate)
+    if wrap == CLAMP:
+        near = ti.min(ti.max(coordinate, -1.0), 2.0)
+    elif wrap == MIRROR:
+        near = coordinate - 2.0 * ti.floor(0.5 * coordinate)
+    return near
+
+
+@ti.func
+def wrapped(i, size, wrap):
+    """The column (or row) of the image that is shown at column i, of those that ``near_picture`` leads to."""
+    column = (i + size) % size
+    if wrap == CLAMP:
+        column = ti.min(ti.max(i, 0), size - 1)
+    elif wrap == MIRROR:
+        column = (i + 2 * size) % (2 * size)
+        column = ti.min(column, 2 * size - 1 - column)
+    return column
 
 
 @ti.func
@@ -227,12 +305,13 @@ def sample_bilinear(pyramid: ti.template(), levels: ti.template(), level, uv):
 
 
 @ti.func
-def sample_trilinear(pyramid: ti.template(), levels: ti.template(), uv, lod):
-    """Colour at (u, v), interpolated between the texels of the two levels around ``lod`` (0 = the texture itself).
+def sample_trilinear(pyramid: ti.template(), levels: ti.template(), uv, at):
+    """Colour at (u, v), interpolated between the texels of the two levels around a rung; of one texture, that is the
+    level of detail (0 = the texture itself).
 
-    ``pyramid`` (texels, 3) of ``build_mipmaps``, ``levels`` the i32 array of ``level_table``.
+    ``pyramid`` (texels, 3) of ``build_pyramids``, ``levels`` the i32 array of its table.
     """
-    first, last, t = levels_around(levels, lod)
+    first, last, t = levels_around(levels, at)
     color = ti.Vector([0.0, 0.0, 0.0])
     weight = 1.0 - t
     for level in range(first, last + 1):
@@ -255,19 +334,19 @@ def sample_bilinear_adjoint(
     c01, c11 = row3(pyramid, rows[2]).dot(color_adjoint), row3(pyramid, rows[3]).dot(color_adjoint)
     dx = (c10 - c00) * (1.0 - t[1]) + (c11 - c01) * t[1]
     dy = (c01 - c00) * (1.0 - t[0]) + (c11 - c10) * t[0]
-    return ti.Vector([dx * levels[level, 1], -dy * levels[level, 2]])
+    return ti.Vector([dx * levels[level, WIDTH], -dy * levels[level, HEIGHT]])
 
 
 @ti.func
 def sample_trilinear_adjoint(
-    pyramid: ti.template(), levels: ti.template(), uv, lod, color_adjoint, pyramid_adjoint: ti.template()
+    pyramid: ti.template(), levels: ti.template(), uv, at, color_adjoint, pyramid_adjoint: ti.template()
 ):
-    """Adjoint of ``sample_trilinear``: returns that of (u, v) and adds those of the texels; ``lod`` is constant.
+    """Adjoint of ``sample_trilinear``: returns that of (u, v) and adds those of the texels; the rung is constant.
 
     Texels are the one place where adjoints are added atomically, in the order in which threads come: any pixel may hit
     any texel, and a list of who hits whom costs more than the sum.  Runs differ in the last bits of texel gradients.
     """
-    first, last, t = levels_around(levels, lod)
+    first, last, t = levels_around(levels, at)
     uv_adjoint = ti.Vector([0.0, 0.0])
     weight = 1.0 - t
     for level in range(first, last + 1):
@@ -277,7 +356,7 @@ def sample_trilinear_adjoint(
 
 
 @ti.kernel
-def texture_lods(
+def texture_rungs(
     face_id: Numbers,
     clip: Rows,
     faces: Rows,
@@ -286,19 +365,20 @@ def texture_lods(
     views: ti.i32,
     image_width: ti.i32,
     image_height: ti.i32,
-    texture_width: ti.i32,
-    texture_height: ti.i32,
-    lod: Numbers,
+    levels: Rows,
+    first_levels: Numbers,
+    rungs: Numbers,
 ):
-    """``lod[pixel] = mip_level`` of the face seen there, 0 where ``face_id`` is -1; not differentiated.
+    """``rungs[pixel]``: of the face seen there, the ``rung`` of its texture; 0 where ``face_id`` is -1; a constant.
 
-    face_id, lod (V*H*W,); clip (V*N, 4); faces, uv_faces (F, 3) i32; uv (T, 2).
+    face_id, rungs (V*H*W,); clip (V*N, 4); faces, uv_faces (F, 3) i32; uv (T, 2); first_levels (F,) i32: the row of
+    ``levels`` (of ``level_table``) of level 0 of each face's texture.
     """
     pixels = image_width * image_height
     vertices = clip.shape[0] // views
     shorter = ti.min(image_width, image_height)
     for i in range(views * pixels):
-        level = 0.0
+        at = 0.0
         f = face_id[i]
         if f >= 0:
             v = i // pixels
@@ -309,5 +389,7 @@ def texture_lods(
             p = v * vertices
             corners = [row3(clip, p + faces[f, k]) for k in ti.static(range(3))]
             uvs = [row2(uv, uv_faces[f, k]) for k in ti.static(range(3))]
-            level = mip_level(corners, uvs, [x, y], 2.0 / shorter, [texture_width, texture_height])
-        lod[i] = level
+            first = first_levels[f]
+            size = [levels[first, WIDTH], levels[first, HEIGHT]]
+            at = rung(levels, first, mip_level(corners, uvs, [x, y], 2.0 / shorter, size))
+        rungs[i] = at

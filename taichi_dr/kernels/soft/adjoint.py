@@ -145,6 +145,7 @@ def soft_adjoint_shaded(
     two_sided: ti.template(),
     pyramid: ti.types.ndarray(ndim=2),
     levels: ti.types.ndarray(ndim=2),
+    first_levels: ti.types.ndarray(ndim=1),
     layout: ti.template(),
     pyramid_adjoint: ti.types.ndarray(ndim=2),
     partials: ti.types.ndarray(ndim=2),
@@ -153,7 +154,7 @@ def soft_adjoint_shaded(
     ``partials``.
     """
     lights, finish = ti.static(Lights(light_kind, light_color, light_vector), Finish(specular, shininess, two_sided))
-    shading = ti.static(PointShading(camera, orthographic, lights, finish, pyramid, levels, layout))
+    shading = ti.static(PointShading(camera, orthographic, lights, finish, pyramid, levels, first_levels, layout))
     points = ti.static(Points(shading, clip, faces, width, height, pyramid_adjoint, partials))
     all_faces = ti.static(Faces(clip, faces, records, kinds, boxes))
     tasks = ti.static(Tasks(views, bands, groups))

@@ -16,7 +16,7 @@ import taichi as ti
 
 from taichi_dr.kernels.base.vectors import row3
 from taichi_dr.kernels.shading.at_points import PointSums, shade_point, shade_point_adjoint
-from taichi_dr.kernels.shading.texture import mip_level
+from taichi_dr.kernels.shading.texture import HEIGHT, WIDTH, mip_level, rung
 from taichi_dr.kernels.soft.pair import combined
 from taichi_dr.kernels.soft.pixel_adjoints import PACKED, passed_back
 from taichi_dr.kernels.soft.whole_face import nearest_of_whole
@@ -112,7 +112,7 @@ def _shaded(coloring: ti.template(), place: ti.template(), pair: ti.template(), 
     rgb = ti.Vector([0.0, 0.0, 0.0])
     if visible:
         values = _attributes(coloring, place, pair, visible)
-        rgb = shade_point(values, _level(coloring, place, pair), place.view, coloring.points.shading)
+        rgb = shade_point(values, _rung(coloring, place, pair), place.view, coloring.points.shading)
     return rgb
 
 
@@ -125,7 +125,7 @@ def _shaded_adjoint(coloring: ti.template(), place: ti.template(), pair: ti.temp
         factor = ti.Vector([passed_back(back, PACKED + c)[0] for c in ti.static(range(3))])
         sums = ti.static(PointSums(points.pyramid_adjoint, points.partials, place.column))
         values = _attributes(coloring, place, pair, True)
-        level = _level(coloring, place, pair)
+        level = _rung(coloring, place, pair)
         rgb, adjoint_of_values = shade_point_adjoint(
             values, level, place.view, points.shading, factor * weight[0], sums
         )
@@ -136,10 +136,10 @@ def _shaded_adjoint(coloring: ti.template(), place: ti.template(), pair: ti.temp
 
 
 @ti.func
-def _level(coloring: ti.template(), place: ti.template(), pair: ti.template()):
-    """Level of detail of a face's texture at the pixel; if that is outside, at the nearest point of the face."""
+def _rung(coloring: ti.template(), place: ti.template(), pair: ti.template()):
+    """The rung of a face's texture at the pixel; if that is outside, at the nearest point of the face."""
     points = ti.static(coloring.points)
-    level = 0.0
+    at_rung = 0.0
     if ti.static(points.shading.layout.textured):
         dx, dy = boundary_vector(pair)
         outside = ti.select(pair.inside[0] > 0.0, 0.0, 1.0)
@@ -148,9 +148,11 @@ def _level(coloring: ti.template(), place: ti.template(), pair: ti.template()):
         u, v = place.attributes[points.shading.layout.uv], place.attributes[points.shading.layout.uv + 1]
         uv = [ti.Vector([u[k], v[k]]) for k in ti.static(range(3))]
         at = [place.x[0] - outside * dx[0], place.y[0] - outside * dy[0]]
-        size = [points.shading.levels[0, 1], points.shading.levels[0, 2]]
-        level = mip_level(corners, uv, at, 2.0 / ti.min(points.width, points.height), size)
-    return level
+        row = points.shading.first_levels[place.face]
+        size = [points.shading.levels[row, WIDTH], points.shading.levels[row, HEIGHT]]
+        lod = mip_level(corners, uv, at, 2.0 / ti.min(points.width, points.height), size)
+        at_rung = rung(points.shading.levels, row, lod)
+    return at_rung
 
 
 @ti.func

@@ -125,11 +125,12 @@ def soft_forward_shaded(
     two_sided: ti.template(),
     pyramid: ti.types.ndarray(ndim=2),
     levels: ti.types.ndarray(ndim=2),
+    first_levels: ti.types.ndarray(ndim=1),
     layout: ti.template(),
 ):
     """``soft_forward`` with the colours of ``shade_point``."""
     lights, finish = ti.static(Lights(light_kind, light_color, light_vector), Finish(specular, shininess, two_sided))
-    shading = ti.static(PointShading(camera, orthographic, lights, finish, pyramid, levels, layout))
+    shading = ti.static(PointShading(camera, orthographic, lights, finish, pyramid, levels, first_levels, layout))
     binned = ti.static(BinnedFaces(records, boxes, tile_start, tile_faces, views))
     outputs = ti.static(Outputs(image, alpha, depth, face_id, barycentrics, state))
     packets = ti.static(Packets(width, height, shape, double, offsets))

@@ -31,4 +31,6 @@ def _is_usable(shot):
     texture = shot.surface.texture
     if texture is None:
         return True
-    return all_usable(texture.pyramid, texture.pyramid, first=texture.pyramid.shape[0] - 1)  # the mean of all texels
+    alone = len(shot.mesh.texture_sizes) == 1 and shot.mesh.face_textures is None
+    first = texture.pyramid.shape[0] - 1 if alone else 0  # the mean of all texels is enough
+    return all_usable(texture.pyramid, texture.pyramid, first=first)

@@ -5,7 +5,7 @@ from taichi_dr.kernels.base.spread import fill_rows
 from taichi_dr.kernels.screen.coverage import cover_channel
 from taichi_dr.kernels.shading.at_points import shade_pixels, shade_pixels_adjoint
 from taichi_dr.kernels.shading.light import partials_shape
-from taichi_dr.kernels.shading.texture import texture_lods
+from taichi_dr.kernels.shading.texture import texture_rungs
 from taichi_dr.kernels.zbuffer.interpolate import (
     Attributes,
     PixelAdjoints,
@@ -36,7 +36,7 @@ class PixelStage:
         if coverage:
             cover_channel(shot.frame.array("face_id"), color, 3)
         if surface.texture is not None:
-            self._find_lods(shot, *surface.texture.size)
+            self._find_rungs(shot, surface.texture)
         shade_pixels(*self._shading_arguments(shot, surface), color)
 
     def adjoint_to_corners(self, shot, surface, zbuffer, outputs):
@@ -90,9 +90,9 @@ class PixelStage:
         attributes = Attributes(surface.attributes, surface.index)
         interpolate(attributes, shot.visible, background, image, shot.views.views, coverage)
 
-    def _find_lods(self, shot, width, height):
+    def _find_rungs(self, shot, texture):
         mesh = shot.mesh
-        texture_lods(
+        texture_rungs(
             shot.frame.array("face_id"),
             shot.clip,
             mesh.topology.array("faces"),
@@ -101,9 +101,9 @@ class PixelStage:
             shot.views.views,
             shot.width,
             shot.height,
-            width,
-            height,
-            self._lods(shot),
+            texture.levels,
+            texture.first_levels,
+            self._rungs(shot),
         )
 
     def _shading_adjoint(self, shot, surface, color_adjoint):
@@ -123,9 +123,9 @@ class PixelStage:
         return (
             self._buffers.get("pixel_attributes", (shot.frame.array("face_id").shape[0], surface.channels)),
             shot.frame.array("face_id"),
-            self._lods(shot),
+            self._rungs(shot),
             *self._shading.of(shot, surface).flat(),
         )
 
-    def _lods(self, shot):
-        return self._buffers.get("lods", (shot.frame.array("face_id").shape[0],))
+    def _rungs(self, shot):
+        return self._buffers.get("rungs", (shot.frame.array("face_id").shape[0],))

@@ -44,5 +44,6 @@ class Shading:
 
     def _pyramid(self, surface):
         if surface.texture is not None:
-            return surface.texture.pyramid, surface.texture.levels
-        return self._buffers.get("no_pyramid", (1, 3)), self._buffers.get("no_levels", (1, 3), ti.i32)
+            return surface.texture.pyramid, surface.texture.levels, surface.texture.first_levels
+        unread = self._buffers.get("no_levels", (1, 6), ti.i32), self._buffers.get("no_first_levels", (1,), ti.i32)
+        return self._buffers.get("no_pyramid", (1, 3)), *unread

@@ -25,6 +25,7 @@ from taichi_dr.kernels.shading.normals import vertex_normals, vertex_normals_adj
 from taichi_dr.render.rays.implicit import Implicit, ImplicitStage
 from taichi_dr.scene.analytic import Solid
 from taichi_dr.scene.mesh import Mesh
+from taichi_dr.scene.texture import NO_TEXTURE, codes
 from taichi_dr.scene.topology import topology_of
 
 NONE = np.zeros((1, 3), np.int32)
@@ -58,10 +59,9 @@ class Things:
         sizes = {name: max(1, total) for name, (_, total) in rows.items()}
         self._sizes = sizes
         self.topology = _joined([mesh.topology for mesh in self.meshes], self._firsts["vertices"], sizes["vertices"])
-        self.color_topology = _joined(
-            [mesh.color_topology for mesh in self.meshes], self._firsts["colors"], sizes["colors"]
-        )
-        flat = [mesh.uv_topology or topology_of(np.zeros_like(mesh.topology.faces), 1) for mesh in self.meshes]
+        own = [mesh.color_topology if mesh.has_colors else _one_row(mesh) for mesh in self.meshes]
+        self.color_topology = _joined(own, self._firsts["colors"], sizes["colors"])
+        flat = [mesh.uv_topology or _one_row(mesh) for mesh in self.meshes]
         self.uv_topology = _joined(flat, self._firsts["uv"], sizes["uv"])
         self.face_count = len(self.topology.faces)
         self.solid_count = max(1, len(self.shapes))
@@ -77,6 +77,7 @@ class Things:
         owner += [0] * (self.face_count + self.solid_count - len(owner))
         self.objects, self._first_codes = array_from(owner, ti.i32), array_from(first_codes, ti.i32)
         self.numbers = array_from(np.arange(len(owner)) - first_codes[owner, 0], ti.i32)
+        self._white = array_from([[1.0, 1.0, 1.0]])
         self._unlit = array_from([[float(_is_unlit(thing))] for thing in things])
         is_smooth = np.array([_is_smooth(thing) for thing in things])
         self.smooth, self.is_smooth = array_from(is_smooth, ti.i32), is_smooth[np.array(owner)].astype(bool)
@@ -85,12 +86,17 @@ class Things:
         self.rows_of_lights = range(len(self.shapes) - len(self.scene.area_lights), len(self.shapes))
         kinds = [shape.kind for shape in self.shapes] or [NO_SOLID]
         self.kinds, self.solid_boxes = array_from(kinds, ti.i32), SolidBoxes(kinds)
-        textures = np.zeros((len(things), 3), np.int32)
+        tables, chosen, known = [], [], 0
         for mesh, first in zip(self.meshes, self._firsts["texture"], strict=True):
-            if mesh.has("texture"):
-                height, width = mesh.fields.layouts["texture"].shape
-                textures[self._numbers[id(mesh)]] = first, width, height
-        self.textures = array_from(textures, ti.i32)
+            shown = mesh.face_textures
+            if shown is None:
+                shown = np.full(mesh.face_count, 0 if mesh.has("texture") else NO_TEXTURE)
+            chosen.append(np.where(shown == NO_TEXTURE, NO_TEXTURE, shown + known))
+            for (height, width), wrap in zip(mesh.texture_sizes, mesh.texture_wraps, strict=True):
+                tables.append((first, width, height, known, *codes(wrap)))
+                first, known = first + height * width, known + 1
+        self.textures = array_from(tables or [(0, 1, 1, 0, 0, 0)], ti.i32)
+        self.face_textures = array_from(np.concatenate(chosen) if chosen else [NO_TEXTURE], ti.i32)
 
     @property
     def inputs(self):
@@ -105,10 +111,12 @@ class Things:
         arrays = {name: get(name, (sizes[name], columns)) for name, columns in COLUMNS.items()}
         for name, array in arrays.items():
             for mesh, first in zip(self.meshes, self._firsts[name], strict=True):
-                if mesh.has(name):
+                if _owns(mesh, name):
                     source = mesh.fields.arrays[name]
                     start, count = _rows_of(mesh, name, source, element)
                     place_rows(source, start, count, array, first, 0)
+                elif name == "colors":
+                    place_rows(self._white, 0, 1, array, first, 0)
         solids, materials = get("solids", (self.solid_count, 9)), get("materials", (self.scene.count, MATERIALS))
         place_rows(self.scene.fields.arrays["materials"], 0, self.scene.count, materials, 0, 0)
         place_rows(self._unlit, 0, self.scene.count, materials, 0, UNLIT)
@@ -121,8 +129,8 @@ class Things:
         vertex_normals(arrays["vertices"], faces, *self.topology.corners(), normals, 1)
         self.surfaces = Surfaces(
             arrays["vertices"], faces, normals, arrays["colors"], self.color_topology.array("faces"), arrays["uv"],
-            self.uv_topology.array("faces"), arrays["texture"], self.textures, self.objects, self.smooth, solids,
-            self.kinds, materials,
+            self.uv_topology.array("faces"), arrays["texture"], self.textures, self.face_textures, self.objects,
+            self.smooth, solids, self.kinds, materials,
         )  # fmt: skip
         self.solid_boxes.build(solids, self.kinds)
         if self._built:
@@ -192,7 +200,7 @@ class Things:
 
     def _push(self, name, adjoint, element):
         for mesh, first in zip(self.meshes, self._firsts[name], strict=True):
-            if mesh.has(name):
+            if _owns(mesh, name):
                 target = mesh.fields.adjoints[name]
                 start, count = _rows_of(mesh, name, target, element)
                 add_rows(adjoint, first, 0, count, target, start)
@@ -201,11 +209,21 @@ class Things:
 COLUMNS = {"vertices": 3, "colors": 3, "uv": 2, "texture": 3}
 COUNTS = {
     "vertices": lambda mesh: mesh.vertex_count,
-    "colors": lambda mesh: mesh.color_topology.rows,
+    "colors": lambda mesh: mesh.color_topology.rows if mesh.has_colors else 1,
     "uv": lambda mesh: mesh.uv_topology.rows if mesh.uv_topology else 1,
     "texture": lambda mesh: int(np.prod(mesh.fields.layouts["texture"].shape)) if mesh.has("texture") else 0,
 }
 """Rows that a mesh has of each array."""
+
+
+def _owns(mesh, name):
+    """Whether rays see numbers that the mesh has of an array."""
+    return mesh.has_colors if name == "colors" else mesh.has(name)
+
+
+def _one_row(mesh):
+    """The topology in which all corners have row 0."""
+    return topology_of(np.zeros_like(mesh.topology.faces), 1)
 
 
 def _firsts(meshes, count):

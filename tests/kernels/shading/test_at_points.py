@@ -39,6 +39,7 @@ VARIANTS = [
     Settings(Layout(albedo=True, lit=False, textured=True)),
     Settings(Layout(albedo=True, lit=False, textured=True, shiny=True)),
     Settings(Layout(textured=True, shiny=True)),
+    Settings(Layout(lit=False, textured=True, shiny=True, tinted=True)),
     Settings(Layout(), kinds=(0, 3, 3)),
 ]
 
@@ -83,6 +84,7 @@ def _arguments(x, settings, pyramid):
         lighting.Finish(SPECULAR, SHININESS, settings.two_sided),
         pyramid,
         array_from(texture.level_table(WIDTH, HEIGHT), ti.i32),
+        array_from([0], ti.i32),
         settings.layout,
     )
     return array_from(x["attributes"]), array_from(face_id, ti.i32), array_from(lod), *shading.flat()
@@ -117,7 +119,11 @@ def _expected(x, settings):
     attributes, (face_id, lod) = x["attributes"], _choices()
     base = attributes[:, :3] if layout.albedo else np.ones((len(attributes), 3))
     if layout.textured:
-        base = base * image_oracle.trilinear(image_oracle.mipmaps(x["texture"]), attributes[:, -2:], lod)
+        base = base * image_oracle.trilinear(
+            image_oracle.mipmaps(x["texture"]), attributes[:, layout.uv : layout.uv + 2], lod
+        )
+    if layout.tinted:
+        base = base * attributes[:, -3:]
     if layout.lit:
         first = 3 * layout.albedo + 3 * layout.shiny
         normal, position = attributes[:, first : first + 3], attributes[:, first + 3 : first + 6]

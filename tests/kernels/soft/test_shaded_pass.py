@@ -72,6 +72,7 @@ class Scene:
                 lighting.Finish(SPECULAR, SHININESS, two_sided=True),
                 pyramid,
                 array_from(texture.level_table(2, 2), ti.i32),
+                array_from(np.zeros(len(self.faces)), ti.i32),
                 self.layout,
             )
         index = array_from(self.faces, ti.i32)

@@ -286,16 +286,27 @@ def test_more_rays_than_can_be_counted(cpu32):
         dr.RayTracer((2160, 3840), samples=300).render(dr.Scene(dr.Sphere((0, 0, 0), 1)), dr.Camera(**CAMERA))
 
 
-def test_a_texture_takes_the_place_of_colors(any32):
+def test_colors_multiply_a_texture(any32):
     corners, faces, uv = [[-1, -1, 0], [1, -1, 0], [0, 1, 0]], [[0, 1, 2]], [[0, 0], [1, 0], [0, 1]]
     quad = dr.Mesh(corners, faces, colors=(0.2, 0.4, 0.6), uv=uv, texture=np.full((4, 4, 3), 0.5))
+    tracer, camera = dr.RayTracer(1), dr.Camera(eye=(0, 0, 1), target=(0, 0, 0), half_height=0.1)
+    frame = tracer.render(dr.Scene(quad), camera)
+    assert np.allclose(frame.numpy()[0, 0, 0], [0.1, 0.2, 0.3], atol=1e-6)
+    frame.color.grad.fill(1.0)
+    tracer.backward()
+    assert np.allclose(quad.gradient("colors").sum(axis=(0, 1)), 0.5, atol=1e-6)
+    assert np.allclose(quad.gradient("texture").sum(axis=(0, 1)), [0.2, 0.4, 0.6], atol=1e-5)
+
+
+def test_colors_that_were_not_given_have_no_part_in_a_texture(cpu32):
+    corners, faces, uv = [[-1, -1, 0], [1, -1, 0], [0, 1, 0]], [[0, 1, 2]], [[0, 0], [1, 0], [0, 1]]
+    quad = dr.Mesh(corners, faces, uv=uv, texture=np.full((4, 4, 3), 0.5))
     tracer, camera = dr.RayTracer(1), dr.Camera(eye=(0, 0, 1), target=(0, 0, 0), half_height=0.1)
     frame = tracer.render(dr.Scene(quad), camera)
     assert np.allclose(frame.numpy()[0, 0, 0], 0.5, atol=1e-6)
     frame.color.grad.fill(1.0)
     tracer.backward()
     assert (quad.gradient("colors") == 0).all()
-    assert np.allclose(quad.gradient("texture").sum(axis=(0, 1)), 1, atol=1e-5)
 
 
 def test_a_render_that_raises_leaves_the_one_before(cpu32):

@@ -1,10 +1,11 @@
 """A texture looked up at texture coordinates of one's own."""
 
 from taichi_dr.kernels.shading.at_points import Layout, shade_pixels, shade_pixels_adjoint
-from taichi_dr.kernels.shading.texture import texture_lods
+from taichi_dr.kernels.shading.texture import texture_rungs
 from taichi_dr.render.mesh.point_shading import Shading
-from taichi_dr.render.mesh.surface.at_pixels import Texture
+from taichi_dr.render.mesh.surface.pyramids import Pyramids
 
+REPEATED = ("repeat", "repeat")
 LAYOUT = Layout(albedo=False, lit=False, textured=True)
 
 
@@ -20,11 +21,12 @@ class TextureSample:
     def __init__(self, shot, buffers, texels, uv, out, corners):
         self.shot, self._buffers, self._shading = shot, buffers, Shading(buffers)
         self._texels, self._uv, self._out, self._corners = texels, uv, out, corners
-        self.texture = Texture(buffers, *texels.shape)
+        sizes, wraps, faces = (texels.shape,), (REPEATED,), shot.mesh.face_count
+        self.texture = Pyramids(buffers, sizes, wraps, face_count=faces)
 
     def forward(self):
         self.texture.forward(self._texels.read())
-        self._find_lods()
+        self._find_rungs()
         self._out.array.fill(0)
         shade_pixels(*self._arguments(), self._out.array)
         self._out.write()
@@ -40,15 +42,15 @@ class TextureSample:
         self._texels.add_gradient(texels_adjoint)
 
     def _arguments(self):
-        lods = self._buffers.get("lods", (self._uv.count,))
-        return self._uv.read(), self.shot.visible.face_id, lods, *self._shading.of(self.shot, self).flat()
+        rungs = self._buffers.get("rungs", (self._uv.count,))
+        return self._uv.read(), self.shot.visible.face_id, rungs, *self._shading.of(self.shot, self).flat()
 
-    def _find_lods(self):
-        shot, lods = self.shot, self._buffers.get("lods", (self._uv.count,))
+    def _find_rungs(self):
+        shot, rungs = self.shot, self._buffers.get("rungs", (self._uv.count,))
         if self._corners is None:
-            lods.fill(0)
+            rungs.fill(0)
             return
         rows, topology = self._corners
-        faces, (height, width) = shot.mesh.topology.array("faces"), self._texels.shape
-        sizes = (shot.views.views, shot.width, shot.height, width, height)
-        texture_lods(shot.visible.face_id, shot.clip, faces, rows.read(), topology.array("faces"), *sizes, lods)
+        faces = shot.mesh.topology.array("faces")
+        rest = (shot.views.views, shot.width, shot.height, self.texture.levels, self.texture.first_levels, rungs)
+        texture_rungs(shot.visible.face_id, shot.clip, faces, rows.read(), topology.array("faces"), *rest)

@@ -1,14 +1,12 @@
 """Surfaces whose colour is found at the pixels: textures, and Phong shading with its interpolated normals."""
 
-import taichi as ti
-
 from taichi_dr.kernels.base.gather import gather_corners, sum_views
 from taichi_dr.kernels.base.spread import PER_MESH, PER_VIEW, SHARED, spread_to_corners
 from taichi_dr.kernels.shading.at_points import Layout
 from taichi_dr.kernels.shading.at_vertices import BOTH, IRRADIANCE
-from taichi_dr.kernels.shading.texture import build_mipmaps, build_mipmaps_adjoint, level_table, pyramid_texels
 from taichi_dr.render.mesh.surface.base import Surface
 from taichi_dr.render.mesh.surface.normals import add_vertex_normals_adjoint, compute_vertex_normals
+from taichi_dr.render.mesh.surface.pyramids import texture_of
 from taichi_dr.render.views import view_map
 
 
@@ -17,7 +15,7 @@ class PixelSurface(Surface):
 
     ``lit``: by Phong shading.  Under Gouraud and flat shading a texture multiplies the irradiance found at vertices and
     faces, which is then its albedo, and the highlight found there is added: ``light_of`` is the class of ``LitColors``
-    that finds both.
+    that finds both.  Colours that multiply a texture are its albedo, or, where light is, its tint.
     """
 
     shades_pixels = True
@@ -27,10 +25,11 @@ class PixelSurface(Surface):
         textured = mesh.has("texture")
         shiny = light_of is not None and mesh.material.specular > 0
         self.light = None if light_of is None else light_of(buffers, mesh, BOTH if shiny else IRRADIANCE)
-        albedo = self.light is not None or not textured
-        self.layout = Layout(albedo=albedo, lit=lit, textured=textured, shiny=shiny)
+        albedo = self.light is not None or mesh.has_colors
+        tinted = self.light is not None and mesh.tinted
+        self.layout = Layout(albedo=albedo, lit=lit, textured=textured, shiny=shiny, tinted=tinted)
         self.channels = self.layout.channels
-        self.texture = Texture(buffers, *mesh.fields.layouts["texture"].shape) if textured else None
+        self.texture = texture_of(buffers, mesh) if textured else None
 
     def forward(self, shot):
         self._allocate(shot)
@@ -45,6 +44,8 @@ class PixelSurface(Surface):
         arrays = []
         if layout.albedo:
             arrays.append(fields["colors"] if self.light is None else self.light.attributes)
+        if layout.tinted:
+            arrays.append(fields["colors"])
         if layout.textured:
             arrays.append(fields["uv"])
         return arrays
@@ -62,6 +63,8 @@ class PixelSurface(Surface):
             yield mesh.fields.arrays["vertices"], mesh.topology, PER_MESH, layout.position
         if layout.textured:
             yield mesh.fields.arrays["uv"], mesh.uv_topology, SHARED, layout.uv
+        if layout.tinted:
+            yield mesh.fields.arrays["colors"], mesh.color_topology, PER_MESH, layout.tint
 
     def adjoint(self, shot, attributes_adjoint):
         mesh, layout, adjoints = shot.mesh, self.layout, shot.mesh.fields.adjoints
@@ -80,29 +83,8 @@ class PixelSurface(Surface):
         if layout.textured:
             gather.shared(mesh.uv_topology, layout.uv, 2, adjoints["uv"])
             self.texture.adjoint(adjoints["texture"])
-
-
-class Texture:
-    """The mip pyramid of a texture of height x width texels, and its adjoint."""
-
-    def __init__(self, buffers, height, width):
-        self.size = (width, height)
-        self.levels = buffers.constant("levels", tuple(map(tuple, level_table(width, height).tolist())), ti.i32)
-        self.pyramid = buffers.get("pyramid", (pyramid_texels(width, height), 3))
-        self._buffers = buffers
-
-    def forward(self, texels):
-        """Writes the pyramid of ``texels`` (height*width, 3)."""
-        build_mipmaps(texels, self.pyramid, *self.size)
-
-    def new_adjoint(self):
-        """A zeroed array for the adjoint of the pyramid."""
-        return self._buffers.zeroed("pyramid_adjoint", self.pyramid.shape)
-
-    def adjoint(self, texels_adjoint):
-        """Adds to ``texels_adjoint`` (height*width, 3) what the pyramid's implies."""
-        pyramid_adjoint = self._buffers.get("pyramid_adjoint", self.pyramid.shape)
-        build_mipmaps_adjoint(texels_adjoint, pyramid_adjoint, *self.size)
+        if layout.tinted:
+            gather.per_mesh(mesh.color_topology, layout.tint, 3, adjoints["colors"])
 
 
 class _Gather:

@@ -91,17 +91,18 @@ def test_scalars_are_interpolated_too(any32):
 
 
 @pytest.mark.parametrize("mapped", [False, True], ids=["magnified", "minified"])
-def test_textures_are_the_rasterizers(any32, mapped):
-    mesh, camera, draw, uv, texel = ball(), views(20, 130), dr.Primitives(SIZE), image(2, 2), image(2)
+def test_textures_times_colors_are_the_rasterizers(any32, mapped):
+    mesh, camera, draw, uv, texel, color = ball(), views(20, 130), dr.Primitives(SIZE), image(2, 2), image(2), image(2)
     if mapped:
         mesh.set("uv", 200 * mesh.numpy("uv"))
     draw.rasterize(mesh, camera)
     draw.interpolate(mesh.uv, uv, mesh.uv_faces)
+    draw.interpolate(mesh.colors, color)
     draw.texture(mesh.texture, uv, texel, corners=(mesh.uv, mesh.uv_faces))
     expected = dr.Rasterizer(SIZE).render(mesh, camera).numpy("color")
-    np.testing.assert_allclose(texel.to_numpy(), expected, atol=1e-6)
+    np.testing.assert_allclose(texel.to_numpy() * color.to_numpy(), expected, atol=1e-6)
     draw.texture(mesh.texture, uv, texel)
-    assert (np.abs(texel.to_numpy() - expected).max() < 1e-6) == (not mapped)
+    assert (np.abs(texel.to_numpy() * color.to_numpy() - expected).max() < 1e-6) == (not mapped)
 
 
 def test_blended_images_are_the_rasterizers(any32):
