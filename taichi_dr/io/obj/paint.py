@@ -62,13 +62,13 @@ def look(material, notes):
             return Look(material, color, color, material.glow)
         notes.append(f"material {shown(material.name)}: its own light (Ke) is not rendered")
     plain = np.array(GREY) if diffuse is None or (is_dark and material.has_map) else diffuse
-    tint = np.array(WHITE) if diffuse is None or _is_standard(diffuse) else diffuse
+    tint = np.array(WHITE) if diffuse is None or is_standard(linear_to_srgb(diffuse)) else diffuse
     return Look(material, plain, tint, material.picture)
 
 
-def _is_standard(color):
-    srgb = linear_to_srgb(color)
-    return np.ptp(srgb) == 0 and np.abs(srgb[0] - STANDARD).min() < SAME
+def is_standard(color):
+    """Whether an sRGB colour is one of the ``STANDARD`` greys."""
+    return np.ptp(color) == 0 and np.abs(color[0] - np.array(STANDARD)).min() < SAME
 
 
 def visible(looks, of_face, notes):
