@@ -1,5 +1,6 @@
 """Mesh files by suffix: OBJ, glTF and PLY by rooms of their own, STL and OFF by ``io/plain/``."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from taichi_dr.io.ply.read import read_ply
 from taichi_dr.io.ply.write import encode_ply
 from taichi_dr.scene.material import Material
 from taichi_dr.scene.mesh import Mesh
+from taichi_dr.scene.texture import Texture
 from taichi_dr.scene.topology import Topology
 from taichi_dr.types import PathLike
 
@@ -47,7 +49,8 @@ def load_mesh(
     (by default for STL and glTF, which repeat them, unless the surface is closed as it is); texture coordinates have an
     index of their own.
     Colours and textures become linear RGB.  ``normalize`` centres and scales to the unit sphere (``Mesh.normalized``);
-    ``texture`` is the path of a picture to use with the file's texture coordinates.
+    ``texture`` is the path of a picture to use with the file's texture coordinates, in place of its own colours and
+    pictures.
 
     Raises:
         FileError: missing, empty, corrupt, of an unknown suffix, or without triangles; the message names the file.
@@ -64,7 +67,8 @@ def load_mesh(
     if texture is not None:
         if surface.uv is None:
             raise InputError(f"{path}: has no texture coordinates to use {texture} with")
-        options["texture"] = load_image(texture)[:, :, :3]
+        pictures = (Texture(load_image(texture)[:, :, :3]),)
+        surface = replace(surface, textures=pictures, face_textures=None, corner_colors=None)
     mesh = surface.to_mesh(**options)
     return mesh.normalized() if normalize else mesh
 

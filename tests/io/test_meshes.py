@@ -16,7 +16,7 @@ from taichi_dr.io.images import linear_to_srgb, save_image, srgb_to_linear
 from taichi_dr.io.meshes import SUFFIXES, load_mesh, load_parts, save_mesh
 from taichi_dr.io.obj import read_obj
 from taichi_dr.io.polygons import triangulate
-from taichi_dr.io.triangles import Surface, sample_texture
+from taichi_dr.io.triangles import Surface, corner_colors, sample_texture
 from taichi_dr.scene import shapes
 from taichi_dr.scene.material import Material
 from taichi_dr.scene.mesh import Mesh
@@ -109,6 +109,16 @@ def test_a_texture_needs_coordinates(cpu32, tmp_path):
     save_image(tmp_path / "t.png", np.ones((2, 2, 3)))
     with pytest.raises(InputError, match="no texture coordinates"):
         load_mesh(write(tmp_path / "a.obj", CORNERS + "f 1 2 3\n"), texture=tmp_path / "t.png")
+
+
+def test_a_texture_that_is_given_takes_the_place_of_colours_and_textures(cpu32, tmp_path):
+    for name, color in (("r", (1, 0, 0)), ("b", (0, 0, 1)), ("given", (0, 1, 0))):
+        save_image(tmp_path / f"{name}.png", np.broadcast_to(color, (2, 2, 3)))
+    write(tmp_path / "m.mtl", "newmtl r\nmap_Kd r.png\nnewmtl b\nmap_Kd b.png\nnewmtl k\nKd 1 0 0\n")
+    faces = "usemtl r\nf 1/1 2/1 3/1\nusemtl b\nf 1/1 3/1 4/1\nusemtl k\nf 1/1 2/1 4/1\n"
+    path = write(tmp_path / "a.obj", "mtllib m.mtl\n" + CORNERS.replace("\n", " 1 0.5 0.5\n") + "vt 0.5 0.5\n" + faces)
+    mesh = load_mesh(path, texture=tmp_path / "given.png")
+    np.testing.assert_array_equal(corner_colors(mesh, 0), np.broadcast_to([0, 1, 0], (3, 3, 3)))
 
 
 def area_vectors(points, triangles):
