@@ -68,7 +68,8 @@ def load_mesh(
         if surface.uv is None:
             raise InputError(f"{path}: has no texture coordinates to use {texture} with")
         pictures = (Texture(load_image(texture)[:, :, :3]),)
-        surface = replace(surface, textures=pictures, face_textures=None, corner_colors=None)
+        shown = None if surface.textures else surface.face_textures
+        surface = replace(surface, textures=pictures, face_textures=shown, corner_colors=None)
     mesh = surface.to_mesh(**options)
     return mesh.normalized() if normalize else mesh
 

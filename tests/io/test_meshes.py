@@ -121,6 +121,13 @@ def test_a_texture_that_is_given_takes_the_place_of_colours_and_textures(cpu32, 
     np.testing.assert_array_equal(corner_colors(mesh, 0), np.broadcast_to([0, 1, 0], (3, 3, 3)))
 
 
+def test_a_texture_that_is_given_is_not_on_faces_without_coordinates(cpu32, tmp_path):
+    save_image(tmp_path / "given.png", np.broadcast_to((0, 1, 0), (2, 2, 3)))
+    path = write(tmp_path / "a.obj", CORNERS + "vt 0.5 0.5\nf 1/1 2/1 3/1\nf 1 3 4\n")
+    mesh = load_mesh(path, texture=tmp_path / "given.png")
+    np.testing.assert_allclose(corner_colors(mesh, 0)[:, 0], [[0, 1, 0], [0.7, 0.7, 0.7]], atol=1e-6)
+
+
 def area_vectors(points, triangles):
     a, b, c = (points[triangles[:, k]] for k in range(3))
     return np.cross(b - a, c - a) / 2

@@ -20,6 +20,7 @@ from taichi_dr.io.obj.mtl import MtlMaterial, find_materials, read_materials
 from taichi_dr.io.obj.paint import Look, look, named, paint, visible
 from taichi_dr.io.polygons import triangulate
 from taichi_dr.io.triangles import Surface
+from taichi_dr.scene.texture import NO_TEXTURE
 
 UNNAMED = ("", "none", "(null)", "default")  # what programs write for no material
 MOST_NOTES = 10
@@ -57,8 +58,9 @@ def read_obj(path):
     if contents.short:
         notes.append(f"{contents.short} faces have fewer than three corners, and are left out")
     _warn(path, notes)
-    is_one = len(painted.textures) < 2 and not (painted.face_textures < 0).any()
-    face_textures = painted.face_textures if painted.textures and not is_one else None
+    face_textures = painted.face_textures if painted.textures else np.where(has_uv, 0, NO_TEXTURE)
+    if (face_textures == face_textures[0]).all():
+        face_textures = None
     return Surface(coordinates, faces, colors, uv, uv_faces, painted.textures, face_textures)
 
 

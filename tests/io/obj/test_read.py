@@ -102,7 +102,7 @@ def test_a_face_without_texture_coordinates_has_its_colour_and_the_others_their_
 def test_texture_coordinates_of_some_faces_are_kept_without_pictures_too(folder):
     surface, notes = read(folder, CORNERS + UV + LEFT + "f 1 3 4\n")
     assert surface.uv.tolist() == [[0, 0], [1, 0], [1, 1], [0, 1]]
-    assert (surface.uv_faces[0].tolist(), surface.textures, surface.face_textures) == ([0, 1, 2], (), None)
+    assert (surface.uv_faces[0].tolist(), surface.textures, surface.face_textures.tolist()) == ([0, 1, 2], (), [0, -1])
     assert set(surface.uv_faces[1].tolist()) <= {0, 1, 2, 3}
     assert not notes
 
