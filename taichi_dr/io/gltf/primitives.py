@@ -6,7 +6,7 @@ Source: glTF 2.0 (Khronos, 2021), 3.7.2 (attributes, topology, morph targets).
 import numpy as np
 
 from taichi_dr.errors import GeometryError
-from taichi_dr.io.gltf.document.accessors import normal_values, read_accessor
+from taichi_dr.io.gltf.document.accessors import COMPONENTS, normal_values, read_accessor
 from taichi_dr.io.gltf.document.compression import DRACO, decode_draco
 
 TRIANGLES, STRIP, FAN = 4, 5, 6
@@ -66,7 +66,10 @@ class Primitive:
         return values
 
     def _read(self, owner, name, kind):
-        return read_accessor(self._document, owner.refers(name, "accessors"), TYPES[kind], normalized=kind == "COLOR")
+        accessor = owner.refers(name, "accessors")
+        if not accessor:
+            raise owner.error(name, "is missing")
+        return read_accessor(self._document, accessor, TYPES[kind], normalized=kind == "COLOR")
 
     def _targets(self):
         return self.entry.entries("targets")
@@ -79,6 +82,10 @@ class Primitive:
             return {}, None
         view = packed.entry("bufferViews", packed.integer("bufferView"), "bufferView")
         stored, corners = decode_draco(packed, self._document.view(view))
+        for name, values in stored.items():
+            counts = [COMPONENTS[kind] for kind in TYPES.get(name.partition("_")[0], ())]
+            if counts and values.shape[1] not in counts:
+                raise packed.error(f"attributes.{name}", f"expected {counts} numbers each", values.shape[1])
         return {name: _meant(attributes.refers(name, "accessors"), values) for name, values in stored.items()}, corners
 
     def _corners(self):

@@ -141,6 +141,10 @@ def test_skins_move_vertices_to_their_joints_at_rest(tmp_path):
     inverse[1, 12] = -2  # column by column: the last one is the translation
     file.add("skins", {"joints": [still, moved], "inverseBindMatrices": file.accessor(inverse)})
     assert read(tmp_path, file).vertices.tolist() == [[0, 0, 0], [1, 0, 0], [1, 6, 0], [0, 3.5, 0]]
+    weights_0 = primitive["attributes"].pop("WEIGHTS_0")
+    with pytest.raises(FileError, match=r"primitives\[0\]\.attributes\.WEIGHTS_0: is missing"):
+        read(tmp_path, file)
+    primitive["attributes"]["WEIGHTS_0"] = weights_0
     file.tree["skins"][0]["joints"] = [still]
     with pytest.raises(FileError, match=r"attributes\.JOINTS_0: expected joints below 1, got 1"):
         read(tmp_path, file)

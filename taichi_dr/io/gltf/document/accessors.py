@@ -51,7 +51,8 @@ def _stored(document, accessor, components):
             raise accessor.error("count", f"expected no more elements than the file's {document.size} bytes", count)
         return np.zeros((count, components), dtype)
     view = accessor.refers("bufferView", "bufferViews")
-    stride = view.integer("byteStride", components * dtype.itemsize, least=components * dtype.itemsize, most=1 << 16)
+    size = components * dtype.itemsize
+    stride = size if view.value.get("byteStride") == 0 else view.integer("byteStride", size, size, 1 << 16)
     return _elements(document.view(view), accessor, count, components, dtype, stride)
 
 

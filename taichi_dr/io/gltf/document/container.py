@@ -16,6 +16,7 @@ from taichi_dr.errors import FileError
 from taichi_dr.io.files import read_bytes
 from taichi_dr.io.gltf.document import compression
 from taichi_dr.io.gltf.document.values import Json, shown
+from taichi_dr.io.obj.find import find_file
 
 CONVERT = "convert it, for example with gltf-pipeline"
 MAGIC, JSON_CHUNK, BINARY_CHUNK = b"glTF", 0x4E4F534A, 0x004E4942
@@ -145,7 +146,8 @@ class Document:
         return self.resource(image)
 
     def resource_path(self, owner):
-        """The path that the ``uri`` of a buffer or an image means, at most one folder up from the file's own.
+        """The path that the ``uri`` of a buffer or an image means, at most one folder up from the file's own; spelled
+        otherwise, if there is no file as it is (see ``find_file``).
 
         Raises:
             FileError: an address elsewhere, an absolute path, or one that leads further up.
@@ -160,9 +162,8 @@ class Document:
             raise owner.error("uri", f"expected at most {LONGEST_PATH} characters, got {len(uri)}: {shown(uri)}")
         if _folders_up(path) > 1:
             raise owner.error("uri", "expected a path that leads at most one folder up", uri)
-        found = self.path.parent / path
-        as_written = self.path.parent / uri
-        return as_written if _is_file(as_written) and not _is_file(found) else found
+        expected = self.path.parent / path
+        return expected if _is_file(expected) else find_file(self.path.parent, uri) or expected
 
 
 def _folders_up(path):

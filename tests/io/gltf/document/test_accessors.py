@@ -55,6 +55,13 @@ def test_interleaved_with_offsets(tmp_path):
     assert read(tmp_path, file, 2).tolist() == [[0, 1]] * 3
 
 
+def test_a_stride_of_zero_means_none(tmp_path):
+    file = GltfFile()
+    file.accessor(SQUARE)
+    file.tree["bufferViews"][0]["byteStride"] = 0
+    assert read(tmp_path, file).tolist() == SQUARE.tolist()
+
+
 def sparse(file, rows, values):
     indices = {"bufferView": file.view(np.array(rows, np.uint8).tobytes()), "componentType": 5121}
     return {"count": len(rows), "indices": indices, "values": {"bufferView": file.view(values.tobytes())}}

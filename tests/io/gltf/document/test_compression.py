@@ -82,6 +82,13 @@ def test_draco_attributes_that_are_not_there(tmp_path):
         read_gltf(draco(encoded(), POSITION=77).save(tmp_path / "a.glb"))
 
 
+def test_draco_attributes_of_other_sizes(tmp_path):
+    data = encoded()
+    wrong = unique_ids(data) | {"TEXCOORD_0": unique_ids(data)["POSITION"]}
+    with pytest.raises(FileError, match=r"attributes\.TEXCOORD_0: expected \[2\] numbers each, got 3"):
+        read_gltf(draco(data, **wrong).save(tmp_path / "a.glb"))
+
+
 def meshopt(name="EXT_meshopt_compression", fallback=None):
     """A square whose arrays are compressed; ``fallback``: bytes of the buffer that they would be in without."""
     library = pytest.importorskip("meshoptimizer", reason="meshoptimizer: not installed")

@@ -43,6 +43,8 @@ def test_glb_and_gltf_are_told_apart_by_what_is_in_them(tmp_path):
         ("a%20b.bin", "a%20b.bin"),
         ("./sub/a.bin", "sub/a.bin"),
         ("sub\\a.bin", "sub/a.bin"),
+        ("Sub/A.BIN", "sub/a.bin"),
+        ("elsewhere/a.bin", "a.bin"),
         ("../a.bin", "../a.bin"),
         ("sub/../a.bin", "a.bin"),
     ],
