@@ -7,7 +7,7 @@ import numpy as np
 
 from taichi_dr.errors import FileError
 from taichi_dr.io.gltf.document.container import Document
-from taichi_dr.io.gltf.document.values import Json
+from taichi_dr.io.gltf.document.values import Json, shown
 from taichi_dr.io.gltf.materials import PLAIN, read_look, read_material
 from taichi_dr.io.gltf.nodes import placements
 from taichi_dr.io.gltf.primitives import Primitive, check_faces, has_triangles
@@ -124,7 +124,7 @@ class _Reader:
         if not primitive.has(name):
             if look.texture is not None:
                 place = primitive.entry.place
-                self._document.warn(f"{place} has no {name}, which the texture of material {look.name!r} needs")
+                self._document.warn(f"{place} has no {name}, which the texture of material {shown(look.name)} needs")
             return None
         u, v = transformed(look.info, primitive.attribute(name)).T
         return np.stack([u, 1 - v], axis=1)

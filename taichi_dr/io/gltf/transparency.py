@@ -5,6 +5,7 @@ Source: glTF 2.0 (Khronos, 2021), 3.9.4: OPAQUE ignores alpha, MASK cuts out wha
 
 import numpy as np
 
+from taichi_dr.io.gltf.document.values import shown
 from taichi_dr.io.gltf.materials import BLEND, MASK, OPAQUE, Look
 
 HALF_BYTE = 1 / 510
@@ -32,10 +33,12 @@ def seen_through(look: Look, corners, uv):
 def tell(document, look: Look, wholly, partly, count):
     """Warns of so many faces of ``count`` of a material."""
     if wholly:
-        document.warn(f"material {look.name!r}: {wholly} of {count} faces are left out: their alpha is 0{_cut(look)}")
+        document.warn(
+            f"material {shown(look.name)}: {wholly} of {count} faces are left out: their alpha is 0{_cut(look)}"
+        )
     if partly:
         document.warn(
-            f"material {look.name!r}: transparency is not rendered: {partly} of {count} faces have an alpha "
+            f"material {shown(look.name)}: transparency is not rendered: {partly} of {count} faces have an alpha "
             f"(alphaMode {look.mode}) that is {'below 1' if look.mode == BLEND else 'below the cutoff in places'}, "
             "and are opaque here"
         )

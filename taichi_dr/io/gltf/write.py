@@ -12,7 +12,6 @@ import numpy as np
 from taichi_dr.io.gltf.document.container import BINARY_CHUNK, JSON_CHUNK, MAGIC
 from taichi_dr.io.gltf.textures import WRAPS
 from taichi_dr.io.images import png_bytes, quantized
-from taichi_dr.scene.texture import Texture
 
 ARRAY, INDICES = 34962, 34963
 FLOAT, BYTE, SHORT, INT = 5126, 5121, 5123, 5125
@@ -23,41 +22,38 @@ def encode_gltf(mesh, index, suffix, unlit=False):
     """The bytes of a ``.glb`` file, or a ``.gltf`` file with all in it, of mesh ``index`` of the batch.
 
     Vertices are repeated where their colours or texture coordinates differ, and are the mesh's own where they do not.
-    Colours are ``COLOR_0``, 8 bits of linear light, or the material's factor if they tint a texture all alike; textures
-    are PNG files of 8 bits sRGB; ``unlit`` marks their materials.
+    Colours are ``COLOR_0``, 8 bits of linear light; those that tint a texture all alike are its material's factor.
+    Textures are PNG files, 8 bits of sRGB; ``unlit`` marks their materials.
     """
     file = _File()
-    textures, shown = _textures(mesh)
-    factor, colors = _colors(mesh, index, bool(textures))
+    shown = np.zeros(mesh.face_count, int) if mesh.face_textures is None else mesh.face_textures
+    factors = _factors(mesh, index, shown)
+    colors = mesh.numpy("colors")[index] if any(factor is None for factor in factors.values()) else None
     corners, attributes = _split(mesh, index, colors)
-    numbers = {"POSITION": file.positions(attributes["POSITION"])}
-    if "TEXCOORD_0" in attributes:
-        numbers["TEXCOORD_0"] = file.accessor(attributes["TEXCOORD_0"] * (1, -1) + (0, 1), FLOAT, "VEC2")
-    if "COLOR_0" in attributes:
-        rgba = np.pad(quantized(attributes["COLOR_0"]), ((0, 0), (0, 1)), constant_values=255)
-        numbers["COLOR_0"] = file.accessor(rgba, BYTE, "VEC4", normalized=True)
+    numbers = file.attributes(attributes)
     primitives = []
-    for number in np.unique(shown).tolist():
-        primitive = {
-            "attributes": numbers,
-            "indices": file.indices(corners[shown == number], len(attributes["POSITION"])),
-        }
-        if textures:
-            primitive["material"] = file.material(textures[number] if number >= 0 else None, factor, unlit)
-        primitives.append(primitive)
+    for number, factor in factors.items():
+        own = numbers if factor is None else {name: k for name, k in numbers.items() if name != "COLOR_0"}
+        indices = file.indices(corners[shown == number], len(attributes["POSITION"]))
+        primitives.append({"attributes": own, "indices": indices})
+        if mesh.has("texture"):
+            texture = mesh.textures[number] if number >= 0 else None
+            primitives[-1]["material"] = file.material(texture, factor, unlit)
     file.add("meshes", {"primitives": primitives})
     return file.glb() if suffix == ".glb" else file.gltf()
 
 
-def _textures(mesh):
-    """(the textures, which of them each face (F,) shows: 0 for the only one)."""
-    nothing = np.zeros(mesh.face_count, int)
-    return ((Texture(mesh.numpy("texture")),), nothing) if mesh.has("texture") else ((), nothing)
-
-
-def _colors(mesh, index, textured):
-    """(factor (3,) or None, colours (C, 3) or None) that the textures are multiplied by, or that are seen alone."""
-    return (None, None) if textured else (None, mesh.numpy("colors")[index])
+def _factors(mesh, index, shown):
+    """Number of a texture, -1 for none -> the colour (3,) of all its faces; None where they differ, or without any
+    texture."""
+    numbers = np.unique(shown).tolist()
+    if not mesh.has("texture"):
+        return dict.fromkeys(numbers)
+    if not mesh.tinted:
+        return dict.fromkeys(numbers, np.ones(3))
+    colors = np.clip(mesh.numpy("colors")[index], 0.0, 1.0)[mesh.color_topology.faces]
+    by_texture = {number: colors[shown == number].reshape(-1, 3) for number in numbers}
+    return {number: rows[0] if np.ptp(rows, axis=0).max() == 0 else None for number, rows in by_texture.items()}
 
 
 def _split(mesh, index, colors):
@@ -127,10 +123,17 @@ class _File:
             "accessors", {"bufferView": view, "componentType": code, "count": len(array), "type": kind} | more
         )
 
-    def positions(self, vertices):
-        stored = np.asarray(vertices, np.float32)
+    def attributes(self, given):
+        """Name -> number of the accessor of what the vertices have; ``TEXCOORD_0`` is given with v up."""
+        stored = np.asarray(given["POSITION"], np.float32)
         ends = {"min": stored.min(axis=0).tolist(), "max": stored.max(axis=0).tolist()}
-        return self.accessor(stored, FLOAT, "VEC3", **ends)
+        numbers = {"POSITION": self.accessor(stored, FLOAT, "VEC3", **ends)}
+        if "TEXCOORD_0" in given:
+            numbers["TEXCOORD_0"] = self.accessor(given["TEXCOORD_0"] * (1, -1) + (0, 1), FLOAT, "VEC2")
+        if "COLOR_0" in given:
+            rgba = np.pad(quantized(given["COLOR_0"]), ((0, 0), (0, 1)), constant_values=255)
+            numbers["COLOR_0"] = self.accessor(rgba, BYTE, "VEC4", normalized=True)
+        return numbers
 
     def indices(self, corners, count):
         code = SHORT if count <= 0xFFFF else INT  # the largest number means the end of a strip
@@ -139,8 +142,8 @@ class _File:
     def material(self, texture, factor, unlit):
         """A matt material that shows a texture, if any."""
         own = {"metallicFactor": 0.0, "roughnessFactor": 1.0}
-        if factor is not None:
-            own["baseColorFactor"] = [*np.clip(factor, 0.0, 1.0).tolist(), 1.0]
+        if factor is not None and (factor != 1).any():
+            own["baseColorFactor"] = [*factor.tolist(), 1.0]
         if texture is not None:
             own["baseColorTexture"] = {"index": self._texture(texture)}
         entry = {"pbrMetallicRoughness": own}

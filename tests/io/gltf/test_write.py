@@ -11,6 +11,7 @@ from taichi_dr.io.images import linear_to_srgb, srgb_to_linear
 from taichi_dr.io.meshes import load_mesh, save_mesh
 from taichi_dr.scene import shapes
 from taichi_dr.scene.mesh import Mesh
+from taichi_dr.scene.texture import Texture
 
 SUFFIXES = (".glb", ".gltf")
 CORNERS = [[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0]]
@@ -94,3 +95,53 @@ def test_what_the_specification_asks_for(cpu32, tmp_path):
     assert material["pbrMetallicRoughness"]["metallicFactor"] == 0
     assert material["extensions"] == {"KHR_materials_unlit": {}}
     assert found["extensionsUsed"] == ["KHR_materials_unlit"]
+
+
+def by_face(mesh, index=0):
+    """Corner positions -> (texture's pixels or None, its wrap, uv, colours that multiply it) of each face."""
+    corners = mesh.numpy("vertices")[index][mesh.numpy("faces")]
+    colors = mesh.numpy("colors")[index][mesh.color_topology.faces] if mesh.has_colors else np.ones(corners.shape)
+    uv = mesh.numpy("uv")[mesh.uv_faces]
+    shown = np.zeros(len(corners), int) if mesh.face_textures is None else mesh.face_textures
+    return {
+        corners[i].round(5).tobytes(): (mesh.textures[shown[i]] if shown[i] >= 0 else None, uv[i], colors[i])
+        for i in range(len(corners))
+    }
+
+
+TINTS = {
+    "none": {},
+    "one": {"colors": (0.25, 0.5, 1)},
+    "by texture": {"face_colors": [[0.1, 0.2, 0.3], [0.4, 0.5, 0.6], [0.7, 0.8, 0.9], [0.1, 0.2, 0.3]]},
+    "by vertex": {"colors": np.arange(18).reshape(6, 3) / 17},
+    "by corner": {"colors": np.arange(36).reshape(12, 3) / 35, "color_faces": np.arange(12).reshape(4, 3)},
+}
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("tint", TINTS)
+def test_several_textures_with_wraps_times_colors(cpu32, tmp_path, tint, suffix):
+    random = np.random.default_rng(5)
+    textures = [
+        Texture(random.uniform(size=(2, 3, 3)), ("clamp", "mirror")),
+        Texture(random.uniform(size=(4, 2, 3)), ("repeat", "clamp")),
+    ]
+    vertices, uv = random.normal(size=(6, 3)), random.uniform(-1, 2, size=(7, 2))
+    faces, uv_faces = [[0, 1, 2], [0, 2, 3], [3, 4, 5], [0, 3, 5]], [[0, 1, 2], [3, 2, 4], [4, 5, 6], [0, 3, 6]]
+    mesh = Mesh(vertices, faces, uv=uv, uv_faces=uv_faces, texture=textures, face_textures=[1, 0, -1, 1], **TINTS[tint])
+    save_mesh(mesh, tmp_path / f"a{suffix}")
+    again = load_mesh(tmp_path / f"a{suffix}")
+    assert (again.vertex_count, len(again.textures)) == (6, 2)
+    before, after = by_face(mesh), by_face(again)
+    assert before.keys() == after.keys()
+    for key, (texture, uv, colors) in before.items():
+        again_texture, again_uv, again_colors = after[key]
+        np.testing.assert_allclose(again_uv, uv, atol=1e-6)
+        np.testing.assert_allclose(again_colors, colors, atol=0.5 / 255 + 1e-6)
+        assert (texture is None) == (again_texture is None)
+        if texture is not None:
+            assert again_texture.wrap == texture.wrap
+            np.testing.assert_allclose(again_texture.pixels, as_bytes(texture.pixels), atol=1e-6)
+    if tint in ("one", "by texture"):  # factors, to the last digit
+        found = {tuple(colors[0].round(6).tolist()) for _, _, colors in after.values()}
+        assert found == {tuple(colors[0].round(6).tolist()) for _, _, colors in before.values()}

@@ -156,7 +156,7 @@ class Document:
         path = unquote(uri).replace("\\", "/")
         if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:", uri):
             raise owner.error("uri", "expected a file beside this one: addresses are not followed", uri)
-        if path.startswith("/") or re.match(r"[A-Za-z]:", path) or "\0" in path:
+        if path.startswith("/") or re.match(r"[A-Za-z]:", path) or not _is_name(path):
             raise owner.error("uri", "expected a relative path", uri)
         if len(uri) > LONGEST_PATH:
             raise owner.error("uri", f"expected at most {LONGEST_PATH} characters, got {len(uri)}: {shown(uri)}")
@@ -177,6 +177,11 @@ def _folders_up(path):
         depth += {"..": -1, ".": 0, "": 0}.get(part, 1)
         lowest = min(lowest, depth)
     return -lowest
+
+
+def _is_name(path):
+    """Whether a file system can have it: no NUL, no half of a character."""
+    return "\0" not in path and path.encode(errors="ignore").decode() == path
 
 
 def _is_file(path):
