@@ -93,7 +93,7 @@ def test_the_help_of_a_kind_shows_what_it_needs_and_nothing_else(arguments, caps
 
 
 SHARED = {"--help", "--as", "--steps", "--minutes", "--size", "--skip-missing", "--resume", "--overwrite"}
-SHARED |= {"--backend", "--seed"}
+SHARED |= {"--backend", "--seed", "--background"}
 
 
 def options_of(text):

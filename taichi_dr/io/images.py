@@ -8,7 +8,7 @@ from pathlib import Path
 
 import imageio.v3 as iio
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageColor, ImageOps
 
 from taichi_dr.errors import FileError, InputError, ShapeError
 from taichi_dr.io.files import atomic_path, check_creatable, read_bytes
@@ -46,6 +46,19 @@ def linear_to_srgb(values: ArrayLike) -> Array:
 
 
 _LINEAR_OF_BYTE = srgb_to_linear(np.arange(256) / 255).astype(np.float32)
+
+
+def display_color(name):
+    """Display values (3,) in [0, 1] of a colour's name or ``#rrggbb``.
+
+    Raises:
+        InputError: neither.
+    """
+    try:
+        red, green, blue = ImageColor.getrgb(name)
+    except ValueError:  # also of four channels
+        raise InputError(f"{name}: no colour: expected a name (white, steelblue, ...) or #rrggbb") from None
+    return np.array([red, green, blue]) / 255
 
 
 def load_image(path: PathLike) -> Array:

@@ -27,7 +27,7 @@ def convert(settings):
 def _convert(settings):
     claim(settings.out, OWN_NAMES, settings.overwrite)
     check_creatable(settings.out.resolve())
-    options = {"largest": settings.size, "skip_missing": settings.skip_missing}
+    options = {"largest": settings.size, "skip_missing": settings.skip_missing, "background": settings.background}
     named = [split for split in SPLITS if split in splits(settings.data)] or ["train"]
     written = {}
     with whole_folder(settings.out) as folder, progress_bar("converting") as update:

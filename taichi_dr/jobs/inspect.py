@@ -31,6 +31,7 @@ def inspect(settings):
             settings.data,
             largest=LARGEST,
             skip_missing=settings.skip_missing,
+            background=settings.background,
             progress=lambda done, total: update(done / total, f"{done} of {total} images"),
         )
     bounds = scene_bounds(posed)
@@ -52,7 +53,7 @@ def _facts(data, capture, posed, bounds):
     together = f"is in {round(bounds.share * len(posed))} of {len(posed)} images"
     facts = {
         "format": f"{capture.format}, cameras from {capture.file}",
-        "photographs": f"{len(present)} images of {_sizes(present)}, {'with alpha' if posed.has_alpha else 'opaque'}",
+        "photographs": f"{len(present)} images of {_sizes(present)}, {_alpha(present, posed)}",
         "lenses": _lenses(present, posed),
         "distortion": _distortion(present),
         "test images": _held_out(data),
@@ -73,6 +74,16 @@ def _sizes(views):
         return f"{sizes[0][0]} × {sizes[0][1]} pixels"
     (least_w, least_h), (most_w, most_h) = np.min(sizes, axis=0), np.max(sizes, axis=0)
     return f"{least_w} × {least_h} to {most_w} × {most_h} pixels ({len(sizes)} sizes, read as one)"
+
+
+def _alpha(views, posed):
+    """Where silhouettes come from."""
+    masks = sum(view.mask is not None for view in views)
+    if masks:
+        return f"with alpha ({masks} masks beside them)"
+    if posed.has_alpha:
+        return "with alpha"
+    return "opaque"
 
 
 def _lenses(views, posed):

@@ -94,17 +94,21 @@ def common_place(posed: PosedImages) -> tuple[Array, float]:
     return places[best[np.argmin(angle)]], float(count.max() / len(posed))
 
 
-def other_readings(posed: PosedImages) -> dict[str, float]:
-    """``{convention: share}``: the part of the views that see one place, were the matrices meant otherwise."""
+def other_matrices(posed: PosedImages) -> dict[str, Array]:
+    """``{convention: matrices}``: camera to world (V, 4, 4), were the matrices meant otherwise."""
     given = posed.camera_to_world
     inverse = np.linalg.inv(given)
-    readings = {
+    return {
         "camera to world with axes right, down, forward (OpenCV)": given * OPENCV,
         "world to camera with axes right, up, backward (OpenGL)": inverse,
         "world to camera with axes right, down, forward (OpenCV)": inverse * OPENCV,
     }
+
+
+def other_readings(posed: PosedImages) -> dict[str, float]:
+    """``{convention: share}``: the part of the views that see one place, were the matrices meant otherwise."""
     shares = {}
-    for name, matrices in readings.items():
+    for name, matrices in other_matrices(posed).items():
         meant = replace(posed, camera_to_world=matrices)
         shares[name] = 0.0 if stand_together(meant) else common_place(meant)[1]
     return shares

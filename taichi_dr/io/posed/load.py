@@ -8,10 +8,11 @@ import numpy as np
 from PIL import Image
 
 from taichi_dr.errors import DataSetError, FileError
-from taichi_dr.io.images import decode_image, load_mask, picture_sizes
+from taichi_dr.io.images import decode_image, linear_to_srgb, load_mask, picture_sizes
 from taichi_dr.io.posed import colmap, dtu, llff, record3d, transforms
 from taichi_dr.io.posed.capture import Capture, contents_of
 from taichi_dr.io.posed.lens import straight_lens, undistorted
+from taichi_dr.io.posed.parts.background import border_color, keyed, named_background
 from taichi_dr.io.posed.parts.file_names import shown
 from taichi_dr.io.posed.parts.masks import found_mask, is_left_out
 from taichi_dr.io.posed.parts.poses import rigid_poses
@@ -20,6 +21,7 @@ from taichi_dr.memory import check_memory
 from taichi_dr.types import PathLike, Progress, Size
 
 LARGEST_CUT = 0.1  # of a side: photographs that differ by less in size are cut to one, others averaged down
+BORDERS = 16  # pictures whose borders are looked at for their colour
 SQUARE = 0.01  # photographs whose aspect differs by more from what their lens was found for are warned of
 
 
@@ -40,6 +42,7 @@ def load_posed_images(
     largest: int | None = None,
     require_alpha: bool = False,
     skip_missing: bool = False,
+    background: str | None = None,
     progress: Progress | None = None,
 ) -> PosedImages:
     """Reads photographs and their cameras: a folder in one of these formats, or the file that has its cameras.
@@ -56,17 +59,22 @@ def load_posed_images(
     follow.  If ``w``, ``h`` of a lens differ from its picture's, the lens is scaled to the picture.
     ``size`` ((H, W), or the longer side) or ``scale`` <= 1 average the pictures down over pixel areas, in linear light
     and weighted by alpha; ``largest`` does so where the longer side would be more.  ``skip_missing`` leaves out what
-    has no picture.  ``progress(done, total)`` is called after each picture.
+    has no picture.  ``background``, a colour (``"white"``, ``"#rrggbb"``) or ``"auto"``, the one colour of the
+    pictures' borders, is keyed: alpha of pictures that have none is how far they are from it (``parts.background``).
+    ``progress(done, total)`` is called after each picture.
 
     Raises:
         DataSetError: no such data, corrupt files, missing keys, missing or unreadable pictures, pictures of differing
             size with one lens, no alpha where ``require_alpha``, a camera that is not finite or not rigid, a fisheye
-            lens.
-        InputError: a size larger than the pictures, or not positive.
+            lens, borders without one colour where ``background`` is to be found.
+        InputError: a size larger than the pictures, or not positive; a ``background`` that is no colour.
     """
     try:
         capture = read_capture(Path(folder), split)
-        return _Pictures(capture, _present(capture, skip_missing), (size, scale, largest)).read(require_alpha, progress)
+        pictures = _Pictures(capture, _present(capture, skip_missing), (size, scale, largest))
+        if background is not None:
+            pictures.key(background)
+        return pictures.read(require_alpha, progress)
     except DataSetError:
         raise
     except FileError as error:
@@ -171,10 +179,27 @@ class _Pictures:
         sides = np.array([(lens.height, lens.width) for lens in self._straight], dtype=int)
         self._common = tuple(sides.min(axis=0).tolist())
         self._cut = bool((self._common >= (1 - LARGEST_CUT) * sides).all())
+        self._background = None
         size, scale, largest = wanted
         self.size = target_size(size, scale, self._common)
         if largest is not None and max(self.size) > largest:
             self.size = target_size(largest, 1.0, self.size)
+
+    def key(self, background):
+        """Takes a colour's name, or ``auto``, for the background of the pictures that have no alpha.
+
+        Raises:
+            InputError: it is no colour.
+            DataSetError: ``auto``, and the borders have no one colour.
+        """
+        self._background = named_background(background)
+        if self._background is not None:
+            return
+        few = np.unique(np.linspace(0, len(self._views) - 1, BORDERS).round().astype(int))
+        decoded = [self._decoded(i) for i in few]
+        opaque = [linear_to_srgb(colors) for colors, _, transparent in decoded if not transparent]
+        if opaque:
+            self._background = border_color(opaque, f"{self._capture.file}: --background auto")
 
     def _both(self):
         return zip(self._views, self._lenses, strict=True)
@@ -239,7 +264,10 @@ class _Pictures:
             images[i], alpha[i], cameras[i], transparent = self._picture(i)
             if require_alpha and not transparent:
                 path = self._views[i].picture
-                raise DataSetError(f"{path}: has no alpha channel, which silhouettes are taken from, and no mask")
+                raise DataSetError(
+                    f"{path}: has no alpha channel, which silhouettes are taken from, and no mask:"
+                    " --background auto keys a background of one colour, --background COLOR that colour"
+                )
             has_alpha |= transparent
             if progress is not None:
                 progress(i + 1, count)
@@ -287,7 +315,11 @@ class _Pictures:
             mask = _fitting_mask(view, alpha.shape)
             mask = 1 - mask if is_left_out(view.mask) else mask
             alpha, transparent = alpha * mask, True
-        return picture[:, :, :3], alpha, transparent
+        colors = picture[:, :, :3]
+        if self._background is not None and not transparent:
+            colors, alpha = keyed(colors, self._background)
+            transparent = True
+        return colors, alpha, transparent
 
 
 def _fitting_mask(view, shape):

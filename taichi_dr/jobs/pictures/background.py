@@ -1,10 +1,8 @@
 """What is behind a mesh: a colour by the name a user types."""
 
 import numpy as np
-from PIL import ImageColor
 
-from taichi_dr.errors import InputError
-from taichi_dr.io.images import srgb_to_linear
+from taichi_dr.io.images import display_color, srgb_to_linear
 
 
 def named_color(name):
@@ -16,11 +14,7 @@ def named_color(name):
     >>> named_color("#ff0000").tolist()
     [1.0, 0.0, 0.0]
     """
-    try:
-        red, green, blue = ImageColor.getrgb(name)
-    except ValueError:  # also of four channels
-        raise InputError(f"{name}: no colour: expected a name (white, steelblue, ...) or #rrggbb") from None
-    return srgb_to_linear(np.array([red, green, blue]) / 255)
+    return srgb_to_linear(display_color(name))
 
 
 def over(pictures, color):

@@ -14,16 +14,18 @@ FEWEST = 4  # training images
 LARGEST = 1600  # pixels of the longer side of images; larger ones are averaged down to it
 
 
-def held_out_split(folder, progress=None, skip_missing=False, silhouettes=True):
+def held_out_split(folder, progress=None, skip_missing=False, silhouettes=True, background=None):
     """Training images, held-out images, and a few words on where the latter come from.
 
     Held out is ``transforms_test.json``; without one every eighth training image, from the fifth on.  With
-    ``skip_missing`` images that are not there are left out.  ``silhouettes``: whether images have to have them.
+    ``skip_missing`` images that are not there are left out.  ``silhouettes``: whether images have to have them;
+    ``background``: a colour that is keyed in images without alpha.
 
     Raises:
         DataSetError: images that cannot be read, have no silhouettes, or are too few.
     """
     options = {"largest": LARGEST, "require_alpha": silhouettes, "skip_missing": skip_missing}
+    options["background"] = background
 
     def load(split, **more):
         posed = load_posed_images(folder, split, **options, **more)

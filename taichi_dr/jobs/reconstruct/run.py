@@ -17,6 +17,7 @@ from taichi_dr.io.archives import DAMAGED
 from taichi_dr.io.files import check_creatable, parse_json, write_json
 from taichi_dr.jobs.listener import Audience, Moment
 from taichi_dr.jobs.reconstruct import checkpoint
+from taichi_dr.jobs.reconstruct.consistency import contradictions, warn_of_silhouettes
 from taichi_dr.jobs.reconstruct.evaluation import evaluate, evaluate_variants, held_out_split
 from taichi_dr.jobs.reconstruct.kinds import kind_class, settings_class
 from taichi_dr.jobs.reconstruct.scene_fit import fit_scene, scene_of_cameras
@@ -33,6 +34,7 @@ from taichi_dr.version import __version__
 REPORTS = ("metrics.json", *PICTURES, checkpoint.NAME)
 SECONDS_BETWEEN_CHECKPOINTS = 20.0
 QUICK = 0.5  # s: checkpoints that take longer to write are that much rarer
+TRAINING_VIEWS = 8  # that the model is compared with at the end
 SAME_PLACE = 1e-3  # the object may seem to have moved by this part of its radius
 TAKEN_ANEW = ("data", "out", "resume", "overwrite", "backend")  # by --resume
 TIMES = {
@@ -97,9 +99,12 @@ def _reconstruct(settings, audience, ranks):
         lambda done, total: audience.progressed("reading images", done / total),
         settings.skip_missing,
         kind_class(settings.kind).NEEDS_SILHOUETTES,
+        settings.keyed,
     )
     audience.said(f"{len(train)} training images of {train.width} × {train.height} pixels; {note}")
     warn_of_cameras(train)
+    if has_silhouettes(train):
+        warn_of_silhouettes(train)
     run = _Run(settings, train, held_out, audience, ranks)
     audience.said(run.model.plan)
     if saved is None:
@@ -165,7 +170,9 @@ def _saved_settings(settings, saved):
             if field.name in EXPORTS and field.name in kept:
                 exports[field.name] = given
             else:
-                unused["--" + {"kind": "as"}.get(field.name, field.name.replace("_", "-"))] = str(was)
+                unused["--" + {"kind": "as", "keyed": "background"}.get(field.name, field.name.replace("_", "-"))] = (
+                    str(was)
+                )
     if unused:
         options, was = ", ".join(sorted(unused)), ", ".join(unused[option] for option in sorted(unused))
         warnings.warn(f"{options}: not used, --resume goes on with what the run began with ({was})", stacklevel=3)
@@ -207,6 +214,8 @@ class _Run:
             "held-out images": list(held_out.names),
         }
         self.held_out = self.fit.to_unit(held_out)
+        some = np.unique(np.linspace(0, len(train) - 1, TRAINING_VIEWS).round().astype(int))
+        self.trained = self.fit.to_unit(train.subset(some))
         ranks.check_same(settings.data, [len(train), train.width, train.height, *self.fit.center, self.fit.radius])
         self.model = kind_class(settings.kind)(settings, self.fit.to_unit(train), self.fit)
         self.model.ranks = ranks
@@ -310,12 +319,17 @@ class _Run:
         self.record.stepped(self._moment(), last=True)
         files = self.model.export(out)
         interrupt.check()  # libraries that are imported while files are written may swallow Ctrl-C
-        evaluation = evaluate(self.model, self.held_out)
+        evaluation, training = evaluate(self.model, self.held_out), evaluate(self.model, self.trained)
+        advice = contradictions(training, evaluation)
+        for line in advice:
+            warnings.warn(line, stacklevel=2)
         spent = f"{self.steps} steps in {self.seconds:.0f} s on {backend}"
         self.record.write(out, self.model, evaluation, f"{spent}, held-out images: {in_words(evaluation.mean)}")
         metrics = {
             "as": self.settings.kind,
             "held_out": evaluation.mean,
+            "training": training.mean,
+            "advice": advice,
             "held_out_variants": evaluate_variants(self.model, self.held_out),
             "definitions": DEFINITIONS | TIMES,
             "held_out_views": evaluation.by_view(),

@@ -76,7 +76,7 @@ def fit_scene(posed):
     empty = [small.names[i] for i in range(len(small)) if small.alpha[i].max() <= COVERED]
     if empty:
         raise DataSetError(f"no silhouette (alpha above 0.5) in {', '.join(empty[:5])}{', …' if empty[5:] else ''}")
-    center, reach = _rough_sphere(small)
+    center, reach = rough_sphere(small)
     few = small.subset(np.linspace(0, len(small) - 1, min(len(small), VIEWS_COARSE)).astype(int))
     origin, spacing, occupancy = _carve(few, center, reach, COARSE)
     low, high = _box(origin + spacing * np.argwhere(_kept(occupancy)))
@@ -102,7 +102,7 @@ def scene_of_cameras(posed):
     )
 
 
-def _rough_sphere(posed):
+def rough_sphere(posed):
     """A sphere that holds the object: around the point nearest to the rays through the silhouettes' centres."""
     weights = posed.alpha.reshape(len(posed), -1)
     y, x = np.mgrid[0.5 : posed.height, 0.5 : posed.width].reshape(2, -1)
@@ -138,7 +138,7 @@ def _carve(posed, center, reach, cells):
     footprint = np.minimum(spacing * posed.focal[:, 0] / _depths(posed, center), LARGEST_FOOTPRINT)
     for view in range(len(posed)):
         mask = gaussian_filter(posed.alpha[view], 0.3 * footprint[view])
-        occupancy[alive] = np.minimum(occupancy[alive], _seen(posed, view, mask, points))
+        occupancy[alive] = np.minimum(occupancy[alive], seen(posed, view, mask, points))
         keep = occupancy[alive] > 0.1
         alive, points = alive[keep], points[keep]
     return origin, spacing, occupancy.reshape((cells,) * 3)
@@ -149,7 +149,8 @@ def _kept(occupancy):
     if not kept.any():
         raise DataSetError(
             "the silhouettes have no common volume: are the camera matrices camera-to-world, with columns right, up,"
-            " backward, position (Blender, OpenGL)?"
+            " backward, position (Blender, OpenGL)? One wrong pose or mask is enough: leave out the images that are"
+            " warned of, or mend them"
         )
     return kept
 
@@ -159,7 +160,7 @@ def _depths(posed, point):
     return np.maximum(np.einsum("vi,vi->v", eyes - point, backward), 1e-9)
 
 
-def _seen(posed, view, mask, points):
+def seen(posed, view, mask, points):
     """The silhouette's value where each point falls; outside the picture that of its nearest pixel; 0 behind."""
     matrix = posed.camera_to_world[view]
     local = (points - matrix[:3, 3]) @ matrix[:3, :3]

@@ -2,10 +2,13 @@
 
 import warnings
 
+import numpy as np
+
 from taichi_dr.errors import DataSetError
 
 COVERED = 0.5
 OPAQUE = 0.995  # of an image's pixels: with more of them covered there is no silhouette
+ALL_AROUND = 0.9  # of the border that inverted masks cover, at least
 NAMES_SHOWN = 5
 
 
@@ -27,11 +30,18 @@ def check_silhouettes(posed, where):
         shown = ", ".join(opaque[:NAMES_SHOWN]) + (", …" if len(opaque) > NAMES_SHOWN else "")
         text = (
             f"{where}: {len(opaque)} of {len(posed)} images are fully opaque ({shown}): alpha is used as the"
-            " silhouette; remove the background first"
+            " silhouette; --background COLOR (or auto) keys a background of one colour, else remove it first"
         )
         if 2 * len(opaque) > len(posed):
             raise DataSetError(text)
         warnings.warn(text, stacklevel=3)
+    inverted = sum(_surrounds(alpha) for alpha in posed.alpha)
+    if 2 * inverted > len(posed):
+        warnings.warn(
+            f"{where}: in {inverted} of {len(posed)} images the border is covered and the middle is not: are the masks"
+            " inverted? They should be white where the object is",
+            stacklevel=3,
+        )
     cut_off = sum(_touches_border(alpha) for alpha in posed.alpha)
     if 2 * cut_off > len(posed):
         warnings.warn(
@@ -43,6 +53,12 @@ def check_silhouettes(posed, where):
 
 def _share_covered(alpha):
     return (alpha >= COVERED).mean()
+
+
+def _surrounds(alpha):
+    """Whether the silhouette covers the border, and less of what is within."""
+    border = np.concatenate([alpha[0], alpha[-1], alpha[:, 0], alpha[:, -1]])
+    return (border >= COVERED).mean() > ALL_AROUND and _share_covered(alpha) < OPAQUE
 
 
 def _touches_border(alpha):

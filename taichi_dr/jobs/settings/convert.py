@@ -6,7 +6,7 @@ from typing import Annotated
 
 from tyro.conf import Positional, arg
 
-from taichi_dr.jobs.settings.domains import at_least
+from taichi_dr.jobs.settings.domains import at_least, colored
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,9 @@ class ConvertSettings:
     size: Annotated[int | None, arg(metavar="PIXELS", help_behavior_hint="(default: the images' own)")] = None
     #: Leave out images that are missing.
     skip_missing: bool = False
+    #: Key this background of images without alpha or masks: a colour (white, "#rrggbb"), or auto, which finds
+    #: the one colour of their borders.
+    background: Annotated[str | None, arg(metavar="COLOR|auto", help_behavior_hint="(default: none is keyed)")] = None
     #: Replace OUT if it exists.
     overwrite: bool = False
 
@@ -41,3 +44,4 @@ class ConvertSettings:
         """Raises InputError if a value is outside its domain."""
         if self.size is not None:
             at_least(8, size=self.size)
+        colored(self.background)

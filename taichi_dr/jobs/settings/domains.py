@@ -55,3 +55,17 @@ def within(low, high, unit, **values):
     for name, value in values.items():
         if not low <= value <= high:
             raise InputError(f"{option(name)}: expected {low} to {high} {unit}, got {value}")
+
+
+def colored(background):
+    """Raises InputError for a background that is no colour's name, no ``#rrggbb`` and not ``auto``."""
+    if background in (None, "auto"):
+        return
+    from PIL import ImageColor  # takes a twentieth of a second that a help text needs not
+
+    try:
+        ImageColor.getrgb(background)
+    except ValueError:
+        raise InputError(
+            f"--background: expected auto, a colour's name (white, steelblue, ...) or #rrggbb, got {background}"
+        ) from None

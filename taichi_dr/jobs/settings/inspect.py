@@ -6,6 +6,8 @@ from typing import Annotated
 
 from tyro.conf import Positional, arg
 
+from taichi_dr.jobs.settings.domains import colored
+
 PICTURE = "inspect.png"
 
 
@@ -25,8 +27,12 @@ class InspectSettings:
     what the cameras look at: they stick to one place of the scene if the poses are read right. It warns if the
     cameras look at nothing in common, which wrong conventions of poses do, and says which one would fit.
 
+    Images without alpha show no silhouette: --background white (or auto) keys their background, and what is left is
+    drawn.
+
     examples:
       taichi-dr inspect photographs
+      taichi-dr inspect photographs --background auto
       taichi-dr inspect llff/fern/poses_bounds.npy --picture out/fern.png
     """
 
@@ -36,6 +42,9 @@ class InspectSettings:
     picture: Annotated[Path, arg(metavar="FILE")] = Path(PICTURE)
     #: Leave out images that are missing.
     skip_missing: bool = False
+    #: Key this background of images without alpha or masks: a colour (white, "#rrggbb"), or auto, which finds
+    #: the one colour of their borders.
+    background: Annotated[str | None, arg(metavar="COLOR|auto", help_behavior_hint="(default: none is keyed)")] = None
 
     @property
     def title(self):
@@ -43,4 +52,5 @@ class InspectSettings:
         return f"what {self.data} is"
 
     def check(self):
-        """Every value is in its domain."""
+        """Raises InputError if a value is outside its domain."""
+        colored(self.background)

@@ -54,7 +54,7 @@ class NerfSettings(RadianceSettings):
     space: Literal["auto", "box", "unbounded"] = "auto"
     #: What rays and pixels are compared over: white, as the paper has it; or a random colour for each ray, of which
     #: nothing solid can make a white wall: for images with alpha, whose silhouettes count.
-    background: Literal["white", "random"] = "white"
+    behind: Literal["white", "random"] = "white"
     #: Spread of the random numbers that are added to densities in training. The paper has 1 for photographs.
     noise: float = 0.0
     #: Adam's step size at first; it falls to a tenth.

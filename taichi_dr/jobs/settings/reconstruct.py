@@ -8,7 +8,7 @@ from tyro.conf import Positional, arg
 
 from taichi_dr.errors import InputError
 from taichi_dr.jobs.reconstruct import kinds
-from taichi_dr.jobs.settings.domains import Backend, at_least, budget
+from taichi_dr.jobs.settings.domains import Backend, at_least, budget, colored
 
 As = Annotated[str, arg(name="as", metavar=f"{{{','.join(kinds.KINDS)}}}")]
 """The type of ``kind``, which the settings of a kind give their own default."""
@@ -22,8 +22,9 @@ class ReconstructSettings:
     also nerfstudio, instant-ngp), COLMAP, LLFF, NeuS or Record3D: taichi-dr inspect DATA shows what is understood of
     it.  Lens distortion is taken out; images larger than 1,600 pixels are averaged down to that.
 
-    The alpha channel, or a mask beside the image, is the silhouette: remove the background first.  Opaque images are
-    warned of, and refused if they are more than half of all; --as hash and --as nerf take those for photographs.
+    The alpha channel, or a mask beside the image, is the silhouette.  Of images without, --background white keys a
+    background of that colour, --background auto that of their borders.  Opaque images are warned of, and refused if
+    they are more than half of all; --as hash and --as nerf take those for photographs.
 
     The images of transforms_test.json, else every eighth image, are held out: they are used for the metrics only.  At
     least 4 training images are needed, 5 without transforms_test.json; 20 and more, from all sides, give good shapes.
@@ -43,6 +44,7 @@ class ReconstructSettings:
       taichi-dr reconstruct out/spot out/spot-mesh
       taichi-dr reconstruct out/spot out/spot-mesh --minutes 1
       taichi-dr reconstruct out/spot out/spot-mesh --resume --minutes 5
+      taichi-dr reconstruct photographs out/bust --background auto
       taichi-dr reconstruct lego out/lego --as mesh --init hull
     """
 
@@ -65,6 +67,11 @@ class ReconstructSettings:
     )
     #: Leave out images that are missing.
     skip_missing: bool = False
+    #: Key this background of images without alpha or masks: a colour (white, "#rrggbb"), or auto, which finds
+    #: the one colour of their borders.
+    keyed: Annotated[
+        str | None, arg(name="background", metavar="COLOR|auto", help_behavior_hint="(default: none is keyed)")
+    ] = None
     #: Continue what OUT holds, with its settings: only --steps, --minutes and --backend are taken anew.
     resume: bool = False
     #: Replace OUT if it exists.
@@ -88,3 +95,4 @@ class ReconstructSettings:
         if self.size is not None:
             at_least(8, size=self.size)
         at_least(0, seed=self.seed)
+        colored(self.keyed)

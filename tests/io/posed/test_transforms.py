@@ -424,7 +424,7 @@ MIRROR = [[-1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]
         (set_matrix((np.eye(4) * 2).tolist()), "r_1: transform_matrix is not rigid"),
         (
             lambda f: (f / "train" / "r_1.png").unlink(),
-            r"train.json: 1 of 2 images are missing: train/r_1\.png; skip_missing \(--skip-missing\) leaves them out; they were .*suffixes",
+            r"train.json: 1 of 2 images are missing: train/r_1\.png; skip_missing \(--skip-missing\) leaves .*suffixes",
         ),
         (lambda f: (f / "train" / "r_1.png").write_bytes(b""), r"r_1.png: is empty"),
         (

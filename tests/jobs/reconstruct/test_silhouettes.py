@@ -33,7 +33,9 @@ def test_silhouettes_pass_without_a_word(recwarn):
 def test_opaque_images_are_refused_by_name():
     nearly = OPAQUE - 0.4
     nearly[0, 0] = 0
-    with pytest.raises(DataSetError, match=r"^here: 2 of 3 images are fully opaque \(r_0.png, r_2.png\): .*remove the"):
+    with pytest.raises(
+        DataSetError, match=r"^here: 2 of 3 images are fully opaque \(r_0.png, r_2.png\): .*else remove it"
+    ):
         check_silhouettes(posed(OPAQUE, WHOLE, nearly), "here")
 
 

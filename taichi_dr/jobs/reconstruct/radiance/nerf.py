@@ -114,7 +114,7 @@ class NeRFReconstruction(RadianceReconstruction):
     def _known(self, batch, ends):
         pixels = np.concatenate([batch.colors, batch.alpha[:, None]], axis=1)
         backgrounds = np.ones_like(batch.colors)
-        if self._settings.background == "random":
+        if self._settings.behind == "random":
             random = np.random.default_rng([self._settings.seed, self._step, 1])
             backgrounds = random.uniform(size=backgrounds.shape).astype(np.float32)
         return KnownRays(batch.origins, batch.directions, ends, pixels, backgrounds)

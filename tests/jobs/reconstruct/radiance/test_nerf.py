@@ -75,7 +75,7 @@ def test_rays_are_compared_over_backgrounds(data, background):
     dr.init("cpu")
     train = load_posed_images(data)
     fit = fit_scene(train)
-    model = NeRFReconstruction(settings(data, "out", background=background), fit.to_unit(train), fit)
+    model = NeRFReconstruction(settings(data, "out", behind=background), fit.to_unit(train), fit)
     model.start()
     batch = model._pixels.at(0, 200)
     behind = model._known(batch, np.ones((200, 2))).backgrounds
