@@ -146,7 +146,7 @@ def _texture_coordinates(rows):
 def _table(rows, most):
     """The first numbers of lines, ``most`` of each at most, NaN where a line has fewer; and how many each has."""
     words, counts = rows.words
-    numbers = np.array(list(map(float, words)))
+    numbers = _numbers(words)
     width = counts.max(initial=0)
     if (counts == width).all():
         return numbers.reshape(len(counts), width)[:, :most], counts
@@ -155,6 +155,14 @@ def _table(rows, most):
         has = counts > column
         table[has, column] = numbers[starts[has] + column]
     return table, counts
+
+
+def _numbers(words):
+    """Their numbers; NaN for what Windows calls ``-1.#IND``, ``1.#QNAN`` and ``1.#INF``."""
+    try:
+        return np.array(list(map(float, words)))
+    except ValueError:
+        return np.array([np.nan if b".#" in word else float(word) for word in words])
 
 
 def _polygons(path, f, v):

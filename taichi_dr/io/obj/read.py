@@ -48,13 +48,12 @@ def read_obj(path):
     seen = visible(looks, of_face, notes)
     picked, of_face = picked[seen], of_face[seen]
 
-    faces, uv_faces = contents.corners[picked], contents.uv_corners[picked]
+    uv, uv_corners = _finite_uv(contents, notes)
+    faces, uv_faces = contents.corners[picked], uv_corners[picked]
     has_uv = (uv_faces >= 0).all(axis=1)
     painted = paint(looks, of_face, has_uv, notes)
     colors = _corner_colors(vertex_colors(contents.vertices, notes), faces, painted, (of_face > 0).any())
-    uv, uv_faces = (
-        _placed(contents.uv, np.where(has_uv[:, None], uv_faces, 0), painted) if has_uv.any() else (None, None)
-    )
+    uv, uv_faces = _placed(uv, np.where(has_uv[:, None], uv_faces, 0), painted) if has_uv.any() else (None, None)
     if contents.short:
         notes.append(f"{contents.short} faces have fewer than three corners, and are left out")
     _warn(path, notes)
@@ -119,6 +118,20 @@ def _corner_colors(own, faces, painted, is_known):
         return base
     corners = own[faces]
     return np.where(np.isnan(corners).all(axis=2, keepdims=True), base, np.where(textured, base * corners, corners))
+
+
+def _finite_uv(contents, notes):
+    """The texture coordinates (T, 2), and which of them each corner has (C,): none, -1, in place of one that is not
+    finite."""
+    is_finite = np.isfinite(contents.uv).all(axis=1)
+    if is_finite.all():
+        return contents.uv, contents.uv_corners
+    lost = (contents.uv_corners >= 0) & ~is_finite[contents.uv_corners]
+    if lost.any():
+        notes.append(
+            f"{np.count_nonzero(lost)} corners have texture coordinates that are not finite: their faces show none"
+        )
+    return np.where(is_finite[:, None], contents.uv, 0), np.where(lost, -1, contents.uv_corners)
 
 
 def _placed(uv, uv_faces, painted):

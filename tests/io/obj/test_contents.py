@@ -65,6 +65,12 @@ def test_texture_coordinates_of_one_two_and_three_numbers():
     assert contents(CORNERS + "vt 0.5\nf 1/1 2/1 3/1\n").uv.tolist() == [[0.5, 0]]
 
 
+def test_numbers_that_are_none_as_windows_writes_them():
+    found = contents("v 1.#INF 0 -1.#IND\n" + CORNERS + "vt 1.#QNAN 0 # x\nf 2 3 4\n")
+    np.testing.assert_array_equal(found.vertices[0], [np.nan, 0, np.nan])
+    np.testing.assert_array_equal(found.uv, [[np.nan, 0]])
+
+
 def test_indices_of_texture_coordinates_that_the_file_has_none_of():
     assert contents(CORNERS + "f 1/1/1 2/2/1 3/3/1\n").uv_corners.tolist() == [-1, -1, -1]
 
@@ -108,7 +114,7 @@ def test_other_lines_are_ignored():
         ("v 1,5 0 0\n", FileError, "a.obj, line 1: .*'v 1,5 0 0'"),
         ("v 0 0 0\nv 1.0f 0 0\n", FileError, "a.obj, line 2"),
         (CORNERS + "vt\nf 1 2 3\n", FileError, "line 5: .*a texture coordinate needs a number"),
-        (CORNERS + "vt -1.#IND 0\nf 1 2 3\n", FileError, "line 5"),
+        (CORNERS + "vt -1.x 0\nf 1 2 3\n", FileError, "line 5"),
         (CORNERS + "f 1 2 3\nf 1/x 2/1 3/1\n", FileError, "line 6"),
         (CORNERS + "f 1 2 3\nf / / /\n", FileError, "line 6"),
         (CORNERS + "f 1 2 99999999999999999999999\n", GeometryError, "line 5: face 0 refers to a vertex"),

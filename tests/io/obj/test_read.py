@@ -146,6 +146,17 @@ def test_scale_and_offset_move_the_picture_of_their_material_alone(folder):
     assert len(surface.textures) == 1
 
 
+def test_texture_coordinates_that_are_not_finite_are_none(folder):
+    text = CORNERS + UV + "vt nan 0\nvt 1.#QNAN 1.#QNAN\nusemtl r\n"
+    surface, notes = read(folder, text + LEFT, "newmtl r\nmap_Kd r.png\n")
+    assert (len(surface.textures), surface.face_textures, notes) == (1, None, [])
+    assert np.isfinite(surface.uv).all()
+    surface, notes = read(folder, text + LEFT + "f 1/5 3/6 4/4\n", "newmtl r\nKd 0 1 0\nmap_Kd w.png\n")
+    assert surface.face_textures.tolist() == [0, -1]
+    assert surface.corner_colors[1].tolist() == [[0, 1, 0]] * 3
+    assert notes == ["2 corners have texture coordinates that are not finite: their faces show none"]
+
+
 def test_a_picture_that_is_missing_or_broken_leaves_the_colour(folder):
     text = CORNERS + UV + "usemtl a\n" + LEFT + "usemtl b\n" + RIGHT
     materials = "newmtl a\nKd 1 0 0\nmap_Kd broken.png\nnewmtl b\nKd 0 0 0\nmap_Kd none.png\n"
