@@ -6,16 +6,18 @@ from typing import Any
 
 import numpy as np
 
-from taichi_dr.errors import FileError, InputError
+from taichi_dr.errors import FileError, GeometryError, InputError
 from taichi_dr.io.files import atomic_path
 from taichi_dr.io.gltf.read import read_gltf, read_parts
 from taichi_dr.io.gltf.write import encode_gltf
 from taichi_dr.io.images import load_image
 from taichi_dr.io.obj import read_obj, write_obj
+from taichi_dr.io.placement import placed
 from taichi_dr.io.plain.off import encode_off, read_off
 from taichi_dr.io.plain.stl import encode_stl, read_stl
 from taichi_dr.io.ply.read import read_ply
 from taichi_dr.io.ply.write import encode_ply
+from taichi_dr.scene.bounds import sphere_around
 from taichi_dr.scene.material import Material
 from taichi_dr.scene.mesh import Mesh
 from taichi_dr.scene.texture import Texture
@@ -48,6 +50,8 @@ def load_mesh(
     Polygons are cut into triangles.  Vertices keep their order; those at exactly one position are made one if ``weld``
     (by default for STL and glTF, which repeat them, unless the surface is closed as it is); texture coordinates have an
     index of their own.
+    A shape that is so far from the origin that single precision cannot hold it is counted from an ``offset`` of its own
+    (``Mesh``), with a warning; ``save_mesh`` adds it again.
     Colours and textures become linear RGB.  ``normalize`` centres and scales to the unit sphere (``Mesh.normalized``);
     ``texture`` is the path of a picture to use with the file's texture coordinates, in place of its own colours and
     pictures.
@@ -63,6 +67,7 @@ def load_mesh(
         weld = suffix in SPLIT_BY_NATURE and not Topology(surface.faces, len(surface.vertices)).is_closed
     if weld:
         surface = surface.welded()
+    (surface,), offset = placed(path, [surface])
     options: dict[str, Any] = {"name": path.name, "material": material}
     if texture is not None:
         if surface.uv is None:
@@ -71,6 +76,7 @@ def load_mesh(
         shown = None if surface.textures else surface.face_textures
         surface = replace(surface, textures=pictures, face_textures=shown, corner_colors=None)
     mesh = surface.to_mesh(**options)
+    mesh.offset = offset
     return mesh.normalized() if normalize else mesh
 
 
@@ -84,18 +90,29 @@ def load_parts(path: PathLike, *, normalize: bool = False) -> list[Mesh]:
     path = Path(path)
     if _known_suffix(path) not in GLTF:
         return [load_mesh(path, normalize=normalize)]
-    meshes = []
-    for i, (surface, material) in enumerate(read_parts(path)):
-        if not Topology(surface.faces, len(surface.vertices)).is_closed:
-            surface = surface.welded()
-        meshes.append(surface.to_mesh(name=f"{path.name}[{i}]", material=material))
+    surfaces, materials = [], []
+    for surface, material in read_parts(path):
+        closed = Topology(surface.faces, len(surface.vertices)).is_closed
+        surfaces.append(surface if closed else surface.welded())
+        materials.append(material)
+    surfaces, offset = placed(path, surfaces)
     if normalize:
-        every = Mesh(np.concatenate([mesh.numpy("vertices")[0] for mesh in meshes]), [[0, 0, 0]], name=path.name)
-        vertices, start = every.normalized().numpy("vertices")[0], 0
-        for mesh in meshes:
-            mesh.set("vertices", vertices[start : start + mesh.vertex_count])
-            start += mesh.vertex_count
+        surfaces, offset = _normalized(path, surfaces), np.zeros(3)
+    meshes = []
+    for i, (surface, material) in enumerate(zip(surfaces, materials, strict=True)):
+        meshes.append(surface.to_mesh(name=f"{path.name}[{i}]", material=material))
+        meshes[-1].offset = offset
     return meshes
+
+
+def _normalized(path, surfaces):
+    """The surfaces moved and scaled as one, as ``Mesh.normalized`` does it."""
+    center, extent = sphere_around(
+        np.concatenate([surface.vertices[surface.faces.reshape(-1)] for surface in surfaces])
+    )
+    if not extent > 0:
+        raise GeometryError(f"{path}: all vertices are at one place, which cannot be scaled to a size")
+    return [replace(surface, vertices=(surface.vertices - center) / extent) for surface in surfaces]
 
 
 def save_mesh(mesh: Mesh, path: PathLike, index: int = 0, *, unlit: bool = False) -> None:

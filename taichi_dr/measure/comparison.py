@@ -57,7 +57,7 @@ class ShapeComparison:
     iou: float | None
     """Intersection over union of the volumes, in 128 voxels along the longest side; None unless both are watertight."""
     matrix: Array
-    """(4, 4): what aligned the shape with the reference."""
+    """(4, 4): what aligned the shape with the reference, counted from the reference's ``offset``."""
 
     @property
     def chamfer(self) -> float:
@@ -108,11 +108,11 @@ def compare_meshes(
     for name, value in (("threshold", threshold), ("samples", samples)):
         if not value > 0:
             raise InputError(f"{name}: expected a number > 0, got {value}")
-    target = SampledSurface(_triangles(reference), samples, seed, reference.name)
-    surface, matrix = SampledSurface(_triangles(mesh), samples, seed, mesh.name), np.eye(4)
+    target = SampledSurface(_triangles(reference, reference.offset), samples, seed, reference.name)
+    surface, matrix = SampledSurface(_triangles(mesh, reference.offset), samples, seed, mesh.name), np.eye(4)
     if align != "none":
         matrix = alignment(surface, target, align == "turn")
-        surface = SampledSurface(moved(matrix, _triangles(mesh)), samples, seed, mesh.name)
+        surface = SampledSurface(moved(matrix, _triangles(mesh, reference.offset)), samples, seed, mesh.name)
     measures = _measures(mesh, surface), _measures(reference, target)
     forth, back = target.nearest(surface.points), surface.nearest(target.points)
     near = threshold * target.diagonal
@@ -132,8 +132,9 @@ def compare_meshes(
     )
 
 
-def _triangles(mesh):
-    return mesh.numpy("vertices")[0].astype(np.float64)[mesh.topology.faces]
+def _triangles(mesh, origin):
+    """(F, 3, 3) as seen from ``origin`` in the world."""
+    return (mesh.numpy("vertices")[0] + (mesh.offset - origin))[mesh.topology.faces]
 
 
 def _measures(mesh, surface):

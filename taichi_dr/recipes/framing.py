@@ -3,13 +3,13 @@
 import numpy as np
 
 from taichi_dr.kernels.camera.pack import F
+from taichi_dr.scene.bounds import sphere_around, used_points
 from taichi_dr.types import Array
 
 
 def center_of(mesh) -> Array:
     """The middle (3,) of the box around a mesh."""
-    points = mesh.numpy("vertices").reshape(-1, 3).astype(np.float64)
-    return (points.min(axis=0) + points.max(axis=0)) / 2
+    return sphere_around(used_points(mesh))[0]
 
 
 def visible_radius(camera, center, size) -> float:

@@ -11,6 +11,7 @@ from taichi_dr.fields.group import FieldGroup
 from taichi_dr.fields.owner import FieldOwner
 from taichi_dr.memory import BYTES_PER_FACE, check_faces
 from taichi_dr.runtime import float_dtype, is_initialised, python_scope
+from taichi_dr.scene.bounds import sphere_around, used_points, warn_of_lost_digits
 from taichi_dr.scene.material import Material
 from taichi_dr.scene.texture import Texture
 from taichi_dr.scene.topology import Topology, topology_of
@@ -68,6 +69,7 @@ class Mesh(FieldOwner):
         name: str = "mesh",
     ) -> None:
         self.name = name
+        self._offset: Array = np.zeros(3)
         self.material = Material() if material is None else material
         points = _batched(_numbers(vertices, f"{name}.vertices"), f"{name}.vertices")
         self.batch: int
@@ -101,6 +103,8 @@ class Mesh(FieldOwner):
             raise InputError(f"{name}: face_textures needs a texture")
         self._check_faces()
         self._check_finite(values)
+        if _single_precision():
+            warn_of_lost_digits(points, self.topology.used, name)
         self._values = values  # until somebody needs the group
         self._group: FieldGroup | None = None
 
@@ -123,6 +127,27 @@ class Mesh(FieldOwner):
 
     def _setting(self, name):
         return f'{self.name}.set("{name}", values)' if self.has(name) else None
+
+    @property
+    def offset(self) -> Array:
+        """(3,), float64: where the vertices' origin is in the world, (0, 0, 0) unless it is set.
+
+        For shapes that are so far from the world's origin that single precision cannot hold them: ``load_mesh`` finds
+        one for these, ``save_mesh`` adds it again; renderers, cameras and losses count from the vertices' origin.
+
+        Raises:
+            ShapeError, GeometryError: it is set to what is no three finite numbers.
+        """
+        return self._offset
+
+    @offset.setter
+    def offset(self, values: ArrayLike) -> None:
+        offset = _numbers(values, f"{self.name}.offset")
+        if offset.shape != (3,):
+            raise ShapeError(f"{self.name}.offset: expected shape (3,), got {offset.shape}")
+        if not np.isfinite(offset).all():
+            raise GeometryError(f"{self.name}.offset is not finite: {offset.tolist()}")
+        self._offset = offset.copy()
 
     def has(self, name: str) -> bool:
         """Whether there is a field ``name``; ``"uv"`` and ``"texture"`` are there if they were given."""
@@ -214,19 +239,18 @@ class Mesh(FieldOwner):
     def normalized(self, radius: float = 1.0) -> "Mesh":
         """A copy moved and scaled to touch the sphere of ``radius`` about the origin from within.
 
-        The centre of the bounding box goes to the origin and the vertex furthest from it to the sphere; a batch is
-        moved as one, so that the frames of a motion keep their places.
+        The centre of the bounding box goes to the origin and the vertex furthest from it to the sphere; vertices that
+        no face uses do not count.  A batch is moved as one, so that the frames of a motion keep their places.
 
         Raises:
             GeometryError: all vertices coincide.
         """
-        vertices = self.numpy("vertices").astype(np.float64)
-        points = vertices.reshape(-1, 3)
-        center = (points.min(axis=0) + points.max(axis=0)) / 2
-        extent = np.linalg.norm(points - center, axis=1).max()
+        center, extent = sphere_around(used_points(self))
         if extent == 0:
             raise GeometryError(f"{self.name}: all vertices are at {tuple(center)}, which cannot be scaled to a size")
-        return self._like((vertices - center) * (radius / extent))
+        mesh = self._like((self.numpy("vertices") - center) * (radius / extent))
+        mesh.offset = np.zeros(3)
+        return mesh
 
     def subdivide(self, times: int = 1) -> "Mesh":
         """A new mesh with each face cut into four at its edges' midpoints, ``times`` times; the shape stays the same.
@@ -292,7 +316,9 @@ class Mesh(FieldOwner):
         if self.has("texture"):
             arguments |= {"texture": self.textures, "face_textures": self.face_textures}
         arguments |= changed
-        return Mesh(vertices, self.topology.faces if faces is None else faces, **arguments)
+        mesh = Mesh(vertices, self.topology.faces if faces is None else faces, **arguments)
+        mesh.offset = self.offset
+        return mesh
 
     def _known(self, name):
         if not self.has(name):

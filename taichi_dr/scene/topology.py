@@ -145,6 +145,11 @@ class Topology:
         order = np.lexsort((there, here))
         return group_by_owner(here, self.rows).start, there[order]
 
+    @cached_property
+    def used(self) -> Array:
+        """(rows,): whether some face uses the row."""
+        return np.bincount(self.faces.reshape(-1), minlength=self.rows) > 0
+
     @property
     def is_closed(self) -> bool:
         """Whether every edge has exactly two faces, so that the surface encloses a volume."""

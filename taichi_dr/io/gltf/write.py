@@ -23,7 +23,7 @@ def encode_gltf(mesh, index, suffix, unlit=False):
 
     Vertices are repeated where their colours or texture coordinates differ, and are the mesh's own where they do not.
     Colours are ``COLOR_0``, 8 bits of linear light; those that tint a texture all alike are its material's factor.
-    Textures are PNG files, 8 bits of sRGB; ``unlit`` marks their materials.
+    Textures are PNG files, 8 bits of sRGB; ``unlit`` marks their materials.  An offset of the mesh moves its node.
     """
     file = _File()
     shown = np.zeros(mesh.face_count, int) if mesh.face_textures is None else mesh.face_textures
@@ -40,6 +40,8 @@ def encode_gltf(mesh, index, suffix, unlit=False):
             texture = mesh.textures[number] if number >= 0 else None
             primitives[-1]["material"] = file.material(texture, factor, unlit)
     file.add("meshes", {"primitives": primitives})
+    if mesh.offset.any():
+        file.tree["nodes"][0]["translation"] = mesh.offset.tolist()
     return file.glb() if suffix == ".glb" else file.gltf()
 
 

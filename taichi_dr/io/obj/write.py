@@ -10,6 +10,7 @@ import numpy as np
 from taichi_dr.io.files import atomic_path
 from taichi_dr.io.images import image_bytes, linear_to_srgb
 from taichi_dr.io.obj.paint import SAME, is_standard
+from taichi_dr.scene.bounds import text_digits, world_vertices
 from taichi_dr.scene.texture import NO_TEXTURE
 
 
@@ -29,7 +30,8 @@ def write_obj(mesh, path, index):
     lines = ["# vertices are x y z, or x y z red green blue (sRGB)"]
     if library:
         lines.append(f"mtllib {path.with_suffix('.mtl').name}")
-    lines += ["v " + " ".join(f"{x:.9g}" for x in row) for row in vertices.tolist()]
+    digits = text_digits(mesh)
+    lines += ["v " + " ".join(f"{x:{digits}}" for x in row) for row in vertices.tolist()]
     corners = [[str(i) for i in face] for face in (faces + 1).tolist()]
     if mesh.has("uv"):
         lines += [f"vt {u:.9g} {v:.9g}" for u, v in mesh.numpy("uv").tolist()]
@@ -63,7 +65,7 @@ def texture_paths(path, count):
 
 def _colored_vertices(mesh, index):
     """``v`` lines (N, 3 or 6) and the faces (F, 3) that refer to them."""
-    points, faces = mesh.numpy("vertices")[index], mesh.topology.faces
+    points, faces = world_vertices(mesh, index), mesh.topology.faces
     if not mesh.has_colors or mesh.colors_per == "face":
         return points, faces
     colors = linear_to_srgb(np.clip(mesh.numpy("colors")[index], 0, 1))

@@ -13,6 +13,7 @@ from taichi_dr.io.files import read_bytes
 from taichi_dr.io.polygons import triangulate
 from taichi_dr.io.triangles import Surface, linear_colors
 from taichi_dr.io.words import decoded, numbers_of
+from taichi_dr.scene.bounds import text_digits, world_vertices
 from taichi_dr.scene.mesh import GREY
 
 KEYWORD = re.compile(r"((?:ST|C|N)*)(4?n?)OFF\b[ \t]*(BINARY\b)?")  # n: of any dimension, N: with normals
@@ -52,9 +53,10 @@ def read_off(path):
 
 def encode_off(mesh, index):
     """The bytes of an OFF file of the shape of mesh ``index`` of the batch."""
-    vertices, faces = mesh.numpy("vertices")[index], mesh.topology.faces
+    vertices, faces = world_vertices(mesh, index), mesh.topology.faces
+    digits = text_digits(mesh)
     lines = ["OFF", f"{len(vertices)} {len(faces)} 0"]
-    lines += [f"{x:.9g} {y:.9g} {z:.9g}" for x, y, z in vertices.tolist()]
+    lines += [f"{x:{digits}} {y:{digits}} {z:{digits}}" for x, y, z in vertices.tolist()]
     lines += [f"3 {a} {b} {c}" for a, b, c in faces.tolist()]
     return ("\n".join(lines) + "\n").encode()
 

@@ -42,12 +42,23 @@ def read_stl(path):
 
 
 def encode_stl(mesh, index):
-    """The bytes of a binary STL file of the shape of mesh ``index`` of the batch."""
+    """The bytes of an STL file of the shape of mesh ``index`` of the batch: as text, if it has an offset."""
     corners = mesh.numpy("vertices")[index][mesh.topology.faces]
+    if mesh.offset.any():
+        return _as_text(corners + mesh.offset)
     rows = np.zeros(len(corners), TRIANGLE)
     rows["corners"] = corners
     rows["normal"] = _normals(corners.astype(np.float64))
     return b"taichi_dr".ljust(80) + len(rows).to_bytes(4, "little") + rows.tobytes()
+
+
+def _as_text(corners):
+    lines = ["solid taichi_dr"]
+    for normal, facet in zip(_normals(corners).tolist(), corners.tolist(), strict=True):
+        lines += [f"facet normal {normal[0]:.6g} {normal[1]:.6g} {normal[2]:.6g}", "outer loop"]
+        lines += [f"vertex {x:.15g} {y:.15g} {z:.15g}" for x, y, z in facet]
+        lines += ["endloop", "endfacet"]
+    return "\n".join([*lines, "endsolid taichi_dr", ""]).encode()
 
 
 def _normals(corners):

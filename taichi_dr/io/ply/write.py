@@ -4,13 +4,14 @@ import numpy as np
 
 from taichi_dr.io.images import linear_to_srgb, quantized
 from taichi_dr.io.triangles import Surface, corner_colors
+from taichi_dr.scene.bounds import world_vertices
 
 RGB = ("red", "green", "blue")
 
 
 def encode_ply(mesh, index):
     """The bytes of a PLY file of mesh ``index`` of the batch: colours per vertex or face, read off a texture."""
-    vertices, faces = mesh.numpy("vertices")[index], mesh.topology.faces
+    vertices, faces = world_vertices(mesh, index), mesh.topology.faces
     corner, rgb = np.zeros(len(faces), _face_row(mesh)), None
     corner["count"], corner["vertex_indices"] = 3, faces
     if not mesh.has("texture") and mesh.colors_per == "face":

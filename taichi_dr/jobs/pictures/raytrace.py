@@ -12,6 +12,7 @@ from taichi_dr.render.mesh.supersample import portions
 from taichi_dr.render.rays.ray_tracer import RayTracer
 from taichi_dr.render.rays.scene import Scene
 from taichi_dr.scene.analytic import Plane
+from taichi_dr.scene.bounds import used_points
 from taichi_dr.scene.light import Lights
 from taichi_dr.scene.material import Material
 
@@ -67,7 +68,7 @@ class RayTraced:
 
 def ground_below(meshes):
     """The plane that meshes stand on."""
-    return Plane(y=min(mesh.numpy("vertices")[..., 1].min() for mesh in meshes) - GAP, material=GROUND, name="ground")
+    return Plane(y=min(used_points(mesh)[:, 1].min() for mesh in meshes) - GAP, material=GROUND, name="ground")
 
 
 def ground_color(lights):

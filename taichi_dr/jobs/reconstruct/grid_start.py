@@ -9,6 +9,7 @@ from taichi_dr.implicit.sdf.from_mesh import mesh_distance
 from taichi_dr.implicit.sdf.hull import visual_hull
 from taichi_dr.implicit.voxel_grid import VoxelGrid
 from taichi_dr.io.meshes import load_mesh
+from taichi_dr.scene.bounds import world_vertices
 from taichi_dr.scene.mesh import Mesh
 
 MARGIN = 0.08
@@ -60,7 +61,7 @@ class Start:
         self._center, self._half = scene.hull_extent()
         if init not in ("hull", "ball"):
             mesh = load_mesh(init)
-            self._mesh = Mesh(scene.from_world(mesh.numpy("vertices")[0]), mesh.topology.faces, name=init)
+            self._mesh = Mesh(scene.from_world(world_vertices(mesh)), mesh.topology.faces, name=init)
 
     @property
     def box(self):

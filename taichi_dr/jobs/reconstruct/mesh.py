@@ -23,6 +23,7 @@ from taichi_dr.render.mesh.soft_rasterizer import SoftRasterizer
 from taichi_dr.render.mesh.supersample import Supersampler
 from taichi_dr.runtime import float_dtype
 from taichi_dr.scene import shapes
+from taichi_dr.scene.bounds import world_vertices
 from taichi_dr.scene.light import DirectionalLight, Lights
 from taichi_dr.scene.mesh import Mesh
 
@@ -364,7 +365,7 @@ def _start_shape(settings, fit):
         return fit.hull_mesh(HULL_CELLS)
     if settings.init != "sphere":
         mesh = load_mesh(settings.init)
-        return fit.from_world(mesh.numpy("vertices")[0]), mesh.numpy("faces")
+        return fit.from_world(world_vertices(mesh)), mesh.numpy("faces")
     most = min(LEVELS[0].faces, settings.faces)
     sphere = shapes.icosphere(max(n for n in range(8) if 20 * 4**n <= most))
     center, half = fit.hull_extent()

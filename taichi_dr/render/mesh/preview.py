@@ -3,11 +3,10 @@
 import math
 from contextlib import suppress
 
-import numpy as np
-
 from taichi_dr.io.images import png_bytes
 from taichi_dr.render.mesh.rasterizer import Rasterizer
 from taichi_dr.runtime import is_initialised
+from taichi_dr.scene.bounds import sphere_around, used_points
 from taichi_dr.scene.camera import Camera
 from taichi_dr.scene.light import Lights
 from taichi_dr.scene.mesh import Mesh
@@ -31,9 +30,8 @@ def preview_png(mesh):
 @off_tape
 def preview(mesh):
     """The picture (H, W, 3) of ``preview_png``, linear RGB: the whole mesh, from above its front right."""
-    points = mesh.numpy("vertices")[0].astype(np.float64)
-    center = (points.min(axis=0) + points.max(axis=0)) / 2
-    radius = max(np.linalg.norm(points - center, axis=1).max(), 1e-6)
+    center, radius = sphere_around(used_points(mesh))
+    radius = max(radius, 1e-6)
     distance = 1.05 * radius / math.sin(math.radians(FOV_Y_DEG) / 2)
     camera = Camera.orbit(35, 25, distance, FOV_Y_DEG, target=tuple(center))
     renderer = Rasterizer(SIZE * SAMPLES, background=PAPER)
