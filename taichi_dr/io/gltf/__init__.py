@@ -6,5 +6,5 @@ transforms and modes, and drops vertex colours on the way; pygltflib gives the J
 ``document`` has the JSON and the arrays, ``nodes`` where the meshes are, ``primitives`` their triangles, ``textures``,
 ``materials`` and ``transparency`` what they look like.
 
-Doors: ``read.read_gltf``, ``read.read_parts``.
+Doors: ``read.read_gltf``, ``read.read_parts``, ``write.encode_gltf``.
 """
