@@ -114,8 +114,8 @@ def contradictions(training, held_out):
     fitted, found = training.mean["iou_half"], held_out.mean["iou_half"]
     if fitted < FITTED:
         return [
-            f"the silhouettes of the training images are met by {fitted:.2f} (IoU) only, worst {_worst(training)}: they"
-            f" contradict each other or the poses; {ADVICE}"
+            f"the silhouettes of the training images are met by {fitted:.2f} (IoU) only, worst {_worst(training)}: too"
+            f" few steps look so; after enough, they contradict each other or the poses: {ADVICE}"
         ]
     if found < fitted - APART:
         return [
