@@ -83,7 +83,7 @@ def _alpha(views, posed):
         return f"with alpha ({masks} masks beside them)"
     if posed.has_alpha:
         return "with alpha"
-    return "opaque"
+    return "opaque: no silhouettes; --background COLOR or auto keys a background of one colour"
 
 
 def _lenses(views, posed):

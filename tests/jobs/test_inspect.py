@@ -35,7 +35,7 @@ def test_what_is_understood_is_printed_and_drawn(tmp_path, capsys):
         warnings.simplefilter("error")
         _, facts = said(colmap(tmp_path), capsys)
     assert facts["format"].startswith("COLMAP, cameras from")
-    assert facts["photographs"] == "5 images of 64 × 48 pixels, opaque"
+    assert facts["photographs"].startswith("5 images of 64 × 48 pixels, opaque: no silhouettes; --background")
     assert facts["lenses"] == "1, focal length 60 to 63 pixels, 56.14° wide, 41.71° high"
     assert facts["distortion"] == "none"
     assert facts["seen together"].endswith("is in 5 of 5 images")
