@@ -97,6 +97,22 @@ def test_what_the_specification_asks_for(cpu32, tmp_path):
     assert found["extensionsUsed"] == ["KHR_materials_unlit"]
 
 
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_an_offset_is_where_the_node_is(cpu32, tmp_path, suffix):
+    """Coordinates of UTM, half a million and five million metres, keep a tenth of a millimetre."""
+    local, offset = np.random.default_rng(7).normal(size=(9, 3)), np.array([500_000.25, 5_400_000.125, 300])
+    mesh = Mesh(local, [[0, 1, 2], [3, 4, 5], [6, 7, 8]])
+    mesh.offset = offset
+    save_mesh(mesh, tmp_path / f"a{suffix}")
+    assert tree(tmp_path / f"a{suffix}")["nodes"] == [{"mesh": 0, "translation": offset.tolist()}]
+    with pytest.warns(UserWarning, match="is far from the origin"):
+        again = load_mesh(tmp_path / f"a{suffix}", weld=False)
+    np.testing.assert_allclose(again.numpy("vertices")[0] + again.offset, local + offset, rtol=0, atol=1e-4)
+    mesh.offset = np.zeros(3)
+    save_mesh(mesh, tmp_path / f"a{suffix}")
+    assert tree(tmp_path / f"a{suffix}")["nodes"] == [{"mesh": 0}]
+
+
 def by_face(mesh, index=0):
     """Corner positions -> (texture's pixels or None, its wrap, uv, colours that multiply it) of each face."""
     corners = mesh.numpy("vertices")[index][mesh.numpy("faces")]
