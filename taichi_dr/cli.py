@@ -16,7 +16,7 @@ from typing import Annotated, Union
 
 import tyro
 
-from taichi_dr.errors import Error, InputError
+from taichi_dr.errors import Error, InputError, shortened
 from taichi_dr.jobs.reconstruct import kinds
 from taichi_dr.jobs.settings.compare_mesh import CompareMeshSettings
 from taichi_dr.jobs.settings.convert import ConvertSettings
@@ -29,7 +29,7 @@ from taichi_dr.jobs.settings.reconstruct import ReconstructSettings
 from taichi_dr.jobs.settings.render import RenderSettings
 from taichi_dr.jobs.settings.train_dreamer import TrainDreamerSettings
 from taichi_dr.jobs.settings.train_reconstructor import TrainReconstructorSettings
-from taichi_dr.jobs.terminal import interrupt
+from taichi_dr.jobs.terminal import interrupt, streams
 from taichi_dr.version import __version__
 
 DESCRIPTION = f"""taichi_dr {__version__}: differentiable rendering in Taichi.
@@ -93,16 +93,17 @@ def run(arguments=None):
 
 def main(arguments=None):
     """Runs the command line and returns its exit code."""
+    streams.make_printable()
     warnings.showwarning = _show_warning
     warnings.filterwarnings("ignore", category=SyntaxWarning, module="taichi")
     arguments = sys.argv[1:] if arguments is None else arguments
     if _processes() > 1 and os.environ.get("RANK") != "0":
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115  for the rest of the process: one of several talks
         warnings.simplefilter("ignore")
-    if arguments == ["--version"]:
-        print(f"taichi-dr {__version__}")
-        return 0
     try:
+        if arguments == ["--version"]:
+            print(f"taichi-dr {__version__}", flush=True)
+            return 0
         settings = _parse(arguments)
         settings.check()
         if _processes() > 1 and (arguments[0] not in SHARED or isinstance(settings, NetworkSettings)):
@@ -118,8 +119,15 @@ def main(arguments=None):
         print(interrupt.FAREWELL, end="", file=sys.stderr)
         return interrupt.INTERRUPTED
     except BrokenPipeError:  # who read the output has gone, as head does; Python would write the rest at its end
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        streams.abandon(sys.stdout)
         return BROKEN_PIPE
+    except OSError as error:  # the output cannot be written: files have errors of their own
+        streams.abandon(sys.stdout)
+        print(f"taichi-dr: error: {error.filename or 'the output'}: {error.strerror or error}", file=sys.stderr)
+        return 2
+    except MemoryError as error:
+        print(f"taichi-dr: error: more memory is needed than there is: {error}", file=sys.stderr)
+        return 2
 
 
 def _parse(arguments):
@@ -370,4 +378,4 @@ _ACTIONS = {
 
 
 def _show_warning(message, category, filename, lineno, file=None, line=None):
-    print(f"taichi-dr: warning: {message}", file=sys.stderr)
+    print(f"taichi-dr: warning: {shortened(str(message))}", file=sys.stderr)

@@ -2,6 +2,7 @@
 
 import importlib.util
 import io
+import logging
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
@@ -23,6 +24,8 @@ ANIMATIONS = (".gif", ".mp4")
 PNG_BITS = 24  # the byte of a PNG that has the bits of a number
 BYTES_PER_PIXEL = 24  # of a picture while it is decoded: four bytes as stored, up to five floats
 ORIENTATION, QUARTER_TURNS = 0x0112, (5, 6, 7, 8)  # the EXIF tag, and its values that exchange width and height
+
+logging.getLogger("PIL").addHandler(logging.NullHandler())  # it tells the terminal of damage that is an error here
 
 
 def srgb_to_linear(values: ArrayLike) -> Array:

@@ -1,6 +1,7 @@
 """A radiance field on a grid: density and spherical-harmonic colour at vertices, and rays that march through them."""
 
 import io
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -310,6 +311,8 @@ class Grid(RadianceFunction):
         """A grid of what ``arrays`` gave."""
         shape, vertices, numbers = arrays["shape"], arrays["vertices"].astype(int), arrays["numbers"]
         degree = {4: 0, 13: 1, 28: 2}[numbers.shape[1]]
+        if math.prod(shape.tolist()) > 8 * arrays["cells"].size:
+            raise ValueError(f"cells: expected a bit of each of {shape.tolist()}, got {arrays['cells'].size} bytes")
         active = np.zeros(shape, bool)
         active[tuple(vertices.T)] = True
         grid = cls.of_shape(tuple(shape.tolist()), arrays["lower"], float(arrays["spacing"]), degree, active)

@@ -66,6 +66,8 @@ def _numbers(path, contents, key, columns):
         rows = np.array(contents[key], np.float64).reshape(-1, columns)
     except (TypeError, ValueError, OverflowError):
         raise DataSetError(f"{path}: {key}: expected {columns} numbers each") from None
+    if len(contents[key]) and not len(rows):
+        raise DataSetError(f"{path}: {key}: expected {columns} numbers each, got none")
     bad = ~np.isfinite(rows).all(axis=1)
     if bad.any():
         raise DataSetError(f"{path}: {key}: {int(np.argmax(bad))} is not finite: {rows[np.argmax(bad)].tolist()}")

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from taichi_dr.errors import FileError
+from taichi_dr.io.archives import DAMAGED, in_words
 from taichi_dr.io.posed_images import PosedImages
 from taichi_dr.jobs.reconstruct.kinds import kind_class
 from taichi_dr.jobs.reconstruct.radiance.display import linear
@@ -12,10 +14,15 @@ def scene_drawing(path):
     """``draw(camera, size, progress=None)``: pictures (V, H, W, 4), linear RGB with straight alpha, of the unit scene.
 
     Raises:
-        FileError: no scene, or one cut short.
+        FileError: no scene, one cut short, or one whose arrays do not fit each other.
     """
     scene = load_scene(path)
-    field, turn = kind_class(scene.kind).drawing(scene.arrays), rotation_to(scene.up)
+    try:
+        field, turn = kind_class(scene.kind).drawing(scene.arrays), rotation_to(scene.up)
+    except DAMAGED as error:
+        raise FileError(
+            f"{path}: is no scene that can be drawn ({in_words(error)}); taichi-dr reconstruct writes such"
+        ) from error
 
     def draw(camera, size, progress=None):
         pictures = []
