@@ -31,7 +31,7 @@ def shade_rows(
 ):
     """``color`` (count, 3) of points with ``albedo`` and normals along ``gradient``, in views of so many ``pixels``."""
     lights, finish = ti.static(Lights(light_kind, light_color, light_vector), Finish(specular, shininess, False))
-    shading = ti.static(PointShading(camera, orthographic, lights, finish, albedo, albedo, LIT))
+    shading = ti.static(PointShading(camera, orthographic, lights, finish, albedo, albedo, albedo, LIT))
     for i in range(count):
         rgb = shade_point(_values(albedo, gradient, points, i), 0.0, pixel[i] // pixels, shading)
         for c in ti.static(range(3)):
@@ -63,7 +63,7 @@ def shade_rows_adjoint(
     ``first``: of ``rows.Rows``.
     """
     lights, finish = ti.static(Lights(light_kind, light_color, light_vector), Finish(specular, shininess, False))
-    shading = ti.static(PointShading(camera, orthographic, lights, finish, albedo, albedo, LIT))
+    shading = ti.static(PointShading(camera, orthographic, lights, finish, albedo, albedo, albedo, LIT))
     for column in range(partials.shape[1]):
         clear_column(partials, column)
         view, start, end = rows_of(column, first, pixels, partials.shape[1] // camera.shape[0])
