@@ -81,7 +81,7 @@ def _without_counts(path, lines):
     words = []
     while lines and len(words) < 2:
         words, lines = words + lines[0], lines[1:]
-    if len(words) < 2 or not all(word.isdigit() for word in words[:2]):
+    if len(words) < 2 or not all(re.fullmatch(r"[0-9]{1,18}", word) for word in words[:2]):
         raise FileError(f"{path}: cannot be read as OFF: expected numbers of vertices and faces, got {words[:2]}")
     return [int(word) for word in words[:2]], lines
 

@@ -97,6 +97,8 @@ def test_concave_polygons_are_cut_inside(tmp_path):
     [
         ("Dear reader", FileError, "it is corrupt"),
         ("OFF\nfour faces\n", FileError, "expected numbers of vertices and faces"),
+        (f"OFF\n{5000 * '9'} 1 0\n", FileError, "expected numbers of vertices and faces"),
+        ("OFF\n\u00b2 1 0\n", FileError, "expected numbers of vertices and faces"),
         ("OFF BINARY\n\0\0", FileError, "is binary: expected OFF as text"),
         (off("4OFF"), FileError, "4OFF .*three dimensions"),
         (off("nOFF"), FileError, "three dimensions"),
