@@ -72,9 +72,9 @@ def _check_axes(where, axes):
         found = f"its columns are {_list(lengths)} long, its determinant is {determinant:.3g}"
         if not np.isfinite([error, determinant]).all():
             raise DataSetError(f"{where} is not rigid: its numbers are too large: {found}")
+        if lengths.max() < SMALLEST:  # LAPACK writes to the terminal of numbers that are next to nothing
+            raise DataSetError(f"{where} is not rigid: its rotation is zero")
         scales = np.linalg.svd(axes, compute_uv=False)
-    if scales[0] < SMALLEST:
-        raise DataSetError(f"{where} is not rigid: its rotation is zero")
     if not scales[0] - scales[2] <= UNEVEN * scales[0]:
         raise DataSetError(
             f"{where} is not rigid: its rotation's RᵀR differs from the identity by {error:.3g}; it stretches by"
