@@ -52,7 +52,8 @@ def load_mesh(
     index of their own.
     A shape that is so far from the origin that single precision cannot hold it is counted from an ``offset`` of its own
     (``Mesh``), with a warning; ``save_mesh`` adds it again.
-    Colours and textures become linear RGB.  ``normalize`` centres and scales to the unit sphere (``Mesh.normalized``);
+    Colours and textures become linear RGB; what glTF says is unlit has the material ``Material("none")``, unless
+    ``material`` is given.  ``normalize`` centres and scales to the unit sphere (``Mesh.normalized``);
     ``texture`` is the path of a picture to use with the file's texture coordinates, in place of its own colours and
     pictures.
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from taichi_dr.io.images import srgb_to_linear
+from taichi_dr.scene.material import Material
 from taichi_dr.scene.mesh import GREY, WHITE, Mesh
 from taichi_dr.scene.texture import NO_TEXTURE, Texture
 
@@ -19,7 +20,8 @@ class Surface:
     ``vertices`` (N, 3), float64, where the file has them; ``faces`` (F, 3); optional: ``uv`` (T, 2) with ``uv_faces``
     (F, 3); ``textures``, with ``face_textures`` (F,) that say which of them each face shows, -1 for none (None: the
     only one on all; without textures, 0 where one may be shown); ``corner_colors`` (F, 3, 3), the linear RGB of each
-    corner of each face, which multiplies the texture where there is one (None: white there, grey elsewhere).
+    corner of each face, which multiplies the texture where there is one (None: white there, grey elsewhere); ``unlit``: these are
+    shown as they are, without light.
     """
 
     vertices: np.ndarray
@@ -29,6 +31,7 @@ class Surface:
     uv_faces: np.ndarray | None = None
     textures: tuple[Texture, ...] = ()
     face_textures: np.ndarray | None = None
+    unlit: bool = False
 
     def welded(self):
         """Vertices at exactly the same position made one; kept in the order in which they first appear."""
@@ -39,8 +42,13 @@ class Surface:
         return replace(self, vertices=self.vertices[first[order]], faces=rank[of_vertex.reshape(-1)][self.faces])
 
     def to_mesh(self, **mesh):
-        """The ``Mesh``: colours per vertex where corners agree, else per face where those agree, else per corner."""
+        """The ``Mesh``: colours per vertex where corners agree, else per face where those agree, else per corner.
+
+        Its material is ``Material("none")`` if the surface is unlit, unless ``mesh`` has another.
+        """
         arguments = {"uv": self.uv, "uv_faces": self.uv_faces} | self._colors() | self._textures()
+        if self.unlit and mesh.get("material") is None:
+            mesh["material"] = Material("none")
         return Mesh(self.vertices, self.faces, **(arguments | mesh))
 
     def vertex_colors(self):

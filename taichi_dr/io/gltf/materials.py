@@ -1,6 +1,7 @@
 """Materials: what colours the faces, and what ray tracing makes of the rest.
 
-Sources: glTF 2.0 (Khronos, 2021), 3.9; KHR_materials_pbrSpecularGlossiness, _ior, _transmission, _emissive_strength.
+Sources: glTF 2.0 (Khronos, 2021), 3.9; KHR_materials_pbrSpecularGlossiness, _ior, _transmission, _emissive_strength,
+_unlit.
 """
 
 from dataclasses import dataclass
@@ -59,10 +60,17 @@ def _base_color(material):
     return material.member("pbrMetallicRoughness"), "baseColorFactor", "baseColorTexture"
 
 
+def is_unlit(material):
+    """Whether a ``materials`` entry (or None) is shown as it is, without light: KHR_materials_unlit."""
+    return material is not None and material.extension("KHR_materials_unlit") is not None
+
+
 def read_material(material, textures: Textures):
     """The ``Material`` of a ``materials`` entry (None: a matt one): its factors times the means of its textures."""
     if material is None:
         return Material()
+    if is_unlit(material):
+        return Material("none")
     look = read_look(material, textures)
     base = look.factor[:3] * (1.0 if look.texture is None else _mean(look.texture.pixels))
     metallic, roughness = _metallic_roughness(material, textures)

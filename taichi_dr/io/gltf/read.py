@@ -8,7 +8,7 @@ import numpy as np
 from taichi_dr.errors import FileError
 from taichi_dr.io.gltf.document.container import Document
 from taichi_dr.io.gltf.document.values import Json, shown
-from taichi_dr.io.gltf.materials import PLAIN, read_look, read_material
+from taichi_dr.io.gltf.materials import PLAIN, is_unlit, read_look, read_material
 from taichi_dr.io.gltf.nodes import placements
 from taichi_dr.io.gltf.primitives import Primitive, check_faces, has_triangles
 from taichi_dr.io.gltf.textures import Textures, coordinate_set, transformed
@@ -37,7 +37,8 @@ def read_gltf(path):
     """The ``Surface`` in a glTF file: all that its default scene shows, at rest.
 
     Colours are ``COLOR_0`` times the material's factor, which multiply its texture; white without a material, and none
-    if the whole file says nothing about colours.  Faces that are wholly transparent are left out; of others that are
+    if the whole file says nothing about colours.  It is ``unlit`` if all its materials are; if some are, there is a
+    warning that they are lit like the others.  Faces that are wholly transparent are left out; of others that are
     transparent, pictures that are missing and the like there is a warning.
 
     Raises:
@@ -45,9 +46,19 @@ def read_gltf(path):
         GeometryError: a face refers to a vertex that is not there.
     """
     document = Document(path)
-    surface = _joined(_pieces(document, Textures(document)))
+    pieces = _pieces(document, Textures(document))
+    unlit = _all_unlit(document, pieces)
     _give_warnings(document)
-    return surface
+    return replace(_joined(pieces), unlit=unlit)
+
+
+def _all_unlit(document, pieces):
+    """Whether no piece is to be lit; told where some are not, and others are."""
+    faces = sum(len(piece.faces) for piece in pieces if is_unlit(piece.material))
+    count = sum(len(piece.faces) for piece in pieces)
+    if 0 < faces < count:
+        document.warn(f"{faces} of {count} faces are of unlit materials (KHR_materials_unlit): here all faces are lit")
+    return faces == count
 
 
 def read_parts(path):

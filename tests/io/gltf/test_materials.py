@@ -7,6 +7,7 @@ from gltf_files import SQUARE_UV, GltfFile
 from taichi_dr.errors import FileError
 from taichi_dr.io.gltf.read import read_gltf, read_parts
 from taichi_dr.io.images import srgb_to_linear
+from taichi_dr.io.meshes import load_mesh, load_parts
 from taichi_dr.scene.material import Material
 
 CORNERS = np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1], [0.2, 0.4, 0.6]])
@@ -113,3 +114,18 @@ def test_materials_that_are_wrong(tmp_path, change, message):
     file.show(file.square(material=file.material(metallicFactor=0, alphaMode="FADE")))
     with pytest.raises(FileError, match=r"materials\[0\]\.alphaMode: expected one of OPAQUE, MASK, BLEND, got 'FADE'"):
         read(tmp_path, file)
+
+
+def test_what_is_unlit_is_shown_without_light(tmp_path):
+    file = GltfFile()
+    unlit = file.material((0, 1, 0, 1), extensions={"KHR_materials_unlit": {}})
+    file.use("KHR_materials_unlit", required=True)
+    file.show(file.square(material=unlit))
+    mesh = load_mesh(file.save(tmp_path / "a.glb"))
+    assert mesh.material == Material("none")
+    assert load_mesh(tmp_path / "a.glb", material=Material("phong")).material == Material("phong")
+    assert [part.material for part in load_parts(tmp_path / "a.glb")] == [Material("none")]
+    file.show(file.square(material=file.material((1, 0, 0, 1))))
+    with pytest.warns(UserWarning, match=r"2 of 4 faces are of unlit materials \(KHR_materials_unlit\)"):
+        assert load_mesh(file.save(tmp_path / "b.glb")).material == Material()
+    assert [part.material.shading for part in load_parts(tmp_path / "b.glb")] == ["none", "gouraud"]
