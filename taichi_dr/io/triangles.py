@@ -20,8 +20,8 @@ class Surface:
     ``vertices`` (N, 3), float64, where the file has them; ``faces`` (F, 3); optional: ``uv`` (T, 2) with ``uv_faces``
     (F, 3); ``textures``, with ``face_textures`` (F,) that say which of them each face shows, -1 for none (None: the
     only one on all; without textures, 0 where one may be shown); ``corner_colors`` (F, 3, 3), the linear RGB of each
-    corner of each face, which multiplies the texture where there is one (None: white there, grey elsewhere); ``unlit``: these are
-    shown as they are, without light.
+    corner of each face, which multiplies the texture where there is one (None: white there, grey elsewhere);
+    ``unlit``: colours and textures are shown as they are, without light.
     """
 
     vertices: np.ndarray
