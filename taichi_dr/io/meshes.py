@@ -119,10 +119,10 @@ def _normalized(path, surfaces):
 def save_mesh(mesh: Mesh, path: PathLike, index: int = 0, *, unlit: bool = False) -> None:
     """Writes mesh ``index`` of the batch as OBJ, PLY, STL, OFF, GLB or glTF by suffix.
 
-    OBJ and glTF carry colours, or texture coordinates with the texture (OBJ: in ``.mtl`` and ``.png`` files beside it;
-    glTF: inside); PLY carries colours per vertex or face, read off the texture if there is one; STL and OFF carry the
-    shape alone.  Colours are rounded to 8 bits except in OBJ.  ``unlit`` says that the texture has the light in it, as
-    one made of photographs has: viewers of the glTF (that know ``KHR_materials_unlit``) then add none.
+    OBJ and glTF carry colours and textures, which multiply each other (OBJ: in ``.mtl`` and ``.png`` files beside it;
+    glTF: inside); PLY carries colours per vertex or face, read off the textures if there are any; STL and OFF carry the
+    shape alone.  Textures and PLY's colours are rounded to 8 bits of sRGB.  ``unlit`` says that the texture has the
+    light in it, as one made of photographs has: viewers of the glTF (that know ``KHR_materials_unlit``) then add none.
 
     Raises:
         FileError: unknown suffix, or the file cannot be written.

@@ -11,10 +11,10 @@ import numpy as np
 
 from taichi_dr.io.gltf.document.container import BINARY_CHUNK, JSON_CHUNK, MAGIC
 from taichi_dr.io.gltf.textures import WRAPS
-from taichi_dr.io.images import png_bytes, quantized
+from taichi_dr.io.images import png_bytes
 
 ARRAY, INDICES = 34962, 34963
-FLOAT, BYTE, SHORT, INT = 5126, 5121, 5123, 5125
+FLOAT, SHORT, INT = 5126, 5123, 5125
 CODES = {wrap: code for code, wrap in WRAPS.items()}
 
 
@@ -22,7 +22,8 @@ def encode_gltf(mesh, index, suffix, unlit=False):
     """The bytes of a ``.glb`` file, or a ``.gltf`` file with all in it, of mesh ``index`` of the batch.
 
     Vertices are repeated where their colours or texture coordinates differ, and are the mesh's own where they do not.
-    Colours are ``COLOR_0``, 8 bits of linear light; those that tint a texture all alike are its material's factor.
+    Colours are ``COLOR_0``, floats of linear light, as 8 bits of it would be too few for dark ones; those that tint a
+    texture all alike are its material's factor.
     Textures are PNG files, 8 bits of sRGB; ``unlit`` marks their materials.  An offset of the mesh moves its node.
     """
     file = _File()
@@ -119,7 +120,7 @@ class _File:
         return number
 
     def accessor(self, array, code, kind, target=ARRAY, **more):
-        dtype = {FLOAT: "<f4", BYTE: "u1", SHORT: "<u2", INT: "<u4"}[code]
+        dtype = {FLOAT: "<f4", SHORT: "<u2", INT: "<u4"}[code]
         view = self.view(np.ascontiguousarray(array, dtype).tobytes(), target=target)
         return self.add(
             "accessors", {"bufferView": view, "componentType": code, "count": len(array), "type": kind} | more
@@ -133,8 +134,7 @@ class _File:
         if "TEXCOORD_0" in given:
             numbers["TEXCOORD_0"] = self.accessor(given["TEXCOORD_0"] * (1, -1) + (0, 1), FLOAT, "VEC2")
         if "COLOR_0" in given:
-            rgba = np.pad(quantized(given["COLOR_0"]), ((0, 0), (0, 1)), constant_values=255)
-            numbers["COLOR_0"] = self.accessor(rgba, BYTE, "VEC4", normalized=True)
+            numbers["COLOR_0"] = self.accessor(np.clip(given["COLOR_0"], 0.0, 1.0), FLOAT, "VEC3")
         return numbers
 
     def indices(self, corners, count):

@@ -62,6 +62,15 @@ def test_face_colors_and_coordinates_without_a_texture(cpu32, tmp_path):
     assert again.numpy("uv")[again.uv_faces].tolist() == [[uv[0], uv[1], uv[2]], [uv[0], uv[2], uv[3]]]
 
 
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_dark_colors_are_the_same(cpu32, tmp_path, suffix):
+    stored = np.arange(12).reshape(4, 3)  # in linear light, 255 times that is less than 1
+    mesh = Mesh(CORNERS, [[0, 1, 2], [0, 2, 3]], colors=srgb_to_linear(stored / 255))
+    save_mesh(mesh, tmp_path / f"a{suffix}")
+    again = linear_to_srgb(load_mesh(tmp_path / f"a{suffix}").numpy("colors")[0].astype(np.float64))
+    np.testing.assert_allclose(again * 255, stored, atol=1e-3)
+
+
 def test_many_vertices_have_long_indices(cpu32, tmp_path):
     count = 70_000
     vertices = np.random.default_rng(2).normal(size=(count, 3))
