@@ -10,18 +10,40 @@ RGB = ("red", "green", "blue")
 
 
 def encode_ply(mesh, index):
-    """The bytes of a PLY file of mesh ``index`` of the batch: colours per vertex or face, read off a texture."""
-    vertices, faces = world_vertices(mesh, index), mesh.topology.faces
-    corner, rgb = np.zeros(len(faces), _face_row(mesh)), None
-    corner["count"], corner["vertex_indices"] = 3, faces
-    if not mesh.has("texture") and mesh.colors_per == "face":
-        _paint(corner, mesh.numpy("colors")[index])
-    else:
+    """The bytes of a PLY file of mesh ``index`` of the batch: colours per vertex or face, read off a texture.
+
+    Vertices are written once for each texture and each row of the mesh's colours that their faces show there; of what
+    one texture shows at a vertex, on both sides of a seam, the mean is taken.
+    """
+    vertices, faces, rgb = world_vertices(mesh, index), mesh.topology.faces, None
+    has_own = not mesh.has("texture") and mesh.colors_per == "face"
+    if not has_own:
+        used, faces = _colored_vertices(mesh)
+        vertices = vertices[used]
         rgb = Surface(vertices, faces, corner_colors(mesh, index)).vertex_colors()
+    corner = np.zeros(
+        len(faces), [("count", "u1"), ("vertex_indices", "<i4", 3), *((name, "u1") for name in RGB if has_own)]
+    )
+    corner["count"], corner["vertex_indices"] = 3, faces
+    if has_own:
+        _paint(corner, mesh.numpy("colors")[index])
     points = _point_rows(vertices, rgb)
     lines = [*_point_lines(points), f"element face {len(faces)}", "property list uchar int vertex_indices"]
     lines += [f"property uchar {name}" for name in corner.dtype.names[2:]]
     return _header(lines) + points.tobytes() + corner.tobytes()
+
+
+def _colored_vertices(mesh):
+    """Which vertex (V,) each row of the file is, and the faces (F, 3) that refer to them: the mesh's own where none has
+    to be there twice."""
+    faces = mesh.topology.faces
+    own = mesh.color_topology.faces if mesh.has_colors else faces
+    shown = np.zeros(len(faces), int) if mesh.face_textures is None else mesh.face_textures
+    rows = np.stack([faces, own, np.repeat(shown[:, None], 3, axis=1)], axis=2).reshape(-1, 3)
+    distinct, of_corner = np.unique(rows, axis=0, return_inverse=True)
+    if len(distinct) == len(np.unique(faces)):
+        return np.arange(mesh.vertex_count), faces
+    return distinct[:, 0], of_corner.reshape(-1, 3)
 
 
 def encode_points(points):
@@ -32,11 +54,6 @@ def encode_points(points):
 
 def _header(lines):
     return "\n".join(["ply", "format binary_little_endian 1.0", *lines, "end_header", ""]).encode()
-
-
-def _face_row(mesh):
-    per_face = not mesh.has("texture") and mesh.colors_per == "face"
-    return [("count", "u1"), ("vertex_indices", "<i4", 3), *((name, "u1") for name in RGB if per_face)]
 
 
 def _point_rows(points, rgb):
