@@ -44,7 +44,8 @@ class ColorFit:
 
     Attributes:
         mesh: a copy of the mesh that was given, with the colours as they are now.
-        pixels: how many pixels of all images show a row of the colours: (N,), (F,) or (Ht, Wt).
+        pixels: how many pixels of all images show a row of the colours: (N,), (F,), (C,), (Ht, Wt) or (X,), the shape
+            of ``mesh.colors`` or ``mesh.texture``.
         losses: the mean squared difference of render and images, before every step so far and after the last one.
     """
 
@@ -54,7 +55,7 @@ class ColorFit:
 
     @property
     def seen(self) -> Array:
-        """Which vertices (N,), faces (F,) or texels (Ht, Wt) the images tell anything of."""
+        """Which vertices (N,), faces (F,), corners (C,) or texels (Ht, Wt) or (X,) the images tell anything of."""
         return self.pixels >= LEAST_PIXELS
 
     def __repr__(self):
@@ -75,9 +76,10 @@ def fit_colors(
 ) -> ColorFit:
     """Finds the colours of ``mesh`` in images of it, whose cameras and lights are known.
 
-    What is found is the texture if the mesh has one, else the colours of its vertices or faces, whichever it has.  They
-    are the surface's own, without light and shadow; without ``lights`` they are what the images show.  Rows that no
-    image shows keep the colours that they have.
+    What is found is the texture, or all of them, if the mesh has any, else the colours of its vertices, faces or
+    corners, whichever it has; colours that multiply a texture stay as they are.  They are the surface's own, without
+    light and shadow; without ``lights`` they are what the images show.  Rows that no image shows keep the colours that
+    they have.
 
     Args:
         mesh: the shape, with colours to begin with; a single one.
@@ -142,7 +144,7 @@ class _Problem:
 
     @property
     def colors(self):
-        """The numbers that are looked for: (N, 3), (F, 3) or (Ht, Wt, 3)."""
+        """The numbers that are looked for: (N, 3), (F, 3), (C, 3), (Ht, Wt, 3) or (X, 3)."""
         colors = self.mesh.numpy(self.name)
         return colors if self.name == "texture" else colors[0]
 
@@ -169,8 +171,13 @@ class _Problem:
         return np.where(weight > 0, 1 / np.where(weight > 0, weight, 1), 0)
 
     def pixels(self):
-        """How many pixels show each row, however it is lit."""
+        """How many pixels show each row, however it is lit, and whatever multiplies it."""
+        if self.mesh.tinted:
+            tints = self.mesh.numpy("colors")
+            self.mesh.set("colors", 1.0)
         pixels = self._of_white(lambda part, white: np.ones_like(white), None)[..., 0]
+        if self.mesh.tinted:
+            self.mesh.set("colors", tints)
         if not pixels.any():
             raise CameraError(f"camera: no view shows {self.mesh.name}; expected cameras that look at it")
         return pixels

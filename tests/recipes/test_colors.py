@@ -76,6 +76,30 @@ def test_a_texture(cpu32):
     assert np.abs(fit.mesh.numpy("texture") - texture)[fit.seen].mean() < 0.05
 
 
+def test_several_textures_that_colors_multiply(cpu32):
+    """A tint without red: of a texel's red, nothing is known, but pixels show it all the same."""
+    squares = {
+        "vertices": [[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0], [2, 0, 0], [2, 1, 0]],
+        "faces": [[0, 1, 2], [0, 2, 3], [1, 4, 5], [1, 5, 2]],
+        "uv": [[0, 0], [1, 0], [1, 1], [0, 1]],
+        "uv_faces": [[0, 1, 2], [0, 2, 3]] * 2,
+        "face_textures": [0, 0, 1, 1],
+        "face_colors": [[0, 0.5, 1]] * 2 + [[1, 1, 1]] * 2,
+    }
+    wanted = [np.full((2, 2, 3), (0.5, 0.4, 0.3)), np.full((1, 3, 3), (0.2, 0.6, 0.8))]
+    camera = dr.Camera((1, 0.5, 3), (1, 0.5, 0))
+    truth = dr.Mesh(texture=[dr.Texture(pixels) for pixels in wanted], **squares)
+    images = dr.supersampled(truth, camera, 64)
+    start = dr.Mesh(texture=[dr.Texture(0 * pixels + 0.5) for pixels in wanted], **squares)
+    fit = dr.fit_colors(start, images, camera, steps=10)
+    assert fit.pixels.shape == (7,)
+    assert fit.seen.all()
+    found = fit.mesh.textures
+    np.testing.assert_allclose(found[0].pixels, wanted[0], atol=0.02)
+    np.testing.assert_allclose(found[1].pixels, wanted[1], atol=0.02)
+    np.testing.assert_array_equal(fit.mesh.numpy("colors"), start.numpy("colors"))
+
+
 def test_views_that_take_turns_add_up(cpu32, monkeypatch):
     ball = dr.shapes.icosphere(1, colors=np.random.default_rng(4).uniform(size=(42, 3)))
     images = dr.supersampled(ball, around(), 24)
