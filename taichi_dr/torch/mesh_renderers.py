@@ -64,7 +64,7 @@ class MeshModule(RendererModule):
             colors: (3,), (N, 3) or (B, N, 3), linear RGB; or ``face_colors`` (3,), (F, 3) or (B, F, 3); None is grey.
             camera: a ``dr.torch.Camera`` with gradients or a ``dr.Camera`` without.
             lights: ``dr.torch.Lights`` with gradients or ``dr.Lights`` without; None: own colours as they are.
-            uv, uv_faces, texture: (T, 2), (F, 3) integers, (Ht, Wt, 3): the texture takes the place of the colours.
+            uv, uv_faces, texture: (T, 2), (F, 3) integers, (Ht, Wt, 3): colours, if given, multiply the texture.
             material: a ``dr.Material``; view_mesh: (V,) integers, which mesh each view shows.
 
         Raises:
