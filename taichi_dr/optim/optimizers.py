@@ -63,6 +63,9 @@ _DOMAINS = {
     "weight_decay": ("a finite number >= 0", lambda x: x >= 0),
 }
 
+NEVER_NEGATIVE = {"steps": "a number of steps", "second": "means of squares"}
+"""Entries of a state, and what they are."""
+
 
 class OptimizerOptions(TypedDict, total=False):
     """The keywords that all optimisers take; the module's description says what they do."""
@@ -218,7 +221,7 @@ class Optimizer(ABC):
         """Restores what ``state_dict`` gave; nothing changes if it does not fit.
 
         Raises:
-            InputError: an entry is missing.
+            InputError: an entry is missing, a number of steps or a mean of squares is negative or not a number.
             ShapeError: a moment has another shape than the parameter.
         """
         check_runtime(self.token, "optimizer")
@@ -232,6 +235,8 @@ class Optimizer(ABC):
                     raise ShapeError(
                         f"optimizer state {name!r}: expected shape {expected}, got {np.shape(state[name])}"
                     )
+                if key in NEVER_NEGATIVE and not (np.asarray(state[name]) >= 0).all():
+                    raise InputError(f"optimizer state {name!r}: expected {NEVER_NEGATIVE[key]}, got less than 0")
         for parameter in self.parameters:
             parameter.steps = int(state[f"{parameter.name}/steps"])
             for key, array in parameter.moments.items():

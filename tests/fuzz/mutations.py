@@ -1,10 +1,14 @@
-"""Changes to the bytes of a valid file: of any file, of text, of JSON, of archives of arrays."""
+"""Changes to the bytes of a valid file: of any file, of text, of JSON, of archives of arrays.
+
+Half of them get right checksums afterwards.
+"""
 
 import copy
 import io
 import json
 import re
 import zipfile
+import zlib
 
 import numpy as np
 
@@ -12,6 +16,8 @@ NUMBERS = ("nan", "inf", "-inf", "-1", "0", "2147483648", "-2147483649", "1e309"
 VALUES = (None, True, -1, 0, 1e308, 10**400, float("nan"), "", "x" * 5000, [], {}, [[]], [1, "a"], "\0", "../" * 40)
 WORDS = (b"\0", b"\n", b"\\", b" ", b"\xff\xfe", b"1/2/3", b"'", b'"', b"{", b"x" * 5000)
 BINARY = (b"\xff\xff\xff\xff", b"\0\0\0\0", b"\xff\xff\xff\x7f", b"\0\0\0\x80", b"\0\0\xc0\x7f", b"\0\0\x80\x7f")
+LARGE = 1_000_000  # bytes of archives that take seconds to pack
+PNG = b"\x89PNG\r\n\x1a\n"
 HEADERS = (
     *("(", "{'descr': '<f8'", "[]", "{'descr': '|O', 'fortran_order': False, 'shape': (1,)}", "(" * 500),
     "{'descr': '<f8', 'fortran_order': False, 'shape': (1000000000000,)}",
@@ -29,7 +35,26 @@ def mutated(data, random, kind):
             data = change(data, random)
         except Exception:  # NumPy's, zipfile's, json's own, which are no matter here
             data = _flip(data, random)  # what an earlier change has left is no longer of its kind
-    return data
+    return repaired(data) if random.random() < 0.5 else data
+
+
+def repaired(data):
+    """The bytes with right checksums of the PNG chunks and of the archives' members in them, without which a change is
+    refused before anybody looks at what it has changed."""
+    data = bytearray(data)
+    for start in (found.end() for found in re.finditer(re.escape(PNG), bytes(data))):
+        while start + 12 <= len(data):
+            end = start + 8 + int.from_bytes(data[start : start + 4], "big")
+            if end + 4 > len(data):
+                break
+            data[end : end + 4] = zlib.crc32(data[start + 4 : end]).to_bytes(4, "big")
+            start = end + 4
+    for entry in (found.start() for found in re.finditer(b"PK\1\2", bytes(data))):
+        size, local = (int.from_bytes(data[entry + at : entry + at + 4], "little") for at in (20, 42))
+        if data[entry + 10 : entry + 12] == b"\0\0":  # not packed: what is changed can still be read
+            first = local + 30 + sum(int.from_bytes(data[local + at : local + at + 2], "little") for at in (26, 28))
+            data[entry + 16 : entry + 20] = zlib.crc32(data[first : first + size]).to_bytes(4, "little")
+    return bytes(data)
 
 
 def _place(data, random):
@@ -141,8 +166,10 @@ def _archive(data, random):
     else:
         parts[name] = _npy(np.zeros(int(random.choice([0, 1, 100, 3_000_000]))))
     out = io.BytesIO()
-    methods = zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA
-    with zipfile.ZipFile(out, "w", methods[random.integers(4)]) as file:
+    methods = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)[
+        : 1 if len(data) > LARGE else 4
+    ]
+    with zipfile.ZipFile(out, "w", methods[random.integers(len(methods))]) as file:
         for name, part in parts.items():
             file.writestr(name, part)
     return out.getvalue()

@@ -2,10 +2,17 @@
 
 import io
 import json
+import shutil
+import struct
 import warnings
+from functools import partial
+from importlib import import_module
+from importlib.util import find_spec
 from typing import NamedTuple
 
 import numpy as np
+from fuzz import resumed
+from gltf_files import SQUARE, SQUARE_UV, TWO_FACES, GltfFile
 from PIL import Image
 
 import taichi_dr as dr
@@ -62,6 +69,9 @@ CAMERAS = "1 PINHOLE 8 6 10 10 4 3\n2 SIMPLE_RADIAL 8 6 10 4 3 0.01\n"
 IMAGES = "1 1 0 0 0 0 0 2 1 r_0.png\n4 3 1\n2 0.9 0.1 0 0 0 0 2 2 r_1.png\n\n"
 
 
+UP = np.array([0, 1.0, 0])
+
+
 class Format(NamedTuple):
     """``make(folder)`` writes files; one of ``mutable`` is changed, as its ``kind``; ``read(folder)`` reads."""
 
@@ -113,6 +123,32 @@ def _gltf(folder):
     (folder / "a.bin").write_bytes(data[28 + length :])
 
 
+def _pictured_gltf(kind):
+    """A square of a glTF file with a texture, a PNG inside a buffer; ``kind``: of the file."""
+
+    def make(folder):
+        file = GltfFile()
+        pixels = np.random.default_rng(0).integers(0, 255, (6, 8, 4))
+        material = file.material((1, 0.5, 1, 1), file.texture(pixels, wrapS=33071), alphaMode="MASK")
+        file.show(file.square(attributes={"TEXCOORD_0": SQUARE_UV}, material=material))
+        file.save(folder / f"a.{kind}")
+
+    return make
+
+
+def _draco(folder):
+    import DracoPy  # the extra "draco"
+
+    file = GltfFile()
+    data = DracoPy.encode(SQUARE, faces=TWO_FACES.reshape(-1, 3), tex_coord=SQUARE_UV.astype(float))
+    numbers = {entry["attribute_type"]: entry["unique_id"] for entry in DracoPy.decode(data).attributes}
+    attributes = {"POSITION": numbers[0], "TEXCOORD_0": numbers[3]}
+    packed = {"KHR_draco_mesh_compression": {"bufferView": file.view(data), "attributes": attributes}}
+    file.show(file.square(attributes={"TEXCOORD_0": SQUARE_UV}, extensions=packed))
+    file.use("KHR_draco_mesh_compression", required=True)
+    file.save(folder / "a.glb")
+
+
 def _image(name, read=dr.load_image):
     def check(folder):
         for look in (read, load_mask, picture_sizes) if read is dr.load_image and not _bright(name) else (read,):
@@ -158,6 +194,18 @@ def _colmap(folder):
         (folder / "sparse" / "0" / f"{name}.txt").write_text(text)
 
 
+def _colmap_bin(folder):
+    _pictures(folder / "images")
+    place = folder / "sparse" / "0"
+    place.mkdir(parents=True)
+    cameras = (struct.pack("<iiQQ4d", 1, 1, 8, 6, 10, 10, 4, 3), struct.pack("<iiQQ4d", 2, 2, 8, 6, 10, 4, 3, 0.01))
+    seen = struct.pack("<Qddq", 1, 4, 3, 1)
+    images = [struct.pack("<i7di", i, 1, 0, 0, 0, 0, 0, 2, i) + b"r_%d.png\0" % (i - 1) + seen for i in (1, 2)]
+    points = (struct.pack("<q3d3BdQii", 1, 0, 0, 0, 9, 9, 9, 0.1, 1, 1, 0),)
+    for name, entries in (("cameras", cameras), ("images", images), ("points3D", points)):
+        (place / f"{name}.bin").write_bytes(struct.pack("<Q", len(entries)) + b"".join(entries))
+
+
 def _llff(folder):
     _pictures(folder / "images")
     pose = np.array([[0, 1, 0, 0, 6], [-1, 0, 0, 0, 8], [0, 0, 1, 3, 10.0]])
@@ -190,15 +238,38 @@ def _state(folder):
     checkpoint.save_state(folder / "a.npz", {"steps": 3, "settings": {"a": [1, 2]}}, arrays)
 
 
-def _scene(folder):
-    arrays = dr.radiance.Grid((-1, 1), 4).arrays()
-    save_scene(folder / "a.npz", Scene("grid", np.zeros(3), 1.0, np.array([0, 1.0, 0]), arrays))
+def _scene(kind):
+    """A scene of a run that has made a step."""
+    return lambda folder: save_scene(folder / "a.npz", Scene(kind, np.zeros(3), 1.0, UP, resumed.field(kind)))
 
 
 def _read_scene(folder):
     if not is_radiance(folder / "a.npz"):
         raise dr.FileError(f"{folder / 'a.npz'}: is no scene")
-    scene_drawing(folder / "a.npz")
+    draw = scene_drawing(folder / "a.npz")
+    assert np.isfinite(draw(dr.Camera(eye=(0.0, 0.0, 4.0)), (8, 8))).all()
+
+
+def _resumed(kind):
+    return Format("archive", ("state.npz",), partial(resumed.make, kind), partial(resumed.resume, kind))
+
+
+def _environment(name):
+    def read(folder):
+        assert np.isfinite(dr.Environment.load(folder / name, turn_deg=30).numpy()).all()
+
+    return read
+
+
+def _weights(module):
+    """The format of the networks of a package: ``taichi_dr.torch.`` ``module``."""
+    package = import_module(f"taichi_dr.torch.{module}.checkpoint")
+    load = package.load_network if module == "single_image" else package.load_dreamer
+
+    def read(folder):
+        assert all(values.isfinite().all() for values in load(folder / "model.npz").state_dict().values())
+
+    return Format("archive", ("model.npz",), lambda folder: shutil.copy(package.SHIPPED, folder / "model.npz"), read)
 
 
 def _shape_views(folder):
@@ -251,6 +322,9 @@ FORMATS = {
     "glb": Format("binary", ("a.glb",), _saved("a.glb", texture=np.full((4, 4, 3), 0.5)), _mesh("a.glb")),
     "gltf": Format("json", ("a.gltf",), _gltf, _mesh("a.gltf")),
     "gltf, buffer": Format("binary", ("a.bin",), _gltf, _mesh("a.gltf")),
+    "glb, picture": Format("binary", ("a.glb",), _pictured_gltf("glb"), _mesh("a.glb")),
+    "gltf, picture": Format("json", ("a.gltf",), _pictured_gltf("gltf"), _mesh("a.gltf")),
+    "obj, picture": Format("binary", ("t.png",), _write(a__obj=OBJ, a__mtl=MTL), _mesh("a.obj")),
     "png": Format("binary", ("a.png",), _saved_picture("a.png"), _image("a.png")),
     "png, palette": Format("binary", ("a.png",), _saved_picture("a.png", "P"), _image("a.png")),
     "png, 16 bits": Format("binary", ("a.png",), _png16, _image("a.png")),
@@ -261,23 +335,33 @@ FORMATS = {
     "webp": Format("binary", ("a.webp",), _saved_picture("a.webp"), _image("a.webp")),
     "exr": Format("binary", ("a.exr",), _exr, _image("a.exr")),
     "hdr": Format("binary", ("a.hdr",), _hdr, _image("a.hdr")),
+    "environment, exr": Format("binary", ("a.exr",), _exr, _environment("a.exr")),
+    "environment, hdr": Format("binary", ("a.hdr",), _hdr, _environment("a.hdr")),
     "transforms.json": Format("json", ("transforms.json",), _transforms, _posed),
     "posed picture": Format("binary", ("r_0.png", "r_2.png"), _transforms, _posed),
     "colmap, text": Format(
         "text", tuple(f"sparse/0/{n}.txt" for n in ("cameras", "images", "points3D")), _colmap, _posed
     ),
+    "colmap, binary": Format(
+        "binary", tuple(f"sparse/0/{n}.bin" for n in ("cameras", "images", "points3D")), _colmap_bin, _posed
+    ),
     "llff": Format("binary", ("poses_bounds.npy",), _llff, _posed),
     "dtu": Format("archive", ("cameras_sphere.npz",), _dtu, _posed),
     "record3d": Format("json", ("metadata.json",), _record3d, _posed),
     "state.npz": Format("archive", ("a.npz",), _state, lambda folder: checkpoint.load_state(folder / "a.npz")),
-    "scene.npz": Format("archive", ("a.npz",), _scene, _read_scene),
+    **{f"resumed {kind}": _resumed(kind) for kind in resumed.KINDS},
+    **{f"scene.npz, {kind}": Format("archive", ("a.npz",), _scene(kind), _read_scene) for kind in resumed.FIELDS},
     "voxel grid": Format("archive", ("a.npz",), _grid, lambda folder: dr.VoxelGrid.load(folder / "a.npz")),
     "nerf": Format("archive", ("a.npz",), _nerf, lambda folder: dr.radiance.NeRF.load(folder / "a.npz")),
     "solid": Format("archive", ("a.npz",), _solid, lambda folder: ColoredSolid.load(folder / "a.npz")),
     "shapes": Format("json", ("shape_views.json",), _shape_views, load_shape_views),
     "shapes, arrays": Format("binary", ("train/categories.npy", "train/voxels.npy"), _shape_views, load_shape_views),
 }
-"""By name."""
+if find_spec("DracoPy"):
+    FORMATS["glb, draco"] = Format("binary", ("a.glb",), _draco, _mesh("a.glb"))
+if find_spec("torch"):
+    FORMATS |= {f"network, {module}": _weights(module) for module in ("single_image", "dreamer")}
+"""By name; of what is installed."""
 
 
 def looked_at(name, folder):

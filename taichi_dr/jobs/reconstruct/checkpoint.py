@@ -1,6 +1,7 @@
 """``state.npz``: everything a reconstruction needs to go on, written so that an old one is never lost to a new one."""
 
 import json
+import math
 from contextlib import contextmanager
 
 import numpy as np
@@ -11,6 +12,7 @@ from taichi_dr.io.files import atomic_path, parse_json
 
 NAME = "state.npz"
 HEADER = "header.json"
+MOST = 2**53  # of counts: whole numbers that JSON and floats both hold
 
 
 def save_state(path, header, arrays):
@@ -24,13 +26,63 @@ def load_state(path):
     """``(header, arrays)`` of a file by ``save_state``.
 
     Raises:
-        FileError: no such file, or it is no checkpoint.
+        FileError: no such file, it is no checkpoint, or one with numbers that are not finite.
     """
     if not path.exists():
         raise FileError(f"{path}: no such checkpoint, nothing to resume; start without --resume")
     with reading(path):
         arrays = read_arrays(path)
-        return parse_json(arrays.pop(HEADER).tobytes()), arrays
+        header = parse_json(arrays.pop(HEADER).tobytes())
+        for name, array in arrays.items():
+            if array.dtype.kind not in "biuf" or not np.isfinite(array).all():
+                raise ValueError(f"{name}: expected finite numbers")
+        return header, arrays
+
+
+def count(header, name, most=MOST):
+    """The whole number from 0 to ``most`` that a header, or a list, has at ``name``.
+
+    Raises:
+        KeyError, ValueError: there is none.
+    """
+    value = header[name]
+    if type(value) is not int or not 0 <= value <= most:
+        raise ValueError(f"{name}: expected a whole number from 0 to {most}, got {value!r}")
+    return value
+
+
+def number(header, name):
+    """The finite number of at least 0 that a header has at ``name``; errors as of ``count``."""
+    value = header[name]
+    if type(value) not in (int, float) or not 0 <= value < math.inf:
+        raise ValueError(f"{name}: expected a finite number of at least 0, got {value!r}")
+    return float(value)
+
+
+def or_none(read, header, name):
+    """What ``read`` (``count``, ``number``) gives, or None where the header has None."""
+    return None if header[name] is None else read(header, name)
+
+
+def squares(arrays, name):
+    """The numbers at ``name``, means of squares as Adam's second moments are; ValueError if one is below zero."""
+    if (arrays[name] < 0).any():
+        raise ValueError(f"{name}: expected means of squares, got {arrays[name].min()}")
+    return arrays[name]
+
+
+def rows_below(arrays, name, sizes):
+    """The whole numbers (N, k) of ``arrays`` at ``name``, whose columns are indices below ``sizes`` (k,).
+
+    Raises:
+        KeyError, ValueError: there are none, they have another shape, or are out of range.
+    """
+    rows = arrays[name]
+    if rows.dtype.kind not in "iu" or rows.shape != (len(rows), len(sizes)):
+        raise ValueError(f"{name}: expected whole numbers (N, {len(sizes)}), got {rows.dtype} of shape {rows.shape}")
+    if ((rows < 0) | (rows >= sizes)).any():
+        raise ValueError(f"{name}: expected indices from 0 to below {tuple(sizes)}")
+    return rows
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """Numbers on a grid that are optimised over some of its nodes: the numbers, their gradient, and Adam's moments."""
 
+from taichi_dr.jobs.reconstruct.checkpoint import count, squares
 from taichi_dr.kernels.base.arrays import array_from, make_array, write_array
 from taichi_dr.kernels.fit.update import add_moments, move
 
@@ -43,6 +44,7 @@ class GridNumbers:
 
     def restore(self, header, arrays):
         """Goes on where ``state`` left off."""
-        self._steps = header["steps"]
-        for name, array in (("array", self.array), ("first", self._first), ("second", self._second)):
-            write_array(array, arrays[name])
+        self._steps = count(header, "steps")
+        write_array(self.array, arrays["array"])
+        write_array(self._first, arrays["first"])
+        write_array(self._second, squares(arrays, "second"))

@@ -11,6 +11,7 @@ from taichi_dr.errors import FileError
 from taichi_dr.io.files import write_json
 from taichi_dr.io.meshes import load_mesh, save_mesh
 from taichi_dr.jobs.pictures import looks
+from taichi_dr.jobs.reconstruct.checkpoint import count
 from taichi_dr.jobs.reconstruct.kind import Kind
 from taichi_dr.jobs.reconstruct.light import EVEN, Light, described, find_light
 from taichi_dr.jobs.reconstruct.loss_terms import STEPS_BETWEEN_RECORDS, add_terms
@@ -250,15 +251,15 @@ class MeshReconstruction(Kind):
     def restore(self, header, arrays):
         """Begins where ``state`` left off."""
         mesh = Mesh(arrays["vertices"], arrays["faces"], colors=arrays["colors"], name="reconstruction")
-        self._level = header["entered"]
+        self._level = count(header, "entered", len(LEVELS) - 1)
         self._enter(mesh)
-        self._level = header["level"]
+        self._level = count(header, "level", len(LEVELS) - 1)
         self._smooth.variable().from_numpy(arrays["coordinates"])
         for prefix, optimizer in self._optimizers():
             optimizer.load_state_dict(_below(prefix, arrays))
-        self._step, self._skipped.count = header["step"], header["skipped"]
+        self._step, self._skipped.count = count(header, "step"), count(header, "skipped")
         if self._settings.light:
-            self._times_told = header["times_told"]
+            self._times_told = count(header, "times_told")
             self._set_light(Light(*arrays["light"]))
         if "texture" in header:
             arguments = self._mesh, self._groups, self._settings.seed

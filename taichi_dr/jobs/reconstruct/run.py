@@ -17,6 +17,7 @@ from taichi_dr.io.archives import DAMAGED
 from taichi_dr.io.files import check_creatable, parse_json, write_json
 from taichi_dr.jobs.listener import Audience, Moment
 from taichi_dr.jobs.reconstruct import checkpoint
+from taichi_dr.jobs.reconstruct.checkpoint import count, number
 from taichi_dr.jobs.reconstruct.consistency import contradictions, warn_of_silhouettes
 from taichi_dr.jobs.reconstruct.evaluation import evaluate, evaluate_variants, held_out_split
 from taichi_dr.jobs.reconstruct.kinds import kind_class, settings_class
@@ -25,6 +26,7 @@ from taichi_dr.jobs.reconstruct.silhouettes import has_silhouettes
 from taichi_dr.jobs.report.agreement import warn_of_cameras
 from taichi_dr.jobs.report.metrics import DEFINITIONS, in_words
 from taichi_dr.jobs.report.record import PICTURES, Record
+from taichi_dr.jobs.settings.domains import typed
 from taichi_dr.jobs.terminal.interrupt import interruptible
 from taichi_dr.jobs.terminal.output import alone_in, claim, clear, sweep
 from taichi_dr.kernels.base.launch import stay_on_all_threads
@@ -86,7 +88,7 @@ def _reconstruct(settings, audience, ranks):
         with checkpoint.reading(settings.out / checkpoint.NAME):
             settings = _saved_settings(settings, saved[0]["settings"])
             settings.check()
-            spent = _fraction(settings, saved[0]["steps"], saved[0]["seconds_optimising"]) >= 1
+            spent = _fraction(settings, count(saved[0], "steps"), number(saved[0], "seconds_optimising")) >= 1
         if spent:
             audience.said("its budget is spent: more --steps or --minutes than that would go on")
             if metrics := _finished(settings, saved[0]["steps"]):
@@ -159,7 +161,9 @@ def _saved_settings(settings, saved):
     Warns of other settings of this call: they are not used.
     """
     kind = settings_class(saved.get("kind", settings.kind))
-    kept = {field.name: saved[field.name] for field in dataclasses.fields(kind) if field.name in saved}
+    names = [field.name for field in dataclasses.fields(kind) if field.name not in TAKEN_ANEW]
+    kept = {name: saved[name] for name in names if name in saved}
+    typed(kind, kept)
     began = kind(**kept | {name: getattr(settings, name) for name in TAKEN_ANEW})
     exports, unused = {}, {}
     for field in dataclasses.fields(settings):
@@ -295,8 +299,8 @@ class _Run:
         self._check_same_data(header)
         model = {name.removeprefix("model/"): value for name, value in arrays.items() if name.startswith("model/")}
         self.model.restore(header["model"], model)
-        self.steps, self.seconds = header["steps"], header["seconds"]
-        self.optimising, self.compiling = header["seconds_optimising"], header["seconds_compiling"]
+        self.steps, self.seconds = count(header, "steps"), number(header, "seconds")
+        self.optimising, self.compiling = number(header, "seconds_optimising"), number(header, "seconds_compiling")
         self.record.restore(header, arrays, self.fraction())
         self.saved = True
 
@@ -304,7 +308,7 @@ class _Run:
         changed = [what for what, value in self.data.items() if header["data"][what] != value]
         center, radius = np.array(header["center"]), header["radius"]
         moved = max(np.abs(self.fit.center - center).max(), abs(self.fit.radius - radius))
-        if not changed and moved > SAME_PLACE * radius:  # saved vertices would mean something else
+        if not changed and not moved <= SAME_PLACE * self.fit.radius:  # saved vertices would mean something else
             changed = ["cameras or silhouettes"]
         if changed:
             raise DataSetError(

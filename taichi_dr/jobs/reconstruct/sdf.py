@@ -10,6 +10,7 @@ from taichi_dr.implicit.sdf.colored import ColoredSolid
 from taichi_dr.io.meshes import load_mesh, save_mesh
 from taichi_dr.jobs.pictures import looks
 from taichi_dr.jobs.reconstruct.carve import carve
+from taichi_dr.jobs.reconstruct.checkpoint import count, rows_below
 from taichi_dr.jobs.reconstruct.grid_fit import GridFit
 from taichi_dr.jobs.reconstruct.grid_start import Nodes, Start
 from taichi_dr.jobs.reconstruct.kind import Kind
@@ -173,13 +174,13 @@ class SdfReconstruction(Kind):
 
     def restore(self, header, arrays):
         """Begins where ``state`` left off."""
-        self._level, self._box = header["level"], np.array(header["box"])
+        self._level, self._box = count(header, "level", len(self._levels) - 1), np.array(header["box"], float)
         self._enter(self._grid(), arrays["distances/array"][..., 0], arrays["colors/array"])
         for name in ("distances", "colors"):
             own = {key.removeprefix(f"{name}/"): v for key, v in arrays.items() if key.startswith(f"{name}/")}
             getattr(self._fit, name).restore(header[name], own)
-        self._fit.set_nodes(arrays["nodes"])
-        self._step, self._changed = header["step"], False
+        self._fit.set_nodes(rows_below(arrays, "nodes", self._nodes.shape))
+        self._step, self._changed = count(header, "step"), False
 
     def _grid(self):
         """The nodes of the level."""

@@ -4,6 +4,7 @@ import numpy as np
 import taichi as ti
 
 from taichi_dr import losses
+from taichi_dr.jobs.reconstruct.checkpoint import count
 from taichi_dr.jobs.reconstruct.loss_terms import STEPS_BETWEEN_RECORDS, add_terms
 from taichi_dr.optim.optimizers import Adam
 from taichi_dr.render.mesh.rasterizer import Rasterizer
@@ -33,8 +34,8 @@ class TextureFit:
         fit = cls.__new__(cls)
         size = len(arrays["texture"])
         atlas = Atlas(arrays["uv"], arrays["uv_faces"], arrays["chart"], size, header["method"])
-        fit._begin(mesh, groups, seed, atlas, arrays["texture"], header["unseen"])
-        fit._step = header["step"]
+        fit._begin(mesh, groups, seed, atlas, arrays["texture"], count(header, "unseen"))
+        fit._step = count(header, "step")
         fit._optimizer.load_state_dict({name: arrays[f"adam/{name}"] for name in fit._optimizer.state_dict()})
         return fit
 

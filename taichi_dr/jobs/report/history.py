@@ -1,7 +1,11 @@
 """What a run remembers for its reports: losses and pictures along the way."""
 
+import io
+import operator
+
 import imageio.v3 as iio
 import numpy as np
+from PIL import Image
 
 from taichi_dr.jobs.report.pages import animation_frame
 
@@ -15,6 +19,14 @@ class History:
 
     def __init__(self, rows=(), marks=()):
         self.rows, self.marks = list(rows), list(marks)
+
+    @classmethod
+    def restored(cls, rows, marks):
+        """As it was with these; ValueError, TypeError or AttributeError if they are none."""
+        known = [
+            [operator.index(step), {name: float(value) for name, value in losses.items()}] for step, losses in rows
+        ]
+        return cls(known, map(operator.index, marks))
 
     def add(self, step, losses):
         """Notes the losses of a step."""
@@ -58,12 +70,26 @@ class Animation:
         return dict(self._encoded)
 
     def restore(self, arrays, fraction):
-        """Takes up frames taken before."""
+        """Takes up frames taken before; ValueError if one is none of these views."""
         self._encoded = {name: arrays[name] for name in sorted(arrays) if name.startswith("frames/")}
-        self.frames = [iio.imread(picture.tobytes(), plugin="pillow") for picture in self._encoded.values()]
+        shape = animation_frame(self._targets, self._targets, "").shape
+        self.frames = [_frame(name, picture.tobytes(), shape) for name, picture in self._encoded.items()]
         self._schedule(fraction)
 
     def _schedule(self, fraction):
         # Early on more happens: the k-th picture is due at (k / FRAMES)^2.
         k = int(np.sqrt(fraction) * FRAMES + 1e-9) + 1
         self._next = (k / FRAMES) ** 2
+
+
+def _frame(name, data, shape):
+    """The frame of the bytes of a PNG, which is not unpacked if it has another shape."""
+    try:
+        with Image.open(io.BytesIO(data), formats=("PNG",)) as picture:
+            found = picture.height, picture.width, len(picture.getbands())
+            frame = np.asarray(picture) if found == shape else None
+    except Exception as error:  # Pillow raises a dozen types
+        raise ValueError(f"{name}: is no picture ({error})") from error
+    if frame is None:
+        raise ValueError(f"{name}: expected a picture of shape {shape}, got {found}")
+    return frame

@@ -43,8 +43,12 @@ class Overview:
         return {f"stages/{steps}": pictures for steps, pictures in self.stages.items()}
 
     def restore(self, arrays):
-        """Takes up what was taken before."""
+        """Takes up what was taken before; ValueError and KeyError if it is none of this view's."""
         named = {name.removeprefix("stages/"): value for name, value in arrays.items() if name.startswith("stages/")}
+        expected = 2, self._view.height, self._view.width, 3
+        for steps, pictures in named.items():
+            if pictures.shape != expected or pictures.dtype != np.uint8:
+                raise ValueError(f"stages/{steps}: expected bytes {expected}, got {pictures.dtype} {pictures.shape}")
         self.stages = {steps: named[str(steps)] for steps in sorted(map(int, named))}
 
     def write(self, path, model, caption):

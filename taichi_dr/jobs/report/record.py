@@ -47,7 +47,7 @@ class Record:
 
     def restore(self, header, arrays, fraction):
         """Takes up what ``state`` gave, at that fraction of the budget."""
-        self._history = History(header["history"], header["marks"])
+        self._history = History.restored(header["history"], header["marks"])
         self._animation.restore(arrays, fraction)
         self._overview.restore(arrays)
 

@@ -2,7 +2,7 @@
 
 import math
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 from tyro.conf import arg
 
@@ -41,6 +41,22 @@ def budget(steps, minutes, resume, overwrite):
         positive(minutes=minutes)
     if resume and overwrite:
         raise InputError("give --resume or --overwrite, not both")
+
+
+def typed(settings, values):
+    """Raises InputError for a value of another type than its field of the class ``settings`` has, as JSON holds it."""
+    hints = get_type_hints(settings)
+    for name, value in values.items():
+        if not _fits(value, hints[name]):
+            raise InputError(f"{option(name)}: expected a value of {hints[name]}, got {value!r}")
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    if get_origin(hint) is Literal:
+        return value in get_args(hint)
+    if kinds := get_args(hint):
+        return any(_fits(value, kind) for kind in kinds)
+    return type(value) in {float: (int, float), Path: (str,)}.get(hint, (hint,))
 
 
 def finite(**values):

@@ -404,6 +404,57 @@ def test_a_checkpoint_that_lacks_something_is_named(data, tmp_path, header):
         reconstruct(settings(data, tmp_path, resume=True))
 
 
+def _set(place, value):
+    def change(header, arrays):
+        *holders, key = place
+        for name in holders:
+            header = header[name]
+        header[key] = value
+
+    return change
+
+
+def _of_array(name, made):
+    def change(header, arrays):
+        arrays[name] = made(arrays[name])
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (_of_array("model/vertices", lambda a: a * np.nan), "model/vertices: expected finite numbers"),
+        (_of_array("model/vertices", lambda a: a[:-1]), "vert"),
+        (_of_array("model/faces", lambda a: a + 1_000_000), "face"),
+        (_of_array("model/colors", lambda a: a[:, :2]), "color"),
+        (_of_array("model/coordinates", lambda a: a[1:]), "shape"),
+        (_of_array("model/color/colors/second", lambda a: a - 1), "second': expected means of squares"),
+        (_of_array("model/color/colors/first", lambda a: a[1:]), "first': expected shape"),
+        (_of_array("frames/0000", lambda a: a[:20]), "frames/0000: is no picture"),
+        (_of_array("stages/0", lambda a: a[:, 1:]), "stages/0: expected bytes"),
+        (_set(["steps"], -1), "steps: expected a whole number"),
+        (_set(["seconds"], "long"), "seconds: expected a finite number"),
+        (_set(["history"], [[1, 2, 3]]), "unpack"),
+        (_set(["history"], [[1, {"color": "red"}]]), "float"),
+        (_set(["marks"], [0.5]), "integer"),
+        (_set(["model", "level"], 4), "level: expected a whole number from 0 to 1, got 4"),
+        (_set(["model", "step"], 2.5), "step: expected a whole number"),
+        (_set(["settings", "batch"], 2.5), "--batch: expected a value of <class 'int'>, got 2.5"),
+        (_set(["settings", "renderer"], "none"), "--renderer: expected"),
+        (_set(["settings", "kind"], ["mesh"]), "unhashable"),
+    ],
+)
+def test_a_checkpoint_with_other_contents_is_refused_by_name(data, finished, tmp_path, change, said):
+    header, arrays = checkpoint.load_state(finished.folder / checkpoint.NAME)
+    change(header, arrays)
+    checkpoint.save_state(tmp_path / checkpoint.NAME, header, arrays)
+    with pytest.raises(FileError, match=r"state\.npz: is no checkpoint that can be read .*; --overwrite") as error:
+        reconstruct(settings(data, tmp_path, resume=True, steps=2 * STEPS))
+    assert said in str(error.value)
+    assert [path.name for path in tmp_path.iterdir()] == [checkpoint.NAME]
+
+
 def test_settings_that_resuming_does_not_use_are_named(data, tmp_path, recwarn):
     from taichi_dr.jobs.reconstruct.run import _saved_settings
 

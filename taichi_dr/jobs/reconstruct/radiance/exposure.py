@@ -10,6 +10,8 @@ judged.
 
 import numpy as np
 
+from taichi_dr.jobs.reconstruct.checkpoint import squares
+
 CHANNELS = 3
 WEIGHT = 1e-4
 """Of the mean of l^2, beside the mean squared error."""
@@ -37,7 +39,11 @@ class Exposure:
 
     def restore(self, arrays):
         """Begins where ``state`` left off."""
+        for name, own in self.state().items():
+            if arrays[name].shape != own.shape:
+                raise ValueError(f"{name}: expected shape {own.shape}, got {arrays[name].shape}")
         self.logarithms, self._moments = np.array(arrays["exposure"]), np.array(arrays["exposure_moments"])
+        squares({"exposure_moments": self._moments[1]}, "exposure_moments")
         self._steps = int(arrays["exposure_steps"])
 
     def apply(self, seen, views):

@@ -4,12 +4,14 @@ import math
 import time
 import warnings
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.ndimage import map_coordinates, maximum_filter
 
 from taichi_dr.errors import GradientError
 from taichi_dr.implicit.radiance.grid import Grid
+from taichi_dr.jobs.reconstruct.checkpoint import count, number, or_none
 from taichi_dr.jobs.reconstruct.radiance.grid_fit import GridFit, Photographs
 from taichi_dr.jobs.reconstruct.radiance.kind import RadianceReconstruction, Seen
 from taichi_dr.jobs.reconstruct.silhouettes import has_silhouettes
@@ -28,7 +30,9 @@ DENSITY_RATE = 4.0  # of that of colours
 PRUNED, REFINED = 0.05, 0.2
 """Weights below which a vertex is left out, within a level and from one to the next."""
 
-KEPT = "level", "entered", "within", "weighed", "step", "error", "rays", "seconds"
+KEPT: dict[str, Any] = dict.fromkeys(("level", "within", "weighed", "step", "rays"), count)
+KEPT |= {"entered": number, "error": number, "seconds": number}
+"""What ``state`` keeps of a run, and how it is read."""
 
 
 @dataclass(frozen=True)
@@ -136,11 +140,11 @@ class GridReconstruction(RadianceReconstruction):
 
     def restore(self, header, arrays):
         """Begins where ``state`` left off."""
-        self._level = header["level"]
+        self._level = count(header, "level", len(LEVELS) - 1)
         self._photographs = self._look()
         self._fit = GridFit.restored(self._photographs, header["fit"], arrays, self.ranks)
-        for name in KEPT:
-            setattr(self, f"_{name}", header[name])
+        for name, read in KEPT.items():
+            setattr(self, f"_{name}", or_none(read, header, name))
         self._changed = False
 
     @staticmethod

@@ -8,6 +8,7 @@ from scipy.ndimage import binary_dilation, maximum_filter
 
 from taichi_dr.implicit.radiance.cells import cells_with
 from taichi_dr.implicit.radiance.grid import Grid
+from taichi_dr.jobs.reconstruct.checkpoint import count, squares
 from taichi_dr.jobs.reconstruct.radiance.display import stored
 from taichi_dr.jobs.reconstruct.view_groups import unit_camera
 from taichi_dr.kernels.base.arrays import array_from, make_array, write_array
@@ -138,13 +139,13 @@ class GridFit:
         """What goes on where ``state`` left off."""
         named = {name.removeprefix("grid/"): array for name, array in arrays.items() if name.startswith("grid/")}
         result = cls(Grid.from_arrays(named), photographs, ranks)
-        grid, result._steps = result.grid, header["steps"]
+        grid, result._steps = result.grid, count(header, "steps")
         rows = grid.rows.to_numpy()
         rows[1:, grid.layout.weight] = arrays["weights"]
         write_array(grid.rows, rows)
-        for name, to in (("first", result._first), ("second", result._second)):
+        for moments, to in ((arrays["first"], result._first), (squares(arrays, "second"), result._second)):
             full = np.zeros_like(rows)
-            full[:, : grid.layout.density + 1] = arrays[name]
+            full[:, : grid.layout.density + 1] = moments
             write_array(to, full)
         return result
 

@@ -8,6 +8,7 @@ from scipy.ndimage import map_coordinates, maximum_filter
 
 from taichi_dr.errors import GradientError
 from taichi_dr.implicit.radiance.hash_nerf import HashNeRF
+from taichi_dr.jobs.reconstruct.checkpoint import count, number, or_none
 from taichi_dr.jobs.reconstruct.radiance.batches import PixelBatches
 from taichi_dr.jobs.reconstruct.radiance.exposure import Exposure
 from taichi_dr.jobs.reconstruct.radiance.hash_fit import HashFit
@@ -117,8 +118,8 @@ class HashReconstruction(RadianceReconstruction):
         """Begins where ``state`` left off."""
         self._begin(self._new_field())
         self._fit.restore(header["fit"], arrays)
-        for name in ("error", "rays", "seconds"):
-            setattr(self, f"_{name}", header[name])
+        self._error = or_none(number, header, "error")
+        self._rays, self._seconds = count(header, "rays"), number(header, "seconds")
         self._occupied = float(self._fit.sampler.occupied.mean())
 
     @staticmethod

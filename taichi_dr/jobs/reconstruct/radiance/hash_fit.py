@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from taichi_dr.jobs.reconstruct.checkpoint import count
 from taichi_dr.jobs.reconstruct.radiance.march import TOLERANCE, write_rows
 from taichi_dr.kernels.base.buffers import Buffers
 from taichi_dr.kernels.base.launch import on_cpu
@@ -49,10 +50,11 @@ class HashFit:
             self.field.set(name, arrays[f"field/{name}"])
         kept = {name.removeprefix("optimizer/"): a for name, a in arrays.items() if name.startswith("optimizer/")}
         self._optimizer.load_state_dict(kept)
-        self.sampler.restore(arrays["densities"], header["updates"])
+        self.sampler.restore(arrays["densities"], count(header, "updates"))
         if self.exposure:
             self.exposure.restore(arrays)
-        self.steps, self.rays, self.samples_seen = header["steps"], header["rays"], header["samples"]
+        self.steps, self.samples_seen = count(header, "steps"), count(header, "samples")
+        self.rays = count(header, "rays", MOST_RAYS)
 
     def step(self, batch, backgrounds, rate):
         """One step over a ``Batch`` of pixels; the mean squared error per channel."""

@@ -8,6 +8,7 @@ import numpy as np
 from taichi_dr.errors import GradientError
 from taichi_dr.implicit.bounds import Unbounded
 from taichi_dr.implicit.radiance.nerf import NeRF
+from taichi_dr.jobs.reconstruct.checkpoint import count, number, or_none
 from taichi_dr.jobs.reconstruct.radiance.batches import PixelBatches
 from taichi_dr.jobs.reconstruct.radiance.kind import RadianceReconstruction, Seen
 from taichi_dr.jobs.reconstruct.radiance.space import FarSpace, space_from, space_of
@@ -21,7 +22,9 @@ MARGIN = 1.1  # around what the cameras leave room for
 NEAREST = 1e-3
 CROP = 0.5  # of the pictures' sides, that the first steps look at
 SEEDS = 1_000_003
-KEPT = "step", "error", "rays", "seconds"
+MOST_SAMPLES = 1 << 16  # of a ray, in a file: a hundred times what they say
+KEPT = {"step": count, "error": number, "rays": count, "seconds": number}
+"""What ``state`` keeps of a run, and how it is read."""
 
 
 class NeRFReconstruction(RadianceReconstruction):
@@ -140,14 +143,16 @@ class NeRFReconstruction(RadianceReconstruction):
         self._begin(NeRF.from_arrays(arrays))
         moments = {name.removeprefix("adam/"): array for name, array in arrays.items() if name.startswith("adam/")}
         self._fit.optimizer.load_state_dict(moments)
-        for name in KEPT:
-            setattr(self, f"_{name}", header[name])
+        for name, read in KEPT.items():
+            setattr(self, f"_{name}", or_none(read, header, name))
         self._changed = False
 
     @staticmethod
     def drawing(arrays):
         """A function that gives the ``Seen`` of posed images' cameras, from what ``_field`` returned."""
-        return _Drawing(NeRF.from_arrays(arrays), space_from(arrays, arrays["box"]), arrays["samples"].tolist())
+        samples, added = arrays["samples"].tolist()
+        counts = count({"samples": samples}, "samples", MOST_SAMPLES), count({"added": added}, "added", MOST_SAMPLES)
+        return _Drawing(NeRF.from_arrays(arrays), space_from(arrays, arrays["box"]), counts)
 
     def _seen(self, posed):
         return self._drawing(posed)
