@@ -16,6 +16,7 @@ OPTIONS = {
     "-boost": 1,
     "-cc": 1,
     "-clamp": 1,
+    "-colorspace": 1,
     "-imfchan": 1,
     "-mm": 2,
     "-o": 3,
@@ -26,7 +27,7 @@ OPTIONS = {
 }
 """How many values an option takes at most."""
 
-OF_WORDS = ("-blendu", "-blendv", "-cc", "-clamp", "-imfchan", "-type")
+OF_WORDS = ("-blendu", "-blendv", "-cc", "-clamp", "-colorspace", "-imfchan", "-type")
 NEUTRAL = {"-cc": {"off"}, "-mm": {"0 1"}, "-t": {"0", "0 0", "0 0 0"}}
 """At what values options that are not applied would change nothing."""
 

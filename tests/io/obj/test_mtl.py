@@ -108,6 +108,7 @@ def test_opacity(tmp_path, lines, opacity):
         ("map_Kd -s 2 2 1 sub/deep.png -o 1 1 # x", "sub/deep.png", {"scale": (2, 2), "offset": (1, 1)}),
         ("map_Kd -blendu on -blendv off -cc off -mm 0 1 -texres 512 -imfchan r -bm 1 -boost 2 t.png", "t.png", {}),
         ("map_Kd -type sphere t.png", "t.png", {}),
+        ("map_Kd -colorspace sRGB t.png", "t.png", {}),
         ("map_Kd 3.png", "3.png", {}),
         ("map_Kd -s 1 1 1 3.png", "3.png", {}),
         ("map_Kd -strange.png", "-strange.png", {}),
