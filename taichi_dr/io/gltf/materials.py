@@ -4,12 +4,12 @@ Sources: glTF 2.0 (Khronos, 2021), 3.9; KHR_materials_pbrSpecularGlossiness, _io
 _unlit.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from taichi_dr.errors import FileError, InputError
-from taichi_dr.io.gltf.document.values import Json
+from taichi_dr.io.gltf.document.values import Json, shown
 from taichi_dr.io.gltf.textures import Textures
 from taichi_dr.io.images import linear_to_srgb, quantized
 from taichi_dr.scene.material import Material
@@ -50,6 +50,19 @@ def read_look(material, textures: Textures):
     texture, alpha = textures.texture(info)
     name = material.text("name", "") or material.place
     return Look(material.place, name, factor, info, texture, alpha, mode, material.number("alphaCutoff", 0.5))
+
+
+def lit_look(material, textures: Textures, warn):
+    """``read_look`` for light from outside alone: what is black and sends out light has the colour of that, as an OBJ
+    file's, which ``warn(text)`` is told; other light that is sent out is left out."""
+    look = read_look(material, textures)
+    emission = np.array(material.numbers("emissiveFactor", 3, [0.0] * 3))
+    if look.factor[:3].any() or not emission.any():
+        return look
+    warn(f"material {shown(look.name)}: its own light (emissiveFactor) is shown as a colour that is lit")
+    info = material.member("emissiveTexture")
+    factor = np.append(np.clip(emission, 0.0, 1.0), look.factor[3])
+    return replace(look, factor=factor, info=info, texture=textures.texture(info)[0], alpha=None)
 
 
 def _base_color(material):

@@ -8,7 +8,7 @@ import numpy as np
 from taichi_dr.errors import FileError
 from taichi_dr.io.gltf.document.container import Document
 from taichi_dr.io.gltf.document.values import Json, shown
-from taichi_dr.io.gltf.materials import PLAIN, is_unlit, read_look, read_material
+from taichi_dr.io.gltf.materials import PLAIN, is_unlit, lit_look, read_look, read_material
 from taichi_dr.io.gltf.nodes import placements
 from taichi_dr.io.gltf.primitives import Primitive, check_faces, has_triangles
 from taichi_dr.io.gltf.textures import Textures, coordinate_set, transformed
@@ -46,7 +46,8 @@ def read_gltf(path):
         GeometryError: a face refers to a vertex that is not there.
     """
     document = Document(path)
-    pieces = _pieces(document, Textures(document))
+    textures = Textures(document)
+    pieces = _pieces(document, lambda material: lit_look(material, textures, document.warn))
     unlit = _all_unlit(document, pieces)
     _give_warnings(document)
     return replace(_joined(pieces), unlit=unlit)
@@ -65,7 +66,8 @@ def read_parts(path):
     """``[(Surface, Material), ...]`` of each primitive, wherever the scene has it; errors as ``read_gltf``."""
     document = Document(path)
     textures = Textures(document)
-    parts = [(_joined([piece]), read_material(piece.material, textures)) for piece in _pieces(document, textures)]
+    pieces = _pieces(document, lambda material: read_look(material, textures))
+    parts = [(_joined([piece]), read_material(piece.material, textures)) for piece in pieces]
     _give_warnings(document)
     return parts
 
@@ -75,9 +77,9 @@ def _give_warnings(document):
         warnings.warn(text, stacklevel=4)  # of who called load_mesh
 
 
-def _pieces(document, textures):
-    """The pieces with faces of all placements, in the world."""
-    reader, placed = _Reader(document, textures), placements(document)
+def _pieces(document, look):
+    """The pieces with faces of all placements, in the world; ``look(material)`` is the ``Look`` of its faces."""
+    reader, placed = _Reader(document, look), placements(document)
     read = [reader.mesh(placement.mesh, tuple(placement.weights)) for placement in placed]
     reader.tell_of_transparency()
     counts = [
@@ -96,8 +98,8 @@ def _pieces(document, textures):
 class _Reader:
     """Reads meshes where they stand, each once: ``mesh`` gives ``[(Primitive, Piece), ...]``."""
 
-    def __init__(self, document, textures):
-        self._document, self._textures = document, textures
+    def __init__(self, document, look):
+        self._document, self._look = document, look
         self._meshes = {}
         self._vertices = {}  # by what they are made of: primitives may share them
         self._transparent = {}  # of each material's number: the look, faces that are wholly so, partly, and all
@@ -117,7 +119,7 @@ class _Reader:
     def _primitive(self, primitive):
         check_faces(primitive)
         material = primitive.entry.refers("material", "materials")
-        look = PLAIN if material is None else read_look(material, self._textures)
+        look = PLAIN if material is None else self._look(material)
         vertices = self._vertices.setdefault((primitive.sources, primitive.weights), primitive.attribute("POSITION"))
         uv = self._coordinates(primitive, look)
         colors = np.tile(look.factor, (len(vertices), 1))

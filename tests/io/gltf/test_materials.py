@@ -129,3 +129,20 @@ def test_what_is_unlit_is_shown_without_light(tmp_path):
     with pytest.warns(UserWarning, match=r"2 of 4 faces are of unlit materials \(KHR_materials_unlit\)"):
         assert load_mesh(file.save(tmp_path / "b.glb")).material == Material()
     assert [part.material.shading for part in load_parts(tmp_path / "b.glb")] == ["none", "gouraud"]
+
+
+def test_light_of_its_own_is_shown_where_there_is_no_other_color(tmp_path):
+    file = GltfFile()
+    glow = {"emissiveFactor": [0.5, 0.25, 3.0], "emissiveTexture": {"index": file.texture([[[255, 0, 255]]])}}
+    dark = file.material((0, 0, 0, 1))
+    file.tree["materials"][dark] |= glow | {"name": "lamp"}
+    file.show(file.square(attributes={"TEXCOORD_0": SQUARE_UV}, material=dark))
+    with pytest.warns(UserWarning, match=r"material 'lamp': its own light \(emissiveFactor\) is shown as a colour"):
+        surface = read(tmp_path, file)
+    np.testing.assert_allclose(surface.corner_colors[0, 0], [0.5, 0.25, 1])
+    np.testing.assert_allclose(surface.textures[0].pixels[0, 0], [1, 0, 1])
+    ((part, material),) = read_parts(tmp_path / "a.glb")
+    assert (part.corner_colors == 0).all()
+    assert material.emission == (0.5, 0, 3)
+    file.tree["materials"][dark]["pbrMetallicRoughness"]["baseColorFactor"] = [0, 1, 0, 1]
+    assert read(tmp_path, file).corner_colors[0, 0].tolist() == [0, 1, 0]
