@@ -15,6 +15,14 @@ class ProjectedMesh(NamedTuple):
     views: Any  # V
 
 
+class World(NamedTuple):
+    """Where a ``ProjectedMesh`` comes from: what ``camera.transform`` was given."""
+
+    vertices: Any  # (B*N, 3)
+    view_mesh: Any  # (V,) i32
+    camera: Any  # (V, 16), packed
+
+
 @ti.func
 def first_vertex(mesh: ti.template(), view):
     """The view's first row of ``clip``."""

@@ -33,9 +33,11 @@ from taichi_dr.kernels.zbuffer.face_records import (
     PLANE_SHIFT,
     SIMPLE,
     UNBOUNDED,
+    VAST,
     DepthTest,
     FaceRecords,
     nearness_range,
+    plane_depth,
 )
 from taichi_dr.kernels.zbuffer.resolve import Visible, clear_pixel, mark_shown
 
@@ -212,12 +214,12 @@ def _test_packet(scratch: ti.template(), first, face, nearness):
 @ti.func
 def _resolve_span(
     mesh: ti.template(),
-    flags: ti.template(),
+    records: ti.template(),
     tile_face: ti.template(),
     visible: ti.template(),
     span: ti.template(),
     screen: ti.template(),
-    far,
+    test: ti.template(),
 ):
     """Outputs of one row of a tile, as resolve_pixel.
 
@@ -227,17 +229,18 @@ def _resolve_span(
     clip, faces = ti.static(mesh.clip, mesh.faces)
     first = first_vertex(mesh, span.view)
     start = (span.view * screen.height + span.row) * screen.width + span.left
-    loaded, begin = -1, 0
+    loaded, begin, vast = -1, 0, False
     corner_depth = ti.Vector([0.0, 0.0, 0.0])
     e, step = ti.Vector([0.0, 0.0, 0.0]), ti.Vector([0.0, 0.0, 0.0])
     for i in range(ti.min(TILE, screen.width - span.left)):
         shown = tile_face[span.at + i]
-        z = far
+        z = test.far
         p = ti.Vector([0.0, 0.0, 0.0])
         if shown >= 0:
             if shown != loaded:
                 loaded, begin = shown, i
-                mark_shown(flags, span.view * faces.shape[0] + shown)
+                vast = records.flags[span.view * faces.shape[0] + shown] & VAST != 0
+                mark_shown(records.flags, span.view * faces.shape[0] + shown)
                 x, y = pixel_center(span.row, span.left + i, screen)
                 px, py, w = e, e, e
                 for k in ti.static(range(3)):
@@ -251,6 +254,8 @@ def _resolve_span(
                     e, step = -e, -step
             p = positive_parts(e + step * ti.cast(i - begin, float))
             z = p.dot(corner_depth)
+            if vast:
+                z = plane_depth(records, span.view * faces.shape[0] + shown, span.row, span.left + i, test)
         visible.face_id[start + i] = shown
         visible.depth[start + i] = z
         for k in ti.static(range(3)):
@@ -366,7 +371,7 @@ def draw_tiles(
                     if tile_start[index] < tile_start[index + 1]:
                         at = ((worker * tiles_x + tile_col) * TILE + row - top) * TILE
                         span = ti.static(Span(view, row, left, at))
-                        _resolve_span(mesh, flags, tile_face, visible, span, screen, far)
+                        _resolve_span(mesh, records, tile_face, visible, span, screen, test)
                     else:
                         start = (view * height + row) * width + left
                         _clear_span(visible, start, ti.min(TILE, width - left), far)

@@ -125,16 +125,16 @@ def write_line(
             p, q = q, p
             sign = -sign
         scale = 0.5 * SUBPIXELS * ti.cast(ti.min(screen.width, screen.height), float)
+        xp, yp, wp = clip[p, 0] * scale, -clip[p, 1] * scale, clip[p, 2]
         xq, yq, wq = clip[q, 0] * scale, -clip[q, 1] * scale, clip[q, 2]
-        if snapped[p, 2] == 1:
-            xp, yp = snapped[p, 0], snapped[p, 1]
-            a, b = _quantised(yp * wq - yq, xq - xp * wq, 0.0)
+        fa, fb = yp * wq - wp * yq, wp * xq - xp * wq
+        if snapped[p, 2] == 1:  # through it, but not turned by the snap, which a far corner's W would magnify
+            a, b = _quantised(fa, fb, 0.0)
             a, b = a * sign, b * sign
-            c = -(ti.cast(a, ti.i64) * xp + ti.cast(b, ti.i64) * yp)
+            c = -(ti.cast(a, ti.i64) * snapped[p, 0] + ti.cast(b, ti.i64) * snapped[p, 1])
             _store_line(lines, edge.item, edge.k, a, b, _owned_constant(a, b, c, screen))
         else:
-            xp, yp, wp = clip[p, 0] * scale, -clip[p, 1] * scale, clip[p, 2]
-            fa, fb, fc = yp * wq - wp * yq, wp * xq - xp * wq, xp * yq - yp * xq
+            fc = xp * yq - yp * xq
             a, b = _quantised(fa, fb, fc)
             size = ti.max(ti.abs(fa), ti.abs(fb), ti.abs(fc) * FAR_LINE)
             c = ti.cast(0, ti.i64)

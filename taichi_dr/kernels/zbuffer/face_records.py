@@ -6,6 +6,10 @@ perspective view (Blinn, W Pixels, Dirty Pixels, 1991), -depth in an orthographi
 Nothing is clipped.  Most faces are *simple*: small, with all corners in front of the camera and between near and far.
 Single precision holds their edges' values exactly, and their whole record is 16 numbers, a line of cache.  The others'
 edges are integers (edge_lines.py), and near and far are tested per pixel.
+
+Of a *vast* face, one with a corner behind the camera or far outside the image, the clip coordinates may be millions
+where the camera is one unit above it: single precision has rounded that unit away.  Where the mesh in the world is
+given, its nearness comes from there (``_world_plane``), and so does the depth that its pixels show.
 """
 
 from typing import Any, NamedTuple
@@ -13,9 +17,11 @@ from typing import Any, NamedTuple
 import taichi as ti
 
 from taichi_dr.kernels.base.types import IntRows, Ints, Numbers, Rows
-from taichi_dr.kernels.base.views import view_of
-from taichi_dr.kernels.screen.pixels import Screen, pixel_center
-from taichi_dr.kernels.screen.projected_mesh import ProjectedMesh, first_vertex
+from taichi_dr.kernels.base.vectors import get3
+from taichi_dr.kernels.base.views import first_row, view_of
+from taichi_dr.kernels.camera.pack import E, F, P, U, V, W
+from taichi_dr.kernels.screen.pixels import Screen, pixel_center, pixel_size
+from taichi_dr.kernels.screen.projected_mesh import ProjectedMesh, World, first_vertex
 from taichi_dr.kernels.zbuffer.edge_lines import (
     SMALLEST_W,
     SUBPIXELS,
@@ -34,11 +40,12 @@ the least and greatest nearness of the face; per edge the value at the box's fir
 """
 SIMPLE_EDGE = 1 << 16  # |A| + |B| of a simple face's edges: at most 256 pixels long
 SIMPLE_VALUE = 1 << 22  # ... and of their value at the box's first pixel; so within a tile they stay below 2^24
-BACK, SHOWN = 1, 2
-"""Flags of a face: its corners run clockwise on the screen; some pixel shows it."""
+BACK, SHOWN, VAST = 1, 2, 4
+"""Flags of a face: its corners run clockwise on the screen; some pixel shows it; its depth is that of its plane."""
 UNBOUNDED = 1e30
 IN_FRONT = 2e30  # above UNBOUNDED
 PIXEL_LIMIT = 1e8
+SMALLEST_NORMAL = 1e-30
 
 
 class DepthTest(NamedTuple):
@@ -55,7 +62,7 @@ class FaceRecords(NamedTuple):
     boxes: Any  # (V*F, 4) i32: pixels [col0, row0, col1, row1] that the face may cover, inclusive; empty if culled
     lines: Any  # (V*F * 16,) i32: per edge A, B, high, low with C = high * 2^24 + low; not written for simple faces
     planes: Any  # (V*F * 16,): see SIMPLE and the columns that follow it
-    flags: Any  # (V*F,) i32: BACK and SHOWN
+    flags: Any  # (V*F,) i32: BACK, SHOWN and VAST
     back_nearness: Any  # (V*F,): greatest nearness of faces seen from behind (UNBOUNDED if a corner cannot be snapped),
     # IN_FRONT for those that face the camera or are not drawn
 
@@ -69,11 +76,35 @@ def nearness_range(test: ti.template()):
     return farthest, nearest
 
 
+@ti.func
+def nearness_at(planes: ti.template(), item, i, j):
+    """Nearness i columns and j rows from the face's box."""
+    first = item << PLANE_SHIFT
+    nearness = planes[first + NEARNESS] + planes[first + NEARNESS + 1] * i + planes[first + NEARNESS + 2] * j
+    return ti.math.clamp(nearness, planes[first | LEAST], planes[first | GREATEST])
+
+
+@ti.func
+def plane_depth(records: ti.template(), item, row, col, test: ti.template()):
+    """Depth of a face's plane at a pixel where the z-test let it pass."""
+    farthest, nearest = nearness_range(test)
+    at = nearness_at(records.planes, item, col - records.boxes[item, 0], row - records.boxes[item, 1])
+    nearness = ti.math.clamp(at, farthest, nearest)
+    depth = -nearness
+    if test.orthographic == 0:
+        depth = 1.0 / nearness
+    return depth
+
+
 @ti.kernel
 def setup_faces(
     clip: Rows,
     faces: IntRows,
     views: ti.i32,
+    vertices: Rows,
+    view_mesh: Ints,
+    camera: Rows,
+    in_world: ti.i32,
     snapped: IntRows,
     boxes: IntRows,
     lines: Ints,
@@ -88,13 +119,15 @@ def setup_faces(
     cull_back: ti.i32,
     serial: ti.template(),
 ):
-    """Fills the ``FaceRecords`` of all (view, face) pairs of a ``ProjectedMesh``; of ``flags`` it writes BACK or 0.
+    """Fills the ``FaceRecords`` of all (view, face) pairs of a ``ProjectedMesh``; of ``flags`` it writes BACK and VAST.
 
     Args:
+        vertices, view_mesh, camera: the ``World``, read if ``in_world``.
         snapped: (views * N, 3) scratch: column, row from the image's centre in sub-pixels, 1 if they are valid.
         cull_back: drop faces whose corners run clockwise on the screen.
     """
     mesh, screen = ti.static(ProjectedMesh(clip, faces, views), Screen(width, height))
+    world = ti.static(World(vertices, view_mesh, camera))
     ti.loop_config(serialize=serial)
     for i in range(clip.shape[0]):
         snap_corner(snapped, clip, i, screen)
@@ -110,7 +143,8 @@ def setup_faces(
         greatest = ti.max(clip[a, 3], clip[b, 3], clip[c, 3])
         col0, row0, col1, row1 = 0, 0, -1, -1
         drawn = greatest >= near and least <= far
-        simple, back = False, False
+        simple, back, vast = False, False, False
+        rows = ti.Vector([a, b, c]) - first + first_row(clip, view_mesh[view], views)  # of ``vertices``
         lowest, highest = -UNBOUNDED, UNBOUNDED
         if drawn:
             if snapped[a, 2] + snapped[b, 2] + snapped[c, 2] == 3:
@@ -138,10 +172,15 @@ def setup_faces(
                 if orthographic == 0:
                     lowest, highest = 1.0 / greatest, 1.0 / least
             else:
+                vast = in_world == 1
                 col0, row0, col1, row1 = _wild_box(mesh, face, first, near, screen)
                 drawn = col0 <= col1 and row0 <= row1
                 if drawn:
-                    det = _determinant(clip, [a, b, c], row0, col0, screen)
+                    det = 0.0
+                    if vast:
+                        det = _world_determinant(world, view, rows, orthographic)
+                    else:
+                        det = _determinant(clip, [a, b, c], row0, col0, screen)
                     back = det < 0.0
                     drawn = det != 0.0 and not (cull_back == 1 and back)
                     sign = ti.select(back, 1, -1)  # rows run downwards, y upwards
@@ -149,13 +188,16 @@ def setup_faces(
                         start, end = first + faces[face, k], first + faces[face, (k + 1) % 3]
                         write_line(lines, ti.static(FaceEdge(item, k, start, end, sign)), clip, snapped, screen)
         if drawn:
-            drawn = _write_nearness(planes, item, clip, [a, b, c], row0, col0, screen, orthographic)
+            if vast:
+                drawn = _write_world_nearness(planes, item, world, view, rows, row0, col0, screen, orthographic)
+            else:
+                drawn = _write_nearness(planes, item, clip, [a, b, c], row0, col0, screen, orthographic)
             planes[(item << PLANE_SHIFT) | SIMPLE] = ti.select(simple, 1.0, 0.0)
             planes[(item << PLANE_SHIFT) | LEAST] = lowest
             planes[(item << PLANE_SHIFT) | GREATEST] = highest
         if not drawn:
             col0, row0, col1, row1 = 0, 0, -1, -1
-        flags[item] = ti.select(back, BACK, 0)
+        flags[item] = ti.select(back, BACK, 0) | ti.select(vast, VAST, 0)
         back_nearness[item] = ti.select(back, highest, IN_FRONT)
         boxes[item, 0] = col0
         boxes[item, 1] = row0
@@ -268,10 +310,7 @@ def _write_nearness(
     e as in screen/barycentric.py.  Returns false, and writes nothing, for a face without area.  The corners are taken
     in the order of their rows, so that faces with the same corners have the same nearness bit for bit.
     """
-    a, b, c = corners[0], corners[1], corners[2]
-    a, b = ti.min(a, b), ti.max(a, b)
-    b, c = ti.min(b, c), ti.max(b, c)
-    a, b = ti.min(a, b), ti.max(a, b)
+    a, b, c = _sorted(corners)
     px, py, w = _shifted_corners(clip, [a, b, c], row, col, screen)
     e = px.cross(py)
     det = e.dot(w)
@@ -286,3 +325,77 @@ def _write_nearness(
         planes[first + 1] = py.cross(w).dot(n) * step
         planes[first + 2] = w.cross(px).dot(n) * -step
     return det != 0.0
+
+
+@ti.func
+def _sorted(rows: ti.template()):
+    """Three rows in ascending order."""
+    a, b, c = rows[0], rows[1], rows[2]
+    a, b = ti.min(a, b), ti.max(a, b)
+    b, c = ti.min(b, c), ti.max(b, c)
+    return ti.min(a, b), ti.max(a, b), c
+
+
+@ti.func
+def _world_plane(vertices: ti.template(), rows: ti.template(), eye):
+    """Normal ``n`` of a face, its largest component 1, and ``n.q``, how far its plane is from the eye, times ``|n|``.
+
+    ``q`` is the corner nearest to the eye, seen from there.  Nothing is lost in a plane along the axes, whatever its
+    size: y = 0 with corners at 1e6 is 1.5 below an eye at (0, 1.5, 0).  Zeros for a face without area.
+    """
+    a, b, c = _sorted(rows)
+    p0, p1, p2 = get3(vertices, a, 0), get3(vertices, b, 0), get3(vertices, c, 0)
+    n = (p1 - p0).cross(p2 - p0)
+    n *= 1.0 / ti.max(ti.abs(n).max(), SMALLEST_NORMAL)
+    q, q1, q2 = p0 - eye, p1 - eye, p2 - eye
+    if q1.norm_sqr() < q.norm_sqr():
+        q = q1
+    if q2.norm_sqr() < q.norm_sqr():
+        q = q2
+    return n, n.dot(q)
+
+
+@ti.func
+def _world_determinant(world: ti.template(), view, rows: ti.template(), orthographic):
+    """A number with the sign of ``_determinant``: positive where the face's normal, by its own order of corners, points
+    to the camera, ``-n.q > 0`` or in an orthographic view ``n.w > 0``; turned about by a lens that mirrors."""
+    camera = ti.static(world.camera)
+    n, h = _world_plane(world.vertices, rows, get3(camera, view, E))
+    facing = -h
+    if orthographic != 0:
+        facing = n.dot(get3(camera, view, W))
+    if (rows[0] < rows[1]) ^ (rows[1] < rows[2]) ^ (rows[2] < rows[0]):
+        facing = -facing  # ``n`` is that of the sorted corners, of the other orientation
+    return ti.select(camera[view, F] * camera[view, F + 1] < 0.0, -facing, facing)
+
+
+@ti.func
+def _write_world_nearness(
+    planes: ti.template(), item, world: ti.template(), view, rows, row, col, screen: ti.template(), orthographic
+):
+    """Nearness over the screen of the face with the corners ``rows`` of ``World.vertices``, as ``_write_nearness``.
+
+    With n and h = n.q of ``_world_plane``, ``r = ((x - px) / fx, (y - py) / fy)`` and the camera's axes u, v and w::
+
+        perspective:   1 / depth = (r_x n.u + r_y n.v - n.w) / h
+        orthographic:  depth = (r_x n.u + r_y n.v - h) / n.w
+    """
+    camera = ti.static(world.camera)
+    n, h = _world_plane(world.vertices, rows, get3(camera, view, E))
+    along_x, along_y = (
+        n.dot(get3(camera, view, U)) / camera[view, F],
+        n.dot(get3(camera, view, V)) / camera[view, F + 1],
+    )
+    along_w = n.dot(get3(camera, view, W))
+    constant, divisor = -along_w, h
+    if orthographic != 0:
+        constant, divisor = -h, -along_w
+    if divisor != 0.0:
+        x, y = pixel_center(row, col, screen)
+        step = pixel_size(screen) / divisor
+        at = (x - camera[view, P]) * along_x + (y - camera[view, P + 1]) * along_y
+        first = (item << PLANE_SHIFT) + NEARNESS
+        planes[first] = (at + constant) / divisor
+        planes[first + 1] = along_x * step
+        planes[first + 2] = -along_y * step
+    return divisor != 0.0

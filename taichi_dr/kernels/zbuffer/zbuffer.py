@@ -9,21 +9,19 @@ import taichi as ti
 from taichi_dr.kernels.base.launch import cpu_threads, is_serial, is_small_image, on_cpu
 from taichi_dr.kernels.base.types import IntRows, Ints, Numbers, Rows
 from taichi_dr.kernels.screen.pixels import Screen
-from taichi_dr.kernels.screen.projected_mesh import ProjectedMesh
+from taichi_dr.kernels.screen.projected_mesh import ProjectedMesh, World
 from taichi_dr.kernels.screen.tile_bins import TileBins
 from taichi_dr.kernels.zbuffer import draw_tiles
 from taichi_dr.kernels.zbuffer.edge_lines import RECORD_SHIFT, edge_at, load_line
 from taichi_dr.kernels.zbuffer.face_records import (
     BACK,
     EDGES,
-    GREATEST,
-    LEAST,
-    NEARNESS,
     PLANE_SHIFT,
     SIMPLE,
     UNBOUNDED,
     DepthTest,
     FaceRecords,
+    nearness_at,
     nearness_range,
     setup_faces,
 )
@@ -46,7 +44,7 @@ class ZBuffer:
         self.bins = TileBins(buffers, "zbuffer_bins")
         self.records = None
 
-    def draw(self, mesh, screen, test, visible, *, cull_back=False):
+    def draw(self, mesh, screen, test, visible, *, world=None, cull_back=False):
         """Finds the nearest face at every pixel centre.
 
         Args:
@@ -54,6 +52,7 @@ class ZBuffer:
             screen: ``Screen``.
             test: ``DepthTest``: depths outside [near, far] are not drawn.
             visible: ``Visible``, out.
+            world: the mesh's ``World``, or None: depths of vast faces are then as exact as the clip coordinates.
             cull_back: draw only faces whose corners run counter-clockwise on the screen.
 
         Of faces with the same corners the one that faces the camera is shown, then the one with the lowest index.
@@ -63,7 +62,8 @@ class ZBuffer:
         self.records = self._records(items)
         snapped = self._buffers.at_least("snapped", mesh.clip.shape[0], ti.i32, (3,))
         serial = is_serial(items, SERIAL_FACES)
-        setup_faces(*mesh, snapped, *self.records, *screen, *test, int(cull_back), serial)
+        placed = (*(world or World(mesh.clip, self.records.flags, mesh.clip)), int(world is not None))
+        setup_faces(*mesh, *placed, snapped, *self.records, *screen, *test, int(cull_back), serial)
         tile = draw_tiles.TILE if on_cpu() else TILE
         self.bins.build(self.records.boxes, mesh.views, count, *screen, tile)
         arguments = (*mesh, *self.records, *self.bins.lists, *visible)
@@ -114,14 +114,6 @@ def _covers(records: ti.template(), item, col, row, i, j):
     return inside
 
 
-@ti.func
-def _nearness_at(planes: ti.template(), item, i, j):
-    """Nearness i columns and j rows from the face's box."""
-    first = item << PLANE_SHIFT
-    nearness = planes[first + NEARNESS] + planes[first + NEARNESS + 1] * i + planes[first + NEARNESS + 2] * j
-    return ti.math.clamp(nearness, planes[first | LEAST], planes[first | GREATEST])
-
-
 @ti.kernel
 def _draw_pixels(
     clip: Rows,
@@ -147,24 +139,25 @@ def _draw_pixels(
     mesh, screen = ti.static(ProjectedMesh(clip, faces, views), Screen(width, height))
     records = ti.static(FaceRecords(boxes, lines, planes, flags, back_nearness))
     visible = ti.static(Visible(face_id, depth, barycentric))
+    test = ti.static(DepthTest(near, far, orthographic))
     for pixel in range(views * width * height):
         view = pixel // (width * height)
         row = pixel // width - view * height
         col = pixel % width
         tiles_x, tiles_y = (width + TILE - 1) // TILE, (height + TILE - 1) // TILE
         tile = (view * tiles_y + row // TILE) * tiles_x + col // TILE
-        farthest, nearest = nearness_range(ti.static(DepthTest(near, far, orthographic)))
+        farthest, nearest = nearness_range(test)
         best, shown, back = -UNBOUNDED, -1, BACK
         for entry in range(tile_start[tile], tile_start[tile + 1]):
             item = view * faces.shape[0] + tile_faces[entry]
             if boxes[item, 0] <= col <= boxes[item, 2] and boxes[item, 1] <= row <= boxes[item, 3]:
                 i, j = col - boxes[item, 0], row - boxes[item, 1]
                 if _covers(records, item, col, row, i, j):
-                    nearness = _nearness_at(planes, item, i, j)
+                    nearness = nearness_at(planes, item, i, j)
                     is_seen = planes[(item << PLANE_SHIFT) | SIMPLE] > 0.0 or farthest <= nearness <= nearest
                     own = flags[item] & BACK
                     if is_seen and (nearness > best or (nearness == best and own < back)):
                         best, shown, back = nearness, tile_faces[entry], own
         if shown >= 0:
             mark_shown(flags, view * faces.shape[0] + shown)
-        resolve_pixel(mesh, visible, screen, far, view, row, col, shown)
+        resolve_pixel(mesh, records, visible, screen, test, view, row, col, shown)

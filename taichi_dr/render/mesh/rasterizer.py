@@ -62,7 +62,8 @@ class Rasterizer(MeshRenderer):
         shot.surface = choose_surface(self._buffers, shot)
         shot.surface.forward(shot)
         check_shot(shot)
-        self._zbuffer.draw(shot.projected, shot.screen, shot.depth_test, shot.visible, cull_back=self.cull_back)
+        drawing = (shot.projected, shot.screen, shot.depth_test, shot.visible)
+        self._zbuffer.draw(*drawing, world=shot.world, cull_back=self.cull_back)
         rgba = self._buffers.get("rgba", (frame.array("face_id").shape[0], 4))
         self._pixels.forward(shot, shot.surface, shot.ground, rgba, coverage=True)
         if self.antialias:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from taichi_dr.kernels.screen.pixels import Screen
-from taichi_dr.kernels.screen.projected_mesh import ProjectedMesh
+from taichi_dr.kernels.screen.projected_mesh import ProjectedMesh, World
 from taichi_dr.kernels.zbuffer.face_records import DepthTest
 from taichi_dr.kernels.zbuffer.resolve import Visible
 from taichi_dr.render.camera_input import CameraInput
@@ -35,6 +35,7 @@ class MeshShot(Shot):
 
     ground = property(lambda self: self.background if isinstance(self.background, tuple) else BLACK)
     projected = property(lambda self: ProjectedMesh(self.clip, self.mesh.topology.array("faces"), self.views.views))
+    world = property(lambda self: World(self.mesh.fields.arrays["vertices"], self.views.view_mesh, self.camera_array))
     screen = property(lambda self: Screen(self.width, self.height))
     depth_test = property(lambda self: DepthTest(self.camera.near, self.camera.far, self.camera.is_orthographic))
     visible = property(lambda self: Visible(*map(self.frame.array, Visible._fields)))

@@ -171,7 +171,8 @@ class Primitives(Renderer):
         check_shot(shot)
         shot.clip_adjoint = self._buffers.zeroed("clip_adjoint", shot.clip.shape)
         zbuffer = self._stages.zbuffer
-        zbuffer.draw(shot.projected, shot.screen, shot.depth_test, shot.visible, cull_back=self._cull_back)
+        drawing = (shot.projected, shot.screen, shot.depth_test, shot.visible)
+        zbuffer.draw(*drawing, world=shot.world, cull_back=self._cull_back)
 
     def _produce(self, shot, name):
         shot.normals = VertexNormals(self._buffers, shot.mesh)
