@@ -123,7 +123,8 @@ def main(arguments=None):
         return BROKEN_PIPE
     except OSError as error:  # the output cannot be written: files have errors of their own
         streams.abandon(sys.stdout)
-        print(f"taichi-dr: error: {error.filename or 'the output'}: {error.strerror or error}", file=sys.stderr)
+        found = shortened(f"{error.filename or 'the output'}: {error.strerror or error}")
+        print(f"taichi-dr: error: {found}", file=sys.stderr)
         return 2
     except MemoryError as error:
         print(f"taichi-dr: error: more memory is needed than there is: {error}", file=sys.stderr)

@@ -26,6 +26,7 @@ def atomic_path(path):
     ...     temporary.write_bytes(b"...")  # doctest: +SKIP
     """
     path = Path(path)
+    check_name(path)
     if os.path.isdir(path):
         raise FileError(f"{path}: cannot be written: it is a folder")
     made = make_folder_of(path)
@@ -53,12 +54,26 @@ def target_of(name):
     return found and found[1] + (found[2] or "")
 
 
+def check_name(path):
+    """Raises FileError if no file can have the name ``path``: a zero byte in it, or half of a character.
+
+    What is only too long is found missing, or cannot be written.
+    """
+    try:
+        is_name = b"\0" not in os.fsencode(path)
+    except UnicodeEncodeError:
+        is_name = False
+    if not is_name:
+        raise FileError(f"{str(path)!r} is no name of a file")
+
+
 def make_folder_of(path):
     """Makes the folder of ``path``; returns the folders that did not exist, innermost first.
 
     Raises:
         FileError: it cannot be made.
     """
+    check_name(path)
     missing = [folder for folder in (path.parent, *path.parent.parents) if not os.path.exists(folder)]
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -77,7 +92,7 @@ def check_creatable(path):
     path = Path(path)
     made = make_folder_of(path)
     try:
-        probe = path.with_name(f".{secrets.token_hex(8)}")
+        probe = path.with_name(f".{path.name}.{secrets.token_hex(4)}")  # as long as what is written at last
         _guarded(path, probe.touch)
         _remove(probe)
     finally:
@@ -135,9 +150,10 @@ def read_bytes(path):
         FileError: the file is missing, a folder, unreadable or empty.
     """
     path = Path(path)
-    if not path.exists():
+    check_name(path)
+    if not os.path.exists(path):
         raise FileError(f"{path}: no such file")
-    if path.is_dir():
+    if os.path.isdir(path):
         raise FileError(f"{path}: is a folder, expected a file")
     data = _guarded(path, path.read_bytes, "read")
     if not data:

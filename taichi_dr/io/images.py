@@ -151,11 +151,12 @@ def picture_sizes(path):
         FileError: missing, empty, or not a picture.
     """
     try:
-        with warnings.catch_warnings(), Image.open(path) as picture:
-            warnings.simplefilter("ignore")
-            tags = Image.Image.getexif(picture)  # that of PNG would decode the picture
-            turned = tags.get(ORIENTATION, 1) in QUARTER_TURNS
-            return picture.size, picture.size[::-1] if turned else picture.size
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of pixels that are not read, and of odd tags
+            with Image.open(path) as picture:
+                tags = Image.Image.getexif(picture)  # that of PNG would decode the picture
+                turned = tags.get(ORIENTATION, 1) in QUARTER_TURNS
+                return picture.size, picture.size[::-1] if turned else picture.size
     except Image.DecompressionBombError as error:
         raise FileError(f"{path}: has too many pixels to be read: {error}; make it smaller") from error
     except Exception as error:
@@ -391,6 +392,7 @@ def _check_suffix(path, known):
 
 def _write(path, data, **options):
     with atomic_path(path) as temporary:
+        temporary.touch()  # what cannot be, is said here: imageio's writers print tracebacks when they are deleted
         try:
             iio.imwrite(temporary, data, **options)
         except OSError:

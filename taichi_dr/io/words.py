@@ -1,6 +1,7 @@
 """The words of files that other programs wrote on other machines: letters, numbers, names of files."""
 
 import codecs
+import os
 from pathlib import Path
 
 import numpy as np
@@ -59,13 +60,13 @@ def find_beside(path, name):
 def _in_any_case(folder, parts):
     """The file ``parts`` below a folder, each part as it is or else in another case; None without."""
     for part in parts:
-        if not (folder / part).exists():
+        if not os.path.exists(folder / part):  # no error for a name that is too long, as Path.exists has
             try:
                 names = sorted(entry.name for entry in folder.iterdir())
-            except OSError:
+            except (OSError, ValueError):  # ValueError: a name with a NUL
                 return None
             part = next((name for name in names if name.casefold() == part.casefold()), None)
         if part is None:
             return None
         folder = folder / part
-    return folder if folder.is_file() else None
+    return folder if os.path.isfile(folder) else None

@@ -2,8 +2,9 @@
 
 import pytest
 
-from taichi_dr.errors import FileError
-from taichi_dr.io.files import atomic_path, check_creatable, read_bytes, target_of, write_json
+from taichi_dr.errors import Error, FileError
+from taichi_dr.io.files import atomic_path, check_creatable, read_bytes, target_of, write_json, write_text
+from taichi_dr.io.posed.load import load_posed_images
 
 
 def everything_below(folder):
@@ -104,3 +105,11 @@ def test_checking_that_a_path_can_be_made_leaves_no_trace(tmp_path):
         with pytest.raises(FileError, match="x: its folder cannot be made"):
             check_creatable(path)
     assert everything_below(tmp_path) == ["file"]
+
+
+@pytest.mark.parametrize("name", [5000 * "a", "zero\0byte", "half\ud800"])
+def test_names_that_no_file_can_have(tmp_path, name):
+    for work in (read_bytes, lambda path: write_text(path, "text"), check_creatable, load_posed_images):
+        with pytest.raises(Error):
+            work(tmp_path / name)
+    assert not list(tmp_path.iterdir())

@@ -1,6 +1,8 @@
 """Pictures: sRGB against published values, round trips, refusals, damaged files."""
 
+import gc
 import struct
+import warnings
 import zlib
 
 import imageio.v3 as iio
@@ -17,6 +19,7 @@ from taichi_dr.io.images import (
     linear_to_srgb,
     load_image,
     load_mask,
+    picture_sizes,
     save_animation,
     save_image,
     srgb_to_linear,
@@ -313,3 +316,17 @@ def test_masks_of_every_mode(tmp_path, pixels, mode, expected):
         picture.putpalette([0, 0, 0, 128, 0, 0])
     picture.save(tmp_path / "mask.png")
     np.testing.assert_allclose(load_mask(tmp_path / "mask.png")[0], expected, atol=1e-6)
+
+
+def test_a_gif_that_cannot_be_written_leaves_no_traceback(tmp_path, capfd):
+    with pytest.raises(FileError, match="cannot be written: File name too long"):
+        save_animation(tmp_path / f"{300 * 'a'}.gif", [np.zeros((4, 4, 3))])
+    gc.collect()  # imageio's writers report when they are deleted
+    assert capfd.readouterr() == ("", "")
+
+
+def test_the_header_of_an_enormous_picture_is_read_without_a_warning(tmp_path):
+    Image.new("1", (12_000, 12_000)).save(tmp_path / "a.png")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert picture_sizes(tmp_path / "a.png") == ((12_000, 12_000), (12_000, 12_000))

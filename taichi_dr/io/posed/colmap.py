@@ -4,6 +4,7 @@ World to camera, axes right, down, forward; the first pixel's centre is (0.5, 0.
 Source: https://colmap.github.io/format.html and https://colmap.github.io/cameras.html.
 """
 
+import os
 import struct
 from pathlib import Path
 from typing import NamedTuple
@@ -99,7 +100,7 @@ def _view(path, folder, number, image, model):
     matrix = of_opencv(where, rotation, np.array(image.translation))
     masks = folder.parent / "masks"
     suffixes = (f"{image.name}.png", Path(image.name).with_suffix(".png").as_posix(), image.name)
-    mask = next((masks / name for name in suffixes if (masks / name).is_file()), None) if masks.is_dir() else None
+    mask = next((masks / name for name in suffixes if os.path.isfile(masks / name)), None) if masks.is_dir() else None
     picture, depths = found_file(folder, image.name), _depths(matrix, image.points, model)
     missing = "" if picture is not None else f"{folder.name}/{image.name}"
     return View(image.name, picture, matrix, model.lenses[image.camera], mask, missing, depths)

@@ -1,5 +1,6 @@
 """Folders of photographs with cameras, of whatever format, as ``PosedImages``."""
 
+import os
 import warnings
 from dataclasses import replace
 from pathlib import Path
@@ -29,8 +30,8 @@ def splits(folder):
     """The splits that a data set has: ``["train", "test"]`` for ``transforms_train.json``, ...; ``["train"]`` for one
     ``transforms.json`` and for the other formats; [] where nothing is found."""
     folder = Path(folder)
-    found = sorted(transforms.splits_in(folder), reverse=True) if folder.is_dir() else []
-    return found or (["train"] if folder.is_file() or _cameras_in(folder) else [])
+    found = sorted(transforms.splits_in(folder), reverse=True) if os.path.isdir(folder) else []
+    return found or (["train"] if os.path.isfile(folder) or _cameras_in(folder) else [])
 
 
 def load_posed_images(
@@ -101,9 +102,9 @@ def _mask(view, root):
 
 def _read(folder, split):
     """What the reader of its format finds in a folder or a file."""
-    if folder.is_file():
+    if os.path.isfile(folder):
         return _reader_of(folder)(folder)
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         raise DataSetError(f"{folder}: no such folder")
     named = transforms.splits_in(folder)
     if split in named:

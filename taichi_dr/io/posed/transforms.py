@@ -6,6 +6,7 @@ Source: https://docs.nerf.studio/quickstart/data_conventions.html.
 
 import json
 import math
+import os
 import re
 import warnings
 from dataclasses import replace
@@ -270,7 +271,8 @@ def save_posed_images(
 
 def _check_replaceable(folder):
     own = rf"r_\d+\.png|{re.escape(POINTS)}"
-    strange = sorted(path.name for path in folder.glob("*") if not re.fullmatch(own, path.name))
+    names = os.listdir(folder) if os.path.isdir(folder) else []
+    strange = sorted(name for name in names if not re.fullmatch(own, name))
     if strange:
         raise FileError(f"{folder} holds files that are not replaced, and is left as it is: {shown(strange)}")
 

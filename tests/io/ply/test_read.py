@@ -350,3 +350,11 @@ def test_a_real_file_as_text_and_binary():
     np.testing.assert_allclose(text.uv[text.uv_faces], binary.uv[binary.uv_faces], atol=1e-6)
     np.testing.assert_array_equal(text.textures[0].pixels, binary.textures[0].pixels)
     assert text.corner_colors is None
+
+
+@pytest.mark.parametrize("name", [f"{5000 * '9'}.png", f"{5000 * 'a'}/b.png", "zero\0byte.png"])
+def test_a_picture_of_a_name_that_cannot_be_is_missing(tmp_path, name):
+    rows = [(*point, *uv) for point, uv in zip(SQUARE, UV, strict=True)]
+    path = write(tmp_path / "a.ply", text_ply(["float s", "float t"], rows=rows, head=[f"comment TextureFile {name}"]))
+    with pytest.warns(UserWarning, match="is missing"):
+        assert not read_ply(path).textures

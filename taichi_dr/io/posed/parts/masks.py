@@ -7,6 +7,8 @@
 All but instant-ngp's are white where the object is.
 """
 
+import os
+
 FOLDERS = ("masks", "mask")
 LEFT_OUT = "dynamic_mask_"
 
@@ -18,7 +20,7 @@ def found_mask(picture, root):
     candidates = [picture.with_name(name) for name in beside]
     for folder in _folders(picture, root):
         candidates += [folder / other for other in (f"{name}.png", f"{stem}.png", name)]
-    return next((path for path in candidates if path.is_file()), None)
+    return next((path for path in candidates if os.path.isfile(path)), None)
 
 
 def is_left_out(mask):
