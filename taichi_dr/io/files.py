@@ -127,14 +127,16 @@ def write_json(path, value):
 def parse_json(data):
     """What the bytes of a JSON file say; whole numbers of 19 digits and more become floats, and infinite above 1e308.
 
+    The text may be UTF-8, UTF-16 (as PowerShell writes it) or UTF-32, with a byte-order mark or without.
+
     Raises:
-        ValueError: no JSON, no UTF-8, or nested too deep.
+        ValueError: no JSON, no Unicode, or nested too deep.
 
     >>> parse_json(b"[1, " + 400 * b"9" + b"]")
     [1, inf]
     """
     try:
-        return json.loads(data.decode("utf-8-sig"), parse_int=_whole_number)
+        return json.loads(data.decode(json.detect_encoding(data)), parse_int=_whole_number)
     except RecursionError as error:
         raise ValueError("it is nested too deep") from error
 

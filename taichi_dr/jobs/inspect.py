@@ -1,12 +1,15 @@
 """``taichi-dr inspect``: what is understood of posed images, in words and as a picture, and what looks wrong."""
 
 import math
+import warnings
 
 import numpy as np
 
+from taichi_dr.errors import DataSetError
 from taichi_dr.io.images import PICTURES, check_picture, picture_sizes
 from taichi_dr.io.posed.bounds import scene_bounds
 from taichi_dr.io.posed.load import load_posed_images, read_capture, splits
+from taichi_dr.io.posed.parts.file_names import shown
 from taichi_dr.jobs.report.agreement import warn_of_cameras
 from taichi_dr.jobs.report.cameras import draw_cameras
 from taichi_dr.jobs.terminal.progress import progress_bar, say
@@ -40,6 +43,7 @@ def inspect(settings):
     for name, fact in facts.items():
         say(f"{name:<{width}}  {fact}")
     warn_of_cameras(posed, bounds.share)
+    _warn_of_missing_test_images(settings.data)
     title = f"{capture.format}: {facts['photographs']}"
     draw_cameras(settings.picture, posed, bounds, title)
     return posed
@@ -107,6 +111,24 @@ def _distortion(views):
 
 def _held_out(data):
     return "a set of their own" if "test" in splits(data) else "no set of their own: reconstruct holds every eighth out"
+
+
+def _warn_of_missing_test_images(data):
+    """Says so before a reconstruction does, which is refused without ``--skip-missing``."""
+    if "test" not in splits(data):
+        return
+    try:
+        views = read_capture(data, "test").views
+    except DataSetError as error:
+        warnings.warn(f"the test images cannot be read: {error}", stacklevel=3)
+        return
+    missing = [view.missing for view in views if view.missing]
+    if missing:
+        warnings.warn(
+            f"{data}: {len(missing)} of {len(views)} test images are missing: {shown(missing)}; reconstruct leaves them"
+            " out with --skip-missing",
+            stacklevel=3,
+        )
 
 
 def _arrangement(forward):

@@ -107,3 +107,13 @@ def test_what_the_picture_draws_is_where_it_should_be(tmp_path, capsys):
     assert np.abs(colors - srgb).max() < 0.06
     assert len(points) == 12
     assert len(MATRICES) == len(NAMES) == len(posed)
+
+
+def test_missing_test_images_are_warned_of(tmp_path, capsys):
+    photographs.save_photographs(tmp_path / "images", FOCAL, CENTER)
+    photographs.write_nerfstudio(tmp_path / "transforms_train.json", FOCAL, CENTER)
+    contents = json.loads((tmp_path / "transforms_train.json").read_text())
+    contents["frames"][1]["file_path"] = "images/none.jpg"
+    (tmp_path / "transforms_test.json").write_text(json.dumps(contents))
+    with pytest.warns(UserWarning, match=r"1 of 5 test images are missing: images/none\.jpg; .* --skip-missing"):
+        said(tmp_path, capsys)

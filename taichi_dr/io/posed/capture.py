@@ -9,6 +9,7 @@ from taichi_dr.errors import DataSetError, FileError
 from taichi_dr.io.files import read_bytes
 from taichi_dr.io.posed.lens import Lens
 
+MOST = 1e9  # pixels: of a side, of a focal length, from the corner to the principal point
 FISHEYE_ADVICE = "undistort the images first (colmap image_undistorter) and read those"
 
 
@@ -48,7 +49,8 @@ class Capture:
 
 
 def checked_lens(where, lens):
-    """The lens, if its numbers are finite, and its size and focal lengths positive.
+    """The lens, if its numbers are finite, its size and focal lengths positive, and all of them pixels of a
+    picture: sides of 1 and more, nothing beyond a billion.
 
     Raises:
         DataSetError: they are not.
@@ -60,6 +62,11 @@ def checked_lens(where, lens):
         raise DataSetError(
             f"{where}: w, h and focal lengths must be positive: {lens.width}, {lens.height}, {lens.focal[0]},"
             f" {lens.focal[1]}"
+        )
+    if min(lens.width, lens.height) < 1 or max(lens.width, lens.height, *lens.focal, *np.abs(lens.center)) > MOST:
+        raise DataSetError(
+            f"{where}: w, h, focal lengths and principal point must be in pixels, w and h 1 at least: {lens.width:g},"
+            f" {lens.height:g}, {lens.focal[0]:g}, {lens.focal[1]:g}, {lens.center[0]:g}, {lens.center[1]:g}"
         )
     return lens
 

@@ -58,6 +58,12 @@ class Lens(NamedTuple):
         scaled = (focal[0] * across, focal[1] * down), (center[0] * across, center[1] * down)
         return self._replace(width=width, height=height, focal=scaled[0], center=scaled[1])
 
+    def with_sides_swapped(self):
+        """The lens with width and height swapped; the principal point too if that brings it nearer to the middle."""
+        (x, y), w, h = self.center, self.height, self.width
+        stays = abs(x / w - 0.5) + abs(y / h - 0.5) <= abs(y / w - 0.5) + abs(x / h - 0.5)
+        return self._replace(width=w, height=h, center=(x, y) if stays else (y, x))
+
     def cut(self, left, top, width, height):
         """The lens of a part of the picture, whose upper left corner is at ``(left, top)``."""
         return self._replace(width=width, height=height, center=(self.center[0] - left, self.center[1] - top))

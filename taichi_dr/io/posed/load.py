@@ -13,7 +13,7 @@ from taichi_dr.io.images import decode_image, linear_to_srgb, load_mask, picture
 from taichi_dr.io.posed import colmap, dtu, llff, record3d, transforms
 from taichi_dr.io.posed.capture import Capture, contents_of
 from taichi_dr.io.posed.lens import straight_lens, undistorted
-from taichi_dr.io.posed.parts.background import border_color, keyed, named_background
+from taichi_dr.io.posed.parts.background import border_color, keyed, named_background, warn_of_other_borders
 from taichi_dr.io.posed.parts.file_names import shown
 from taichi_dr.io.posed.parts.masks import found_mask, is_left_out
 from taichi_dr.io.posed.parts.poses import rigid_poses
@@ -23,6 +23,7 @@ from taichi_dr.types import PathLike, Progress, Size
 
 LARGEST_CUT = 0.1  # of a side: photographs that differ by less in size are cut to one, others averaged down
 BORDERS = 16  # pictures whose borders are looked at for their colour
+MOST_FINER = 16  # times as many pixels on a side as its picture that a mask may have
 SQUARE = 0.01  # photographs whose aspect differs by more from what their lens was found for are warned of
 
 
@@ -158,7 +159,8 @@ def _present(capture, skip_missing):
     if missing and (not skip_missing or not present):
         advice = "; skip_missing (--skip-missing) leaves them out" if present else ""
         raise DataSetError(
-            f"{capture.file}: {len(missing)} of {len(capture.views)} images are missing: {shown(missing)}{advice}; they"
+            f"{capture.file}: {len(missing)} of {len(capture.views)} images are missing:"
+            f" {shown(list(dict.fromkeys(missing)))}{advice}; they"
             f" were looked for from {capture.file.parent} in any letter case, with suffixes of pictures,"
             " and by the ends of their paths"
         )
@@ -193,14 +195,16 @@ class _Pictures:
             InputError: it is no colour.
             DataSetError: ``auto``, and the borders have no one colour.
         """
-        self._background = named_background(background)
-        if self._background is not None:
-            return
+        color = named_background(background)
         few = np.unique(np.linspace(0, len(self._views) - 1, BORDERS).round().astype(int))
         decoded = [self._decoded(i) for i in few]
         opaque = [linear_to_srgb(colors) for colors, _, transparent in decoded if not transparent]
-        if opaque:
-            self._background = border_color(opaque, f"{self._capture.file}: --background auto")
+        where = f"{self._capture.file}: --background {background}"
+        if opaque and color is None:
+            color = border_color(opaque, where)
+        elif opaque:
+            warn_of_other_borders(opaque, color, where)
+        self._background = color
 
     def _both(self):
         return zip(self._views, self._lenses, strict=True)
@@ -224,7 +228,8 @@ class _Pictures:
 
     def _scaled(self, sizes):
         """The lenses for the pictures' own sizes (width, height); warns where those are of another aspect."""
-        lenses = [view.lens for view in self._views]
+        lenses = self._turned([view.lens for view in self._views], sizes)
+        self._warn_of_centers(lenses)
         aspects = [lens.width * h / (lens.height * w) for lens, (w, h) in zip(lenses, sizes, strict=True)]
         odd = [i for i, aspect in enumerate(aspects) if abs(aspect - 1) > SQUARE]
         if odd:
@@ -236,6 +241,40 @@ class _Pictures:
                 stacklevel=4,
             )
         return [lens.scaled(*side) for lens, side in zip(lenses, sizes, strict=True)]
+
+    def _turned(self, lenses, sizes):
+        """The lenses whose width and height are swapped, which pictures' sizes (width, height) tell, put right: focal
+        lengths are those of their axes, the principal point is turned where that brings it nearer to the middle."""
+        swapped = [
+            i
+            for i, (lens, (w, h)) in enumerate(zip(lenses, sizes, strict=True))
+            if w != h and (lens.width, lens.height) == (h, w)
+        ]
+        if swapped:
+            w, h = sizes[swapped[0]]
+            warnings.warn(
+                f"{self._where(self._views[swapped[0]])}: its lens is for pictures of {h} × {w} pixels, but it has"
+                f" {w} × {h}: width and height are taken to be swapped, focal lengths to be right"
+                f" ({len(swapped)} of {len(lenses)} images)",
+                stacklevel=5,
+            )
+        return [lens.with_sides_swapped() if i in swapped else lens for i, lens in enumerate(lenses)]
+
+    def _warn_of_centers(self, lenses):
+        """Says so where a principal point is outside its picture."""
+        outside = [
+            i
+            for i, lens in enumerate(lenses)
+            if not (0 < lens.center[0] < lens.width and 0 < lens.center[1] < lens.height)
+        ]
+        if outside:
+            lens = lenses[outside[0]]
+            warnings.warn(
+                f"{self._where(self._views[outside[0]])}: its principal point, {lens.center[0]:g}, {lens.center[1]:g}"
+                f" pixels from the upper left corner, is not within the {lens.width:g} × {lens.height:g} pixels of the"
+                f" picture ({len(outside)} of {len(lenses)} images): is it of another size, or from the middle?",
+                stacklevel=5,
+            )
 
     def _check_sizes(self, sizes):
         """Raises DataSetError if pictures differ in size though one lens is all that is said of them."""
@@ -327,11 +366,16 @@ def _fitting_mask(view, shape):
     """The mask of a view at the size (H, W) of its picture; one of another size but the same aspect is resampled.
 
     Raises:
-        DataSetError: it is of another aspect, which its header tells: it is not decoded.
+        DataSetError: it is of another aspect or more than ``MOST_FINER`` times as large, which its header tells: it
+            is not decoded.
     """
     (height, width), (wide, tall) = shape, picture_sizes(view.mask)[0]
     if abs(wide * height / (tall * width) - 1) > SQUARE:
         raise DataSetError(f"{view.mask}: is {wide} × {tall}, but {view.picture} is {width} × {height}: another aspect")
+    if tall > MOST_FINER * height:
+        raise DataSetError(
+            f"{view.mask}: is {wide} × {tall}, but {view.picture} is {width} × {height}: give it its size"
+        )
     mask = load_mask(view.mask)
     if mask.shape == shape:
         return mask

@@ -1,14 +1,22 @@
 """Distortion: the formula by hand, its inverse, and undistorted photographs beside those that a pinhole would take."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 from oracles import photographs
 from oracles.photographs import HEIGHT, MATRICES, WIDTH, photograph
+from scipy.spatial.transform import Rotation
 
 from taichi_dr.errors import DataSetError
+from taichi_dr.io.posed.bounds import projected
 from taichi_dr.io.posed.lens import Lens, straight_lens, undistorted
 from taichi_dr.io.posed.load import load_posed_images
+from taichi_dr.io.posed.parts.poses import of_opencv
+from taichi_dr.io.posed_images import PosedImages
 
+PROJECTED = Path(__file__).parents[4] / "shared/data/reference/pytorch3d/cv_project_points_precomputed.json"
 FOCAL, CENTER = (60.0, 62.0), (31.0, 24.5)
 BARREL = {"k1": -0.2, "k2": 0.03, "p1": 0.004, "p2": -0.003}
 CUSHION = {"k1": 0.15, "k2": -0.02, "p1": -0.003, "p2": 0.002}
@@ -24,6 +32,43 @@ def test_distortion_by_hand():
     scale = 2.21875 / 1.625
     assert x == pytest.approx(0.5 * scale + 2 * 0.02 * 0.5 + 0.01 * (1.25 + 0.5))
     assert y == pytest.approx(1.0 * scale + 0.02 * (1.25 + 2.0) + 2 * 0.01 * 0.5)
+
+
+@pytest.mark.parametrize(
+    ("k3", "divisor", "pixels"),
+    [
+        ((), (), [[526.40625, 667.44375], [1.533, 380.01846], [365.81725, -43.04337]]),
+        ((0.01,), (), [[531.289062, 677.404688], [0.850108, 380.316981], [365.842576, -43.198368]]),
+        ((0.01,), (0.1, -0.02, 0.003), [[512.092584, 638.243872], [16.427655, 373.507368], [364.289991, -33.696545]]),
+    ],
+)
+def test_distortion_is_that_of_opencv(k3, divisor, pixels):
+    """Against projectPoints of OpenCV 5.0: k1 -0.2, k2 0.05, p1 0.004, p2 -0.003, focal lengths 500 and 510."""
+    lens = Lens(640, 480, (500, 510), (320, 240), (-0.2, 0.05, *k3), divisor, (0.004, -0.003))
+    x, y = lens.distorted(np.array([0.5, -0.7, 0.1]), np.array([1.0, 0.3, -0.6]))
+    np.testing.assert_allclose(np.stack([500 * x + 320, 510 * y + 240], axis=1), pixels, atol=1e-6)
+
+
+@pytest.mark.skipif(not PROJECTED.is_file(), reason="the reference values are not on this machine")
+def test_cameras_of_opencv_against_the_values_of_others():
+    """Rotation vector, translation and camera matrix of PyTorch3D's values of OpenCV's projectPoints, 7 digits."""
+    compared = 0
+    for case in json.loads(PROJECTED.read_text()):
+        (fx, _, cx), (_, fy, cy), _ = case["camera_matrix"]
+        matrix = of_opencv("", Rotation.from_rotvec(case["rvec"]).as_matrix(), np.array(case["tvec"]))
+        posed = PosedImages(
+            np.zeros((1, 1, 1, 3), np.float32),
+            np.ones((1, 1, 1), np.float32),
+            matrix[None],
+            np.array([[fx, fy]]),
+            np.array([[cx, cy]]),
+            ("a",),
+        )
+        x, y, depth = projected(posed, 0, np.array(case["pts"]))
+        ahead = depth > 0.1  # what is nearer multiplies the rounding of the points
+        compared += ahead.sum()
+        np.testing.assert_allclose(np.stack([x, y], axis=1)[ahead], np.array(case["pts_proj"])[ahead], atol=1e-5)
+    assert compared >= 30
 
 
 @pytest.mark.parametrize("distortion", [BARREL, CUSHION])

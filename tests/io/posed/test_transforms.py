@@ -217,7 +217,7 @@ def test_masks_are_alpha_as_they_are_stored(tmp_path):
     with pytest.raises(DataSetError, match=r"mask.png: is 5 × 4, but .*r_0.png is 6 × 4"):
         load_posed_images(tmp_path)
     (tmp_path / "mask.png").unlink()
-    with pytest.raises(DataSetError, match=r"2 of 2 images are missing: mask\.png, mask\.png; .*by the ends"):
+    with pytest.raises(DataSetError, match=r"2 of 2 images are missing: mask\.png; .*by the ends"):
         load_posed_images(tmp_path)
 
 
@@ -627,10 +627,10 @@ def test_comments_and_trailing_commas_are_refused_with_line_and_column(tmp_path)
 MASKS = ["masks/r_0.png", "masks/r_0.png.png", "mask/r_0.png", "train/r_0.mask.png", "train/r_0_mask.png"]
 
 
-@pytest.mark.parametrize("name", [*MASKS, "train/masks/r_0.png", "train/dynamic_mask_r_0.png"])
+@pytest.mark.parametrize("name", [*MASKS, "masks/train/r_0.png", "train/masks/r_0.png", "train/dynamic_mask_r_0.png"])
 def test_masks_beside_the_pictures_are_found(tmp_path, name):
     make_folder(tmp_path, channels=3)
-    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
     iio.imwrite(tmp_path / name, np.repeat([[255], [0], [0], [0]], 6, axis=1).astype(np.uint8))
     posed = load_posed_images(tmp_path)
     assert posed.has_alpha
@@ -644,3 +644,53 @@ def test_masks_of_numbers_0_and_1_and_of_another_size(tmp_path):
     assert load_posed_images(tmp_path).alpha[0, :, 0].tolist() == [1, 0, 0, 1]
     iio.imwrite(tmp_path / "mask.png", np.repeat([[255], [0]], 12, axis=1).repeat(4, axis=0).astype(np.uint8))
     assert load_posed_images(tmp_path).alpha[0, :, 0].tolist() == [1, 1, 0, 0]
+
+
+def test_masks_below_masks_go_before_those_of_the_same_name_above(tmp_path):
+    """``train/r_0`` and ``test/r_0`` each have the mask of their own folder."""
+    make_folder(tmp_path, channels=3)
+    for name, value in (("masks/r_0.png", 255), ("masks/train/r_0.png", 51)):
+        (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
+        iio.imwrite(tmp_path / name, np.full((4, 6), value, np.uint8))
+    np.testing.assert_allclose(load_posed_images(tmp_path).alpha[0], 0.2, atol=1e-6)
+
+
+def test_enormous_masks_are_refused_unread(tmp_path):
+    make_folder(tmp_path, channels=3, mask_path="mask.png", camera_angle_x=0.8)
+    Image.new("1", (600, 400)).save(tmp_path / "mask.png")
+    with pytest.raises(DataSetError, match=r"mask.png: is 600 × 400, but .*r_0.png is 6 × 4: give it its size"):
+        load_posed_images(tmp_path)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_json_in_every_encoding_of_unicode(tmp_path, encoding):
+    make_folder(tmp_path)
+    path = tmp_path / "transforms_train.json"
+    path.write_bytes(path.read_text().encode(encoding))
+    assert load_posed_images(tmp_path).names == ("r_0.png", "r_1.png")
+
+
+@pytest.mark.parametrize(
+    ("center", "expected"),
+    [({}, (3, 2)), ({"cx": 1.5, "cy": 3.5}, (3.5, 1.5)), ({"cx": 3.5, "cy": 1.5}, (3.5, 1.5))],
+)
+def test_width_and_height_that_are_swapped(tmp_path, center, expected):
+    """Pictures of 6 x 4 pixels that are said to be 4 x 6: focal lengths in pixels stay."""
+    make_folder(tmp_path, w=4, h=6, fl_x=7.0, fl_y=7.5, **center)
+    with pytest.warns(UserWarning, match=r"for pictures of 4 × 6 pixels, but it has 6 × 4: .* swapped.*2 of 2 images"):
+        posed = load_posed_images(tmp_path)
+    assert posed.focal.tolist() == [[7.0, 7.5]] * 2
+    assert posed.principal_point.tolist() == [list(expected)] * 2
+
+
+def test_a_principal_point_outside_the_picture_is_warned_of(tmp_path):
+    make_folder(tmp_path, fl_x=7.0, cx=60.0, cy=2.0)
+    with pytest.warns(UserWarning, match=r"its principal point, 60, 2 pixels .* within the 6 × 4 pixels .*2 of 2"):
+        load_posed_images(tmp_path)
+
+
+@pytest.mark.parametrize("keys", [{"w": 6, "h": 3e-308}, {"fl_x": 1e30}, {"cx": -1e30}, {"w": 0.5, "h": 0.5}])
+def test_lenses_beyond_what_pixels_are_are_refused(tmp_path, keys):
+    make_folder(tmp_path, **({"fl_x": 7.0, "w": 6, "h": 4} | keys))
+    with pytest.raises(DataSetError, match="must be in pixels, w and h 1 at least"):
+        load_posed_images(tmp_path)

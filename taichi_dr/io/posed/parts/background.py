@@ -9,6 +9,8 @@ What is of the background's colour is background wherever it is, also within the
 specks of it that the object surrounds stay.
 """
 
+import warnings
+
 import numpy as np
 from scipy.ndimage import distance_transform_edt, label
 
@@ -18,6 +20,7 @@ from taichi_dr.io.images import display_color, linear_to_srgb, quantized, srgb_t
 AUTO = "auto"
 SAME = 0.06  # display values: borders that differ by less are of one colour
 MOST = 75.0  # percent of the borders' pixels that are
+LEAST = 0.1  # of the borders' pixels that have the colour of a background that is named
 QUIET, LOUD = 2 / 255, 12 / 255  # by how much pixels of the background may differ from its colour, exact and in JPEGs
 AROUND = 8  # pixels: JPEG's blocks, in which an edge leaves ripples
 RIPPLED = 97.0  # percent of the background's pixels around the object that are within the tolerance
@@ -34,8 +37,7 @@ def border_color(pictures, where):
     Raises:
         DataSetError: they have no one colour; ``where`` begins the message.
     """
-    edges = [np.concatenate([p[0], p[-1], p[:, 0], p[:, -1]]) for p in pictures]
-    border = np.concatenate(edges)
+    border = _border(pictures)
     color = np.median(border, axis=0)
     distance = np.abs(border - color).max(axis=1)
     spread = np.percentile(distance, MOST)
@@ -46,6 +48,22 @@ def border_color(pictures, where):
             f" {1 - MOST / 100:.0%}): name the colour (--background white), or give masks"
         )
     return color
+
+
+def warn_of_other_borders(pictures, background, where):
+    """Says so where hardly any of the outermost pixels of pictures have the colour ``background``, which was named."""
+    border = _border(pictures)
+    share = np.mean(np.abs(border - background).max(axis=1) <= SAME)
+    if share < LEAST:
+        warnings.warn(
+            f"{where}: {share:.0%} of the pixels at the borders of the images have that colour, the middle one is"
+            f" {hexadecimal(np.median(border, axis=0))}",
+            stacklevel=4,
+        )
+
+
+def _border(pictures):
+    return np.concatenate([side for p in pictures for side in (p[0], p[-1], p[:, 0], p[:, -1])])
 
 
 def named_background(name):

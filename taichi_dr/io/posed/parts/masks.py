@@ -30,8 +30,11 @@ def is_left_out(mask):
 
 def _folders(picture, root):
     """Where masks may be: in ``masks`` beside the picture, beside its folder and so on up to ``root``; pictures in
-    folders of their own have masks in folders of their own."""
+    folders of their own have masks in folders of their own, named as those below ``masks`` or below the pictures'
+    folder: ``train/a.png`` has ``masks/train/a.png``, ``images/left/a.png`` also ``masks/left/a.png``."""
     above = [folder for folder in picture.parents if folder.is_relative_to(root)] or picture.parents[:2]
     for folder in above:
-        way = picture.parent.relative_to(folder).parts[1:]
-        yield from (folder.joinpath(name, *way) for name in FOLDERS if (folder / name).is_dir())
+        way = picture.parent.relative_to(folder).parts
+        for name in FOLDERS:
+            yield folder.joinpath(name, *way)
+            yield folder.joinpath(name, *way[1:])

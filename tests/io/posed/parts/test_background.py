@@ -1,6 +1,8 @@
 """Backgrounds of one colour: found, keyed, and how far the alpha is from the true one."""
 
 import io
+import json
+import warnings
 
 import numpy as np
 import pytest
@@ -96,3 +98,16 @@ def test_without_alpha_the_option_is_named(tmp_path):
         load_posed_images(folder(tmp_path, "white"), require_alpha=True)
     with pytest.raises(InputError, match="reddish: no colour"):
         load_posed_images(tmp_path, background="reddish")
+
+
+def test_a_named_colour_that_no_border_has_is_warned_of(tmp_path):
+    save_image(tmp_path / "a.png", srgb_to_linear(photograph("white")[0]))
+    frames = [{"file_path": "a.png", "transform_matrix": np.eye(4).tolist()}]
+    (tmp_path / "transforms.json").write_text(json.dumps({"fl_x": 200.0, "frames": frames}))
+    with pytest.warns(
+        UserWarning, match="--background blue: 0% of the pixels at the borders .* the middle one is #ffffff"
+    ):
+        load_posed_images(tmp_path, background="blue")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        load_posed_images(tmp_path, background="white")
