@@ -6,8 +6,10 @@ import pytest
 from taichi_dr.errors import GeometryError, ShapeError
 from taichi_dr.io.meshes import load_mesh, load_parts, save_mesh
 from taichi_dr.measure.comparison import compare_meshes
+from taichi_dr.render.mesh.rasterizer import Rasterizer
 from taichi_dr.scene import shapes
 from taichi_dr.scene.bounds import offset_of, sphere_around, used_points, world_vertices
+from taichi_dr.scene.camera import Camera
 from taichi_dr.scene.mesh import Mesh
 
 UTM, ECEF = (500000.0, 4500000.0, 100.0), (4027893.7, 307045.6, 4919474.9)
@@ -125,3 +127,14 @@ def test_a_stray_vertex_that_is_nowhere_is_told_of(cpu32, tmp_path):
     (tmp_path / "b.obj").write_text(f"{SQUARE}v nan 0 0\nf 1 2 3 5\n")
     with pytest.raises(GeometryError, match="not finite"):
         load_mesh(tmp_path / "b.obj")
+
+
+@pytest.mark.parametrize("far", ["nan nan nan", "inf 0 0", "1e30 0 0", "1e38 1e38 1e38", "0 1e300 0"])
+def test_what_no_face_uses_can_be_rendered_wherever_it_is(cpu32, tmp_path, far):
+    square = "v 0 0 0\nv 1 0 0\nv 1 1 0\nv 0 1 0\n"
+    (tmp_path / "a.obj").write_text(f"v {far}\n{square}v 5 0 0\nf 2 3 4 5\n")
+    with pytest.warns(UserWarning, match="1 vertices that no face uses are not finite, or far beyond it"):
+        mesh = load_mesh(tmp_path / "a.obj")
+    assert mesh.numpy("vertices")[0, [0, 5]].tolist() == [[0.5, 0.5, 0], [5, 0, 0]]
+    alpha = Rasterizer(8).render(mesh, Camera((0.5, 0.5, 1), (0.5, 0.5, 0))).numpy("alpha")
+    assert alpha.sum() > 20
