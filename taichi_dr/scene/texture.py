@@ -34,8 +34,8 @@ class Texture:
         pixels: Array = np.asarray(self.pixels)
         if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.size == 0:
             raise ShapeError(f"texture: expected shape (Ht, Wt, 3), got {pixels.shape}")
-        wrap = tuple(self.wrap)
-        if len(wrap) != 2 or not set(wrap) <= set(WRAPS):
+        wrap = tuple(self.wrap) if isinstance(self.wrap, list | tuple) else ()
+        if len(wrap) != 2 or any(mode not in WRAPS for mode in wrap):
             raise InputError(f"texture: expected wrap modes along u and v of {', '.join(WRAPS)}, got {self.wrap!r}")
         object.__setattr__(self, "pixels", pixels)
         object.__setattr__(self, "wrap", wrap)
