@@ -391,11 +391,9 @@ def _check_suffix(path, known):
 
 
 def _write(path, data, **options):
-    with atomic_path(path) as temporary:
-        temporary.touch()  # what cannot be, is said here: imageio's writers print tracebacks when they are deleted
-        try:
-            iio.imwrite(temporary, data, **options)
-        except OSError:
-            raise
-        except Exception as error:  # plugins raise their own types
-            raise FileError(f"{path}: cannot be written: {str(error).replace(str(temporary), str(path))}") from error
+    try:
+        encoded = iio.imwrite("<bytes>", data, extension=path.suffix.lower(), **options)
+    except Exception as error:  # plugins raise their own types
+        raise FileError(f"{path}: cannot be written: {error}") from error
+    with atomic_path(path) as temporary:  # imageio would not say that a file could not be written to its end
+        temporary.write_bytes(encoded)
