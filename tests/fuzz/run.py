@@ -91,10 +91,11 @@ class Reader:
         return "anything else", words
 
     def close(self):
-        """Ends the process."""
-        self._process.kill()
-        self._process.join()
-        self._process = None
+        """Ends the process, if there is one."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.join()
+            self._process = None
 
 
 def fuzz(minutes, seed, names, keep=None, tries=None):
@@ -141,7 +142,9 @@ def main():
     options = parser.parse_args()
     if options.replay:
         name = (Path(options.replay) / "fuzz.txt").read_text().splitlines()[0]
-        print(*Reader(Path(options.replay)).ask(name, None), sep=": ")
+        reader = Reader(Path(options.replay))
+        print(*reader.ask(name, None), sep=": ")
+        reader.close()
         return 0
     from fuzz.seeds import FORMATS
 
