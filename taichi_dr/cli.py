@@ -221,8 +221,6 @@ def _reconstruct(settings):
     if isinstance(settings, NetworkSettings):
         return _reconstruct_image(settings)
     from taichi_dr.jobs.reconstruct.run import reconstruct
-    from taichi_dr.jobs.report.metrics import in_words
-    from taichi_dr.jobs.report.record import PICTURES
     from taichi_dr.jobs.terminal.listener import Terminal
 
     kinds.kind_class(settings.kind)  # imports it
@@ -233,16 +231,9 @@ def _reconstruct(settings):
         return 0
     with Terminal() as terminal:
         summary = reconstruct(settings, terminal, ranks=ranks)
-    found, out = summary.metrics, summary.folder
     if summary.interrupted:
         print("Interrupted: everything reached so far is kept; --resume continues.")
-    size = ", ".join(f"{count:,} {what}" for what, count in found["model"].items() if what in ("vertices", "faces"))
-    spent = f"{found['steps']} steps in {found['seconds']:.0f} s on {found['backend']}"
-    print(f"{spent}: {size}" if size else spent)
-    print(f"held-out images: {in_words(found['held_out'], 4)}")
-    print(f"report:          {', '.join(str(out / name) for name in PICTURES)}")
-    print(f"{found['as'] + ':':<17}{', '.join(str(out / name) for name in found['files'])}")
-    print(f"numbers:         {out / 'metrics.json'}")
+    print("\n".join(summary.lines()))
     return interrupt.INTERRUPTED if summary.interrupted else 0
 
 

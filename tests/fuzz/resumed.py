@@ -6,12 +6,15 @@ from pathlib import Path
 
 import numpy as np
 
+import taichi_dr as dr
 from taichi_dr.io.archives import read_arrays
+from taichi_dr.io.files import write_json
 from taichi_dr.io.posed_images import PosedImages
 from taichi_dr.jobs.listener import Audience
 from taichi_dr.jobs.reconstruct import checkpoint
 from taichi_dr.jobs.reconstruct.kinds import settings_class
-from taichi_dr.jobs.reconstruct.run import _Run, _saved_settings
+from taichi_dr.jobs.reconstruct.run import ReconstructionSummary, _finished, _Run, _saved_settings
+from taichi_dr.jobs.report.record import PICTURES
 from taichi_dr.ranks import ALONE
 
 SIZE, DISTANCE, FOCAL = 16, 4.0, 24.0  # pixels, and the radius of the ball is 1
@@ -67,6 +70,27 @@ def make(kind, folder):
     for fraction in FRACTIONS:
         run._step(fraction)
     run.save()
+
+
+METRICS = {
+    "as": "mesh", "steps": 2, "interrupted": False, "seconds": 1.5, "backend": "cpu", "files": ["mesh.ply"],
+    "held_out": {"iou": 0.9, "psnr": 30.0, "ssim": 0.9}, "model": {"vertices": 4, "faces": 4}, "settings": {},
+}
+
+
+def make_finished(folder):
+    """Writes what a run of a mesh that has ended leaves, as far as it is looked at."""
+    for name in (*PICTURES, *METRICS["files"]):
+        (folder / name).touch()
+    write_json(folder / "metrics.json", METRICS)
+
+
+def finished(folder):
+    """The lines that are said of it."""
+    metrics = _finished(settings("mesh", folder), METRICS["steps"])
+    if metrics is None:
+        raise dr.Error("it is written again")
+    assert ReconstructionSummary(folder, metrics, interrupted=False).lines()
 
 
 FIELDS = "grid", "hash", "nerf"

@@ -350,6 +350,7 @@ FORMATS = {
     "record3d": Format("json", ("metadata.json",), _record3d, _posed),
     "state.npz": Format("archive", ("a.npz",), _state, lambda folder: checkpoint.load_state(folder / "a.npz")),
     **{f"resumed {kind}": _resumed(kind) for kind in resumed.KINDS},
+    "metrics.json": Format("json", ("metrics.json",), resumed.make_finished, resumed.finished),
     **{f"scene.npz, {kind}": Format("archive", ("a.npz",), _scene(kind), _read_scene) for kind in resumed.FIELDS},
     "voxel grid": Format("archive", ("a.npz",), _grid, lambda folder: dr.VoxelGrid.load(folder / "a.npz")),
     "nerf": Format("archive", ("a.npz",), _nerf, lambda folder: dr.radiance.NeRF.load(folder / "a.npz")),

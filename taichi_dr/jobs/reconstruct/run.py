@@ -59,6 +59,19 @@ class ReconstructionSummary:
     metrics: dict
     interrupted: bool
 
+    def lines(self):
+        """What is said of it at the end."""
+        found, out = self.metrics, self.folder
+        size = ", ".join(f"{count:,} {what}" for what, count in found["model"].items() if what in ("vertices", "faces"))
+        spent = f"{found['steps']} steps in {found['seconds']:.0f} s on {found['backend']}"
+        return [
+            f"{spent}: {size}" if size else spent,
+            f"held-out images: {in_words(found['held_out'], 4)}",
+            f"report:          {', '.join(str(out / name) for name in PICTURES)}",
+            f"{found['as'] + ':':<17}{', '.join(str(out / name) for name in found['files'])}",
+            f"numbers:         {out / 'metrics.json'}",
+        ]
+
 
 def reconstruct(settings, *listeners, ranks=ALONE):
     """Runs the reconstruction that ``settings`` (ReconstructSettings) describes and writes its outputs.
@@ -194,13 +207,14 @@ def _fraction(settings, steps, seconds_optimising):
 
 
 def _finished(settings, steps):
-    """The contents of ``metrics.json`` if every output of so many steps is there, else None."""
+    """The contents of ``metrics.json`` if every output of so many steps is there, and they make sense, else None."""
     out = settings.out
     try:
         metrics = parse_json((out / "metrics.json").read_bytes())
         written = [out / name for name in (*PICTURES, *metrics["files"])]
         whole = (metrics["steps"], metrics["interrupted"]) == (steps, False) and all(map(Path.exists, written))
         whole &= all(metrics["settings"].get(name) == getattr(settings, name, None) for name in EXPORTS)
+        ReconstructionSummary(out, metrics, interrupted=False).lines()
     except DAMAGED:
         return None
     return metrics if whole else None

@@ -319,6 +319,35 @@ def test_metrics_of_fewer_steps_are_not_those_of_the_run(data, finished, tmp_pat
         assert _finished(run, STEPS) is None
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"held_out": {}},
+        {"held_out": {"psnr": "high", "ssim": 1, "iou": 1}},
+        {"model": None},
+        {"model": {"faces": "many"}},
+        {"seconds": None},
+        {"as": 3},
+        {"files": [None]},
+        {"files": None},
+        {"settings": []},
+    ],
+)
+def test_metrics_that_make_no_sense_are_none_and_written_again(data, finished, tmp_path, changes):
+    out = shutil.copytree(finished.folder, tmp_path / "run")
+    for metrics in (finished.metrics | changes, {k: v for k, v in finished.metrics.items() if k not in changes}):
+        (out / "metrics.json").write_text(json.dumps(metrics))
+        assert _finished(settings(data, out), STEPS) is None
+
+
+def test_what_is_said_at_the_end(finished):
+    said = finished.lines()
+    assert said[0].startswith(f"{STEPS} steps in ")
+    assert said[0].endswith(" 2,562 vertices, 5,120 faces")
+    assert said[-1] == f"numbers:         {finished.folder / 'metrics.json'}"
+    assert [line[:17].strip() for line in said[1:]] == ["held-out images:", "report:", "mesh:", "numbers:"]
+
+
 def test_temporary_files_of_a_killed_run_are_swept_up(data, tmp_path):
     for name in (".state.0123abcd.npz", ".mesh.0123abcd.obj"):
         (tmp_path / name).touch()
