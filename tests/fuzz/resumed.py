@@ -73,8 +73,15 @@ def make(kind, folder):
 
 
 METRICS = {
-    "as": "mesh", "steps": 2, "interrupted": False, "seconds": 1.5, "backend": "cpu", "files": ["mesh.ply"],
-    "held_out": {"iou": 0.9, "psnr": 30.0, "ssim": 0.9}, "model": {"vertices": 4, "faces": 4}, "settings": {},
+    "as": "mesh",
+    "steps": 2,
+    "interrupted": False,
+    "seconds": 1.5,
+    "backend": "cpu",
+    "files": ["mesh.ply"],
+    "held_out": {"iou": 0.9, "psnr": 30.0, "ssim": 0.9},
+    "model": {"vertices": 4, "faces": 4},
+    "settings": {},
 }
 
 

@@ -1,12 +1,13 @@
 """A radiance field of a hash grid and two small networks (Instant NGP)."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import taichi as ti
 
-from taichi_dr.errors import InputError
+from taichi_dr.errors import InputError, ShapeError
 from taichi_dr.fields.group import FieldGroup
 from taichi_dr.fields.owner import FieldOwner
 from taichi_dr.implicit.narrow import NarrowMLP
@@ -166,6 +167,7 @@ class HashNeRF(FieldOwner, RadianceFunction):
             ShapeError: one has another shape than the sizes say.
         """
         sizes: Any = {name: arrays[name].tolist() for name in SIZES}
+        _check_fits(arrays, sizes)
         field = cls(arrays["bounds"].tolist(), **sizes)
         for name in field.fields.arrays:
             field.set(name, arrays[name])
@@ -240,6 +242,28 @@ class HashNeRF(FieldOwner, RadianceFunction):
 
     def _rows(self, name, count, columns):
         return self._buffers.at_least(name, count, columns=(columns,))
+
+
+def _check_fits(arrays, sizes):
+    """Raises ShapeError, before anything is made, if the arrays are not those of a field of these sizes."""
+    levels, width, *of_levels = (sizes[name] for name in SIZES[:5])
+    expected = {
+        "density_weights": (_count(levels * width, *sizes["density_hidden"], CODE),),
+        "color_weights": (_count(HARMONICS + CODE, *sizes["color_hidden"], 3),),
+    }
+    _require_shapes(arrays, expected)  # so many levels there are, and no more
+    _require_shapes(arrays, {"table": (int(hash_levels.level_rows(levels, *of_levels)[:, 2].sum()), width)})
+
+
+def _require_shapes(arrays, expected):
+    for name, shape in expected.items():
+        if arrays[name].shape != shape:
+            raise ShapeError(f"{name}: expected shape {shape} for these sizes, got {arrays[name].shape}")
+
+
+def _count(*widths):
+    """The weights and biases of layers from each of the widths to the next."""
+    return sum((inputs + 1) * outputs for inputs, outputs in pairwise(widths))
 
 
 def _check(sizes):

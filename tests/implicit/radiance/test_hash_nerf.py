@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from taichi_dr.errors import InputError, RuntimeStateError
+from taichi_dr.errors import InputError, RuntimeStateError, ShapeError
 from taichi_dr.implicit.networks import MLP
 from taichi_dr.implicit.radiance.hash_nerf import HashNeRF
 from taichi_dr.kernels.base.arrays import array_from, make_array
@@ -123,6 +123,23 @@ def test_arrays_make_the_field_again(any32):
     again = HashNeRF.from_arrays(field.arrays())
     np.testing.assert_array_equal(again.at(x["points"], x["directions"])[0], density)
     assert again.cells.tolist() == CELLS
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "words"),
+    [
+        ("levels", 500_000, "density_weights"),
+        ("width", 7, "density_weights"),
+        ("finest", 4096, "table"),
+        ("most_rows", 16, "table"),
+        ("color_hidden", [8, 8], "color_weights"),
+    ],
+)
+def test_arrays_of_other_sizes_are_refused_before_a_field_is_made(cpu32, monkeypatch, name, size, words):
+    arrays = make().arrays() | {name: np.array(size)}
+    monkeypatch.setattr(HashNeRF, "__init__", lambda *a, **b: pytest.fail("it is made"))
+    with pytest.raises(ShapeError, match=rf"{words}: expected shape .* for these sizes, got"):
+        HashNeRF.from_arrays(arrays)
 
 
 def test_same_seed_same_field(cpu32):
