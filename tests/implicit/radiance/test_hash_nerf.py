@@ -130,7 +130,7 @@ def test_arrays_make_the_field_again(any32):
     [
         ("levels", 500_000, "density_weights"),
         ("width", 7, "density_weights"),
-        ("finest", 4096, "table"),
+        ("finest", 5, "table"),
         ("most_rows", 16, "table"),
         ("color_hidden", [8, 8], "color_weights"),
     ],
