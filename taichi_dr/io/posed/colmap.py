@@ -99,7 +99,7 @@ def _view(path, folder, number, image, model):
     rotation = of_quaternion(where, image.quaternion)
     matrix = of_opencv(where, rotation, np.array(image.translation))
     masks = folder.parent / "masks"
-    suffixes = (f"{image.name}.png", Path(image.name).with_suffix(".png").as_posix(), image.name)
+    suffixes = (f"{image.name}.png", f"{os.path.splitext(image.name)[0]}.png", image.name)
     mask = next((masks / name for name in suffixes if os.path.isfile(masks / name)), None) if masks.is_dir() else None
     picture, depths = found_file(folder, image.name), _depths(matrix, image.points, model)
     missing = "" if picture is not None else f"{folder.name}/{image.name}"

@@ -111,6 +111,8 @@ CAMERA = struct.calcsize("<QiiQQ8d")
             lambda data: data[:44] + struct.pack("<d", np.inf) + data[52:],
             "image 1 (a.png) holds a number that is",
         ),
+        ("images.bin", lambda data: data.replace(b"a.png", b"", 1), "are missing: images/;"),
+        ("images.bin", lambda data: data.replace(b"a.png", b".", 1), "are missing: images/.;"),
         ("points3D.bin", lambda data: data[:100], "points3D.bin: is cut short"),
         (
             "points3D.bin",

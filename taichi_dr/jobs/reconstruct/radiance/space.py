@@ -1,5 +1,6 @@
 """Where a radiance field is: in a box around an object, or everywhere, what is far away drawn together."""
 
+import math
 from abc import ABC, abstractmethod
 
 import numpy as np
@@ -8,6 +9,7 @@ from scipy.ndimage import binary_dilation
 from taichi_dr.errors import DataSetError
 from taichi_dr.implicit.bounds import Unbounded
 from taichi_dr.implicit.radiance.contracted import Contracted
+from taichi_dr.implicit.voxel_grid import checked_bounds
 from taichi_dr.io.posed.bounds import in_view, scene_bounds
 from taichi_dr.jobs.reconstruct.radiance.march import BoxRays, FarRays
 from taichi_dr.jobs.reconstruct.silhouettes import has_silhouettes
@@ -129,8 +131,17 @@ class FarSpace(Space):
 
 
 def space_from(arrays, bounds):
-    """The Space of what ``arrays`` gave, and of the field's bounds."""
-    return FarSpace(*arrays["unbounded"].tolist()) if "unbounded" in arrays else BoxSpace(*bounds)
+    """The Space of what ``arrays`` gave, and of the field's bounds.
+
+    Raises:
+        ValueError: bounds that are no box, or numbers that are not finite.
+    """
+    if "unbounded" in arrays:
+        inner, depth = arrays["unbounded"].tolist()
+        if not (math.isfinite(inner) and math.isfinite(depth)):
+            raise ValueError(f"unbounded: expected two finite numbers, got {inner} and {depth}")
+        return FarSpace(inner, depth)
+    return BoxSpace(*map(np.array, checked_bounds(bounds)))
 
 
 def space_of(name, posed, box):

@@ -11,6 +11,7 @@ from taichi_dr.jobs.dataset import make_dataset
 from taichi_dr.jobs.reconstruct.radiance.nerf import NeRFReconstruction
 from taichi_dr.jobs.reconstruct.radiance.orbit import orbit
 from taichi_dr.jobs.reconstruct.radiance.scene import load_scene
+from taichi_dr.jobs.reconstruct.radiance.space import space_from
 from taichi_dr.jobs.reconstruct.run import REPORTS, reconstruct
 from taichi_dr.jobs.reconstruct.scene_fit import fit_scene
 from taichi_dr.jobs.settings.dataset import DatasetSettings
@@ -90,3 +91,18 @@ def test_rays_are_compared_over_backgrounds(data, background):
 def test_settings_out_of_their_domain_are_refused(changes, message):
     with pytest.raises(dr.InputError, match=message):
         settings("data", "out", **changes).check()
+
+
+@pytest.mark.parametrize(
+    ("arrays", "bounds", "said"),
+    [
+        ({}, np.zeros((2, 1, 3)), "bounds: expected"),
+        ({}, np.ones(2), "bounds: expected lower < upper"),
+        ({}, [[0, 0, 0], [1, np.nan, 1]], "bounds: expected lower < upper"),
+        ({"unbounded": np.array([1.0, np.inf])}, None, "unbounded: expected two finite numbers, got 1.0 and inf"),
+        ({"unbounded": np.array([1.0])}, None, "not enough values"),
+    ],
+)
+def test_a_space_of_senseless_numbers_is_refused(arrays, bounds, said):
+    with pytest.raises(ValueError, match=said):
+        space_from(arrays, bounds)
