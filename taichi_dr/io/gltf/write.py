@@ -134,7 +134,8 @@ class _File:
         if "TEXCOORD_0" in given:
             numbers["TEXCOORD_0"] = self.accessor(given["TEXCOORD_0"] * (1, -1) + (0, 1), FLOAT, "VEC2")
         if "COLOR_0" in given:
-            numbers["COLOR_0"] = self.accessor(np.clip(given["COLOR_0"], 0.0, 1.0), FLOAT, "VEC3")
+            opaque = np.pad(np.clip(given["COLOR_0"], 0.0, 1.0), [(0, 0), (0, 1)], constant_values=1.0)
+            numbers["COLOR_0"] = self.accessor(opaque, FLOAT, "VEC4")
         return numbers
 
     def indices(self, corners, count):
