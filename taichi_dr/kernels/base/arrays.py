@@ -101,7 +101,7 @@ def new_vectors(lanes, dtype, shape):
 
 
 def _check_room(shape, dtype):
-    count = math.prod(shape)
+    count = math.prod((shape,) if isinstance(shape, int) else shape)
     if count > FEW:
         what = f"an array of shape {tuple(shape)}"
         if on_cpu():
