@@ -22,6 +22,8 @@ SAVED = (*PICTURES, ".exr")
 WITHOUT_ALPHA = (".jpg", ".jpeg", ".bmp")
 ANIMATIONS = (".gif", ".mp4")
 PNG_BITS = 24  # the byte of a PNG that has the bits of a number
+MOST_PIXELS_PER_BYTE = 10_000  # of a file: deflate packs 8,256 pixels of one bit into a byte, LZW 2,730
+ALWAYS_ALLOWED = 1 << 24  # pixels, of however few bytes
 BYTES_PER_PIXEL = 24  # of a picture while it is decoded: four bytes as stored, up to five floats
 ORIENTATION, QUARTER_TURNS = 0x0112, (5, 6, 7, 8)  # the EXIF tag, and its values that exchange width and height
 
@@ -87,7 +89,7 @@ def decode_image(data, name, upright=True):
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns about damaged tags of pictures that it can read
-            _check_room(name, io.BytesIO(data))
+            _check_room(name, data)
             pixels = _stored_pixels(data, upright)
     except FileError:
         raise
@@ -164,16 +166,20 @@ def picture_sizes(path):
         raise FileError(f"{path}: not a PNG or JPEG, or damaged") from error
 
 
-def _check_room(name, file):
-    """Raises FileError if the pixels of a picture, which its header has the number of, take more memory than there is.
+def _check_room(name, data):
+    """Raises FileError if the pixels of a picture, which its header has the number of, take more memory than there is,
+    or are more than its bytes can say.
 
     Pillow refuses more than 178,956,970 by itself.
     """
     try:
-        with Image.open(file) as picture:
+        with Image.open(io.BytesIO(data)) as picture:
             width, height = picture.size
+            packs_any = picture.format in ("WEBP", "AVIF")  # one colour of any size in a few bytes
     except Image.DecompressionBombError as error:
         raise FileError(f"{name}: has too many pixels to be read: {error}; make it smaller") from error
+    if not packs_any and width * height > max(ALWAYS_ALLOWED, MOST_PIXELS_PER_BYTE * len(data)):
+        raise FileError(f"{name}: its {width} × {height} pixels cannot be in {len(data):,} bytes: it is damaged")
     if missing := lacking(width * height * BYTES_PER_PIXEL):
         raise FileError(f"{name}: its {width} × {height} pixels {missing}: make it smaller")
 
@@ -191,7 +197,7 @@ def load_mask(path):
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            _check_room(path, io.BytesIO(data))
+            _check_room(path, data)
             picture = Image.open(io.BytesIO(data))
             pixels = _mask_pixels(picture)
     except FileError:

@@ -330,3 +330,19 @@ def test_the_header_of_an_enormous_picture_is_read_without_a_warning(tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert picture_sizes(tmp_path / "a.png") == ((12_000, 12_000), (12_000, 12_000))
+
+
+@pytest.mark.parametrize("read", [load_image, load_mask])
+def test_a_picture_that_promises_more_pixels_than_its_bytes_can_say_is_refused_unread(tmp_path, read):
+    path = tmp_path / "a.gif"
+    Image.new("P", (8, 6)).save(path)
+    data = path.read_bytes()
+    path.write_bytes(data[:6] + (12000).to_bytes(2, "little") + (9000).to_bytes(2, "little") + data[10:])
+    with pytest.raises(FileError, match=r"a\.gif: its 12000 × 9000 pixels cannot be in \d+ bytes: it is damaged"):
+        read(path)
+
+
+def test_many_pixels_of_one_colour_are_a_picture(tmp_path):
+    Image.new("1", (5000, 4000), 1).save(tmp_path / "a.png")
+    assert (tmp_path / "a.png").stat().st_size < 20_000  # 1,000 pixels in a byte
+    assert load_mask(tmp_path / "a.png").shape == (4000, 5000)

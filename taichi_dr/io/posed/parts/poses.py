@@ -14,6 +14,7 @@ ROUNDED = 1e-4  # entries of a rotation that is changed by more are spoken of
 EXACT = 1e-6  # one that is off by less stays as it is
 LAST_ROW = np.array([0.0, 0.0, 0.0, 1.0])
 SMALLEST = 1e-9  # scale of a matrix's axes
+NOTHING = 1e-30  # entries of a matrix that are as good as 0
 
 
 class Repaired(NamedTuple):
@@ -72,9 +73,10 @@ def _check_axes(where, axes):
         found = f"its columns are {_list(lengths)} long, its determinant is {determinant:.3g}"
         if not np.isfinite([error, determinant]).all():
             raise DataSetError(f"{where} is not rigid: its numbers are too large: {found}")
-        if lengths.max() < SMALLEST:  # LAPACK writes to the terminal of numbers that are next to nothing
+        if lengths.max() < SMALLEST:
             raise DataSetError(f"{where} is not rigid: its rotation is zero")
-        scales = np.linalg.svd(axes, compute_uv=False)
+        some = np.where(np.abs(axes) < NOTHING, 0.0, axes)  # LAPACK writes to the terminal of numbers below 1e-308
+        scales = np.linalg.svd(some, compute_uv=False)
     if not scales[0] - scales[2] <= UNEVEN * scales[0]:
         raise DataSetError(
             f"{where} is not rigid: its rotation's RᵀR differs from the identity by {error:.3g}; it stretches by"

@@ -55,6 +55,7 @@ def test_a_scale_is_taken_out_and_the_place_stays():
         (matrix(TURN + [[0, 0.2, 0], [0, 0, 0], [0, 0, 0]]), "r is not rigid: .* stretches by"),
         (matrix(TURN).T, "r is transposed: its last row is .1.0, 2.0, 3.0, 1.0."),
         (matrix(np.zeros((3, 3))), "its rotation is zero"),
+        (matrix(np.diag([1, 8e-320, 8e-320])), "stretches by 1, 0, 0 in three directions"),
         (matrix(1e200 * TURN), "its numbers are too large"),
         ([[1, 0, 0, 0], None, [0, 0, 1, 0], [0, 0, 0, 1]], "r has null in it"),
         ([[1, 0, 0, None], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]], "r has null in it"),
