@@ -40,12 +40,12 @@ PLAIN = Look("", "", np.ones(4), None, None, None, OPAQUE, 0.5)
 
 
 def read_look(material, textures: Textures):
-    """The ``Look`` of a ``materials`` entry."""
+    """The ``Look`` of a ``materials`` entry; factors are clipped to [0, 1], beyond which there are none."""
     base, factor, info = _base_color(material)
     mode = material.text("alphaMode", OPAQUE)
     if mode not in (OPAQUE, MASK, BLEND):
         raise material.error("alphaMode", f"expected one of {OPAQUE}, {MASK}, {BLEND}", mode)
-    factor = np.array(base.numbers(factor, 4, [1.0] * 4) if base else [1.0] * 4)
+    factor = np.clip(base.numbers(factor, 4, [1.0] * 4) if base else [1.0] * 4, 0.0, 1.0)
     info = base.member(info) if base else None
     texture, alpha = textures.texture(info)
     name = material.text("name", "") or material.place

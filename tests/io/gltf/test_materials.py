@@ -52,6 +52,12 @@ def test_color_factor_and_texture_multiply(tmp_path):
     np.testing.assert_allclose(surface.textures[0].pixels[0, 0], [srgb_to_linear(128 / 255), 1, 0], atol=1e-6)
 
 
+def test_factors_are_clipped_as_vertex_colors_are(tmp_path):
+    file = GltfFile()
+    file.show(file.square(material=file.material((1e308, 2, -1, 1))))
+    assert read(tmp_path, file).corner_colors[0, 0].tolist() == [1, 1, 0]
+
+
 def test_no_colors_at_all_and_none_of_some(tmp_path):
     file = GltfFile()
     file.show(file.square())
