@@ -72,8 +72,7 @@ class Animation:
     def restore(self, arrays, fraction):
         """Takes up frames taken before; ValueError if one is none of these views."""
         self._encoded = {name: arrays[name] for name in sorted(arrays) if name.startswith("frames/")}
-        targets = getattr(self, "_targets", None)
-        shape = None if targets is None else animation_frame(targets, targets, "").shape
+        shape = animation_frame(self._targets, self._targets, "").shape
         self.frames = [_frame(name, picture.tobytes(), shape) for name, picture in self._encoded.items()]
         self._schedule(fraction)
 
@@ -88,7 +87,7 @@ def _frame(name, data, shape):
     try:
         with Image.open(io.BytesIO(data), formats=("PNG",)) as picture:
             found = picture.height, picture.width, len(picture.getbands())
-            frame = np.asarray(picture) if shape in (None, found) else None
+            frame = np.asarray(picture) if found == shape else None
     except Exception as error:  # Pillow raises a dozen types
         raise ValueError(f"{name}: is no picture ({error})") from error
     if frame is None:

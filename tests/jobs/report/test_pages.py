@@ -64,9 +64,11 @@ def test_an_animation_has_the_colours_of_its_frames(tmp_path):
 
 
 def test_animation_frames_come_back_from_a_checkpoint():
-    frames = [np.random.default_rng(i).integers(0, 256, (8, 9, 3), np.uint8) for i in range(3)]
+    targets = np.zeros((2, 8, 9, 4), np.float32)
+    shape = animation_frame(targets, targets, "").shape
+    frames = [np.random.default_rng(i).integers(0, 256, shape, np.uint8) for i in range(3)]
     one, other = (object.__new__(Animation) for _ in range(2))
-    one.frames, one._encoded = frames, {}
+    one.frames, one._encoded, other._targets = frames, {}, targets
     other.restore(one.arrays(), 0.5)
     assert np.array_equal(other.frames, frames)
     assert other.due(1.0)
