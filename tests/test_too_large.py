@@ -64,12 +64,12 @@ def test_kernels_count_in_32_bits_whatever_the_memory(cpu64, monkeypatch):
         dr.shapes.icosphere(13)
 
 
-def png_of_size(width, height):
-    """A PNG whose header says that it is so large, and that has no pixels."""
+def png_of_size(width, height, size=0):
+    """A PNG whose header says that it is so large, with so many bytes of data that are no pixels."""
     chunks = b""
     for kind, data in (
         (b"IHDR", struct.pack(">2I5B", width, height, 8, 0, 0, 0, 0)),
-        (b"IDAT", zlib.compress(b"\0")),
+        (b"IDAT", zlib.compress(b"\0") + bytes(size)),
         (b"IEND", b""),
     ):
         chunks += struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
@@ -78,10 +78,18 @@ def png_of_size(width, height):
 
 def test_a_picture_is_refused_by_its_header(tmp_path, small):
     path = tmp_path / "a.png"
-    path.write_bytes(png_of_size(12_000, 12_000))
+    path.write_bytes(png_of_size(12_000, 12_000, size=1_000_000))
     assert picture_sizes(path)[0] == (12_000, 12_000)
     for read in (dr.load_image, load_mask):
         with pytest.raises(dr.FileError, match=rf"a.png: its 12000 × 12000 pixels {SIZES}: make it smaller"):
+            read(path)
+
+
+def test_a_picture_of_fewer_bytes_than_its_header_needs(tmp_path):
+    path = tmp_path / "a.png"
+    path.write_bytes(png_of_size(12_000, 12_000))
+    for read in (dr.load_image, load_mask):
+        with pytest.raises(dr.FileError, match=r"a.png: its 12000 × 12000 pixels cannot be in 6\d bytes"):
             read(path)
 
 
