@@ -102,6 +102,15 @@ def linear_colors(values, code):
     return srgb_to_linear(np.clip(values / _full(values, np.dtype(code)), 0, 1))
 
 
+def opaque(alphas, code):
+    """The alpha (R,) of NumPy's type ``code`` that hides what is behind.
+
+    >>> opaque(np.array([255, 128]), "u1"), opaque(np.array([1.0, 0.5]), "f4"), opaque(np.array([255.0, 12]), "f4")
+    (255, 1, 255)
+    """
+    return _full(alphas[:, None], np.dtype(code))
+
+
 def _full(values, dtype):
     """The number that means 1."""
     if dtype.kind == "f":

@@ -54,10 +54,13 @@ def read_look(material, textures: Textures):
 
 def lit_look(material, textures: Textures, warn):
     """``read_look`` for light from outside alone: what is black and sends out light has the colour of that, as an OBJ
-    file's, which ``warn(text)`` is told; other light that is sent out is left out."""
+    file's; other light that is sent out is left out.  ``warn(text)`` is told of both."""
     look = read_look(material, textures)
     emission = np.array(material.numbers("emissiveFactor", 3, [0.0] * 3))
-    if look.factor[:3].any() or not emission.any():
+    if not emission.any():
+        return look
+    if look.factor[:3].any():
+        warn(f"material {shown(look.name)}: its own light (emissiveFactor) is not rendered")
         return look
     warn(f"material {shown(look.name)}: its own light (emissiveFactor) is shown as a colour that is lit")
     info = material.member("emissiveTexture")

@@ -1,5 +1,7 @@
 """A ``Surface`` from a PLY file."""
 
+import warnings
+
 import numpy as np
 
 from taichi_dr.errors import FileError
@@ -8,11 +10,13 @@ from taichi_dr.io.ply.header import read_header
 from taichi_dr.io.ply.pictures import polygon_textures, read_placement, read_textures
 from taichi_dr.io.ply.polygons import read_polygons
 from taichi_dr.io.ply.rows import read_rows
-from taichi_dr.io.triangles import Surface, linear_colors
+from taichi_dr.io.triangles import Surface, linear_colors, opaque
 from taichi_dr.scene.mesh import GREY
 
 COLORS = (("red", "green", "blue"), ("diffuse_red", "diffuse_green", "diffuse_blue"), ("r", "g", "b"))
 """Names of sRGB numbers, those that are taken first in front."""
+
+ALPHAS = ("alpha", "diffuse_alpha", "a")
 
 
 def read_ply(path):
@@ -34,7 +38,7 @@ def read_ply(path):
         raise FileError(f"{path}: has no triangles: it is a cloud of {len(vertices)} points")
     picked, polygon = polygons.triangles(vertices)
     faces = polygons.corners[picked]
-    colors = _corner_colors(_vertex_rows(rows), polygons, faces, polygon)
+    colors = _corner_colors(path, _vertex_rows(rows), polygons, faces, polygon)
     textures, of_number = read_textures(path, header.comments)
     placement = read_placement(polygons, _vertex_rows(rows))
     if placement is None:
@@ -76,12 +80,23 @@ def _positions(path, rows):
     return np.stack([columns[name].values.astype(np.float64) for name in "xyz"], axis=1)
 
 
-def _corner_colors(vertex_columns, polygons, faces, polygon):
-    """(F, 3, 3) linear, None where the file gives no colour."""
+def _corner_colors(path, vertex_columns, polygons, faces, polygon):
+    """(F, 3, 3) linear, None where the file gives no colour; warns of what would be seen through."""
     of_vertex, of_polygon = _colors(vertex_columns), _colors(polygons.columns)
     if of_polygon is not None and (of_vertex is None or (_is_one(of_vertex) and not _is_one(of_polygon))):
+        _tell_of_alpha(path, "faces", polygons.columns)
         return np.repeat(of_polygon[polygon][:, None], 3, axis=1)
-    return None if of_vertex is None else of_vertex[faces]
+    if of_vertex is None:
+        return None
+    _tell_of_alpha(path, "vertices", vertex_columns)
+    return of_vertex[faces]
+
+
+def _tell_of_alpha(path, what, columns):
+    alphas = [columns[name] for name in ALPHAS if _has_numbers(columns, [name])]
+    if any((column.values < opaque(column.values, column.code)).any() for column in alphas):
+        told = f"{path}: transparency (alpha) of its {what} is not rendered: they are opaque instead"
+        warnings.warn(told, stacklevel=5)
 
 
 def _colors(columns):

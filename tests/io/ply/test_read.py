@@ -358,3 +358,20 @@ def test_a_picture_of_a_name_that_cannot_be_is_missing(tmp_path, name):
     path = write(tmp_path / "a.ply", text_ply(["float s", "float t"], rows=rows, head=[f"comment TextureFile {name}"]))
     with pytest.warns(UserWarning, match="is missing"):
         assert not read_ply(path).textures
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "full", "less"),
+    [("uchar", "alpha", 255, 254), ("float", "a", 1.0, 0.5), ("ushort", "a", 65535, 9)],
+)
+def test_alpha_of_vertices_and_faces_is_told(tmp_path, kind, name, full, less):
+    red, color = (full, 0, 0), [f"{kind} {one}" for one in ("red", "green", "blue", name)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        read_ply(write(tmp_path / "a.ply", text_ply(color, rows=[(*row, *red, full) for row in SQUARE])))
+    for what, content in (
+        ("vertices", text_ply(color, rows=[(*row, *red, less) for row in SQUARE])),
+        ("faces", text_ply(face=color, faces=[f"4 0 1 2 3 {full} 0 0 {less}"])),
+    ):
+        with pytest.warns(UserWarning, match=rf"a\.ply: transparency \(alpha\) of its {what} is not rendered"):
+            assert read_ply(write(tmp_path / "a.ply", content)).corner_colors[0, 0].tolist() == RED
