@@ -155,6 +155,13 @@ def test_the_throw_is_found(run):
     assert files == ["simulate_and_render.gif", "simulate_and_render.png"]
 
 
+def test_the_joints_of_an_arm_are_found(run):
+    results, files = run("robot_arm", "--steps", "140", SIZES=(48, 96), SHOWN=64)
+    assert results["error_deg"] < 1.5, "the guesses were 39 degrees off"
+    assert results["unseen_view_psnr"] > 30
+    assert files == ["robot_arm.gif", "robot_arm.png"]
+
+
 def test_the_start_of_the_drops_is_found(run):
     results, files = run("sdf_in_simulation", "--steps", "100", LEVELS=((32, 2, 0.5), (48, 3, 0.5)), SIZE=48, SHOWN=32)
     assert results["slope_by_tape"] == pytest.approx(results["slope_by_differences"], rel=0.05)
