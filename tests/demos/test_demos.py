@@ -162,6 +162,14 @@ def test_the_joints_of_an_arm_are_found(run):
     assert files == ["robot_arm.gif", "robot_arm.png"]
 
 
+def test_the_throw_and_the_spin_are_found(run):
+    results, files = run("rigid_body", "--steps", "80", SIZE=(48, 64), SHOWN=(48, 64))
+    assert results["gradient_error"] < 0.01
+    assert results["velocity_error"] < 0.3, "it began 1.3 off"
+    assert results["spin_error"] < 0.5, "it began 3.5 off"
+    assert files == ["rigid_body.gif", "rigid_body.png"]
+
+
 def test_the_start_of_the_drops_is_found(run):
     results, files = run("sdf_in_simulation", "--steps", "100", LEVELS=((32, 2, 0.5), (48, 3, 0.5)), SIZE=48, SHOWN=32)
     assert results["slope_by_tape"] == pytest.approx(results["slope_by_differences"], rel=0.05)
