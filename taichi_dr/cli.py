@@ -18,6 +18,7 @@ import tyro
 
 from taichi_dr.errors import Error, InputError, shortened
 from taichi_dr.jobs.reconstruct import kinds
+from taichi_dr.jobs.settings.compare import CompareSettings
 from taichi_dr.jobs.settings.compare_mesh import CompareMeshSettings
 from taichi_dr.jobs.settings.convert import ConvertSettings
 from taichi_dr.jobs.settings.dataset import DatasetSettings
@@ -39,6 +40,7 @@ From images to a mesh:
   taichi-dr reconstruct out/car out/car-mesh  a mesh from posed images
   taichi-dr inspect photographs               what is understood of images with cameras
   taichi-dr convert photographs out/photos    such images in the format of NeRF
+  taichi-dr compare out/car out/car-compared  mesh, SDF and radiance fields side by side
   taichi-dr render out/car-mesh/mesh.obj car.png --turntable car.gif
   taichi-dr compare-mesh out/car-mesh/mesh.obj car
                                               how far its shape is from the true one
@@ -60,6 +62,7 @@ Exit codes: 0 done, 1 a check of doctor failed, 2 an error (the last lines say w
 COMMANDS = {
     "dataset": (DatasetSettings, "Posed images of a mesh."),
     "reconstruct": (ReconstructSettings, "A mesh from posed images."),
+    "compare": (CompareSettings, "Mesh, SDF and radiance fields of the same images."),
     "inspect": (InspectSettings, "What is understood of posed images."),
     "convert": (ConvertSettings, "Posed images of any format in that of NeRF."),
     "render": (RenderSettings, "An image of a mesh."),
@@ -340,6 +343,19 @@ def _render(settings):
     return 0
 
 
+def _compare(settings):
+    from taichi_dr.jobs.compare.run import compare
+    from taichi_dr.jobs.terminal.listener import Terminal
+
+    _begin()
+    with Terminal() as terminal:
+        summary = compare(settings, terminal)
+    if summary.interrupted:
+        print("Interrupted: the page shows what there is; the same command again goes on.")
+    print("\n".join(summary.lines()))
+    return interrupt.INTERRUPTED if summary.interrupted else 0
+
+
 def _compare_mesh(settings):
     from taichi_dr.jobs.compare_mesh import judge
 
@@ -361,6 +377,7 @@ _ACTIONS = {
     "inspect": _inspect,
     "convert": _convert,
     "render": _render,
+    "compare": _compare,
     "compare-mesh": _compare_mesh,
     "train-reconstructor": _train_reconstructor,
     "dream": _dream,

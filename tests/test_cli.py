@@ -58,7 +58,7 @@ def test_help_fits_the_terminal_and_names_the_real_defaults(command, capsys, mon
 
 
 @pytest.mark.parametrize(
-    "command", ["dataset", "reconstruct", "inspect", "convert", "render", "compare-mesh", "doctor"]
+    "command", ["dataset", "reconstruct", "inspect", "convert", "render", "compare", "compare-mesh", "doctor"]
 )
 def test_what_is_read_and_written_is_called_an_image(command, capsys):
     """Networks are shown pictures, which no file need hold."""

@@ -44,7 +44,7 @@ FLOORS = (
     ("jobs.terminal", "jobs.report"),
     ("jobs.loop",),
     ("jobs.reconstruct",),
-    ("jobs.dream",),
+    ("jobs.dream", "jobs.compare"),
     ("jobs",),
     ("cli",),
     ("__main__",),

@@ -10,6 +10,7 @@ from taichi_dr import runtime
 from taichi_dr.implicit.environment import Environment
 from taichi_dr.io.files import check_creatable, write_json
 from taichi_dr.io.folders import whole_folder
+from taichi_dr.io.meshes import save_mesh
 from taichi_dr.io.posed.transforms import save_posed_images
 from taichi_dr.io.posed_images import PosedImages
 from taichi_dr.jobs.pictures.lighting import lighting
@@ -19,9 +20,12 @@ from taichi_dr.jobs.pictures.raytrace import FAR, RayTraced, ground_below, groun
 from taichi_dr.jobs.terminal.output import alone_in, claim
 from taichi_dr.jobs.terminal.progress import progress_bar
 from taichi_dr.render.mesh.supersample import supersampled
+from taichi_dr.scene.bounds import world_vertices
 from taichi_dr.scene.camera import Camera
+from taichi_dr.scene.mesh import Mesh
 
-OWN_NAMES = ("train", "test", "transforms_train.json", "transforms_test.json", "light.json")
+TRUE_MESH = "true_mesh.ply"
+OWN_NAMES = ("train", "test", "transforms_train.json", "transforms_test.json", "light.json", TRUE_MESH)
 ENVIRONMENTS = ("environment.hdr", "environment.exr")
 LOWEST_DEG = 5.0  # of cameras above a ground
 
@@ -67,6 +71,7 @@ def _make(settings):
             if len(chosen):
                 save_posed_images(folder, posed.subset(chosen), split)
         _write_light(folder, lights, settings.rays.environment)
+        _write_truth(folder, meshes)
     counts = (sum(getattr(mesh, name) for mesh in meshes) for name in ("vertex_count", "face_count"))
     return DatasetSummary(settings.out, len(train), len(test), "{} vertices, {} faces".format(*counts))
 
@@ -109,6 +114,14 @@ def _write_light(folder, lights, environment):
         described["environment"] = f"environment{environment.suffix.lower()}"
         shutil.copyfile(environment, folder / described["environment"])
     write_json(folder / "light.json", described)
+
+
+def _write_truth(folder, meshes):
+    """Writes the surface that the images show, without its colours."""
+    firsts = np.cumsum([0, *(mesh.vertex_count for mesh in meshes)])
+    vertices = np.concatenate([world_vertices(mesh) for mesh in meshes])
+    faces = np.concatenate([first + mesh.topology.faces for first, mesh in zip(firsts, meshes, strict=False)])
+    save_mesh(Mesh(vertices, faces, name="truth"), folder / TRUE_MESH)
 
 
 def _cameras(settings):

@@ -21,7 +21,7 @@ from taichi_dr.jobs.reconstruct.checkpoint import count, number
 from taichi_dr.jobs.reconstruct.consistency import contradictions, warn_of_silhouettes
 from taichi_dr.jobs.reconstruct.evaluation import evaluate, evaluate_variants, held_out_split
 from taichi_dr.jobs.reconstruct.kinds import kind_class, settings_class
-from taichi_dr.jobs.reconstruct.scene_fit import fit_scene, scene_of_cameras
+from taichi_dr.jobs.reconstruct.scene_fit import scene_of
 from taichi_dr.jobs.reconstruct.silhouettes import has_silhouettes
 from taichi_dr.jobs.report.agreement import warn_of_cameras
 from taichi_dr.jobs.report.metrics import DEFINITIONS, in_words
@@ -225,7 +225,7 @@ class _Run:
 
     def __init__(self, settings, train, held_out, audience, ranks):
         self.settings, self.audience, self.ranks = settings, audience, ranks
-        self.fit = fit_scene(train) if has_silhouettes(train) else scene_of_cameras(train)
+        self.fit = scene_of(train)
         self.data = {
             "image size": [train.width, train.height],
             "training images": list(train.names),

@@ -8,6 +8,7 @@ from skimage.measure import marching_cubes
 
 from taichi_dr.errors import DataSetError
 from taichi_dr.io.posed.bounds import scene_bounds
+from taichi_dr.jobs.reconstruct.silhouettes import has_silhouettes
 
 LONGEST_SIDE = 200  # of the silhouettes used; finer ones do not make the grid's answer better
 COARSE, FINE = 48, 96  # cells along the grid's sides
@@ -64,6 +65,11 @@ class SceneFit:
 
     def _points(self, mask):
         return self.origin + self.spacing * np.argwhere(mask)
+
+
+def scene_of(posed):
+    """The SceneFit of posed images: ``fit_scene``, or ``scene_of_cameras`` without silhouettes; errors alike."""
+    return fit_scene(posed) if has_silhouettes(posed) else scene_of_cameras(posed)
 
 
 def fit_scene(posed):

@@ -55,7 +55,7 @@ def write_comparison(path, target, prediction, metrics, names, labels=("target",
     for row in range(len(target)):
         top = header + GAP + row * row_height
         wanted, shown = over_white(target[row]), over_white(prediction[row])
-        for column, pixels in enumerate((quantized(wanted), quantized(shown), _error_map(wanted, shown))):
+        for column, pixels in enumerate((quantized(wanted), quantized(shown), error_map(wanted, shown))):
             _paste(sheet, pixels, GAP + column * (width + GAP), top)
         draw.text((GAP, top + height + 2), f"{names[row]}   {in_words(metrics[row])}", INK, font)
     with atomic_path(path) as temporary:
@@ -117,7 +117,8 @@ def _paste(sheet, pixels, left, top):
     sheet.paste(Image.fromarray(pixels), (left, top))
 
 
-def _error_map(wanted, shown):
+def error_map(wanted, shown):
+    """Bytes (h, w, 3) of how far display values (h, w, 3) differ, from black (0) to yellow (0.5 and above)."""
     return _error_colors(np.abs(wanted - shown).mean(axis=-1) / LARGEST_ERROR)
 
 

@@ -25,6 +25,7 @@ class DatasetSettings:
       light.json            the lights: ambient, and of each directional one its
                             direction (towards it) and color, linear RGB
       environment.hdr, .exr with --environment, a copy of it
+      true_mesh.ply         the surface, in its place: taichi-dr compare measures by it
 
     examples:
       taichi-dr dataset spot.obj out/spot --views 24 --size 256

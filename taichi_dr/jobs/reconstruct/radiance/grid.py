@@ -152,6 +152,13 @@ class GridReconstruction(RadianceReconstruction):
         """A function that gives the ``Seen`` of posed images' cameras, from what ``_field`` returned."""
         return _Drawing(Grid.from_arrays(arrays))
 
+    @staticmethod
+    def density(arrays):
+        """``(at, low, high)`` as ``density_mesh`` takes them, from what ``_field`` returned."""
+        grid = Grid.from_arrays(arrays)
+        low = np.array(grid.lower)
+        return grid.at, low, low + grid.spacing * (np.array(grid.shape) - 1)
+
     def _seen(self, posed):
         if id(posed) not in self._shown:  # a camera for every picture would cost compiling
             self._shown[id(posed)] = posed, unit_camera(posed)

@@ -131,6 +131,13 @@ class HashReconstruction(RadianceReconstruction):
         sampler.restore(arrays["densities"], 1)
         return Drawing(space.seen_through(field), sampler, space.rays())
 
+    @staticmethod
+    def density(arrays):
+        """``(at, low, high)`` as ``density_mesh`` takes them, from what ``_field`` returned."""
+        field = HashNeRF.from_arrays(arrays)
+        space = space_from(arrays, field.bounds)
+        return space.seen_through(field).at, *space.middle()
+
     def _seen(self, posed):
         return self._drawing(posed)
 

@@ -77,6 +77,11 @@ class RadianceReconstruction(Kind):
         """A function that gives the ``Seen`` of posed images' cameras, from what ``_field`` returned."""
 
     @staticmethod
+    @abstractmethod
+    def density(arrays):
+        """``(at, low, high)`` as ``density_mesh`` takes them, from what ``_field`` returned."""
+
+    @staticmethod
     def check(settings):
         """Nothing but the settings themselves can be wrong."""
 

@@ -154,6 +154,12 @@ class NeRFReconstruction(RadianceReconstruction):
         counts = count({"samples": samples}, "samples", MOST_SAMPLES), count({"added": added}, "added", MOST_SAMPLES)
         return _Drawing(NeRF.from_arrays(arrays), space_from(arrays, arrays["box"]), counts)
 
+    @staticmethod
+    def density(arrays):
+        """``(at, low, high)`` as ``density_mesh`` takes them, from what ``_field`` returned."""
+        space = space_from(arrays, arrays["box"])
+        return space.seen_through(NeRF.from_arrays(arrays)).at, *space.middle()
+
     def _seen(self, posed):
         return self._drawing(posed)
 

@@ -63,6 +63,10 @@ class Space(ABC):
         """An OccupancySampler."""
 
     @abstractmethod
+    def middle(self):
+        """The lowest and the highest point (3,) of the box that the object is in."""
+
+    @abstractmethod
     def arrays(self):
         """Named arrays that ``space_from`` makes it of again."""
 
@@ -87,6 +91,9 @@ class BoxSpace(Space):
 
     def sampler(self, step, allowed=None):
         return OccupancySampler(Buffers(), self.bounds, step, cells=CELLS, allowed=allowed)
+
+    def middle(self):
+        return self.bounds
 
     def arrays(self):
         return {}
@@ -125,6 +132,9 @@ class FarSpace(Space):
     def sampler(self, step, allowed=None):
         cells = OccupancySampler(Buffers(), self.bounds, 4 / CELLS, cells=CELLS, allowed=allowed)
         return GuidedSampler(Buffers(), cells, SAMPLES)
+
+    def middle(self):
+        return np.full(3, -1.0), np.full(3, 1.0)
 
     def arrays(self):
         return {"unbounded": np.array([self.inner, self.depth])}

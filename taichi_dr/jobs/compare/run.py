@@ -1,0 +1,109 @@
+"""One reconstruction after the other from the same images, and the page, which is written anew after each."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from taichi_dr.errors import Error, FileError
+from taichi_dr.io.files import check_creatable, write_json
+from taichi_dr.jobs.compare.advice import sentences
+from taichi_dr.jobs.compare.measure import Failed, Scene, measured, record
+from taichi_dr.jobs.compare.page import write_page
+from taichi_dr.jobs.compare.pictures import write_turntables
+from taichi_dr.jobs.compare.sheet import write_sheet
+from taichi_dr.jobs.listener import Audience
+from taichi_dr.jobs.reconstruct import checkpoint
+from taichi_dr.jobs.reconstruct.results import read_metrics
+from taichi_dr.jobs.reconstruct.run import reconstruct
+from taichi_dr.jobs.settings.compare import CONTENDERS
+from taichi_dr.jobs.terminal.output import alone_in, claim
+from taichi_dr.version import __version__
+
+PAGE, SHEET, NUMBERS, TURNTABLES = "comparison.html", "comparison.png", "comparison.json", "turntables.webp"
+
+
+@dataclass(frozen=True)
+class ComparisonSummary:
+    """What was compared: the folder, the contents of ``comparison.json``, and whether Ctrl-C ended it."""
+
+    folder: Path
+    record: dict
+    interrupted: bool
+
+    def lines(self):
+        """What is said of it at the end."""
+        return [*self.record["advice"], f"page: {self.folder / PAGE}"]
+
+
+def compare(settings, *listeners):
+    """Makes what ``settings`` (CompareSettings) names, each in a folder of its own, and the page about all of it.
+
+    Initialises Taichi once for each (fields made before become invalid).  What is finished already is not made again,
+    what was interrupted goes on.  Returns a ComparisonSummary.
+
+    Raises:
+        InputError: a setting outside its domain.
+        FileError, DataSetError: data that cannot be read or used; an output folder that may not be written, or that
+            holds reconstructions of other images; a true mesh that cannot be read.
+        Error: of the first one that failed, if every one did.
+    """
+    settings.check()
+    audience = Audience(listeners)
+    with alone_in(settings.out):
+        claim(settings.out, (*CONTENDERS, PAGE, SHEET, NUMBERS, TURNTABLES), overwrite=True)
+        check_creatable(settings.out / PAGE)
+        _check_same_data(settings)
+        scene = Scene.read(settings, audience)
+        found, errors, interrupted = {}, [], False
+        for name in settings.names:
+            audience.said(f"\n{name}:")
+            try:
+                summary = reconstruct(settings.of(name, resume=_began(settings, name)), *listeners)
+                interrupted = summary.interrupted
+                told = lambda done: audience.progressed("measuring", done)  # noqa: E731
+                found[name] = measured(settings.out / name, name, scene, told)
+            except Error as error:
+                errors.append(error)
+                audience.said(f"{name} failed: {error}")
+                found[name] = Failed(name, str(error))
+            written = _write(settings, scene, found)
+            if interrupted:
+                break
+        if len(errors) == len(found):
+            raise errors[0]
+        return ComparisonSummary(settings.out, written, interrupted)
+
+
+def _began(settings, name):
+    return not settings.overwrite and (settings.out / name / checkpoint.NAME).exists()
+
+
+def _check_same_data(settings):
+    """Raises FileError if a folder of OUT holds a reconstruction of other images."""
+    if settings.overwrite:
+        return
+    for name in settings.names:
+        folder = settings.out / name
+        if (folder / "metrics.json").exists():
+            data = read_metrics(folder)["settings"].get("data")
+            if data is None or Path(data).resolve() != settings.data.resolve():
+                raise FileError(f"{folder}: made from other images, those in {data}: --overwrite begins all anew")
+
+
+def _write(settings, scene, found):
+    """Writes page, sheet, turntables and numbers; returns the numbers."""
+    done = [one for one in found.values() if not isinstance(one, Failed)]
+    advice = sentences(done, scene.opaque)
+    written = {
+        "data": str(settings.data),
+        "minutes": settings.minutes,
+        "truth": scene.truth_name,
+        "contenders": {name: record(one) for name, one in found.items()},
+        "advice": [f"{line.about}: {line.text}" for line in advice],
+        "version": __version__,
+    }
+    if done:
+        turntables = write_turntables(settings.out / TURNTABLES, done)
+        write_sheet(settings.out / SHEET, done, scene, settings)
+        write_page(settings.out / PAGE, list(found.values()), scene, settings, advice, turntables)
+    write_json(settings.out / NUMBERS, written)
+    return written

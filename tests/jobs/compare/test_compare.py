@@ -1,0 +1,208 @@
+"""The whole comparison, tiny: what is written, what goes on, what fails."""
+
+import base64
+import io
+import json
+import re
+import shutil
+import signal
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from taichi_dr.errors import DataSetError, FileError, InputError
+from taichi_dr.io.images import load_image, save_image
+from taichi_dr.io.meshes import save_mesh
+from taichi_dr.jobs.compare import measure
+from taichi_dr.jobs.compare import run as comparison
+from taichi_dr.jobs.compare.run import compare
+from taichi_dr.jobs.dataset import make_dataset
+from taichi_dr.jobs.settings.compare import CompareSettings
+from taichi_dr.jobs.settings.dataset import DatasetSettings
+from taichi_dr.scene import shapes
+
+pytestmark = pytest.mark.usefixtures("own_runtime")
+
+MINUTES = 0.01
+VOID = {"meta", "img", "source", "br"}
+
+
+class Tags(HTMLParser):
+    """The tags of a page, which are checked to be closed in order, its images and its text."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.open, self.sources, self.text = [], [], []
+        self.feed(page)
+
+    def handle_starttag(self, tag, attributes):
+        if tag not in VOID:
+            self.open.append(tag)
+        self.sources += [value for name, value in attributes if name in ("src", "srcset", "href")]
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quick():
+    """Few frames and rounds."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(measure, "FRAMES", 3)
+        patch.setattr(measure, "ROUNDS", 1)
+        yield
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data") / "ball"
+    make_dataset(DatasetSettings("sphere", folder, views=8, test_views=2, size=32, samples=2, backend="cpu"))
+    return folder
+
+
+def settings(data, out, **changes):
+    return CompareSettings(data, out, **{"minutes": MINUTES, "only": "sdf,grid", "backend": "cpu"} | changes)
+
+
+@pytest.fixture(scope="module")
+def made(data, tmp_path_factory):
+    return compare(settings(data, tmp_path_factory.mktemp("compared") / "out"))
+
+
+def numbers_of(folder):
+    return json.loads((folder / "comparison.json").read_text())
+
+
+def test_every_output_is_written(made):
+    names = {"comparison.html", "comparison.png", "comparison.json", "turntables.webp", "sdf", "grid"}
+    assert {path.name for path in made.folder.iterdir()} == names
+    assert not made.interrupted
+    assert numbers_of(made.folder) == made.record
+    with Image.open(made.folder / "turntables.webp") as picture:
+        assert picture.n_frames == 3
+
+
+def test_the_numbers_are_those_of_metrics_and_of_the_files(made):
+    for name in ("sdf", "grid"):
+        found = made.record["contenders"][name]
+        metrics = json.loads((made.folder / name / "metrics.json").read_text())
+        assert found["held_out"] == metrics["held_out"]
+        assert found["seconds_optimising"] == metrics["seconds_optimising"]
+        assert found["file"] == f"{name}/scene.npz"
+        assert found["bytes"] == (made.folder / name / "scene.npz").stat().st_size
+        assert 0 < found["milliseconds_per_view"] < 10_000
+    page = (made.folder / "comparison.html").read_text()
+    for name in ("sdf", "grid"):
+        row = re.search(rf'<tr><th scope="row"[^>]*>{name}</th>(.*?)</tr>', page)[1]
+        cells = re.findall(r"<td[^>]*>([^<]*)</td>", row)
+        held_out = made.record["contenders"][name]["held_out"]
+        assert cells[:3] == [f"{held_out['psnr']:.2f} dB", f"{held_out['ssim']:.4f}", f"{held_out['iou']:.4f}"]
+
+
+def test_the_true_surface_of_a_data_set_is_known(made, data):
+    """A ball of radius 1, whose box's diagonal is 2 sqrt(3)."""
+    assert made.record["truth"] == str(data / "true_mesh.ply")
+    shape = made.record["contenders"]["sdf"]["shape"]
+    assert shape["chamfer_of_diagonal"] == pytest.approx(shape["chamfer"] / 12**0.5, rel=1e-3)
+    assert shape["chamfer"] < 0.05
+    assert (shape["parts"], shape["genus"]) == (1, 0)
+
+
+def test_the_page_is_whole_and_needs_nothing_else(made):
+    page = Tags((made.folder / "comparison.html").read_text())
+    assert page.open == []
+    assert len(page.sources) == 2 + 2 * (2 + 2 * 3)  # turntables; of each view the image, and each of two
+    for source in page.sources:
+        kind, _, code = source.partition(";base64,")
+        assert kind == "data:image/webp"
+        Image.open(io.BytesIO(base64.b64decode(code, validate=True))).verify()
+    text = "".join(page.text)
+    assert "http" not in text
+    assert all(line in text for line in ("Which to use when", "Images from new sides", "One by one"))
+
+
+def test_what_is_finished_is_not_made_again_and_another_one_joins_it(made, data):
+    before = (made.folder / "sdf" / "metrics.json").read_bytes()
+    again = compare(settings(data, made.folder, only="sdf,mesh"))
+    assert (made.folder / "sdf" / "metrics.json").read_bytes() == before
+    assert list(again.record["contenders"]) == ["sdf", "mesh"]
+    assert again.record["contenders"]["mesh"]["file"] == "mesh/mesh.glb"
+
+
+def test_a_truth_that_is_named_takes_the_place_of_the_known_one(data, made, tmp_path):
+    """Twice as large a ball: the surface is a radius away from it."""
+    ball = shapes.icosphere(3)
+    ball.set("vertices", 2 * ball.numpy("vertices"))
+    save_mesh(ball, tmp_path / "large.ply")
+    again = compare(settings(data, made.folder, only="sdf", truth=str(tmp_path / "large.ply")))
+    assert again.record["contenders"]["sdf"]["shape"]["chamfer"] == pytest.approx(1.0, abs=0.05)
+
+
+def test_ctrl_c_writes_the_page_of_what_there_is_and_the_same_command_goes_on(data, tmp_path, monkeypatch):
+    class Pressed(comparison.Audience):
+        """Presses Ctrl-C in the first step."""
+
+        def stepped(self, moment):
+            if moment.steps == 1:
+                signal.raise_signal(signal.SIGINT)
+
+    first = compare(settings(data, tmp_path / "out", only="sdf,grid"), Pressed([]))
+    assert first.interrupted
+    assert list(first.record["contenders"]) == ["sdf"]
+    page = (tmp_path / "out" / "comparison.html").read_text()
+    assert "stopped before its time: sdf" in page
+    assert "not yet made: grid" in page
+    second = compare(settings(data, tmp_path / "out", only="sdf"))
+    assert not second.interrupted
+    assert second.record["contenders"]["sdf"]["steps"] > first.record["contenders"]["sdf"]["steps"]
+
+
+def test_what_fails_is_on_the_page_with_its_reason_and_the_others_go_on(data, tmp_path):
+    """Opaque images: a solid needs silhouettes, a grid makes do."""
+    opaque = tmp_path / "opaque"
+    shutil.copytree(data, opaque)
+    for path in opaque.glob("*/*.png"):
+        save_image(path, np.ascontiguousarray(load_image(path)[..., :3]))
+    with pytest.warns(UserWarning, match="no alpha"):
+        made = compare(settings(opaque, tmp_path / "out", only="sdf,grid"))
+    assert "has no alpha channel" in made.record["contenders"]["sdf"]["error"]
+    assert "iou" not in made.record["contenders"]["grid"]["held_out"]
+    page = Tags((made.folder / "comparison.html").read_text())
+    assert page.open == []
+    assert "has no alpha channel" in "".join(page.text)
+
+
+def test_if_all_fail_that_is_an_error(tmp_path, data):
+    (tmp_path / "out" / "sdf").mkdir(parents=True)
+    (tmp_path / "out" / "sdf" / "letter.txt").write_text("dear reader")
+    with pytest.raises(FileError, match="exists and is not empty"):
+        compare(settings(data, tmp_path / "out", only="sdf"))
+
+
+def test_what_is_refused(data, tmp_path, made):
+    with pytest.raises(InputError, match=r"--only: expected some of mesh,sdf,.*, got cloud"):
+        compare(settings(data, tmp_path / "out", only="mesh,cloud"))
+    with pytest.raises(InputError, match=r"--only: .* got nothing"):
+        compare(settings(data, tmp_path / "out", only=""))
+    with pytest.raises(InputError, match="--minutes: expected a number > 0, got 0"):
+        compare(settings(data, tmp_path / "out", minutes=0))
+    with pytest.raises(FileError, match=r"moon\.obj"):
+        compare(settings(data, tmp_path / "out", truth="moon.obj"))
+    assert not (tmp_path / "out").exists()
+    other = tmp_path / "other"
+    shutil.copytree(data, other)
+    with pytest.raises(FileError, match="made from other images"):
+        compare(settings(other, made.folder))
+    (made.folder / "letter.txt").write_text("dear reader")
+    with pytest.raises(FileError, match="does not write"):
+        compare(settings(data, made.folder))
+
+
+def test_no_such_data(tmp_path):
+    with pytest.raises(DataSetError):
+        compare(settings(tmp_path / "nowhere", tmp_path / "out"))
