@@ -9,13 +9,14 @@ from taichi_dr.kernels.rays.boxes import face_boxes
 from taichi_dr.kernels.rays.build import BINS, COLUMNS, PIECES, SMALL, STACK, build_pieces, build_top
 from taichi_dr.kernels.rays.halve import curve_order, halve, levels_of
 from taichi_dr.kernels.rays.refit import gather, refit_nodes, refit_pieces, refit_root
+from taichi_dr.kernels.rays.triangle import TRIANGLE
 
 
 class BVH:
     """Boxes around triangles, boxes around those, and so on: what rays ask which triangles they may meet.
 
     Attributes:
-        triangles (F, 9): the corners of the faces, those that lie together side by side.
+        triangles (F, 10): of each face the corners and ``triangle.reach``, those that lie together side by side.
         order (F,): which faces they are.
         children (F, 2): of each node, two others, or leaves (``build.leaf_first``); row 0 is above the root.
         boxes (F, 12): of each node, the lower and upper corners of both children.
@@ -27,7 +28,7 @@ class BVH:
     def build(self, vertices, faces):
         """Makes the hierarchy anew, of vertices (N, 3) and faces (F, 3)."""
         count, get = faces.shape[0], self._buffers.get
-        self.triangles, self.boxes = get("triangles", (count, 9)), get("boxes", (count, 12))
+        self.triangles, self.boxes = get("triangles", (count, TRIANGLE)), get("boxes", (count, 12))
         self.order, self.children = get("order", (count,), ti.i32), get("children", (count, 2), ti.i32)
         around = get("around", (count, 6))
         face_boxes(vertices, faces, around, self.order)

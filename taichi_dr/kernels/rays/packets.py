@@ -18,7 +18,7 @@ from taichi_dr.kernels.base.vectors import get3, row3, unit
 from taichi_dr.kernels.rays.boxes import BEHIND, EMPTY, reciprocal
 from taichi_dr.kernels.rays.build import NOTHING, STACK, leaf_count, leaf_first
 from taichi_dr.kernels.rays.closest import walk
-from taichi_dr.kernels.rays.triangle import CLOSE, across
+from taichi_dr.kernels.rays.triangle import CLOSE, REACH, across, tangent
 
 NARROW = 0.9995  # cosine between a ray and its packet; wider ones are slower than their rays one by one
 ONE_BY_ONE = -2
@@ -126,6 +126,19 @@ def closest(
                         u, v, w = u1 - u2, v1 - v2, w1 - w2
                         total = u + v + w
                         t = (u * za + v * zb + w * zc) / (total * dz)
+                        share_a, share_b = u / total, v / total
+                        if za < triangles[k, REACH]:
+                            n, height, e_a, f_a, e_b, f_b = tangent(triangles, k, origin)
+                            fall = p.dot(n) * dx + q.dot(n) * dy + middle.dot(n) * dz
+                            slope_a = p.dot(e_a) * dx + q.dot(e_a) * dy + middle.dot(e_a) * dz
+                            slope_b = p.dot(e_b) * dx + q.dot(e_b) * dy + middle.dot(e_b) * dz
+                            least_z, most_z = lower(lower(za, zb), zc), higher(higher(za, zb), zc)
+                            plane_t = ti.max(ti.min(height / fall, most_z * per_z), least_z * per_z)
+                            plane_a = ti.max(ti.min(slope_a * plane_t + f_a, 1.0), 0.0)
+                            plane_b = ti.max(ti.min(slope_b * plane_t + f_b, 1.0 - plane_a), 0.0)
+                            t = ti.select(fall != 0.0, plane_t, t)
+                            share_a = ti.select(fall != 0.0, plane_a, share_a)
+                            share_b = ti.select(fall != 0.0, plane_b, share_b)
                         least, most = lower(lower(u, v), w), higher(higher(u, v), w)
                         # as good as 0: of an edge that the ray goes along
                         unsure = lower(
@@ -139,7 +152,7 @@ def closest(
                         doubt = ti.select(unsure <= 0.0, 1.0, doubt)
                         hit = inside * ti.select(t >= first, 1.0, 0.0) * ti.select(t < nearest, 1.0, 0.0)
                         nearest = ti.select(hit > 0.0, t, nearest)
-                        bu, bv = ti.select(hit > 0.0, u / total, bu), ti.select(hit > 0.0, v / total, bv)
+                        bu, bv = ti.select(hit > 0.0, share_a, bu), ti.select(hit > 0.0, share_b, bv)
                         row = ti.select(hit > 0.0, k, row)
                     furthest = nearest.max()
                 while found == NOTHING and top > 0:

@@ -7,16 +7,18 @@ from taichi_dr.kernels.base.types import IntRows, Ints, Rows
 from taichi_dr.kernels.base.vectors import get3, row3
 from taichi_dr.kernels.rays.boxes import EMPTY, pad
 from taichi_dr.kernels.rays.build import leaf_count, leaf_first
+from taichi_dr.kernels.rays.triangle import REACH, reach
 
 
 @ti.kernel
 def gather(vertices: Rows, faces: IntRows, order: Ints, triangles: Rows):
-    """Writes ``triangles`` (F, 9): the corners of faces, in the order of the list."""
+    """Writes ``triangles`` (F, 10): of each face the three corners and ``reach``, in the order of the list."""
     for q in range(order.shape[0]):
         for c in ti.static(range(3)):
             p = row3(vertices, faces[order[q], c])
             for x in ti.static(range(3)):
                 triangles[q, 3 * c + x] = p[x]
+        triangles[q, REACH] = reach(get3(triangles, q, 0), get3(triangles, q, 3), get3(triangles, q, 6))
 
 
 @ti.kernel

@@ -34,6 +34,8 @@ TINT, EMISSION, SPECULAR, SHININESS, REFLECTIVITY, REFRACTION, UNLIT, MATERIALS 
 """Columns of ``materials``: albedo, emission, specular, shininess, reflectivity, index of refraction (0: opaque); 1
 where own colours are shown without light, which has no gradient."""
 
+FARTHER = 4.0  # than what a ray is of, are the corners of faces whose place is that of the ray
+
 
 class Surfaces(NamedTuple):
     """Everything that can be met."""
@@ -97,6 +99,13 @@ def texel(face, w, surfaces: ti.template()):
 
 
 @ti.func
+def is_rounded_more(a, b, c, origin, t):
+    """Whether the mean of a triangle's corners is rounded more than ``origin + t d``: is of numbers that are larger."""
+    corners = ti.max(ti.abs(a).max(), ti.abs(b).max(), ti.abs(c).max())
+    return corners > FARTHER * (ti.abs(origin).max() + t)
+
+
+@ti.func
 def smooth_height(face, w, position, side, surfaces: ti.template()):
     """From a place of a face to the smooth surface above it: the mean of its feet in the corners' tangent planes."""
     height = ti.Vector([0.0, 0.0, 0.0])
@@ -155,7 +164,8 @@ def see(
             if code < face_count:
                 w = ti.Vector([hits[i, 1], hits[i, 2], 1.0 - hits[i, 1] - hits[i, 2]])
                 a, b, c = corners_of(code, surfaces)
-                position = w[0] * a + w[1] * b + w[2] * c
+                if not is_rounded_more(a, b, c, row3(origins, i), hits[i, 0]):
+                    position = w[0] * a + w[1] * b + w[2] * c
                 outward = unit((b - a).cross(c - a))
                 shading = outward
                 if smooth[thing] != 0:
