@@ -14,6 +14,7 @@ from taichi_dr.errors import (
     ShapeError,
     TooLargeError,
 )
+from taichi_dr.fields.checkpointed import checkpointed
 from taichi_dr.gradcheck import check_gradients
 from taichi_dr.implicit import encodings, radiance, sdf
 from taichi_dr.implicit.bounds import Ball, Box, Unbounded
@@ -118,6 +119,7 @@ __all__ = [
     "available_backends",
     "backend",
     "check_gradients",
+    "checkpointed",
     "compare_meshes",
     "encodings",
     "fit_colors",

@@ -35,6 +35,39 @@ def off_tape(function: Function) -> Function:
     return cast(Function, run)
 
 
+class _Calls:
+    """What stands where an open tape stands while calls are noted."""
+
+    def __init__(self):
+        self.calls = []
+
+    def insert(self, function, arguments):
+        self.calls.append((function, arguments))
+
+
+def noted(function: Callable[..., object], *arguments: Any) -> list[tuple[Any, tuple]]:
+    """Calls ``function(*arguments)`` and returns the kernels and operations that a tape would have recorded.
+
+    For operations whose adjoint runs kernels of a user's again: ``go_back`` takes the list.  No tape may be open but
+    one that is on its way back.
+    """
+    runtime, notes = impl.get_runtime(), _Calls()
+    outer = runtime.target_tape, runtime.grad_replaced
+    runtime.target_tape, runtime.grad_replaced = notes, False
+    try:
+        function(*arguments)
+    finally:
+        runtime.target_tape, runtime.grad_replaced = outer
+    return notes.calls
+
+
+def go_back(calls: list[tuple[Any, tuple]]) -> None:
+    """Runs the gradients of noted calls, the last one first, as a tape does."""
+    for function, arguments in reversed(calls):
+        if hasattr(function, "grad"):  # what Python writes into a field has none
+            function.grad(*arguments)
+
+
 @dataclass
 class _Call:
     """One use of an operation."""

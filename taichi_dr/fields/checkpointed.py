@@ -1,0 +1,238 @@
+"""A long simulation as one operation on the tape, of which a few steps at a time are in memory.
+
+Steps ``x_(k+1) = f(x_k)`` are kept one segment of S of them at a time, in the S + 1 rows of the user's fields; of N
+steps the N / S states at which segments begin are copied.  On the way back each segment is computed again from its
+copy, and then taken back, the last one first: every step runs twice, and S + N / S states are held in place of N.
+
+Source: Griewank, *Achieving logarithmic growth of temporal and spatial complexity in reverse automatic
+differentiation*, Optimization Methods and Software 1, 1992, with one level of checkpoints.
+"""
+
+import math
+import weakref
+from collections.abc import Callable, Sequence
+
+import taichi as ti
+
+from taichi_dr.errors import GradientError, InputError, ShapeError
+from taichi_dr.kernels.base.arrays import make_array
+from taichi_dr.kernels.base.elements import unflatten
+from taichi_dr.runtime import check_field_runtime, check_runtime, recording_tape, require_init, runtime_token
+from taichi_dr.tape import go_back, noted, off_tape, tape_operation
+from taichi_dr.types import Field
+
+FROM_FIELD, TO_FIELD = range(2)
+
+
+def checkpointed(
+    step: Callable[[int, int], object],
+    states: Field | Sequence[Field],
+    steps: int,
+    scratch: Field | Sequence[Field] = (),
+) -> Callable[[], None]:
+    """A callable that runs all steps of a simulation, as one operation on an open tape, and holds few of them.
+
+    ``step(row, number)`` runs kernels of yours that read row ``row`` of the fields ``states`` and write the next row,
+    for every ``number`` from 0 to ``steps - 1``.  Rows are the fields' first axis: with S + 1 of them S steps are held
+    at a time, best about ``sqrt(steps)``.  Write the start into row 0, in the tape, then call what this returns; the
+    state after the last step is in the last row.  What a step shows while it passes, vertices of a moment for example,
+    it writes into fields of yours, and those get gradients as always.
+
+    The gradient is that of all steps on the tape, number for number but for rounding.  Time: each step runs twice
+    forward.  Memory: S + 1 rows, and ``steps / S`` copies of one.
+
+    As steps run again on the way back:
+
+    * they give the same numbers when they are called again: no ``ti.random``;
+    * they assign (``=``) to what is not their own: what they add to elsewhere, such as a loss, is added to twice;
+    * fields that a step adds to in a row of its own (the grid of particles) are cleared by the step, with a kernel, and
+      named in ``scratch``: their gradients are cleared between segments;
+    * after the call the rows hold the last segment: row 0 is no longer the start.
+
+    Args:
+        step: ``step(row, number)``; may call kernels, operations of ``tape_operation`` and losses, but no renderer.
+        states: fields with gradients, scalars, vectors or matrices, all with S + 1 rows: everything that a step needs
+            of the one before.
+        steps: how many; at least 1.
+        scratch: fields with gradients that no step needs of the one before.
+
+    Raises:
+        InputError: a state without gradients, no state, fewer than one step.
+        ShapeError: fewer than two rows, or states with different numbers of them.
+        GradientError: called a second time within a tape.
+        RuntimeStateError: called after another ``ti.init``.
+
+    >>> import taichi as ti
+    >>> import taichi_dr as dr
+    >>> dr.init("cpu")
+    'cpu'
+    >>> x, loss = ti.field(ti.f32, 11, needs_grad=True), ti.field(ti.f32, (), needs_grad=True)
+    >>> start = ti.field(ti.f32, (), needs_grad=True)
+    >>> @ti.kernel
+    ... def release():
+    ...     x[0] = start[None]
+    >>> @ti.kernel
+    ... def advance(row: int):
+    ...     x[row + 1] = 0.99 * x[row]
+    >>> @ti.kernel
+    ... def finish():
+    ...     loss[None] += x[10]
+    >>> run = dr.checkpointed(lambda row, number: advance(row), x, steps=100)
+    >>> with ti.ad.Tape(loss):
+    ...     release()
+    ...     run()
+    ...     finish()
+    >>> round(start.grad[None], 4)  # 0.99^100
+    0.366
+    """
+    return _Simulation(step, _listed(states), steps, _listed(scratch)).run
+
+
+def _listed(fields):
+    return [fields] if isinstance(fields, ti.Field) else list(fields)
+
+
+class _Simulation:
+    """The steps of a simulation, and the states at which segments begin."""
+
+    def __init__(self, step, states, steps, scratch):
+        require_init()
+        if steps < 1:
+            raise InputError(f"steps: expected at least 1, got {steps}")
+        if not states:
+            raise InputError("states: expected at least one field")
+        for kind, fields in (("states", states), ("scratch", scratch)):
+            for index, field in enumerate(fields):
+                _check_gradient(f"{kind}[{index}]", field)
+        rows = [field.shape[0] if field.shape else 0 for field in states]
+        if min(rows) < 2 or min(rows) != max(rows):
+            raise ShapeError(
+                f"states: expected fields with one number of rows (their first axis), at least 2, got {rows}"
+            )
+        self.step, self.states, self.steps, self.scratch = step, states, steps, scratch
+        self.segment = rows[0] - 1
+        self.token, self.tape, self.copies = runtime_token(), None, None
+        self.operation = tape_operation(self._forward, self._adjoint)
+
+    def run(self):
+        check_runtime(self.token, "simulation")
+        tape = recording_tape()
+        if tape is not None:
+            if self.tape is not None and self.tape() is tape:
+                raise GradientError(
+                    "this simulation has run within this tape before, and a second run overwrites what the first one's"
+                    " gradient needs: make another one, with fields of its own"
+                )
+            self.tape = weakref.ref(tape)
+        self.operation()
+
+    def _forward(self):
+        if self.copies is None:
+            segments = -(-self.steps // self.segment)
+            self.copies = [make_array((segments, _count(field)), field.dtype) for field in self.states]
+            self.carried = [make_array((1, _count(field)), field.dtype) for field in self.states]
+        for start in range(0, self.steps, self.segment):
+            if start:
+                self._move(self.segment, 0)
+            self._copy(self.states, self.copies, 0, start // self.segment, FROM_FIELD)
+            self._advance(start)
+        if self._length(start) < self.segment:
+            self._move(self._length(start), self.segment)
+
+    @off_tape
+    def _adjoint(self):
+        gradients = [field.grad for field in self.states]
+        for start in reversed(range(0, self.steps, self.segment)):
+            self._copy(self.states, self.copies, 0, start // self.segment, TO_FIELD)
+            calls = noted(self._advance, start)
+            if self._length(start) < self.segment:
+                for gradient in gradients:
+                    _take_row(gradient, self.segment, self._length(start), *_sizes(gradient))
+            go_back(calls)
+            if start:
+                self._copy(gradients, self.carried, 0, 0, FROM_FIELD)
+                for field in (*self.states, *self.scratch):
+                    field.grad.fill(0)
+                self._copy(gradients, self.carried, self.segment, 0, TO_FIELD)
+
+    def _advance(self, start):
+        for row in range(self._length(start)):
+            self.step(row, start + row)
+
+    def _length(self, start):
+        """How many steps the segment has that begins at step ``start``: the last one may be shorter."""
+        return min(self.segment, self.steps - start)
+
+    def _move(self, source, target):
+        self._copy(self.states, self.carried, source, 0, FROM_FIELD)
+        self._copy(self.states, self.carried, target, 0, TO_FIELD)
+
+    def _copy(self, fields, arrays, row, place, direction):
+        for field, array in zip(fields, arrays, strict=True):
+            _copy_row(field, array, row, place, *_sizes(field), direction)
+
+
+def _check_gradient(name, field):
+    if not isinstance(field, ti.Field):
+        raise InputError(f"{name}: expected a field with a gradient, got {type(field).__name__}")
+    check_field_runtime(name, field)
+    if isinstance(field, ti.StructField) or not field.snode.ptr.has_adjoint():
+        raise InputError(f"{name}: expected a field of numbers with a gradient (needs_grad=True)")
+
+
+def _sizes(field):
+    """Elements of a row, and rows and columns of an element: (0, 0) for a scalar, (n, 0) for a vector."""
+    return math.prod(field.shape[1:]), getattr(field, "n", 0), field.m if getattr(field, "ndim", 0) == 2 else 0
+
+
+def _count(field):
+    elements, n, m = _sizes(field)
+    return elements * max(n, 1) * max(m, 1)
+
+
+@ti.kernel
+def _copy_row(
+    field: ti.template(),
+    array: ti.types.ndarray(ndim=2),
+    row: int,
+    place: int,
+    elements: ti.template(),
+    n: ti.template(),
+    m: ti.template(),
+    direction: ti.template(),
+):
+    """``array[place, ...] = field[row, ...]``, or the other way round."""
+    for i in range(elements):
+        index = unflatten(row * elements + i, field.shape)
+        for a, b in ti.static(ti.ndrange(max(n, 1), max(m, 1))):
+            column = (i * ti.static(max(n, 1)) + a) * ti.static(max(m, 1)) + b
+            if ti.static(direction == FROM_FIELD):
+                array[place, column] = _entry(field, index, a, b, n, m)
+            elif ti.static(m > 0):
+                field[index][a, b] = array[place, column]
+            elif ti.static(n > 0):
+                field[index][a] = array[place, column]
+            else:
+                field[index] = array[place, column]
+
+
+@ti.func
+def _entry(field: ti.template(), index, a: ti.template(), b: ti.template(), n: ti.template(), m: ti.template()):
+    """A number of an element."""
+    if ti.static(m > 0):
+        return field[index][a, b]
+    elif ti.static(n > 0):
+        return field[index][a]
+    else:
+        return field[index]
+
+
+@ti.kernel
+def _take_row(
+    field: ti.template(), source: int, target: int, elements: ti.template(), n: ti.template(), m: ti.template()
+):
+    """Adds a row of gradients to another one and clears it."""
+    for i in range(elements):
+        index, other = unflatten(source * elements + i, field.shape), unflatten(target * elements + i, field.shape)
+        field[other] += field[index]
+        field[index] = field[index] * 0.0

@@ -1,0 +1,210 @@
+"""A simulation in segments has the numbers and gradients of all its steps on the tape, and those of closed forms."""
+
+import numpy as np
+import pytest
+import taichi as ti
+
+import taichi_dr as dr
+
+
+def fields(rows, dtype=float):
+    """State, start, factor and loss of ``x_(k+1) = factor x_k``."""
+    shapes = (rows, (), (), ())
+    return [ti.field(dtype, shape, needs_grad=True) for shape in shapes]
+
+
+@ti.kernel
+def release(x: ti.template(), start: ti.template()):
+    x[0] = start[None]
+
+
+@ti.kernel
+def grow(x: ti.template(), factor: ti.template(), row: int):
+    for i in range(row, row + 1):
+        x[i + 1] = factor[None] * x[i]
+
+
+@ti.kernel
+def add_last(x: ti.template(), loss: ti.template(), row: int):
+    loss[None] += x[row] * x[row]
+
+
+@pytest.mark.parametrize("segment", [1, 2, 3, 7, 10])
+def test_powers(cpu64, segment):
+    x, start, factor, loss = fields(segment + 1)
+    start[None], factor[None] = 2.0, 1.1
+    run = dr.checkpointed(lambda row, number: grow(x, factor, row), x, steps=7)
+    for _ in range(2):
+        with ti.ad.Tape(loss):
+            release(x, start)
+            run()
+            add_last(x, loss, segment)
+        assert loss[None] == pytest.approx((1.1**7 * 2) ** 2)
+        assert start.grad[None] == pytest.approx(2 * 1.1**14 * 2)
+        assert factor.grad[None] == pytest.approx(14 * 1.1**13 * 4)
+
+
+@ti.data_oriented
+class Particles:
+    """Points in a plane that push each other through a grid and turn: vectors, matrices, scratch, and what is shown."""
+
+    COUNT, CELLS, STEPS, MOMENTS = 5, 4, 11, (3, 6, 11)
+
+    def __init__(self, segment=None):
+        self.segment = segment
+        rows = (segment or self.STEPS) + 1
+        self.place = ti.Vector.field(2, float, (rows, self.COUNT), needs_grad=True)
+        self.shape = ti.Matrix.field(2, 2, float, (rows, self.COUNT), needs_grad=True)
+        self.age = ti.field(float, rows, needs_grad=True)
+        self.grid = ti.field(float, (rows, self.CELLS), needs_grad=True)
+        self.start = ti.Vector.field(2, float, self.COUNT, needs_grad=True)
+        self.stiffness = ti.field(float, (), needs_grad=True)
+        self.shown = ti.Vector.field(2, float, (len(self.MOMENTS), self.COUNT), needs_grad=True)
+        self.loss = ti.field(float, (), needs_grad=True)
+        states = [self.place, self.shape, self.age]
+        self.run = segment and dr.checkpointed(self.step, states, self.STEPS, scratch=self.grid)
+        self.start.from_numpy(np.random.default_rng(3).uniform(0.5, 2.5, (self.COUNT, 2)))
+        self.stiffness[None] = 0.7
+
+    def simulate(self):
+        self.release()
+        if self.run:
+            self.run()
+        else:
+            for number in range(self.STEPS):
+                self.step(number, number)
+        self.measure(self.segment or self.STEPS)
+
+    def step(self, row, number):
+        self.clear(row)
+        self.spread(row)
+        self.advance(row)
+        if number + 1 in self.MOMENTS:
+            self.show(row + 1, self.MOMENTS.index(number + 1))
+
+    @ti.kernel
+    def release(self):
+        for i in range(self.COUNT):
+            self.place[0, i] = self.start[i]
+            self.shape[0, i] = ti.Matrix([[1.0, 0.1], [0.0, 1.0]]) * self.start[i].x
+        for i in range(1):
+            self.age[i] = self.stiffness[None] * 0.1
+
+    @ti.kernel
+    def clear(self, row: int):
+        for cell in range(self.CELLS):
+            self.grid[row, cell] = 0.0
+
+    @ti.kernel
+    def spread(self, row: int):
+        for i in range(self.COUNT):
+            for cell in ti.static(range(self.CELLS)):
+                off = self.place[row, i].x - cell
+                self.grid[row, cell] += ti.exp(-off * off) * (1.0 + self.age[row])
+
+    @ti.kernel
+    def advance(self, row: int):
+        for i in range(self.COUNT):
+            push = ti.Vector([0.0, 0.0])
+            for cell in ti.static(range(self.CELLS)):
+                push += self.grid[row, cell] * ti.sin(self.place[row, i] - cell)
+            self.place[row + 1, i] = self.place[row, i] + 0.05 * self.stiffness[None] * (self.shape[row, i] @ push)
+            self.shape[row + 1, i] = self.shape[row, i] + 0.1 * push.outer_product(self.place[row, i])
+        for i in range(row, row + 1):
+            self.age[i + 1] = self.age[i] * 1.05 + 0.01
+
+    @ti.kernel
+    def show(self, row: int, moment: int):
+        for i in range(self.COUNT):
+            self.shown[moment, i] = self.place[row, i]
+
+    @ti.kernel
+    def measure(self, row: int):
+        for moment, i in self.shown:
+            self.loss[None] += ti.sin(self.shown[moment, i].dot(ti.Vector([1.0, 2.0])))
+        for i in range(self.COUNT):
+            self.loss[None] += self.shape[row, i].determinant() * self.age[row]
+
+    def gradients(self):
+        with ti.ad.Tape(self.loss):
+            self.simulate()
+        return self.loss[None], self.start.grad.to_numpy(), self.stiffness.grad[None]
+
+
+@pytest.mark.parametrize("segment", [1, 2, 3, 11, 20])
+def test_segments_have_the_gradient_of_all_steps(cpu64, segment):
+    expected, found = Particles().gradients(), Particles(segment).gradients()
+    assert found[0] == pytest.approx(expected[0], rel=1e-12)
+    np.testing.assert_allclose(found[1], expected[1], rtol=1e-10)
+    assert found[2] == pytest.approx(expected[2], rel=1e-10)
+
+
+def test_the_gradient_is_that_of_central_differences(cpu64):
+    particles = Particles(segment=4)
+
+    def program():
+        particles.loss[None] = 0
+        particles.simulate()
+        return particles.loss
+
+    report = dr.check_gradients(program, {"start": particles.start, "stiffness": particles.stiffness})
+    assert report.ok, report
+
+
+def test_single_precision(any32):
+    expected, found = Particles().gradients(), Particles(segment=4).gradients()
+    np.testing.assert_allclose(found[1], expected[1], rtol=1e-3, atol=1e-4)
+    assert found[2] == pytest.approx(expected[2], rel=1e-3)
+
+
+def test_a_step_may_call_operations_and_losses(cpu64):
+    x, start, factor, loss = fields(3)
+    square = dr.tape_operation(
+        lambda row: grow(x, factor, row), lambda row: grow.grad(x, factor, row)
+    )  # by hand, what Taichi would do
+    start[None], factor[None] = 2.0, 1.1
+    run = dr.checkpointed(lambda row, number: square(row), x, steps=6)
+    with ti.ad.Tape(loss):
+        release(x, start)
+        run()
+        dr.losses.mse(x, np.array([0.0, 0.0, 0.0]), loss)
+    assert loss[None] == pytest.approx(4 * (1.1**8 + 1.1**10 + 1.1**12) / 3), "the rows of the last segment"
+    assert start.grad[None] == pytest.approx(4 * (1.1**8 + 1.1**10 + 1.1**12) / 3)
+
+
+def test_it_runs_off_the_tape(cpu64):
+    x, start, factor, _ = fields(3)
+    start[None], factor[None] = 2.0, 1.1
+    release(x, start)
+    dr.checkpointed(lambda row, number: grow(x, factor, row), x, steps=5)()
+    assert x[2] == pytest.approx(2 * 1.1**5)
+
+
+def test_a_second_run_in_a_tape_is_refused(cpu64):
+    x, start, factor, loss = fields(3)
+    run = dr.checkpointed(lambda row, number: grow(x, factor, row), x, steps=5)
+
+    def twice():
+        release(x, start)
+        run()
+        run()
+
+    with pytest.raises(dr.GradientError, match="before"), ti.ad.Tape(loss):
+        twice()
+
+
+def test_what_is_wrong_is_named(cpu64):
+    plain, good = ti.field(float, 3), ti.field(float, 3, needs_grad=True)
+    cases = [
+        ((plain, 5), dr.InputError, r"states\[0\]: expected a field of numbers with a gradient"),
+        (([good, np.zeros(3)], 5), dr.InputError, r"states\[1\]: .* got ndarray"),
+        ((good, 0), dr.InputError, "steps: expected at least 1, got 0"),
+        (([], 5), dr.InputError, "at least one field"),
+        (([good, ti.field(float, 4, needs_grad=True)], 5), dr.ShapeError, r"got \[3, 4\]"),
+        ((ti.field(float, 1, needs_grad=True), 5), dr.ShapeError, "at least 2"),
+        ((ti.field(float, (), needs_grad=True), 5), dr.ShapeError, "at least 2"),
+        ((good, 5, plain), dr.InputError, r"scratch\[0\]"),
+    ]
+    for arguments, kind, message in cases:
+        with pytest.raises(kind, match=message):
+            dr.checkpointed(lambda row, number: None, *arguments)
