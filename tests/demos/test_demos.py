@@ -170,6 +170,14 @@ def test_the_throw_and_the_spin_are_found(run):
     assert files == ["rigid_body.gif", "rigid_body.png"]
 
 
+def test_how_stiff_jellies_are_is_found(run):
+    sizes = {"STEPS": 120, "SEGMENT": 12, "MOMENTS": (40, 80, 120), "SIDE": 5, "COUNT": 125, "SIZE": (48, 96)}
+    results, files = run("jelly_mpm", "--steps", "10", SHOWN=(48, 96), **sizes)
+    assert results["slope_by_tape"] == pytest.approx(results["slope_by_differences"], rel=0.1)
+    assert results["relative_error"] < 0.2, "they began at 2 and 1/2 times the truth"
+    assert files == ["jelly_mpm.gif", "jelly_mpm.png"]
+
+
 def test_the_start_of_the_drops_is_found(run):
     results, files = run("sdf_in_simulation", "--steps", "100", LEVELS=((32, 2, 0.5), (48, 3, 0.5)), SIZE=48, SHOWN=32)
     assert results["slope_by_tape"] == pytest.approx(results["slope_by_differences"], rel=0.05)
