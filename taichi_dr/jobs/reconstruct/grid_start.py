@@ -54,12 +54,15 @@ class Nodes(NamedTuple):
 
 
 class Start:
-    """What ``init`` stands for (hull, ball, or a mesh file) in the unit scene of a ``SceneFit``."""
+    """What ``init`` stands for (hull, ball, or a mesh file) in the unit scene of a ``SceneFit``.
 
-    def __init__(self, init, scene):
-        self._init = init
+    ``mesh``: a Mesh of the unit scene that takes the place of the file.
+    """
+
+    def __init__(self, init, scene, mesh=None):
+        self._init, self._mesh = init, mesh
         self._center, self._half = scene.hull_extent()
-        if init not in ("hull", "ball"):
+        if init not in ("hull", "ball") and mesh is None:
             mesh = load_mesh(init)
             self._mesh = Mesh(scene.from_world(world_vertices(mesh)), mesh.topology.faces, name=init)
 
@@ -85,11 +88,16 @@ class Start:
             return visual_hull(posed, *nodes)
         if self._init == "ball":
             return np.linalg.norm(nodes.positions() - self._center, axis=-1) - self._radius
-        try:
-            return mesh_distance(self._mesh, *nodes)
-        except GeometryError:
-            return mesh_distance(self._mesh, *nodes, sign="winding")
+        return surface_distances(self._mesh, nodes)
 
     @property
     def _radius(self):
         return BALL * self._half.max()
+
+
+def surface_distances(mesh, nodes):
+    """Signed distances (X, Y, Z) to a mesh at ``nodes``, whose holes are closed; errors as of ``mesh_distance``."""
+    try:
+        return mesh_distance(mesh, *nodes)
+    except GeometryError:
+        return mesh_distance(mesh, *nodes, sign="winding")

@@ -15,6 +15,8 @@ from taichi_dr.jobs.reconstruct.checkpoint import count
 from taichi_dr.jobs.reconstruct.kind import Kind
 from taichi_dr.jobs.reconstruct.light import EVEN, Light, described, find_light
 from taichi_dr.jobs.reconstruct.loss_terms import STEPS_BETWEEN_RECORDS, add_terms
+from taichi_dr.jobs.reconstruct.result_start import check_result, is_result, remeshed, start_mesh
+from taichi_dr.jobs.reconstruct.results import read_metrics
 from taichi_dr.jobs.reconstruct.skipped_steps import SkippedSteps
 from taichi_dr.jobs.reconstruct.view_groups import ViewGroups, unit_camera
 from taichi_dr.optim.large_steps import LargeSteps
@@ -30,6 +32,7 @@ from taichi_dr.scene.mesh import Mesh
 
 SMALLEST_SHARE = 0.05  # of the budget; for less it does not pay to compile for a finer level and to set it up
 HULL_CELLS = 40
+SUBDIVIDED = 4  # times as many faces has a surface that is made anew, at last
 SMALLEST_NORMAL = 1e-12
 OF_TEXTURE = ("mesh.mtl", "mesh_texture.png")  # files that there are if a texture is asked for
 LIGHT_FILE = "light.json"  # that there is if a light is asked for
@@ -106,10 +109,14 @@ class MeshReconstruction(Kind):
 
     @staticmethod
     def check(settings):
-        """Raises FileError or GeometryError if the mesh to start from is not there or cannot be read."""
-        if settings.init not in ("sphere", "hull"):
+        """Raises FileError or GeometryError if the mesh or the result to start from is not there or cannot be read."""
+        if is_result(settings.init):
+            check_result(settings.init)
+        elif settings.init not in ("sphere", "hull"):
             if not Path(settings.init).exists():
-                raise FileError(f"--init {settings.init}: no such file; expected sphere, hull or a mesh file")
+                raise FileError(
+                    f"--init {settings.init}: no such file; expected sphere, hull or a mesh file, or a folder"
+                )
             load_mesh(settings.init)
 
     @property
@@ -125,11 +132,21 @@ class MeshReconstruction(Kind):
         return f"{self._mesh.face_count} faces at {self._size}²{texture}"
 
     def start(self):
-        """Begins with the shape that the settings name, in the images' mean colour."""
+        """Begins with the shape that the settings name, in the images' mean colour or those of another's result."""
+        self._level = 0
+        if is_result(self._settings.init):
+            self._enter(self._of_result())
+            return
         vertices, faces = _start_shape(self._settings, self._fit)
         average = self._train.images[self._train.alpha > 0.5].mean(axis=0)
-        self._level = 0
         self._enter(Mesh(vertices, faces, colors=average, name="reconstruction"))
+
+    def _of_result(self):
+        """Another's result: the very mesh if it is one that is small enough, else its surface with other faces."""
+        mesh = start_mesh(self._settings.init, self._fit, self._train)
+        if mesh.face_count <= self._settings.faces and read_metrics(self._settings.init)["as"] == "mesh":
+            return mesh
+        return remeshed(mesh, self._settings.faces // SUBDIVIDED)
 
     def changed(self):
         """Whether a new level, or the texture, has begun since this was last asked."""

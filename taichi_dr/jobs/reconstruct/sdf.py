@@ -14,6 +14,7 @@ from taichi_dr.jobs.reconstruct.checkpoint import count, rows_below
 from taichi_dr.jobs.reconstruct.grid_fit import GridFit
 from taichi_dr.jobs.reconstruct.grid_start import Nodes, Start
 from taichi_dr.jobs.reconstruct.kind import Kind
+from taichi_dr.jobs.reconstruct.result_start import check_result, colors_near, is_result, start_mesh
 from taichi_dr.jobs.reconstruct.view_groups import unit_camera
 from taichi_dr.measure.connectivity import connectivity
 from taichi_dr.render.mesh.supersample import Supersampler
@@ -24,6 +25,9 @@ BETWEEN = 20
 SHARES = 0.38, 0.57, 0.05
 """Of a step's pixels: near silhouettes' edges, within silhouettes, and anywhere; while the shape may change as it likes
 a third each."""
+
+COLORED = 4.0
+"""Cells from the surface of a result that its colours are taken over."""
 
 COLOR_WEIGHT = 2.0
 COLORS_FIRST = 10
@@ -49,7 +53,7 @@ LEVELS = {
     "hull": (Level(0.0, 1, 512, 0.5),),
     "ball": (Level(0.0, 4, 128, 2.0, free=True), Level(0.4, 2, 256, 1.0), Level(0.7, 1, 512, 0.5)),
 }
-"""By the start; a mesh goes through the levels of a ball."""
+"""By the start; a mesh goes through the levels of a ball, another's result has the one of a hull."""
 
 
 class SdfReconstruction(Kind):
@@ -59,16 +63,20 @@ class SdfReconstruction(Kind):
 
     def __init__(self, settings, train, fit):
         self._settings, self._train, self._scene = settings, train, fit
-        self._levels = LEVELS.get(settings.init, LEVELS["ball"])
+        self._levels = LEVELS["ball" if settings.init != "hull" and not is_result(settings.init) else "hull"]
         self._changed = False
         self._samplers, self._shown = {}, {}
 
     @staticmethod
     def check(settings):
-        """Raises FileError or GeometryError if the mesh to start from is not there or cannot be read."""
-        if settings.init not in ("hull", "ball"):
+        """Raises FileError or GeometryError if the mesh or the result to start from is not there or cannot be read."""
+        if is_result(settings.init):
+            check_result(settings.init)
+        elif settings.init not in ("hull", "ball"):
             if not Path(settings.init).exists():
-                raise FileError(f"--init {settings.init}: no such file; expected hull, ball or a mesh file")
+                raise FileError(
+                    f"--init {settings.init}: no such file; expected hull, ball or a mesh file, or a folder"
+                )
             load_mesh(settings.init)
 
     @property
@@ -83,16 +91,21 @@ class SdfReconstruction(Kind):
         return f"{' × '.join(map(str, self._nodes.shape))} points at {self._size}²"
 
     def start(self):
-        """Begins with the shape that the settings name, in the images' mean colour."""
+        """Begins with the shape that the settings name, in the images' mean colour or those of another's result."""
         self._level, self._step = 0, 0
-        start = Start(self._settings.init, self._scene)
+        mesh = start_mesh(self._settings.init, self._scene, self._train) if is_result(self._settings.init) else None
+        start = Start(self._settings.init, self._scene, mesh)
         self._box = start.box
         nodes = self._grid()
         distances = start.distances(self._train.resized(self._picture_size()), nodes)
         if self._settings.init == "hull" and self._settings.carve:
             distances = carve(self._train, distances, nodes, self._box)
         average = self._train.images[self._train.alpha > 0.5].mean(axis=0)
-        self._enter(nodes, distances, np.tile(average, (*nodes.shape, 1)))
+        colors = np.tile(average, (*nodes.shape, 1))
+        if mesh is not None:
+            near = np.abs(distances) < COLORED * nodes.spacing
+            colors[near] = colors_near(mesh, nodes.positions()[near])
+        self._enter(nodes, distances, colors)
 
     def changed(self):
         """Whether a new level has begun since this was last asked."""

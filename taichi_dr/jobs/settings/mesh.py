@@ -35,6 +35,8 @@ class MeshSettings(ReconstructSettings):
       taichi-dr reconstruct out/spot out/spot-mesh --as mesh --minutes 1
       taichi-dr reconstruct out/spot out/spot-mesh --texture 1024
       taichi-dr reconstruct lego out/lego --as mesh --init hull
+      taichi-dr reconstruct lego out/lego-mesh --as mesh --init out/lego-sdf
+      taichi-dr reconstruct out/spot out/spot-light --light --init out/spot-mesh
 
     taichi-dr reconstruct --help explains DATA, OUT and --resume.
     """
@@ -42,8 +44,10 @@ class MeshSettings(ReconstructSettings):
     #: What to reconstruct.
     kind: As = "mesh"
     #: What to start from: sphere; hull (the volume that all silhouettes allow, which has holes where the object has);
-    #: or a mesh file, placed as it is in the axes and units of the transform matrices.
-    init: Annotated[str, arg(metavar="{sphere,hull,FILE}")] = "sphere"
+    #: a mesh file, placed as it is in the axes and units of the transform matrices; or OUT of another reconstruct, of
+    #: any kind: the surface of a signed distance or of a radiance field brings any handles and parts, which a sphere
+    #: cannot get, and its colours.
+    init: Annotated[str, arg(metavar="{sphere,hull,FILE,FOLDER}")] = "sphere"
     #: antialiased: rasterizer with analytic edges, which measured better and several times faster than soft, the soft
     #: rasterizer.
     renderer: Literal["antialiased", "soft"] = "antialiased"

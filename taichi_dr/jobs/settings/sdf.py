@@ -39,9 +39,10 @@ class SdfSettings(ReconstructSettings):
     kind: As = "sdf"
     #: Stop after this many steps in all.
     steps: Annotated[int | None, arg(metavar="N", help_behavior_hint="(default: 300 without --minutes)")] = None
-    #: What to start from: hull (the volume that all silhouettes allow); ball; or a mesh file, placed as it is in the
-    #: axes and units of the transform matrices. From a ball or a file, coarser grids come first.
-    init: Annotated[str, arg(metavar="{hull,ball,FILE}")] = "hull"
+    #: What to start from: hull (the volume that all silhouettes allow); ball; a mesh file, placed as it is in the
+    #: axes and units of the transform matrices; or OUT of another reconstruct, of any kind. From a ball or a file,
+    #: coarser grids come first.
+    init: Annotated[str, arg(metavar="{hull,ball,FILE,FOLDER}")] = "hull"
     #: Whether to begin without the hollows that no silhouette shows, such as the inside of a bowl: solid is taken away
     #: where the colours of the views that see its surface disagree. That takes seconds, and needs colours that vary
     #: over the surface and look alike from everywhere; without them nothing is taken away. Of a hull only.
