@@ -28,8 +28,8 @@ def camera(view, half):
 
 
 def axes(view):
-    """Eye and the axes right, up, back of a view."""
-    eye, target = np.array(VIEWS[view], float)
+    """Eye and the axes right, up, back of a view of ``VIEWS``, or of (eye, target)."""
+    eye, target = np.array(VIEWS[view] if isinstance(view, str) else view, float)
     back = (eye - target) / np.linalg.norm(eye - target)
     right = np.cross((0, 1, 0), back)
     right /= np.linalg.norm(right)

@@ -12,6 +12,8 @@ from taichi_dr.kernels.rays.surface import ALBEDO, NORMAL, POSITION
 @ti.kernel
 def show(
     what: Ints,
+    hits: Rows,
+    directions: Rows,
     seen: Rows,
     camera: Rows,
     view: ti.i32,
@@ -30,7 +32,8 @@ def show(
 ):
     """Writes the pixels of rays ``first`` to ``first + count``, one for each pixel of a view.
 
-    Of codes, ``objects`` says whose they are, ``numbers`` which of its faces.
+    Depth is ``-t w.d``, which is ``w.(e - p)``: p is rounded where the eye is far from the origin, t is not.  Of codes,
+    ``objects`` says whose they are, ``numbers`` which of its faces.
     """
     samples = ti.static(Samples(width, height, 1, 1, 0))
     for r in range(count):
@@ -40,7 +43,7 @@ def show(
             n, p, d, thing, face = ti.Vector([0.0] * 3), ti.Vector([0.0] * 3), far, -1, -1
             if what[r] >= 0:
                 n, p, thing, face = get3(seen, r, NORMAL), get3(seen, r, POSITION), objects[what[r]], numbers[what[r]]
-                d = get3(camera, view, W).dot(get3(camera, view, E) - p)
+                d = -hits[r, 0] * get3(camera, view, W).dot(row3(directions, r))
             depth[i], object_id[i], face_id[i] = d, thing, face
             for c in ti.static(range(3)):
                 normal[i, c], position[i, c] = n[c], p[c]

@@ -299,7 +299,8 @@ class RayTracer(Renderer):
             for batch in self._batches(views, shot, looking=True):
                 self._look(shot, batch)
                 level, surfaces = self._paths.levels[0], self._things.surfaces
-                seen = level.what, level.seen, shot.camera_array, batch.view, shot.width, shot.height
+                rays = level.what, level.hits, level.directions, level.seen
+                seen = *rays, shot.camera_array, batch.view, shot.width, shot.height
                 codes = surfaces.objects, self._things.numbers
                 show(*seen, batch.first, level.count, *codes, shot.camera.far, *images)
 

@@ -56,6 +56,18 @@ def test_depth_is_that_of_the_ground(any32, view, half):
     np.testing.assert_array_equal(depth[sky], np.float32(4 * half))
 
 
+@pytest.mark.parametrize("view", ["level", "45 degrees down", "askew"])
+def test_depth_far_from_the_middle_of_the_ground(any32, view):
+    """Places next to the eye are rounded to 0.03 there; distances are not."""
+    there = np.array([3e5, 0, -2e5])
+    eye, target = (np.float32(place + there) for place in np.array(VIEWS[view], float))
+    expected = depth_of_ground((eye, target))
+    moved = dr.Camera(eye, target, fov_y=np.deg2rad(60), near=0.01, far=4e6)
+    depth = dr.RayTracer(SIZE).render(dr.Scene([ground(1e6)]), moved).depth.to_numpy()[0]
+    near = expected < 1e3
+    np.testing.assert_allclose(depth[near], expected[near], rtol=1e-5)
+
+
 @pytest.mark.parametrize("half", HALVES)
 def test_position_is_on_the_ground(any32, half):
     """``eye + t d``; its height is off by a rounding or two of the eye's, 1.2e-7."""
@@ -141,6 +153,16 @@ def test_a_ball_in_a_mirror_of_a_million_units(any32):
     assert (shown[-1][below] > 0).sum() > 300
     straight = render([dr.Sphere((0, 1.5, -6), 1.0)], "forward").object_id.to_numpy()[0] == 0
     np.testing.assert_array_equal(shown[1][below & ~straight] > 0, shown[-1][below & ~straight] > 0)
+
+
+def test_the_edge_of_a_cliff(any32):
+    """Ground of a million units that ends at z = -1 ends there but for the rounding of its corners, 0.06."""
+    half, random = 1e6, np.random.default_rng(0)
+    cliff = dr.Mesh([[-half, 0, -half], [half, 0, -half], [half, 0, -1], [-half, 0, -1]], UPWARDS)
+    x, z = random.uniform(-2, 2, 2000), random.uniform(-1.5, -0.5, 2000)
+    met = dr.RayCaster(cliff).closest(EYE, np.stack([x, 0 * x, z], axis=1) - EYE).face_id >= 0
+    sure = np.abs(z + 1) > 0.07
+    np.testing.assert_array_equal(met[sure], z[sure] < -1)
 
 
 def test_gradients_of_depth(cpu64):
