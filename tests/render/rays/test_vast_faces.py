@@ -68,7 +68,7 @@ def test_depth_far_from_the_middle_of_the_ground(any32, view):
     np.testing.assert_allclose(depth[near], expected[near], rtol=1e-5)
 
 
-@pytest.mark.parametrize("half", HALVES)
+@pytest.mark.parametrize("half", [1e3, 1e6])
 def test_position_is_on_the_ground(any32, half):
     """``eye + t d``; its height is off by a rounding or two of the eye's, 1.2e-7."""
     view = "forward"
@@ -80,7 +80,7 @@ def test_position_is_on_the_ground(any32, half):
     assert np.abs(position[near, 1]).max() < 1e-5
 
 
-@pytest.mark.parametrize("half", HALVES)
+@pytest.mark.parametrize("half", [1e3, 1e6])
 def test_depth_of_the_ground_in_a_parallel_view(any32, half):
     """``t = (x right_y + y up_y + eye_y) / back_y``; rays of such views go one by one."""
     view = "45 degrees down"
@@ -94,7 +94,7 @@ def test_depth_of_the_ground_in_a_parallel_view(any32, half):
 
 
 @pytest.mark.parametrize("turned", [False, True])
-@pytest.mark.parametrize("half", [*HALVES, 1e8])
+@pytest.mark.parametrize("half", [1e3, 1e6, 1e8])
 def test_rays_meet_the_plane_through_the_corners(any32, half, turned):
     """Of ground along the axes, and of ground along none: through its corners as float32 has them."""
     axes = turn() if turned else np.eye(3)
@@ -119,7 +119,7 @@ def test_a_ball_stands_on_the_ground(any32):
     np.testing.assert_array_equal(together == 0, alone == 0)
 
 
-@pytest.mark.parametrize("half", HALVES)
+@pytest.mark.parametrize("half", [1e3, 1e6])
 @pytest.mark.parametrize("light", ["sun", "lamp"])
 def test_the_shadow_of_a_ball_on_the_ground(any32, half, light):
     """A place is in the shadow of a sphere where the way to the light comes nearer to its middle than the radius."""
@@ -165,16 +165,25 @@ def test_the_edge_of_a_cliff(any32):
     np.testing.assert_array_equal(met[sure], z[sure] < -1)
 
 
-def test_gradients_of_depth(cpu64):
-    """``depth = (eye_y - height) / fall``: ground that rises by dh makes every depth less by ``dh / fall``."""
-    height = 0.3
-    mesh, view = ground(1e6, height=height), "45 degrees down"
+def by_height():
+    """(derivative of the mean square of depth by the height of the ground, the same by its formula).
+
+    ``depth = (eye_y - height) / fall``: ground that rises by dh makes every depth less by ``dh / fall``.
+    """
+    height, view = 0.3, "45 degrees down"
+    mesh = ground(1e6, height=height)
     scene, loss, draw = dr.Scene([mesh]), ti.field(float, (), needs_grad=True), dr.RayTracer(SIZE)
-    expected = depth_of_ground(view, height)
     with ti.ad.Tape(loss):
         frame = draw.render(scene, camera(view, 1e6))
         dr.losses.mse(frame.depth, np.zeros((1, SIZE, SIZE)), loss)
-    np.testing.assert_allclose(frame.depth.to_numpy()[0], expected, rtol=1e-9)
-    fall = (VIEWS[view][0][1] - height) / expected
-    by_height = mesh.vertices.grad.to_numpy()[..., 1].sum()
-    np.testing.assert_allclose(by_height, (-2 * expected / fall).mean(), rtol=1e-9)
+    depth = depth_of_ground(view, height)
+    fall = (VIEWS[view][0][1] - height) / depth
+    return mesh.vertices.grad.to_numpy()[..., 1].sum(), (-2 * depth / fall).mean()
+
+
+def test_gradients_of_depth(cpu64):
+    np.testing.assert_allclose(*by_height(), rtol=1e-9)
+
+
+def test_gradients_of_depth_in_single_precision(any32):
+    np.testing.assert_allclose(*by_height(), rtol=1e-6)
