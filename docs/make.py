@@ -28,6 +28,7 @@ DEMOS = {
     "torch_layer": ("torch_layer.png",),
     "estimate_pose": ("estimate_pose.png",),
     "simulate_and_render": ("simulate_and_render.gif",),
+    "metaballs": ("metaballs.gif",),
     "jelly_mpm": ("jelly_mpm.gif",),
     "rigid_body": ("rigid_body.gif",),
     "robot_arm": ("robot_arm.gif",),

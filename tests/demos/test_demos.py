@@ -170,6 +170,14 @@ def test_the_throw_and_the_spin_are_found(run):
     assert files == ["rigid_body.gif", "rigid_body.png"]
 
 
+def test_the_balls_of_a_lamp_are_found(run):
+    results, files = run("metaballs", "--steps", "60", LEVELS={24: 0.6, 48: 0.4}, SHOWN=48, FRAMES=2, RATE=0.05)
+    assert results["slope_by_tape"] == pytest.approx(results["slope_by_differences"], rel=0.1)
+    assert results["place_error"] < 0.02, "it began 0.13 off"
+    assert results["speed_error"] < 0.05, "it began 0.19 off"
+    assert files == ["metaballs.gif", "metaballs.png"]
+
+
 def test_how_stiff_jellies_are_is_found(run):
     sizes = {"STEPS": 120, "SEGMENT": 12, "MOMENTS": (40, 80, 120), "SIDE": 5, "COUNT": 125, "SIZE": (48, 96)}
     results, files = run("jelly_mpm", "--steps", "10", SHOWN=(48, 96), **sizes)
