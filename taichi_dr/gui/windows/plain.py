@@ -1,0 +1,97 @@
+"""``ti.GUI``: a window without Vulkan; its panel is text."""
+
+import time
+
+import numpy as np
+import taichi as ti
+
+from taichi_dr.errors import BackendError
+from taichi_dr.gui.windows.base import Events, Window
+from taichi_dr.gui.windows.panel import Check, Choice, Slider
+from taichi_dr.runtime import without_messages
+
+NAMES = {"Shift_L": "Shift", "Shift_R": "Shift", "Control_L": "Control", "Control_R": "Control"}
+FONT, LINE = 15, 19  # pixels
+
+
+class PlainWindow(Window):
+    """A ``ti.GUI``, of fixed size."""
+
+    kind = "plain window"
+
+    def __init__(self, title, size):
+        self._size = size
+        try:
+            with without_messages():
+                self._window = ti.GUI(title, (size[1], size[0]), fast_gui=False)
+        except RuntimeError as error:
+            raise BackendError(f"no window can be opened: {error}") from error
+        self._looked, self._pointer, self._held = time.monotonic(), (0.5, 0.5), set()
+        self._running = True
+
+    @property
+    def running(self):
+        return self._running and self._window.running
+
+    @property
+    def size(self):
+        return self._size
+
+    def events(self):
+        pressed, wheel = [], 0.0
+        drag, push = np.zeros(2), np.zeros(2)
+        while self._window.get_event():
+            event = self._window.event
+            key = NAMES.get(event.key, event.key)
+            way = self._way_to(event.pos)
+            drag += way * ("LMB" in self._held)
+            push += way * ("RMB" in self._held)
+            if event.type == ti.GUI.PRESS:
+                pressed.append(key)
+                self._held.add(key)
+            elif event.type == ti.GUI.RELEASE:
+                self._held.discard(key)
+            elif key == ti.GUI.WHEEL:
+                wheel += np.sign(event.delta[1])
+            elif key == ti.GUI.EXIT:
+                self._running = False
+        now = time.monotonic()
+        events = Events(tuple(pressed), frozenset(self._held), tuple(drag), tuple(push), wheel, now - self._looked)
+        self._looked = now
+        return events
+
+    def _way_to(self, place):
+        """From where the pointer was, in heights of the window."""
+        height, width = self._size
+        way = np.array([(place[0] - self._pointer[0]) * width / height, place[1] - self._pointer[1]])
+        self._pointer = place
+        return way
+
+    def show(self, picture, title, items):
+        rows = (np.arange(self._size[0]) * picture.shape[0]) // self._size[0]
+        columns = (np.arange(self._size[1]) * picture.shape[1]) // self._size[1]
+        self._window.set_image(picture[rows[::-1]][:, columns].swapaxes(0, 1))
+        for number, line in enumerate(_lines(items)):
+            place = (8 / self._size[1], 1 - (6 + number * LINE) / self._size[0])
+            shadow = (place[0] + 1 / self._size[1], place[1] - 1 / self._size[0])
+            self._window.text(line, shadow, font_size=FONT, color=0x000000)
+            self._window.text(line, place, font_size=FONT, color=0xFFFFFF)
+        self._window.show()
+        return {}
+
+    def close(self):
+        self._running = False
+        self._window.close()
+
+
+def _lines(items):
+    """Items in words."""
+    for item in items:
+        if isinstance(item, Check):
+            yield f"{item.name}: {'on' if item.value else 'off'}"
+        elif isinstance(item, Slider):
+            yield f"{item.name}: {item.value:.3g}"
+        elif isinstance(item, Choice):
+            yield f"{item.name}: {item.value}"
+        else:
+            yield item.text
