@@ -207,7 +207,9 @@ class Study:
         """A time of the flights, from where images were taken and from where none was."""
         rows = [[flight[step, view] for flight in self.flights.values()] for view in range(2)]
         image = ", an image" if step in MOMENTS else ""
-        return sheet([[sheet(rows, tuple(self.flights), ("a view", "unseen"))]], [f"{step * DT:.2f} s{image}"])
+        titles = [*self.flights][:-1] + ["found: {:.2f} off\ncorrelation {:.2f}".format(*self.curve[-1])]
+        title = f"{step * DT:.2f} s{image}"
+        return sheet([[sheet(rows, titles, ("a view", "unseen"))]], [title])
 
     def poster(self):
         """The start and the times that the images are of, slices through the start, and how its errors fell."""
