@@ -145,7 +145,8 @@ class DistanceFunction(SpaceFunction):
             place_rows(*view, *rows.seen(), rows.t, count, nearby, points)
             self.forward(points, values, 2 * count)
             find_slopes(rows.t, rows.edge, rows.edge_t, count, nearby, values, found.inverse)
-            converge(*rays.flat(), *rows.seen(), rows.t, count, values, found.points, found.inverse)
+            seen = *rays.flat(), rays.near, rays.far, *rows.seen()
+            converge(*seen, rows.t, count, values, found.points, found.inverse)
         self.gradients(found.points, found.gradient, count, step)
 
     @abstractmethod

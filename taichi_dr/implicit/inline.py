@@ -91,7 +91,7 @@ class InlineDistance(InlineFunction, DistanceFunction):
         columns = columns_of(count, rays.camera.shape[0])
         arrays = (rows.first, rows.pixel, rows.t, rows.edge, rows.edge_t, rows.shift, columns)
         steps = (slope_step(step), step, ROUNDS, 2)
-        find_surface(self.func, self.packets, *rays.flat(), *arrays, *steps, *found)
+        find_surface(self.func, self.packets, *rays.flat(), rays.near, rays.far, *arrays, *steps, *found)
 
     def trace(self, rays: Any, march: Any, start: Any, met: Any) -> None:
         trace(self.func, self.packets, *rays.flat(), *march, start, *met)

@@ -56,13 +56,17 @@ class Layers(NamedTuple):
 
 
 class Rays(NamedTuple):
-    """Of which rays: ``camera`` (V, 16) packed, ``orthographic`` (static), ``bounds`` (a ``Bounds``), and the image."""
+    """Of which rays: ``camera`` (V, 16) packed, ``orthographic`` (static), ``bounds`` (a ``Bounds``), the image, and
+    from which depth to which.
+    """
 
     camera: Any
     orthographic: Any
     bounds: Any
     width: Any
     height: Any
+    near: Any
+    far: Any
 
     def flat(self):
         """The arguments of kernels from ``camera`` to ``height``."""

@@ -18,7 +18,8 @@ import taichi as ti
 from taichi_dr.kernels.base.lanes import higher, lower
 from taichi_dr.kernels.base.simd import simd
 from taichi_dr.kernels.base.types import Ints, Numbers, Rows
-from taichi_dr.kernels.base.vectors import row3
+from taichi_dr.kernels.base.vectors import get3, row3
+from taichi_dr.kernels.camera.pack import W
 from taichi_dr.kernels.camera.rays import Eye, ray_components
 from taichi_dr.kernels.march.bounds import Bounds, interval
 from taichi_dr.kernels.march.evaluate import value_at
@@ -93,6 +94,8 @@ def converge(
     is_ball: ti.template(),
     width: ti.i32,
     height: ti.i32,
+    near: float,
+    far: float,
     pixel: Ints,
     edge: Ints,
     shift: Rows,
@@ -104,13 +107,14 @@ def converge(
 ):
     """A step of Newton's method: moves t and the first ``count`` points to where the surface is.
 
-    Not out of the bounds: what they cut off stays there, and ``inverse`` is 0.
+    Not out of the bounds, nor in front of near or behind far: what they cut off stays there, and ``inverse`` is 0.
     """
     eye, screen, bounds = ti.static(Eye(camera, orthographic), Screen(width, height), Bounds(numbers, is_ball))
     for i in range(count):
-        _, origin, direction = ray_of_row(i, pixel, edge, shift, eye, screen)
+        view, origin, direction = ray_of_row(i, pixel, edge, shift, eye, screen)
+        cosine = -get3(camera, view, W).dot(direction)
         there = t[i] - 0.5 * (values[i, 0] + values[count + i, 0]) * inverse[i]
-        t[i] = _within(there, origin, direction, bounds)
+        t[i] = _within(there, origin, direction, bounds, near / cosine, far / cosine)
         inverse[i] = ti.select(t[i] == there, inverse[i], 0.0)
         for k in ti.static(range(3)):
             points[i, k] = origin[k] + t[i] * direction[k]
@@ -148,6 +152,8 @@ def find_surface(
     is_ball: ti.template(),
     width: ti.i32,
     height: ti.i32,
+    near: float,
+    far: float,
     first: Ints,
     pixel: Ints,
     t: Numbers,
@@ -176,7 +182,7 @@ def find_surface(
         for packet in range((end - start + lanes - 1) // lanes):
             begin = start + packet * lanes
             x, y, at, moves = _load(rows, begin, end, view * width * height, screen, lanes)
-            ox, oy, oz, dx, dy, dz, _ = ray_components(eye, view, x, y)
+            ox, oy, oz, dx, dy, dz, cosine = ray_components(eye, view, x, y)
             slope = 0.0 * at - 1.0
             for _round in range(rounds):
                 rise, mean = 0.0 * at, 0.0 * at
@@ -191,7 +197,7 @@ def find_surface(
                 if not any_lane(ti.select(ti.abs(move) > CLOSE * nearby, 1.0, 0.0), lanes):
                     break
             there = at
-            at = _within(there, (ox, oy, oz), (dx, dy, dz), bounds)
+            at = _within(there, (ox, oy, oz), (dx, dy, dz), bounds, near / cosine, far / cosine)
             moves = ti.select(at == there, moves, 0.0 * moves)
             px, py, pz = ox + at * dx, oy + at * dy, oz + at * dz
             gx, gy, gz = 0.0 * at, 0.0 * at, 0.0 * at
@@ -211,9 +217,10 @@ def find_surface(
 
 
 @ti.func
-def _within(t, origin: ti.template(), direction: ti.template(), bounds: ti.template()):
-    """t, or the end that is nearer of where a ray is within the bounds."""
+def _within(t, origin: ti.template(), direction: ti.template(), bounds: ti.template(), nearest, furthest):
+    """t, or the end that is nearer of where a ray is within the bounds and between two places."""
     entry, leave = interval(origin, direction, bounds)
+    entry, leave = higher(entry, nearest), lower(leave, furthest)
     return ti.select(entry < leave, higher(lower(t, leave), entry), t)
 
 

@@ -203,7 +203,8 @@ class SphereTracer(Renderer):
     def _forward(self, shot):
         frame, numbers = shot.frame, self._buffers.constant("bounds", self._bounds.numbers)
         bounds = Bounds(numbers, isinstance(self._bounds, Ball))
-        shot.rays = Rays(shot.camera_array, shot.camera.is_orthographic, bounds, shot.width, shot.height)
+        depths = shot.camera.near, shot.camera.far
+        shot.rays = Rays(shot.camera_array, shot.camera.is_orthographic, bounds, shot.width, shot.height, *depths)
         require_usable_inputs(shot)
         self._visibility.forward(shot)
         shot.coverage = self._edges.cover(shot, shot.rows, shot.edges)
