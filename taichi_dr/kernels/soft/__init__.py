@@ -8,8 +8,8 @@ Its files are these, in groups:
 * background: ``background`` has its share of a pixel, and pictures without it;
 * adjoint: ``adjoint`` has the loop over faces, ``pixel_adjoints`` what each pixel passes back to them, ``sums`` what a
   face adds up;
-* faces: ``face_records`` is what is known of a face, ``whole_face`` and ``cut_face`` are its distance, its
-  barycentrics and their derivatives, at a packet of pixels;
+* faces: ``face_records`` is what is known of a face, ``cut_records`` of one that is cut or vast, ``whole_face`` and
+  ``cut_face`` are its distance, its barycentrics and their derivatives, at a packet of pixels;
 * pairs of a packet and a face: ``packets``, ``pair``, ``weights`` (coverage and depth softmax) and ``coloring``.
 
 They are more than a room should have, and stay in one: forward and adjoint compute a pair by the very same functions,

@@ -15,7 +15,8 @@ from taichi_dr.kernels.shading.at_points import PointShading
 from taichi_dr.kernels.shading.light import Finish, Lights
 from taichi_dr.kernels.soft.coloring import Place, Points, Setting, attribute_coloring, point_coloring, with_zero
 from taichi_dr.kernels.soft.cut_face import CUT_ROWS, CutCorners, add_cut_adjoint, cut_pair, write_cut_adjoint
-from taichi_dr.kernels.soft.face_records import ABSENT, CUT_TO_ONE, WHOLE, load_attributes
+from taichi_dr.kernels.soft.cut_records import INVERSE_DETERMINANT
+from taichi_dr.kernels.soft.face_records import ABSENT, CUT, WHOLE, load_attributes
 from taichi_dr.kernels.soft.modes import Softness
 from taichi_dr.kernels.soft.packets import Packets, packet_at, packet_middle, packet_x, packet_y, zero_bits
 from taichi_dr.kernels.soft.pixel_adjoints import (
@@ -190,7 +191,7 @@ def _adjoint_of_faces(
             kind = faces.kinds[item]
             place = ti.static(Place(view, face, item, None, column=task))
             if ti.static(cut):
-                if kind >= CUT_TO_ONE:
+                if kind == CUT:
                     _face_adjoint(place, band, faces, tasks, pixels, corner_adjoint, setting, cut)
             elif kind == ABSENT:
                 base = 3 * (band * faces.kinds.shape[0] + item)
@@ -256,7 +257,7 @@ def _face_adjoint(
         corner = ti.Vector([faces.corners[place.face, k] for k in ti.static(range(3))])
         corner += faces.clip.shape[0] // tasks.views * place.view
         corners = ti.static(CutCorners(faces.clip, corner, setting.softness.near, corner_adjoint, base))
-        write_cut_adjoint(sums, corners, faces.kinds[item])
+        write_cut_adjoint(sums, corners, faces.records[item, INVERSE_DETERMINANT])
     else:
         write_whole_adjoint(sums, whole, faces.records, item, corner_adjoint, base)
 
@@ -323,6 +324,6 @@ def _packet_adjoint(
             add_row(sums, SUM_ATTRIBUTE + 3 * c + k, pair.p[k] * attribute_adjoints[c])
             h[k] += attribute_adjoints[c] * place.attributes[c][k]
     if ti.static(pair.distance.is_cut):
-        add_cut_adjoint(sums, pair, place.x, place.y, h, squared_adjoint)
+        add_cut_adjoint(sums, pair, place.x, place.y, h, z_adjoint, squared_adjoint)
     else:
         add_whole_adjoint(sums, pair, h, squared_adjoint, modes)

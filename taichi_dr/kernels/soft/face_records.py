@@ -4,22 +4,23 @@ from typing import Any, NamedTuple
 
 import taichi as ti
 
-from taichi_dr.kernels.base.views import view_of
+from taichi_dr.kernels.base.views import first_row, view_of
+from taichi_dr.kernels.screen.projected_mesh import World
+from taichi_dr.kernels.soft.cut_records import PlacedFace, setup_cut
 from taichi_dr.kernels.soft.modes import DISTANCE_BARYCENTRIC
+from taichi_dr.kernels.zbuffer.edge_lines import GUARD_PIXELS
 
-# A face's kind: absent, whole, or cut by the near plane.  A cut face has one corner before the plane (kind CUT_TO_ONE
-# + that corner) or one behind it (kind CUT_TO_TWO + that corner).
-ABSENT, WHOLE, CUT_TO_ONE, CUT_TO_TWO = 0, 1, 2, 5
+# A face's kind.  Cut are those that cross the near plane, and those that reach so far out of the image (`GUARD_PIXELS`)
+# that differences of their corners' positions on the screen are too coarse for its pixels.
+ABSENT, WHOLE, CUT = range(3)
 
-# Columns of a face's record.  XY is three corners, or four corners of a cut face's polygon (columns 0-7).
-XY = 0
+# Columns of a face's record, up to DEPTH those of a whole one; of a cut one they are in `cut_records`.
+XY = 0  # of the corners
 INVERSE_W = 8  # 1/W of the corners
 INVERSE_AREA = 11
-REACH = 12  # of a whole face, of each edge: its unit normal (a, b), inward, and `cull`
-LINES = 21  # of a whole face, of each edge: `middle`, `half` and `slope`
-SECOND_C = 30  # of a whole face: `c` of its second edge; those of the others are 0
-INVERSE_LENGTH2 = 12  # of a cut face instead: 1/|side|^2 of its polygon's sides, 0 for one without length
-PLANE = 16  # of a cut face instead: three homogeneous edge functions
+REACH = 12  # of each edge: its unit normal (a, b), inward, and `cull`
+LINES = 21  # of each edge: `middle`, `half` and `slope`
+SECOND_C = 30  # `c` of the second edge; those of the others are 0
 DEPTH = 31
 ATTRIBUTE = 34
 
@@ -59,6 +60,11 @@ def soft_setup(
     boxes: ti.types.ndarray(dtype=ti.i32, ndim=2),
     cut_boxes: ti.types.ndarray(dtype=ti.i32, ndim=2),
     any_cut: ti.types.ndarray(dtype=ti.i32, ndim=1),
+    vertices: ti.types.ndarray(ndim=2),
+    view_mesh: ti.types.ndarray(dtype=ti.i32, ndim=1),
+    camera: ti.types.ndarray(ndim=2),
+    in_world: ti.i32,
+    orthographic: ti.i32,
     views: ti.i32,
     near: float,
     far: float,
@@ -71,18 +77,20 @@ def soft_setup(
     distance: ti.template(),
 ):
     """Fills ``records (V*F, record_length)``, ``kinds (V*F,)``, and ``boxes (V*F, 4)`` of the whole faces and
-    ``cut_boxes`` of those that cross the near plane (empty boxes elsewhere); sets ``any_cut[0]`` to 1 if any does.
+    ``cut_boxes`` of the cut ones (empty boxes elsewhere); sets ``any_cut[0]`` to 1 if there are any.
 
     ``reach``: how far outside a face its coverage is not negligible, ``sqrt(sigma COVERAGE_CUTOFF)``, in the unit of
-    ``distance``.  The packet's size is what ``out_of_reach`` adds to a face's reach.
+    ``distance``.  The packet's size is what ``out_of_reach`` adds to a face's reach.  ``vertices``, ``view_mesh``,
+    ``camera``: the ``World``, read if ``in_world``.
     """
-    vertices = clip.shape[0] // views
+    world = ti.static(World(vertices, view_mesh, camera))
     rows = attributes.shape[0] // views
     for item in range(views * faces.shape[0]):
         view = view_of(item, faces.shape[0])
         face = item - view * faces.shape[0]
-        corner = view * vertices + ti.Vector([faces[face, 0], faces[face, 1], faces[face, 2]])
-        kind = _kind(clip, corner, near, far)
+        vertex = ti.Vector([faces[face, 0], faces[face, 1], faces[face, 2]])
+        corner = first_row(clip, view, views) + vertex
+        kind = _kind(clip, corner, near, far, 0.5 * ti.min(width, height), distance)
         xmin, xmax, ymin, ymax = 0.0, 0.0, 0.0, 0.0
         half = ti.Vector([1.0 * packet_cols - 1.0, 1.0 * packet_rows - 1.0]) / ti.min(width, height)
         if kind == WHOLE:
@@ -91,9 +99,13 @@ def soft_setup(
             else:
                 kind = ABSENT
         elif kind != ABSENT:
-            if _setup_cut(clip, corner, records, item, kind, near):
+            if in_world != 0:
+                vertex += first_row(clip, view_mesh[view], views)
+            placed = ti.static(PlacedFace(world, view, vertex, in_world, orthographic))
+            solid, xmin, xmax, ymin, ymax = setup_cut(clip, corner, placed, records, item, near)
+            if solid:
                 any_cut[0] = 1
-                xmin, xmax, ymin, ymax = _cut_bounds(records, item, reach)
+                xmin, xmax, ymin, ymax = xmin - reach, xmax + reach, ymin - reach, ymax + reach
             else:
                 kind = ABSENT
         kinds[item] = kind
@@ -104,28 +116,28 @@ def soft_setup(
                 for c in ti.static(range(count)):
                     records[item, ATTRIBUTE + 3 * c + k] = attributes[row, c]
         _write_box(boxes, item, kind == WHOLE, xmin, xmax, ymin, ymax, width, height)
-        _write_box(cut_boxes, item, kind >= CUT_TO_ONE, xmin, xmax, ymin, ymax, width, height)
+        _write_box(cut_boxes, item, kind == CUT, xmin, xmax, ymin, ymax, width, height)
 
 
 @ti.func
-def _kind(clip: ti.template(), corner, near, far):
-    """ABSENT, WHOLE or how the near plane cuts the face."""
-    before = ti.Vector([0, 0, 0])
+def _kind(clip: ti.template(), corner, near, far, half_side, distance: ti.template()):
+    """The face's kind; ``half_side``: of the image, in pixels.  There is no barycentric distance to a cut face, so that
+    with it a face is cut by the near plane alone.
+    """
+    before, within = 0, 0
     depth_min = clip[corner[0], 3]
     for k in ti.static(range(3)):
         depth_min = ti.min(depth_min, clip[corner[k], 3])
         if clip[corner[k], 3] >= near:
-            before[k] = 1
-    total = before[0] + before[1] + before[2]
-    kind = ABSENT
-    if total == 3:
-        kind = WHOLE
-    elif total == 1:
-        kind = CUT_TO_ONE + before[1] + 2 * before[2]
-    elif total == 2:
-        kind = CUT_TO_TWO + (1 - before[1]) + 2 * (1 - before[2])
-    if depth_min > far:
+            before += 1
+        x, y = ti.abs(clip[corner[k], 0]), ti.abs(clip[corner[k], 1])
+        if ti.static(distance == DISTANCE_BARYCENTRIC) or ti.max(x, y) * half_side <= GUARD_PIXELS * clip[corner[k], 2]:
+            within += 1
+    kind = CUT
+    if before == 0 or depth_min > far:
         kind = ABSENT
+    elif before == 3 and within == 3:
+        kind = WHOLE
     return kind
 
 
@@ -188,83 +200,6 @@ def _whole_bounds(records: ti.template(), item, reach, distance: ti.template()):
         y += reach * (3.0 * y - y.sum())
         grow = 0.0
     return x.min() - grow, x.max() + grow, y.min() - grow, y.max() + grow
-
-
-@ti.func
-def cut_corners(kind):
-    """Of a cut face: whether one corner is before the near plane, and the odd corner and the two after it."""
-    one = kind < CUT_TO_TWO
-    odd = kind - ti.select(one, CUT_TO_ONE, CUT_TO_TWO)
-    return one, odd, (odd + 1) % 3, (odd + 2) % 3
-
-
-@ti.func
-def cut_parameter(clip: ti.template(), a, b, near):
-    """Where the edge from row ``a`` to row ``b`` of ``clip`` meets depth = near: 0 at a, 1 at b."""
-    return (near - clip[a, 3]) / (clip[b, 3] - clip[a, 3])
-
-
-@ti.func
-def _between(clip: ti.template(), a, b, near):
-    """Screen position where the edge from row ``a`` to row ``b`` of ``clip`` meets depth = near."""
-    t = cut_parameter(clip, a, b, near)
-    w = clip[a, 2] + t * (clip[b, 2] - clip[a, 2])
-    return ti.Vector([(clip[a, k] + t * (clip[b, k] - clip[a, k])) / w for k in ti.static(range(2))])
-
-
-@ti.func
-def _setup_cut(clip: ti.template(), corner, records: ti.template(), item, kind, near):
-    """Writes the screen-space part of a cut face's record; False if the face has no area.
-
-    The polygon is: the corners before the plane, in order, then the two cuts (the last twice where that makes three).
-    """
-    one, odd, second, third = cut_corners(kind)
-    a, b, c = pick(corner, odd), pick(corner, second), pick(corner, third)
-    cut_ab, cut_ca = _between(clip, a, b, near), _between(clip, c, a, near)
-    p0 = ti.Vector([clip[a, 0], clip[a, 1]]) / clip[a, 2]
-    p1 = cut_ab
-    if not one:
-        p0 = ti.Vector([clip[b, 0], clip[b, 1]]) / clip[b, 2]
-        p1 = ti.Vector([clip[c, 0], clip[c, 1]]) / clip[c, 2]
-    p2, p3 = cut_ca, ti.select(one, cut_ca, cut_ab)
-    polygon = ti.Matrix.cols([p0, p1, p2, p3])
-    determinant = _homogeneous_edges(clip, corner, records, item)
-    for k in ti.static(range(4)):
-        e = polygon[:, (k + 1) % 4] - polygon[:, k]
-        length2 = e.dot(e)
-        records[item, XY + 2 * k] = polygon[0, k]
-        records[item, XY + 2 * k + 1] = polygon[1, k]
-        records[item, INVERSE_LENGTH2 + k] = ti.select(length2 > 1e-30, 1.0 / ti.max(length2, 1e-30), 0.0)
-    return ti.abs(determinant) > 1e-20
-
-
-@ti.func
-def pick(v, k):
-    """``v[k]`` of a vector of three, k in [0, 3)."""
-    return ti.select(k == 0, v[0], ti.select(k == 1, v[1], v[2]))
-
-
-@ti.func
-def _homogeneous_edges(clip: ti.template(), corner, records: ti.template(), item):
-    """Writes ``n_k = s P_{k+1} x P_{k+2}``, P = (X, Y, W), s = sign of ``det = P_0 . P_1 x P_2``; returns det.
-
-    ``n_k . (x, y, 1)`` is proportional to corner k's perspective-correct barycentric, whatever the signs of the W.
-    """
-    p = [ti.Vector([clip[corner[k], c] for c in ti.static(range(3))]) for k in ti.static(range(3))]
-    determinant = p[0].dot(p[1].cross(p[2]))
-    sign = ti.select(determinant > 0.0, 1.0, -1.0)
-    for k in ti.static(range(3)):
-        n = p[(k + 1) % 3].cross(p[(k + 2) % 3]) * sign
-        for c in ti.static(range(3)):
-            records[item, PLANE + 3 * k + c] = n[c]
-    return determinant
-
-
-@ti.func
-def _cut_bounds(records: ti.template(), item, reach):
-    x = ti.Vector([records[item, XY + 2 * k] for k in ti.static(range(4))])
-    y = ti.Vector([records[item, XY + 2 * k + 1] for k in ti.static(range(4))])
-    return x.min() - reach, x.max() + reach, y.min() - reach, y.max() + reach
 
 
 @ti.func

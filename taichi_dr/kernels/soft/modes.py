@@ -13,6 +13,9 @@ A face that crosses the near plane is cut there: its boundary is that of the pol
 depth and attributes are those of the triangle's plane, with perspective-correct barycentrics clipped at zero and depth
 clipped at near, where it still counts; it has no screen barycentrics, so its distance is Euclidean in the mode
 ``barycentric`` too.
+
+A vast face, with a corner more than ``GUARD_PIXELS`` out of the image, is drawn in the same way, so that its edges keep
+their places and its depth is that of its plane in the world.  In the mode ``barycentric`` only cut faces are.
 """
 
 import math

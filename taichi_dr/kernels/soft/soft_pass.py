@@ -8,6 +8,7 @@ from taichi_dr.errors import InputError
 from taichi_dr.kernels.base.buffers import Buffers
 from taichi_dr.kernels.base.gather import gather_clip_and_attributes, sum_bands
 from taichi_dr.kernels.base.launch import cpu_threads, on_cpu
+from taichi_dr.kernels.screen.projected_mesh import World
 from taichi_dr.kernels.screen.tile_bins import TileBins
 from taichi_dr.kernels.shading.light import partials_rows
 from taichi_dr.kernels.soft.adjoint import soft_adjoint, soft_adjoint_shaded
@@ -113,7 +114,21 @@ class SoftPass:
             order = self._buffers.counting(f"{self._name}_order", packets)
             self._scratch = (sums, order, get("deepest", (packets,)), get("drawn", (1,), ti.i32))
 
-    def forward(self, clip, faces, attributes, attribute_faces, background, near, far, sigma, gamma):
+    def forward(
+        self,
+        clip,
+        faces,
+        attributes,
+        attribute_faces,
+        background,
+        near,
+        far,
+        sigma,
+        gamma,
+        *,
+        world=None,
+        orthographic=False,
+    ):
         """Renders into ``image``, ``alpha``, ``depth``, ``face_id`` and ``barycentrics``.
 
         Args:
@@ -122,15 +137,18 @@ class SoftPass:
             attributes: (V*M, C), attribute_faces: (F, 3) i32, the rows of every corner within a view.
             background: (C,), with a layout (3,).
             near, far: depths; sigma, gamma: sharpness of the coverage (screen units squared) and of the depth softmax.
+            world: the mesh's ``World``, or None: depths of vast faces are then as exact as the clip coordinates.
+            orthographic: whether W is 1, not the depth; read with ``world``.
         """
         self._inputs, self._background = (clip, faces), background
         self._softness = measure_softness(near, far, sigma, gamma, self.modes.distance)
         size = (self.width, self.height)
         self._any_cut[0] = 0
         outputs = (self.records, self.kinds, self.boxes, self.cut_boxes, self._any_cut)
+        placed = (*(world or World(clip, self.kinds, clip)), int(world is not None), int(orthographic))
         scalars = (self.views, near, far, math.sqrt(self._softness.tau), *size, *self.shape)
         inputs = (clip, faces, attributes, attribute_faces)
-        soft_setup(*inputs, *outputs, *scalars, self.attributes, self.modes.distance)
+        soft_setup(*inputs, *outputs, *placed, *scalars, self.attributes, self.modes.distance)
         self._bins.build(self.boxes, self.views, self.faces, *size, TILE)
         self._blend(self.boxes, self._bins, cut=False)
         self._cut = bool(self._any_cut[0])

@@ -121,7 +121,7 @@ def write_line(
         write_snapped_line(lines, edge, snapped, screen)
     else:
         p, q, sign = edge.start, edge.end, edge.sign
-        if snapped[q, 2] == 1 or (snapped[p, 2] == 0 and _precedes(clip, q, p)):
+        if snapped[q, 2] == 1 or (snapped[p, 2] == 0 and precedes(clip, q, p)):
             p, q = q, p
             sign = -sign
         scale = 0.5 * SUBPIXELS * ti.cast(ti.min(screen.width, screen.height), float)
@@ -145,7 +145,7 @@ def write_line(
 
 
 @ti.func
-def _precedes(clip: ti.template(), i, j):
+def precedes(clip: ti.template(), i, j):
     """An order of corners by position, the same for every face."""
     before = clip[i, 2] < clip[j, 2]
     if clip[i, 0] != clip[j, 0]:

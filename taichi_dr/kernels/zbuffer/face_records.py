@@ -9,7 +9,7 @@ edges are integers (edge_lines.py), and near and far are tested per pixel.
 
 Of a *vast* face, one with a corner behind the camera or far outside the image, the clip coordinates may be millions
 where the camera is one unit above it: single precision has rounded that unit away.  Where the mesh in the world is
-given, its nearness comes from there (``_world_plane``), and so does the depth that its pixels show.
+given, its nearness comes from there (``camera/planes.py``), and so does the depth that its pixels show.
 """
 
 from typing import Any, NamedTuple
@@ -17,9 +17,8 @@ from typing import Any, NamedTuple
 import taichi as ti
 
 from taichi_dr.kernels.base.types import IntRows, Ints, Numbers, Rows
-from taichi_dr.kernels.base.vectors import get3
 from taichi_dr.kernels.base.views import first_row, view_of
-from taichi_dr.kernels.camera.pack import E, F, P, U, V, W
+from taichi_dr.kernels.camera.planes import ascending, nearness_plane, principal_point, world_determinant
 from taichi_dr.kernels.screen.pixels import Screen, pixel_center, pixel_size
 from taichi_dr.kernels.screen.projected_mesh import ProjectedMesh, World, first_vertex
 from taichi_dr.kernels.zbuffer.edge_lines import (
@@ -45,7 +44,6 @@ BACK, SHOWN, VAST = 1, 2, 4
 UNBOUNDED = 1e30
 IN_FRONT = 2e30  # above UNBOUNDED
 PIXEL_LIMIT = 1e8
-SMALLEST_NORMAL = 1e-30
 
 
 class DepthTest(NamedTuple):
@@ -178,7 +176,7 @@ def setup_faces(
                 if drawn:
                     det = 0.0
                     if vast:
-                        det = _world_determinant(world, view, rows, orthographic)
+                        det = world_determinant(world, view, rows, orthographic)
                     else:
                         det = _determinant(clip, [a, b, c], row0, col0, screen)
                     back = det < 0.0
@@ -310,7 +308,7 @@ def _write_nearness(
     e as in screen/barycentric.py.  Returns false, and writes nothing, for a face without area.  The corners are taken
     in the order of their rows, so that faces with the same corners have the same nearness bit for bit.
     """
-    a, b, c = _sorted(corners)
+    a, b, c = ascending(corners)
     px, py, w = _shifted_corners(clip, [a, b, c], row, col, screen)
     e = px.cross(py)
     det = e.dot(w)
@@ -328,74 +326,17 @@ def _write_nearness(
 
 
 @ti.func
-def _sorted(rows: ti.template()):
-    """Three rows in ascending order."""
-    a, b, c = rows[0], rows[1], rows[2]
-    a, b = ti.min(a, b), ti.max(a, b)
-    b, c = ti.min(b, c), ti.max(b, c)
-    return ti.min(a, b), ti.max(a, b), c
-
-
-@ti.func
-def _world_plane(vertices: ti.template(), rows: ti.template(), eye):
-    """Normal ``n`` of a face, its largest component 1, and ``n.q``, how far its plane is from the eye, times ``|n|``.
-
-    ``q`` is the corner nearest to the eye, seen from there.  Nothing is lost in a plane along the axes, whatever its
-    size: y = 0 with corners at 1e6 is 1.5 below an eye at (0, 1.5, 0).  Zeros for a face without area.
-    """
-    a, b, c = _sorted(rows)
-    p0, p1, p2 = get3(vertices, a, 0), get3(vertices, b, 0), get3(vertices, c, 0)
-    n = (p1 - p0).cross(p2 - p0)
-    n *= 1.0 / ti.max(ti.abs(n).max(), SMALLEST_NORMAL)
-    q, q1, q2 = p0 - eye, p1 - eye, p2 - eye
-    if q1.norm_sqr() < q.norm_sqr():
-        q = q1
-    if q2.norm_sqr() < q.norm_sqr():
-        q = q2
-    return n, n.dot(q)
-
-
-@ti.func
-def _world_determinant(world: ti.template(), view, rows: ti.template(), orthographic):
-    """A number with the sign of ``_determinant``: positive where the face's normal, by its own order of corners, points
-    to the camera, ``-n.q > 0`` or in an orthographic view ``n.w > 0``; turned about by a lens that mirrors."""
-    camera = ti.static(world.camera)
-    n, h = _world_plane(world.vertices, rows, get3(camera, view, E))
-    facing = -h
-    if orthographic != 0:
-        facing = n.dot(get3(camera, view, W))
-    if (rows[0] < rows[1]) ^ (rows[1] < rows[2]) ^ (rows[2] < rows[0]):
-        facing = -facing  # ``n`` is that of the sorted corners, of the other orientation
-    return ti.select(camera[view, F] * camera[view, F + 1] < 0.0, -facing, facing)
-
-
-@ti.func
 def _write_world_nearness(
     planes: ti.template(), item, world: ti.template(), view, rows, row, col, screen: ti.template(), orthographic
 ):
-    """Nearness over the screen of the face with the corners ``rows`` of ``World.vertices``, as ``_write_nearness``.
-
-    With n and h = n.q of ``_world_plane``, ``r = ((x - px) / fx, (y - py) / fy)`` and the camera's axes u, v and w::
-
-        perspective:   1 / depth = (r_x n.u + r_y n.v - n.w) / h
-        orthographic:  depth = (r_x n.u + r_y n.v - h) / n.w
-    """
-    camera = ti.static(world.camera)
-    n, h = _world_plane(world.vertices, rows, get3(camera, view, E))
-    along_x, along_y = (
-        n.dot(get3(camera, view, U)) / camera[view, F],
-        n.dot(get3(camera, view, V)) / camera[view, F + 1],
-    )
-    along_w = n.dot(get3(camera, view, W))
-    constant, divisor = -along_w, h
-    if orthographic != 0:
-        constant, divisor = -h, -along_w
+    """Nearness over the screen of the face with the corners ``rows`` of ``World.vertices``, as ``_write_nearness``."""
+    line, divisor = nearness_plane(world, view, rows, orthographic)
     if divisor != 0.0:
         x, y = pixel_center(row, col, screen)
+        px, py = principal_point(world, view)
         step = pixel_size(screen) / divisor
-        at = (x - camera[view, P]) * along_x + (y - camera[view, P + 1]) * along_y
         first = (item << PLANE_SHIFT) + NEARNESS
-        planes[first] = (at + constant) / divisor
-        planes[first + 1] = along_x * step
-        planes[first + 2] = -along_y * step
+        planes[first] = ((x - px) * line[0] + (y - py) * line[1] + line[2]) / divisor
+        planes[first + 1] = line[0] * step
+        planes[first + 2] = -line[1] * step
     return divisor != 0.0

@@ -178,7 +178,8 @@ class SoftRasterizer(MeshRenderer):
         softness = (camera.near, camera.far, float(self.sigma), float(self.gamma))
         if surface.shades_pixels:
             soft.shading = self._shading.of(shot, surface)
-        soft.forward(shot.clip, faces, surface.attributes, surface.index, background, *softness)
+        placed = {"world": shot.world, "orthographic": camera.is_orthographic}
+        soft.forward(shot.clip, faces, surface.attributes, surface.index, background, *softness, **placed)
 
     def _run_adjoint_pass(self, purpose, shot, surface, outputs, clip_adjoint):
         soft, topology = self._passes[purpose][1], shot.mesh.topology
