@@ -29,6 +29,9 @@ from taichi_dr.io.posed.transforms import save_posed_images
 from taichi_dr.io.posed_images import PosedImages
 from taichi_dr.measure.comparison import compare_meshes
 from taichi_dr.optim import schedules
+from taichi_dr.optim.estimate import Estimate
+from taichi_dr.optim.gauss_newton import GaussNewton
+from taichi_dr.optim.jacobian import jacobian
 from taichi_dr.optim.large_steps import LargeSteps
 from taichi_dr.optim.optimizers import SGD, Adam, UniformAdam
 from taichi_dr.recipes.colors import ColorFit, fit_colors
@@ -75,8 +78,10 @@ __all__ = [
     "DirectionalLight",
     "Environment",
     "Error",
+    "Estimate",
     "FileError",
     "Frame",
+    "GaussNewton",
     "GeometryError",
     "GradientError",
     "Implicit",
@@ -126,6 +131,7 @@ __all__ = [
     "fit_pose",
     "fit_shape",
     "init",
+    "jacobian",
     "kernels",
     "linear_to_srgb",
     "load_image",

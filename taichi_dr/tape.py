@@ -15,6 +15,7 @@ from typing import Any, TypeVar, cast
 import taichi as ti
 from taichi.lang import impl
 
+from taichi_dr.errors import GradientError
 from taichi_dr.runtime import recording_tape
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -93,12 +94,24 @@ def recorded() -> Iterator[list[tuple[Callable[..., object], tuple]]]:
         _record = outer
 
 
+def _refuse_forward_mode():
+    """Raises GradientError within ``ti.ad.FwdMode``, where kernels with hand-written adjoints would give zeros."""
+    if impl.get_runtime().fwd_mode_manager is not None:
+        raise GradientError(
+            "renderers, losses and tape operations have adjoints, written by hand, and no forward mode (ti.ad.FwdMode):"
+            ' use ti.ad.Tape, or dr.jacobian(program, parameters, way="differences")'
+        )
+
+
 def tape_operation(forward: Callable[..., object], adjoint: Callable[..., object]) -> Callable[..., None]:
     """A callable that runs ``forward(*arguments)``; an open tape calls ``adjoint(*arguments)`` on its way back.
 
     Not if it was called off the tape (inside ``off_tape``, ``ti.ad.no_grad`` or another operation): it just runs then.
     Not if ``forward`` raised: Taichi records a call before running it and goes back after an exception as well, and
     what an adjoint of half a call raises would take the exception's place.
+
+    Raises, when called within ``ti.ad.FwdMode``:
+        GradientError: it has no forward mode.
     """
 
     def run(call):
@@ -114,6 +127,7 @@ def tape_operation(forward: Callable[..., object], adjoint: Callable[..., object
     alone = off_tape(forward)
 
     def start(*arguments):
+        _refuse_forward_mode()
         if _record is not None and not impl.get_runtime().grad_replaced:
             alone(*arguments)
             _record.append((adjoint, arguments))

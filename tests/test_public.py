@@ -40,12 +40,18 @@ def posed_images():
     return dr.PosedImages(*map(np.zeros, shapes), names)
 
 
+def gauss_newton():
+    return dr.GaussNewton(lambda: np.ones(2), {"x": dr.Camera.orbit().fov_y})
+
+
 OBJECTS = {
     "Camera": (lambda: dr.Camera.orbit([0, 90]), "2 views, near=0.27, far=99.9; fields: eye, target, up, pose, fov_y"),
     "ColorFit": (lambda: dr.ColorFit(dr.shapes.box(), np.array([0.5, 2])), "'box', 1 of 2 rows seen, not begun"),
     "CoordinateNetwork": (lambda: dr.CoordinateNetwork(hidden=(4,)), "2 -> 3, Plain, hidden=(4,); field: weights"),
     "DirectionalLight": (lambda: dr.DirectionalLight((0, 1, 1), 0.7), "direction=(0, 1, 1), intensity=0.7"),
     "Frame": (lambda: dr.Rasterizer((4, 6)).render(dr.shapes.box(), dr.Camera.orbit()), "1 view of 4 x 6: color, alph"),
+    "Estimate": (lambda: dr.Estimate(("a",), np.ones(1), np.eye(1), 9, 9.0, 1.0), "1 number of 10 residuals"),
+    "GaussNewton": (gauss_newton, "x; 1 number, 0 steps, loss 1"),
     "KnownRays": (lambda: dr.KnownRays(*"odepb"), "origins='o', directions='d', ends="),
     "LargeSteps": (lambda: dr.LargeSteps(dr.shapes.box()), "box, 8 vertices, strength=19; field: coordinates"),
     "Lights": (dr.Lights.default, "ambient, 3 directional, 0 point; fields: color, vector"),

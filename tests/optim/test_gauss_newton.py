@@ -1,0 +1,203 @@
+"""Least squares: lines fitted by hand, error bars held to repeats with new noise, and what is not determined, named."""
+
+import numpy as np
+import pytest
+import taichi as ti
+from scipy.stats import chi2
+
+import taichi_dr as dr
+
+REPEATS = 48
+
+
+def numbers(values):
+    """A field of real numbers without gradients."""
+    values = np.asarray(values, np.float32)
+    field = ti.field(ti.f32, shape=values.shape)
+    field.from_numpy(values)
+    return field
+
+
+def line(field, x):
+    """What a line shows at ``x``."""
+    return lambda: field[0] + field[1] * np.asarray(x, float)
+
+
+def test_a_line_has_the_error_bars_of_the_textbook(cpu32):
+    """``x = -1, 0, 1, y = 0, 1, 5``: 2 + 2.5 x, residuals 0.5, -1, 0.5, s^2 = 1.5, variances 1.5 / 3 and 1.5 / 2."""
+    field = numbers([0, 0])
+    found = dr.GaussNewton(line(field, [-1, 0, 1]), {"line": field}, [0, 1, 5]).run()
+    np.testing.assert_allclose(field.to_numpy(), [2, 2.5], atol=1e-5)
+    np.testing.assert_allclose(found.values, [2, 2.5], atol=1e-5)
+    np.testing.assert_allclose(found.covariance, [[0.5, 0], [0, 0.75]], atol=1e-4)
+    np.testing.assert_allclose(found.standard_errors, [0.70711, 0.86603], atol=1e-4)
+    assert found.names == ("line[0]", "line[1]")
+    assert (found.freedom, found.undetermined) == (1, ())
+    assert found.chi_square == pytest.approx(1.5, abs=1e-5)
+    assert found.table() == "line[0]   2 +- 0.71\nline[1]   2.5 +- 0.87"
+
+
+def test_where_the_noise_is_known_it_makes_the_error_bars(cpu32):
+    """``sigma = 2``: variances 4 / 3 and 4 / 2, whatever the residuals, and chi^2 = 1.5 / 4."""
+    field = numbers([0, 0])
+    found = dr.GaussNewton(line(field, [-1, 0, 1]), {"line": field}, [0, 1, 5], noise=2.0).run()
+    np.testing.assert_allclose(np.diag(found.covariance), [4 / 3, 2], rtol=1e-3)
+    assert found.chi_square == pytest.approx(0.375, abs=1e-5)
+
+
+def test_what_was_not_measured_counts_nothing(cpu32):
+    field = numbers([0, 0])
+    measured, noise = [0, 1, np.nan, 5], [1, 1, np.inf, 1]
+    found = dr.GaussNewton(line(field, [-1, 0, 7, 1]), {"line": field}, measured, noise=noise).run()
+    np.testing.assert_allclose(found.values, [2, 2.5], atol=1e-5)
+    assert found.freedom == 1
+
+
+def test_correlated_numbers(cpu32):
+    """``x = 0, 1, 2``: C = s^2 [[5, -3], [-3, 3]] / 6, a correlation of -3 / sqrt(15)."""
+    field = numbers([1, 1])
+    found = dr.GaussNewton(line(field, [0, 1, 2]), field, noise=1.0).run()
+    np.testing.assert_allclose(found.covariance, np.array([[5, -3], [-3, 3]]) / 6, rtol=2e-3)
+    np.testing.assert_allclose(found.correlation, [[1, -0.7746], [-0.7746, 1]], atol=1e-3)
+    away = found.ellipse("parameter[0]", 1, share=0.9) - found.values
+    distance = np.einsum("ki,ij,kj->k", away, np.linalg.inv(found.covariance), away)
+    np.testing.assert_allclose(distance, 4.60517, rtol=1e-4, err_msg="-2 ln 0.1")
+
+
+def test_a_bent_valley(cpu32):
+    """Rosenbrock's: (1, 1) from (-1.2, 1)."""
+    field = numbers([-1.2, 1])
+    fit = dr.GaussNewton(lambda: np.array([10 * (field[1] - field[0] ** 2), 1 - field[0], 0.0]), field)
+    fit.run(60)
+    np.testing.assert_allclose(field.to_numpy(), [1, 1], atol=1e-3)
+    assert fit.converged
+    assert (np.diff(fit.losses) < 0).all()
+
+
+def test_a_trial_that_makes_no_sense_is_taken_back(cpu32):
+    """``sqrt(p) = 0.1`` from 4: the first step leads to p < 0, where the program shows NaN."""
+    field = numbers([4.0])
+    found = dr.GaussNewton(
+        lambda: np.sqrt(np.where(field[0] < 0, np.nan, field[0])) * np.ones(3), field, [0.1] * 3
+    ).run()
+    np.testing.assert_allclose(found.values, [0.01], atol=1e-4)
+
+
+def test_what_changes_nothing_is_named(cpu32):
+    """``a b`` alone is seen: at a = 2, b = 0.5 it stays when they move by (2, -0.5); ``unused`` may be anything."""
+    a, b, c, unused = (numbers([value]) for value in (2.0, 0.5, 3.0, 7.0))
+    x = np.arange(6.0)
+    named = {"a": a, "b": b, "c": c, "unused": unused}
+    fit = dr.GaussNewton(lambda: a[0] * b[0] * x + c[0], named, 2 * x + 3, noise=1.0)
+    found = fit.run()
+    assert set(found.undetermined) == {"0.97 a[0] - 0.24 b[0]", "1.00 unused[0]"}
+    assert a[0] * b[0] == pytest.approx(2, abs=1e-4)
+    assert unused[0] == 7
+    assert np.isinf(found.standard_errors[[0, 1, 3]]).all()
+    assert found.standard_errors[2] == pytest.approx(np.sqrt(55 / 105), rel=1e-3)
+    assert "not determined: 1.00 unused[0]" in repr(found)
+    with pytest.raises(dr.InputError, match="not determined"):
+        found.ellipse("a[0]", "c[0]")
+
+
+def lit_torus():
+    """A program that shows a torus under a light (direction times intensity, ambient), and the light."""
+    mesh, camera = dr.shapes.torus(), dr.Camera.orbit(35, 40, 3, 45)
+    renderer, light = dr.Rasterizer(48, antialias=True), numbers([0.3, 0.6, 0.8, 0.5])
+
+    def program():
+        *toward, ambient = light.to_numpy().astype(float)
+        size = np.linalg.norm(toward)
+        lights = dr.Lights(ambient=ambient, directional=[dr.DirectionalLight(np.array(toward) / size, size)])
+        return renderer.render(mesh, camera, lights).numpy("color")
+
+    return program, light
+
+
+def test_error_bars_are_the_scatter_of_repeats(cpu32):
+    """The squared distances of K repeats, in the metric of the covariance, add up to chi^2 of K P."""
+    program, light = lit_torus()
+    clean, truth, random = program(), light.to_numpy().astype(float), np.random.default_rng(3)
+
+    def repeat():
+        light.from_numpy(truth.astype(np.float32))
+        fit = dr.GaussNewton(program, {"light": light}, clean + random.normal(0, 0.03, clean.shape))
+        while fit.step():
+            pass
+        return light.to_numpy() - truth
+
+    off = np.array([repeat() for _ in range(REPEATS)])
+    light.from_numpy(truth.astype(np.float32))
+    fit = dr.GaussNewton(program, {"light": light}, clean + random.normal(0, 0.03, clean.shape))
+    found = fit.estimate()
+    assert found.noise == pytest.approx(0.03, rel=0.05)
+    low, high = chi2.ppf([0.001, 0.999], REPEATS * 4)
+    total = np.einsum("ki,ij,kj->", off, np.linalg.inv(found.covariance), off)
+    assert low < total < high
+    assert not low < total / 1.5 < high, "error bars 22 % too large would be found out"
+    each = np.sum(off**2, axis=0) / found.standard_errors**2
+    low, high = chi2.ppf([0.0005, 0.9995], REPEATS)
+    assert ((low < each) & (each < high)).all()
+
+
+def test_brightness_of_lamp_and_paint_are_one(cpu32):
+    """Through a renderer: the picture is that of the product of two numbers."""
+    program, light = lit_torus()
+    paint = numbers([1.5])
+    named = {"paint": paint, "light": light}
+    found = dr.GaussNewton(lambda: paint[0] * program(), named, noise=0.02).estimate()
+    (combination,) = found.undetermined
+    assert {"paint[0]", "light[0]", "light[1]", "light[2]", "light[3]"} <= set(combination.split())
+
+
+def test_numbers_that_something_else_has_found(cpu32):
+    field = numbers([2, 2.5])
+    fit = dr.GaussNewton(line(field, [-1, 0, 1]), field, [0, 1, 5])
+    np.testing.assert_allclose(np.diag(fit.estimate().covariance), [0.5, 0.75], rtol=1e-3)
+    assert field.to_numpy().tolist() == [2, 2.5]
+
+
+def test_several_things_shown_and_variables(cpu32):
+    mesh = dr.shapes.box()
+    brightness = dr.Camera.orbit().fields.variable("parameters")
+    assert brightness.to_numpy().size > 3
+    a = numbers([1.0])
+    fit = dr.GaussNewton(lambda: [a, mesh.variable("vertices"), np.ones((2, 2)) * a[0]], a, [3.0, 0.0, 3.0])
+    fit.run()
+    assert a[0] == pytest.approx(3, abs=1e-4)
+
+
+def refused(message, error=dr.InputError, **changes):
+    """Makes a fit that is wrong in one point."""
+    field = numbers([1.0, 2.0])
+    arguments = {"program": line(field, [0, 1, 2]), "parameters": field, "measured": [0, 1, 2]} | changes
+    with pytest.raises(error, match=message):
+        dr.GaussNewton(**arguments)
+
+
+def test_what_cannot_be_is_refused(cpu32):
+    field, whole = numbers([1.0]), ti.field(ti.i32, shape=2)
+    refused("parameters: expected 1 to 1,000 numbers, got 0", parameters=[])
+    refused("parameter 1 is the same field as parameter 0", parameters=[field, field])
+    refused("count: expected a field of real numbers, f32 or f64, got i32", parameters={"count": whole})
+    refused("place: expected a Taichi field, got ndarray", parameters={"place": np.zeros(3)})
+    refused("got 1,001 in mesh", parameters={"mesh": numbers(np.zeros(1001))})
+    refused(
+        r"measured: expected \(3,\), the shape of what the program shows, got \(2,\)", dr.ShapeError, measured=[0, 1]
+    )
+    refused("measured: expected finite numbers", measured=[0, np.nan, 1])
+    refused("noise: expected standard deviations", noise=0)
+    refused("noise: expected standard deviations", noise=[1, -1, 1])
+    refused("expected more numbers measured than the 2 parameters, got 2", noise=[1, np.inf, 1])
+    refused('way: expected "differences" or "forward"', way="reverse")
+    refused("damping: expected a number > 0", damping=0)
+    refused("got str as number 0", program=lambda: "red")
+    refused(r"expected finite numbers, got nan at \[1\]", Exception, program=lambda: np.array([1, np.nan]))
+    refused("difference: expected positive numbers", difference=-1.0)
+    refused("difference: expected a number for each of parameter, got", difference={"other": 1.0})
+
+
+def test_within_a_tape_it_is_refused(cpu32):
+    field, loss = numbers([1.0, 2.0]), ti.field(ti.f32, shape=(), needs_grad=True)
+    with pytest.raises(Exception, match=r"outside of any ti\.ad\.Tape"), ti.ad.Tape(loss):
+        dr.GaussNewton(line(field, [0, 1, 2]), field)

@@ -1,0 +1,153 @@
+"""Jacobians: closed forms by differences and by forward mode, and forward mode where it would be silently wrong."""
+
+import math
+
+import numpy as np
+import pytest
+import taichi as ti
+
+import taichi_dr as dr
+from taichi_dr.optim.forward_mode import ForwardMode
+from taichi_dr.optim.parameter_vector import ParameterVector
+
+
+@pytest.fixture
+def wave(cpu32):
+    """``y_i = a i sin(b)`` in a loop at run time, by way of a field; ``(program, parameters)``."""
+    p = ti.Vector.field(2, ti.f32, shape=(), needs_dual=True)
+    middle = ti.field(ti.f32, shape=(), needs_dual=True)
+    y = ti.field(ti.f32, shape=4, needs_dual=True)
+    p[None] = [2.0, 0.5]
+
+    @ti.kernel
+    def first():
+        middle[None] = p[None][0] * ti.sin(p[None][1])
+
+    @ti.kernel
+    def second():
+        for i in y:
+            total = 0.0
+            for _ in range(i):
+                total += middle[None]
+            y[i] = total
+
+    def program():
+        first()
+        second()
+        return y
+
+    return program, p
+
+
+EXPECTED = np.outer(np.arange(4), [math.sin(0.5), 2 * math.cos(0.5)])
+
+
+def test_forward_mode_has_the_closed_form(wave):
+    program, p = wave
+    np.testing.assert_allclose(dr.jacobian(program, p, way="forward"), EXPECTED, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(p.to_numpy(), [2, 0.5])
+    found = dr.GaussNewton(program, {"wave": p}, 3 * np.arange(4), way="forward").estimate()
+    assert len(found.undetermined) == 1, "of a sin(b) alone"
+
+
+def test_a_field_that_is_written_twice_is_found_out(wave):
+    """Its duals add up in Taichi."""
+    program, p = wave
+    with pytest.raises(dr.GradientError, match="is to be written once"):
+        dr.jacobian(lambda: (program(), program())[1], p, way="forward")
+
+
+def test_kernels_are_as_before_after_forward_mode(cpu32):
+    """Taichi's own leaves a kernel that was called twice in forward mode."""
+    x = ti.field(ti.f32, shape=3, needs_dual=True, needs_grad=True)
+    loss = ti.field(ti.f32, shape=(), needs_grad=True)
+    x.from_numpy(np.array([3, 0, 0], np.float32))
+
+    @ti.kernel
+    def advance(step: ti.i32):
+        x[step + 1] = 2 * x[step]
+
+    @ti.kernel
+    def read():
+        loss[None] += x[2]
+
+    def program():
+        advance(0)
+        advance(1)
+        return x
+
+    matrix = dr.jacobian(program, x, difference=0.1)
+    np.testing.assert_allclose(matrix[:, 0], [1, 2, 4], rtol=1e-5)
+    ForwardMode(program, ParameterVector(x))()
+    with ti.ad.Tape(loss):
+        program()
+        read()
+    assert x.grad[0] == 4
+
+
+def test_differences_have_the_closed_form(wave):
+    program, p = wave
+    np.testing.assert_allclose(dr.jacobian(program, {"p": p}), EXPECTED, rtol=2e-3, atol=1e-6)
+    np.testing.assert_allclose(dr.jacobian(program, p, difference=1e-2), EXPECTED, rtol=1e-3, atol=1e-6)
+    assert p.to_numpy().tolist() == [2, 0.5]
+
+
+def test_a_field_without_a_dual_on_the_way_is_found_out(cpu32):
+    x, middle, y = (ti.field(ti.f32, shape=(), needs_dual=dual) for dual in (True, False, True))
+
+    @ti.kernel
+    def first():
+        middle[None] = 3 * x[None]
+
+    @ti.kernel
+    def second():
+        y[None] = 2 * middle[None]
+
+    def program():
+        first()
+        second()
+        return y
+
+    x[None] = 1
+    with pytest.raises(Exception, match="forward mode is wrong: along one direction it says 0, and differences say"):
+        dr.jacobian(program, x, way="forward")
+    np.testing.assert_allclose(dr.jacobian(program, x), [[6]], rtol=1e-4)
+
+
+def test_forward_mode_wants_duals(cpu32):
+    x, y = ti.field(ti.f32, shape=()), ti.field(ti.f32, shape=(), needs_dual=True)
+    with pytest.raises(dr.InputError, match='x: way="forward" wants a field with needs_dual=True'):
+        dr.jacobian(lambda: y, {"x": x}, way="forward")
+    with pytest.raises(dr.InputError, match=r"what the program returns \(0\): .* got ndarray without"):
+        dr.jacobian(lambda: np.ones(2), y, way="forward")
+
+
+@pytest.mark.parametrize("what", ["render", "loss"])
+def test_renderers_and_losses_refuse_forward_mode(cpu32, what):
+    renderer, mesh, camera = dr.Rasterizer(8), dr.shapes.box(), dr.Camera.orbit()
+    frame = renderer.render(mesh, camera)
+    x, loss = ti.field(ti.f32, shape=(), needs_dual=True), ti.field(ti.f32, shape=(), needs_grad=True)
+    calls = {
+        "render": lambda: renderer.render(mesh, camera),
+        "loss": lambda: dr.losses.mse(frame.color, np.zeros((1, 8, 8, 3)), loss),
+    }
+    message = r"no forward mode \(ti\.ad\.FwdMode\): use ti\.ad\.Tape, or dr\.jacobian"
+    with pytest.raises(dr.GradientError, match=message), ti.ad.FwdMode(loss=x, param=x):
+        calls[what]()
+    assert renderer.render(mesh, camera).numpy("alpha").any()
+
+
+def test_through_a_renderer(cpu32):
+    """A square of half side s before an orthographic camera covers (2 s)^2 areas of 1: 8 s by s."""
+    mesh = dr.Mesh([[-1, -1, 0], [1, -1, 0], [1, 1, 0], [-1, 1, 0]], [[0, 1, 2], [0, 2, 3]])
+    camera, size = dr.Camera.orthographic((0, 0, 3), half_height=1), ti.field(ti.f32, shape=())
+    renderer, corners = dr.Rasterizer(32, antialias=True), mesh.vertices.to_numpy()
+    size[None] = 0.47
+
+    def program():
+        mesh.set("vertices", size[None] * corners)
+        return renderer.render(mesh, camera).variable("alpha")
+
+    matrix = dr.jacobian(program, size, difference=1 / 16)  # of a pixel each way
+    assert matrix.shape == (32 * 32, 1)
+    assert matrix.sum() / 16**2 == pytest.approx(8 * 0.47, rel=0.03)
