@@ -41,6 +41,10 @@ class GridSettings(RadianceSettings):
     kind: As = "grid"
     #: Stop after this many steps in all.
     steps: Annotated[int | None, arg(metavar="N", help_behavior_hint="(default: 2500 without --minutes)")] = None
+    #: What to start from: OUT of another reconstruct, of any kind, whose surface and colours become dense cells.
+    init: Annotated[
+        str | None, arg(metavar="FOLDER", help_behavior_hint="(default: fog wherever silhouettes allow anything)")
+    ] = None
     #: Vertices along the longest side of the finest grid. More: finer detail, if the images have it, slower steps, and
     #: more memory.
     resolution: Annotated[

@@ -89,6 +89,14 @@ def test_a_field_becomes_a_mesh_and_a_mesh_a_solid(data, tmp_path):
     assert solid["held_out"]["iou"] > 0.92
 
 
+def test_a_field_begins_as_the_surface_of_a_solid(data, solid, tmp_path):
+    """A few steps after, it is well ahead of one that began as fog."""
+    fog = run(data, tmp_path / "fog", "grid", steps=5)["held_out"]
+    found = run(data, tmp_path / "grid", "grid", steps=5, init=str(solid[0]))["held_out"]
+    assert found["psnr"] > fog["psnr"] + 1.5
+    assert found["iou"] > fog["iou"] + 0.4
+
+
 def test_what_is_no_result_is_refused(data, solid, tmp_path):
     with pytest.raises(FileError, match=f"--init {data}: holds no finished reconstruction.*expected a folder that"):
         run(data, tmp_path / "out", "mesh", init=str(data))

@@ -8,12 +8,16 @@ from typing import Any
 
 import numpy as np
 from scipy.ndimage import map_coordinates, maximum_filter
+from scipy.special import logit
 
 from taichi_dr.errors import GradientError
 from taichi_dr.implicit.radiance.grid import Grid
+from taichi_dr.io.images import linear_to_srgb
 from taichi_dr.jobs.reconstruct.checkpoint import count, number, or_none
+from taichi_dr.jobs.reconstruct.grid_start import Nodes, surface_distances
 from taichi_dr.jobs.reconstruct.radiance.grid_fit import GridFit, Photographs
 from taichi_dr.jobs.reconstruct.radiance.kind import RadianceReconstruction, Seen
+from taichi_dr.jobs.reconstruct.result_start import check_result, colors_near, start_mesh
 from taichi_dr.jobs.reconstruct.silhouettes import has_silhouettes
 from taichi_dr.jobs.reconstruct.view_groups import unit_camera
 from taichi_dr.kernels.radiance_grid.fit import TILE
@@ -29,6 +33,17 @@ LAST_RATE = 0.05  # of the first one
 DENSITY_RATE = 4.0  # of that of colours
 PRUNED, REFINED = 0.05, 0.2
 """Weights below which a vertex is left out, within a level and from one to the next."""
+
+AROUND, WITHIN = 3.0, 0.5
+"""Cells: how far beyond a surface to begin with there may be something, and how far there is."""
+
+DENSE = 1.0
+"""The density number within it: three quarters of the light are lost in a cell."""
+
+CONSTANT = 0.5 / math.sqrt(math.pi)
+"""The first spherical harmonic."""
+
+FAINTEST = 0.02  # of colours to begin with: of none and of full ones the logarithm of the odds is infinite
 
 KEPT: dict[str, Any] = dict.fromkeys(("level", "within", "weighed", "step", "rays"), count)
 KEPT |= {"entered": number, "error": number, "seconds": number}
@@ -66,6 +81,12 @@ class GridReconstruction(RadianceReconstruction):
             )
         self._changed, self._rays, self._seconds, self._error, self._shown = False, 0, 0.0, None, {}
 
+    @staticmethod
+    def check(settings):
+        """Raises FileError if the result to start from is none."""
+        if settings.init is not None:
+            check_result(settings.init)
+
     @property
     def plan(self):
         """A line on what will be done."""
@@ -82,7 +103,7 @@ class GridReconstruction(RadianceReconstruction):
         return text
 
     def start(self):
-        """Begins with fog wherever the silhouettes allow anything."""
+        """Begins with fog wherever the silhouettes allow anything, or with another's surface and its colours."""
         self._level, self._entered, self._within, self._weighed, self._step = 0, 0.0, 0, None, 0
         self._photographs = self._look()
         spacing, (low, _) = self._spacing(LEVELS[0]), self._box()
@@ -91,8 +112,25 @@ class GridReconstruction(RadianceReconstruction):
         places = self._scene.to_world(np.stack(np.meshgrid(*axes, indexing="ij")).reshape(3, -1).T)
         places = ((places - self._scene.origin) / self._scene.spacing).T.reshape(3, *shape)
         allowed = map_coordinates(maximum_filter(self._scene.occupancy, 3), places, order=1, mode="nearest") > ALLOWED
-        grid = Grid.of_shape(shape, low, spacing, self._settings.degree, allowed)
+        if self._settings.init is None:
+            grid = Grid.of_shape(shape, low, spacing, self._settings.degree, allowed)
+        else:
+            grid = self._of_result(Nodes(tuple(low.tolist()), spacing, shape), allowed)
         self._fit = GridFit(grid, self._photographs, self.ranks)
+
+    def _of_result(self, nodes, allowed):
+        """A grid that is dense within another's surface, of its colours, and fog around it."""
+        mesh = start_mesh(self._settings.init, self._scene, self._train)
+        distances = surface_distances(mesh, nodes)
+        allowed &= distances < AROUND * nodes.spacing
+        grid = Grid.of_shape(nodes.shape, nodes.lower, nodes.spacing, self._settings.degree, allowed)
+        vertices = grid.vertices()
+        numbers = grid.numpy()
+        numbers[distances[tuple(vertices.T)] < WITHIN * nodes.spacing, -1] = DENSE
+        colors = linear_to_srgb(colors_near(mesh, nodes.positions()[tuple(vertices.T)]))
+        numbers[:, :3] = logit(np.clip(colors, FAINTEST, 1 - FAINTEST)) / CONSTANT
+        grid.set(numbers)
+        return grid
 
     def changed(self):
         """Whether a new level has begun since this was last asked."""

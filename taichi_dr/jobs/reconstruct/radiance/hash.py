@@ -35,6 +35,10 @@ class HashReconstruction(RadianceReconstruction):
         self._rays, self._seconds, self._error = 0, 0.0, None
         self._space = space_of(settings.space, train, self._box())
 
+    @staticmethod
+    def check(settings):
+        """Nothing but the settings themselves can be wrong."""
+
     @property
     def plan(self):
         """A line on what will be done."""

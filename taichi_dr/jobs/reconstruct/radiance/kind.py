@@ -81,10 +81,6 @@ class RadianceReconstruction(Kind):
     def density(arrays):
         """``(at, low, high)`` as ``density_mesh`` takes them, from what ``_field`` returned."""
 
-    @staticmethod
-    def check(settings):
-        """Nothing but the settings themselves can be wrong."""
-
     @final
     def pictures(self, posed):
         """The field in the cameras of ``posed``: (V, H, W, 4) linear RGB with straight alpha."""

@@ -39,6 +39,10 @@ class NeRFReconstruction(RadianceReconstruction):
         self._changed, self._factor = False, 1.0
         self._space = space_of(settings.space, train, self._box())
 
+    @staticmethod
+    def check(settings):
+        """Nothing but the settings themselves can be wrong."""
+
     @property
     def plan(self):
         """A line on what will be done."""
