@@ -1,4 +1,5 @@
-# make demo       the main job on data it makes itself: posed images of a procedural car, then a mesh from them
+# make demo       the main job on data it makes itself: posed images of a procedural car, then a mesh, a signed distance
+#                 and a radiance field from them, side by side on one page
 # make test       format, lint, types and tests
 # make bench      the tables of forward and backward times (benchmarks/)
 # make gradients  every gradient against central differences: docs/GRADIENTS.md
@@ -13,7 +14,7 @@ export XDG_RUNTIME_DIR ?= /tmp
 
 demo: .venv/installed
 	$(BIN)/taichi-dr dataset car out/demo/images --views 24 --size 192 --overwrite
-	$(BIN)/taichi-dr reconstruct out/demo/images out/demo/mesh --as mesh --steps 300 --overwrite
+	$(BIN)/taichi-dr compare out/demo/images out/demo/compared --only mesh,sdf,grid --minutes 0.4 --overwrite
 
 test: .venv/installed-dev
 	$(BIN)/ruff format --check .

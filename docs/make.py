@@ -46,7 +46,10 @@ NEEDED = {"two_digits": ROOT.parent / "shared" / "data" / "networks" / "ddpm_mni
 """The file without which a demo is left out, and its pictures stay as they are."""
 
 RECONSTRUCTION = {"overview.png": "reconstruct.png", "comparison.png": "reconstruct_comparison.png"}
-"""The pictures that are taken from ``out/demo/mesh/``, which ``make demo`` writes, and their names here."""
+"""The pictures that are taken from ``out/demo/compared/mesh/``, which ``make demo`` writes, and their names here."""
+
+COMPARED = {"comparison.png": "compare.png"}
+"""Those that are taken from ``out/demo/compared/``."""
 
 INSPECTED = {"photographs.png": "out/demo/images"}
 """The pictures that ``taichi-dr inspect`` draws, and of which posed images; ``make demo`` writes those."""
@@ -116,11 +119,13 @@ def dream():
 
 def main():
     """Runs everything, one demo after the other."""
-    for name, own_name in RECONSTRUCTION.items():
-        source = ROOT / "out" / "demo" / "mesh" / name
-        if not source.exists():
-            sys.exit(f"{source.relative_to(ROOT)}: no such file; run make demo first (make docs does)")
-        take(source, own_name)
+    compared = ROOT / "out" / "demo" / "compared"
+    for folder, names in ((compared, COMPARED), (compared / "mesh", RECONSTRUCTION)):
+        for name, own_name in names.items():
+            source = folder / name
+            if not source.exists():
+                sys.exit(f"{source.relative_to(ROOT)}: no such file; run make demo first (make docs does)")
+            take(source, own_name)
     for name, data in INSPECTED.items():
         inspect(data, name)
     for name, (kind, picture) in FIELDS.items():

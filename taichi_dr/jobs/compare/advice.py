@@ -61,14 +61,27 @@ def _decibels(one):
     return f"{_psnr(one):.1f} dB"
 
 
+def _off(one):
+    """How far its surface is from the true one, in diagonals; where that is not known, how far silhouettes are."""
+    if one.chamfer is not None:
+        return one.chamfer
+    return 1 - one.held_out["iou"] if "iou" in one.held_out else None
+
+
+def _off_in_words(one):
+    if one.chamfer is not None:
+        return f"{one.chamfer:.2%} of the diagonal off the true surface"
+    return f"silhouettes agree by {one.held_out['iou']:.4f}"
+
+
 USES = (
     Use("Images from new sides", frozenset(), _psnr, False, _decibels),
     Use(
         "A shape to measure, print or simulate",
         frozenset({"surface"}),
-        lambda one: one.chamfer if one.chamfer is not None else None,
+        _off,
         True,
-        lambda one: f"{one.chamfer:.2%} of the diagonal off the true surface",
+        _off_in_words,
     ),
     Use(
         "The outline",
@@ -161,7 +174,7 @@ def _about_one(one, found):
         said.append(f"{larger:.1f} times the smallest file")
     best = [use.about.lower() for use in USES if _wins(use, one, found)]
     text = f"best for: {', '.join(best)}; " if best and len(found) > 1 else ""
-    text += f"it {_listed([what for ability, what in CAN.items() if ability in ABILITIES[one.name]])}"
+    text += f"it {'; '.join(what for ability, what in CAN.items() if ability in ABILITIES[one.name])}"
     if said:
         text += f". Against it: {_listed(said)}"
     return Sentence(one.name, f"{text[0].upper()}{text[1:]}.", (one.name,))

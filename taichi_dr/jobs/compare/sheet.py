@@ -1,58 +1,48 @@
-"""``comparison.png``: numbers and held-out views in one picture, a column for each."""
+"""``comparison.png``: numbers and a held-out view in one picture, a column for each."""
 
 from PIL import Image, ImageDraw, ImageFont
 
 from taichi_dr.io.files import atomic_path
 from taichi_dr.jobs.compare.pictures import tiles
 from taichi_dr.jobs.compare.table import is_best, known_rows, written
+from taichi_dr.jobs.report.overview import best_view
 from taichi_dr.jobs.report.pages import GAP, INK, PAPER
 
 SOFT, BEST = (110, 110, 118), (10, 107, 61)
-LONGEST = 2  # held-out views
 SIDE = 220  # pixels of a column
 
 
 def write_sheet(path, done, scene, settings):
-    """Writes the picture about ``done`` ([Measured, ...]): a table above, then held-out views, close-ups of them and
-    the differences there."""
-    rows = known_rows(done)
+    """Writes the picture about ``done`` ([Measured, ...]): a table above, then a held-out view, a close-up and the
+    differences there."""
+    rows, view = known_rows(done), best_view(scene.shown)
     text = 15
     line = text + 8
-    views = [tiles(scene.target[view], [one.pictures[view] for one in done]) for view in _chosen(scene)]
     height = round(SIDE * scene.shown.height / scene.shown.width)
-    width = (1 + len(done)) * (SIDE + GAP) + GAP
     top = 2 * GAP + line * (2 + len(rows))
-    sheet = Image.new("RGB", (width, top + sum(3 * (height + GAP) + line for _ in views)), PAPER)
+    size = (1 + len(done)) * (SIDE + GAP) + GAP, top + line + 3 * (height + GAP)
+    sheet = Image.new("RGB", size, PAPER)
     draw, font, bold = ImageDraw.Draw(sheet), ImageFont.load_default(text), ImageFont.load_default(text + 2)
     draw.text((GAP, GAP), _title(settings, scene), SOFT, font)
-    for column, one in enumerate(done, 1):
-        draw.text((_left(column), GAP + line), one.name, INK, bold)
     for number, row in enumerate(rows, 2):
         draw.text((GAP, GAP + line * number), row.name, SOFT, font)
-        for column, one in enumerate(done, 1):
+    draw.text((GAP, top), f"{scene.shown.names[view]}, held out", SOFT, font)
+    for column, one in enumerate(done, 1):
+        draw.text((_left(column), GAP + line), one.name, INK, bold)
+        for number, row in enumerate(rows, 2):
             ink = BEST if is_best(row, one, done) else INK
             draw.text((_left(column), GAP + line * number), written(row, one), ink, font)
-    for view, shown in zip(_chosen(scene), views, strict=True):
-        draw.text((GAP, top), f"{scene.shown.names[view]}, held out", SOFT, font)
-        for column, one in enumerate(done, 1):
-            draw.text((_left(column), top), f"{one.name}  {one.views[view]['psnr']:.1f} dB", INK, font)
-        top += line
-        for column, tile in enumerate(shown):
-            for place, pixels in enumerate(part for part in tile if part is not None):
-                picture = Image.fromarray(pixels).resize((SIDE, height), Image.LANCZOS)
-                sheet.paste(picture, (_left(column), top + place * (height + GAP)))
-        top += 3 * (height + GAP)
+        draw.text((_left(column), top), f"{one.name}  {one.views[view]['psnr']:.1f} dB", INK, font)
+    for column, tile in enumerate(tiles(scene.target[view], [one.pictures[view] for one in done])):
+        for place, pixels in enumerate(part for part in tile if part is not None):
+            picture = Image.fromarray(pixels).resize((SIDE, height), Image.LANCZOS)
+            sheet.paste(picture, (_left(column), top + line + place * (height + GAP)))
     with atomic_path(path) as temporary:
         sheet.save(temporary)
 
 
 def _title(settings, scene):
     return f"{settings.data.resolve().name}: {len(scene.train)} images, {settings.minutes:g} min for each"
-
-
-def _chosen(scene):
-    """The views that are shown: the first and the last, or the only one."""
-    return sorted({0, len(scene.shown) - 1})[:LONGEST]
 
 
 def _left(column):

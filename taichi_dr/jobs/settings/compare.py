@@ -49,7 +49,7 @@ class CompareSettings:
 
     writes to OUT, beside the folders:
       comparison.html       the page; all images are in it
-      comparison.png        numbers and held-out images
+      comparison.png        numbers and a held-out image
       comparison.json       the numbers
       turntables.webp       all turntables in one animated image
 

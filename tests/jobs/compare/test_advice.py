@@ -32,6 +32,13 @@ def test_only_what_has_a_surface_is_a_shape_however_near_a_field_is():
     assert about(found)["A shape to measure, print or simulate"].names == ("sdf",)
 
 
+def test_without_a_true_surface_silhouettes_tell_which_shape_is_best():
+    found = [one("mesh", 20.0, iou=0.98), one("sdf", 20.0, iou=0.95), one("hash", 20.0, iou=0.99)]
+    said = about(found)["A shape to measure, print or simulate"]
+    assert said.names == ("mesh",)
+    assert "silhouettes agree by 0.9800" in said.text
+
+
 def test_the_least_time_and_the_smallest_file_win():
     found = [one("mesh", 20, milliseconds=2, size=9), one("grid", 20, milliseconds=5, size=3)]
     assert about(found)["To draw often"].names == ("mesh",)
