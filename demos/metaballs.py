@@ -20,7 +20,7 @@ import taichi_dr as dr
 
 TIMES = 0.0, 1.2, 2.4  # seconds: of the images
 UNSEEN = 3.6
-LEVELS = {32: 0.4, 64: 0.6}  # pixels of the images that are fitted, and shares of the steps
+LEVELS = {32: 0.4, 64: 0.6}  # pixels of the fitted images, which divide 4 times the largest; shares of the steps
 SHOWN = 160  # pixels of the pictures of the lamp
 FRAMES, FRAME = 45, 0.08  # pictures of the movie, and seconds between two
 HEIGHT, BLEND = 0.75, 9.0  # a and k

@@ -13,6 +13,7 @@ import weakref
 from collections.abc import Callable, Sequence
 
 import taichi as ti
+from taichi.lang import impl
 
 from taichi_dr.errors import GradientError, InputError, ShapeError
 from taichi_dr.kernels.base.arrays import make_array
@@ -176,6 +177,7 @@ def _check_gradient(name, field):
     if not isinstance(field, ti.Field):
         raise InputError(f"{name}: expected a field with a gradient, got {type(field).__name__}")
     check_field_runtime(name, field)
+    impl.get_runtime().materialize()  # a field placed since the last launch has no tree to ask yet
     if isinstance(field, ti.StructField) or not field.snode.ptr.has_adjoint():
         raise InputError(f"{name}: expected a field of numbers with a gradient (needs_grad=True)")
 

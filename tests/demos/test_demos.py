@@ -171,7 +171,7 @@ def test_the_throw_and_the_spin_are_found(run):
 
 
 def test_the_balls_of_a_lamp_are_found(run):
-    results, files = run("metaballs", "--steps", "60", LEVELS={24: 0.6, 48: 0.4}, SHOWN=48, FRAMES=2, RATE=0.05)
+    results, files = run("metaballs", "--steps", "45", LEVELS={32: 0.8, 64: 0.2}, SHOWN=80, FRAMES=2, RATE=0.06)
     assert results["slope_by_tape"] == pytest.approx(results["slope_by_differences"], rel=0.1)
     assert results["place_error"] < 0.02, "it began 0.13 off"
     assert results["speed_error"] < 0.05, "it began 0.19 off"
