@@ -30,6 +30,7 @@ from taichi_dr.jobs.settings.reconstruct import ReconstructSettings
 from taichi_dr.jobs.settings.render import RenderSettings
 from taichi_dr.jobs.settings.train_dreamer import TrainDreamerSettings
 from taichi_dr.jobs.settings.train_reconstructor import TrainReconstructorSettings
+from taichi_dr.jobs.settings.view import ViewSettings
 from taichi_dr.jobs.terminal import interrupt, streams
 from taichi_dr.version import __version__
 
@@ -44,6 +45,7 @@ From images to a mesh:
   taichi-dr render out/car-mesh/mesh.obj car.png --turntable car.gif
   taichi-dr compare-mesh out/car-mesh/mesh.obj car
                                               how far its shape is from the true one
+  taichi-dr view out/car-mesh                 a window to look around in
   taichi-dr doctor                            what works on this machine
 
 From one image to a mesh:
@@ -66,6 +68,7 @@ COMMANDS = {
     "inspect": (InspectSettings, "What is understood of posed images."),
     "convert": (ConvertSettings, "Posed images of any format in that of NeRF."),
     "render": (RenderSettings, "An image of a mesh."),
+    "view": (ViewSettings, "A window to look around in."),
     "compare-mesh": (CompareMeshSettings, "How far two shapes differ in 3-D."),
     "train-reconstructor": (TrainReconstructorSettings, "A network that makes a mesh of one image."),
     "dream": (DreamSettings, "A mesh from words, by score distillation."),
@@ -356,6 +359,15 @@ def _compare(settings):
     return interrupt.INTERRUPTED if summary.interrupted else 0
 
 
+def _view(settings):
+    from taichi_dr.jobs.view.run import view
+
+    _begin()
+    if (path := view(settings)) is not None:
+        print(path)
+    return 0
+
+
 def _compare_mesh(settings):
     from taichi_dr.jobs.compare_mesh import judge
 
@@ -377,6 +389,7 @@ _ACTIONS = {
     "inspect": _inspect,
     "convert": _convert,
     "render": _render,
+    "view": _view,
     "compare": _compare,
     "compare-mesh": _compare_mesh,
     "train-reconstructor": _train_reconstructor,

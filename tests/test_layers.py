@@ -45,7 +45,7 @@ FLOORS = (
     ("jobs.terminal", "jobs.report"),
     ("jobs.loop",),
     ("jobs.reconstruct",),
-    ("jobs.dream", "jobs.compare"),
+    ("jobs.dream", "jobs.compare", "jobs.view"),
     ("jobs",),
     ("cli",),
     ("__main__",),

@@ -52,7 +52,7 @@ class Progressive:
             self._shrink, self._count, self._sum = self._shrink // 2, 0, None
         elif self._count >= self.passes:
             return None
-        return Pass(self._shrink, self._count, _jitter(self._count))
+        return Pass(self._shrink, self._count, jitter(self._count))
 
     def drawn(self, picture, seconds: float):
         """Takes the picture (H, W, C) of the last pass and how long it took; returns the mean (H, W, C) to be shown."""
@@ -81,7 +81,7 @@ class Progressive:
         return shrink
 
 
-def _jitter(index):
+def jitter(index):
     """The ``index``-th place in a pixel: Halton's sequence of bases 2 and 3, and the centre first."""
     if index == 0:
         return 0.0, 0.0

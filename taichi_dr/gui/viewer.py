@@ -97,7 +97,7 @@ class Viewer:
         self._controls, self._title, self._folder = controls or NoControls(), title, Path(folder)
         self._progress = Progressive(PASSES)
         self._flies, self._helps, self._has_panel = False, False, True
-        self._turntable, self._message = None, "H: help"
+        self._turntable, self._message, self._held = None, "H: help", frozenset()
         self._picture, self._bytes, self._moved, self._size = None, None, True, height_and_width
         self._rate, self._shown = 0.0, time.monotonic()
         self._window = open_window(title, height_and_width, window)
@@ -126,6 +126,11 @@ class Viewer:
     def picture(self) -> Array | None:
         """What is shown, linear RGB (H, W, 3), without the panel; None before the first ``show``."""
         return self._picture
+
+    @property
+    def is_shifted(self) -> bool:
+        """Whether Shift is held."""
+        return "Shift" in self._held
 
     @property
     def finished(self) -> bool:
@@ -171,6 +176,7 @@ class Viewer:
         self._window.close()
 
     def _answer(self, events):
+        self._held = events.held
         for key in events.pressed:
             self._press(key)
             if not self.running:
@@ -189,6 +195,7 @@ class Viewer:
             self._message = "fly" if self._flies else "orbit"
         elif key == "b":
             self.pose = self._home
+            self._moved |= self._controls.press(key, self)
         elif key == "p" and self._picture is not None:
             self._write(lambda: save_picture(self._picture, self._folder))
         elif key == "t":
@@ -222,16 +229,12 @@ class Viewer:
             return
         size = tuple(max(1, side // part.shrink) for side in self._size)
         began = time.monotonic()
-        picture = self._drawn(self._camera(_shift(part.jitter, size)), size)
+        picture = self._drawn(self._camera(shift(part.jitter, size)), size)
         self._look(self._progress.drawn(picture, time.monotonic() - began))
 
     def _camera(self, principal):
         pose = self._pose
-        near, far = 0.1 * pose.distance, 37.0 * pose.distance
-        if self._radius is not None:
-            distance = float(np.linalg.norm(pose.eye - np.asarray(self._home.target)))
-            near, far = max(0.9 * (distance - self._radius), 0.02 * self._radius), distance + 1.1 * self._radius
-        return camera_of(pose, near, far, principal)
+        return camera_of(pose, *depths(pose, self._home.target, self._radius), principal)
 
     def _drawn(self, camera, size):
         """What ``draw`` returns as linear RGB (H, W, 3)."""
@@ -273,6 +276,14 @@ class Viewer:
         return "  ".join(part for part in parts if part)
 
 
+def depths(pose, center, radius):
+    """(near, far) that enclose a ball as a Pose sees it; of no radius, 0.1 and 37 times the distance to its target."""
+    if radius is None:
+        return 0.1 * pose.distance, 37.0 * pose.distance
+    distance = float(np.linalg.norm(pose.eye - np.asarray(center)))
+    return max(0.9 * (distance - radius), 0.02 * radius), distance + 1.1 * radius
+
+
 def display_bytes(picture):
     """A linear picture (H, W, 3) as sRGB bytes, looked up: 16,384 steps of light, so none is off by more than one."""
     return _TABLE[(np.clip(picture, 0, 1) * (LEVELS - 1) + 0.5).astype(np.uint16)]
@@ -281,7 +292,7 @@ def display_bytes(picture):
 _TABLE = quantized(linear_to_srgb(np.arange(LEVELS) / (LEVELS - 1)))
 
 
-def _shift(jitter, size):
+def shift(jitter, size):
     """A part of a pixel in half image heights, as ``Camera.principal`` has it."""
     pixel = 2 / size[0]
     return jitter[0] * pixel, jitter[1] * pixel

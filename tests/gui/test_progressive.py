@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from taichi_dr.gui.progressive import Progressive, _jitter
+from taichi_dr.gui.progressive import Progressive, jitter
 
 FULL = np.zeros((80, 160, 3), np.float32)
 
@@ -53,8 +53,8 @@ def test_what_is_shown_is_the_mean_of_the_full_pictures_alone():
 
 
 def test_places_in_a_pixel_are_haltons():
-    assert _jitter(0) == (0, 0)
-    assert _jitter(1) == pytest.approx((0, 1 / 3 - 1 / 2))
-    assert _jitter(6) == pytest.approx((3 / 8 - 1 / 2, 2 / 9 - 1 / 2))
-    places = np.array([_jitter(i) for i in range(64)])
+    assert jitter(0) == (0, 0)
+    assert jitter(1) == pytest.approx((0, 1 / 3 - 1 / 2))
+    assert jitter(6) == pytest.approx((3 / 8 - 1 / 2, 2 / 9 - 1 / 2))
+    places = np.array([jitter(i) for i in range(64)])
     assert np.abs(places.mean(axis=0)).max() < 0.02

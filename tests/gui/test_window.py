@@ -14,7 +14,7 @@ from gui.virtual_screen import virtual_screen
 
 import taichi_dr as dr
 from taichi_dr.gui.pose import Pose, camera_of
-from taichi_dr.gui.progressive import _jitter
+from taichi_dr.gui.progressive import jitter
 from taichi_dr.gui.viewer import display_bytes
 from taichi_dr.io.images import linear_to_srgb
 
@@ -62,7 +62,7 @@ def off_screen(pose):
     renderer = dr.Rasterizer((300, 400), antialias=True, background=(0.1, 0.2, 0.3))
     pictures = []
     for number in range(16):
-        shift = 2 / 300 * np.array(_jitter(number))  # half image heights
+        shift = 2 / 300 * np.array(jitter(number))  # half image heights
         camera = camera_of(pose, 0.1 * pose.distance, 37 * pose.distance, shift)
         pictures.append(renderer.render(mesh, camera, lights).numpy("color")[0])
     return display_bytes(np.mean(pictures, axis=0))

@@ -42,9 +42,9 @@ def turned(camera, size, turn):
     right, up, backward, eye = (part @ turn.T for part in camera.frames())
     matrices = np.tile(np.eye(4), (camera.views, 1, 1))
     matrices[:, :3] = np.stack([right, up, backward, eye], axis=2)
-    focal = 0.5 * height / np.tan(0.5 * camera.fov_y.to_numpy())
+    focal = 0.5 * height / np.tan(0.5 * camera.numpy("fov_y"))
     blank = np.zeros((camera.views, height, width, 3), np.float32)
-    middle = np.tile([0.5 * width, 0.5 * height], (camera.views, 1))
+    middle = 0.5 * np.array([width, height]) + 0.5 * height * camera.numpy("principal") * [1, -1]
     names = tuple(map(str, range(camera.views)))
     return PosedImages(blank, blank[..., 0], matrices, np.repeat(focal[:, None], 2, axis=1), middle, names)
 

@@ -1,0 +1,4 @@
+"""``taichi-dr view``: what has been made, in a window.
+
+Doors: ``run.view``; ``content.Content``, the contract of what can be looked at (a ``surface``, a ``field``).
+"""

@@ -1,0 +1,83 @@
+"""Sliders, switches and keys of ``taichi-dr view``."""
+
+import math
+
+from taichi_dr.gui.windows.panel import Check, Choice, Controls, Slider
+from taichi_dr.jobs.view.content import LOOKS, RENDERERS
+
+LOW, HIGH = -6.0, -1.0  # powers of ten that sigma and gamma may be
+STEP = 0.25  # of the power, for a key
+
+
+class Keys(Controls):
+    """Sets what ``choice`` shows of a ``Content``."""
+
+    def __init__(self, content, choice):
+        self._content, self._choice = content, choice
+
+    def items(self):
+        choice = self._choice
+        items = [Choice("renderer", choice.renderer, RENDERERS, self._content.missing)]
+        if choice.renderer == "soft":
+            items += [
+                Slider(f"log10 {name}", math.log10(getattr(choice, name)), LOW, HIGH) for name in ("sigma", "gamma")
+            ]
+        items.append(Choice("show", choice.look, LOOKS, self._content.missing_looks(choice.renderer)))
+        return [*items, Check("light", choice.lit), Check("edges of faces", choice.edges)]
+
+    def set(self, name, value):
+        choice = self._choice
+        if name.startswith("log10 "):
+            setattr(choice, name.removeprefix("log10 "), 10**value)
+        elif name == "renderer":
+            choice.renderer = value
+            if choice.look in self._content.missing_looks(value):
+                choice.look = "colour"
+        else:
+            setattr(choice, {"show": "look", "light": "lit", "edges of faces": "edges"}[name], value)
+
+    def press(self, key, viewer):
+        choice, content = self._choice, self._content
+        if key == "r":
+            self.set("renderer", _next(choice.renderer, RENDERERS, content.missing))
+        elif key == "v":
+            choice.look = _next(choice.look, LOOKS, content.missing_looks(choice.renderer))
+        elif key in _SWITCHES:
+            setattr(choice, _SWITCHES[key], not getattr(choice, _SWITCHES[key]))
+        elif key in _STEPS:
+            name, sign = _STEPS[key]
+            power = min(max(math.log10(getattr(choice, name)) + sign * STEP, LOW), HIGH)
+            setattr(choice, name, 10**power)
+        elif key == "Tab" and content.poses:
+            step = -1 if viewer.is_shifted else 1
+            choice.current = (0 if choice.current is None else choice.current + step) % len(content.poses)
+            viewer.pose = content.poses[choice.current]
+        elif key == "b":
+            choice.current = None
+        else:
+            return False
+        return True
+
+    def help(self):
+        lines = ["R  V               renderer, what is shown", "L  M               light, edges of faces"]
+        lines.append("Z X  C K           sigma, gamma (soft): less, more")
+        if self._content.poses:
+            lines.append("Tab, Shift + Tab   next camera, the one before; I: images")
+        return lines
+
+    def status(self):
+        choice = self._choice
+        shown = choice.renderer if choice.look == "colour" else f"{choice.renderer}, {choice.look}"
+        return (
+            shown if choice.current is None else f"{shown}, camera {choice.current + 1} of {len(self._content.poses)}"
+        )
+
+
+_SWITCHES = {"l": "lit", "m": "edges", "i": "images"}
+_STEPS = {"z": ("sigma", -1), "x": ("sigma", 1), "c": ("gamma", -1), "k": ("gamma", 1)}
+
+
+def _next(name, names, missing):
+    """The name after another one, those that are missing left out."""
+    able = [one for one in names if one not in missing]
+    return able[(able.index(name) + 1) % len(able)]

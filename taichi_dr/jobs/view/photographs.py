@@ -1,0 +1,147 @@
+"""Posed images to be looked at: pictures at the frustums of their cameras, and the points that they have."""
+
+import numpy as np
+
+from taichi_dr.gui.pose import pose_of_axes
+from taichi_dr.io.posed.bounds import scene_bounds
+from taichi_dr.io.posed_images import averaged_down
+from taichi_dr.jobs.reconstruct.radiance.orbit import upwards
+from taichi_dr.jobs.view.content import Content
+from taichi_dr.jobs.view.looks import looked
+from taichi_dr.render.mesh.rasterizer import Rasterizer
+from taichi_dr.scene.material import Material
+from taichi_dr.scene.mesh import Mesh
+
+THUMBNAIL = 128  # pixels of the longer side of images at frustums
+LENGTH = 0.2  # of frustums, in distances of the cameras from the centre
+MOST_POINTS = 50_000
+LINE, POINT, CHOSEN = (0.9, 0.9, 0.9), (0.35, 0.55, 0.9), (1.0, 0.45, 0.05)
+STEPS = 400  # places at which a line is drawn
+BEHIND = 1e-3  # of its depth by which a line may be behind what covers it
+
+
+class Photographs(Content):
+    """PosedImages: rasterized, the images as textures, lines and points laid over them where nothing hides them."""
+
+    def __init__(self, posed):
+        bounds = scene_bounds(posed)
+        self._posed = posed
+        eyes = posed.camera_to_world[:, :3, 3]
+        distance = np.linalg.norm(eyes - bounds.center, axis=1)
+        self._length = LENGTH * float(np.median(distance))
+        self.radius = 1.2 * float(max(distance.max(), bounds.radius))
+        self.missing = dict.fromkeys(("soft", "ray traced", "sdf"), "photographs alone: reconstruct them first")
+        self.missing["volume"] = self.missing["soft"]
+        self._up = upwards(posed)
+        fov = np.rad2deg(posed.fov_y)
+        axes = zip(eyes, posed.camera_to_world[:, :3, 2], distance, fov, strict=True)
+        self.poses = tuple(pose_of_axes(eye, w, self._up, float(d), float(angle)) for eye, w, d, angle in axes)
+        home = pose_of_axes(eyes[0], posed.camera_to_world[0, :3, 2], self._up, 2.9 * self.radius, 40.0)
+        self.home = home._replace(target=tuple(bounds.center.tolist())).turned(20.0, 15.0)
+        self._corners = np.stack([_corners(posed, view, self._length) for view in range(len(posed))])
+        self._all = _quads(self._corners, [_thumbnail(posed, view) for view in range(len(posed))])
+        self._chosen, self._one = None, None
+        self._renderers = {}
+        points = np.empty((0, 3)) if posed.points is None else posed.points
+        self._points = points[:: max(1, len(points) // MOST_POINTS)]
+
+    def missing_looks(self, renderer):
+        return {"normals": "images are flat"}
+
+    def draw(self, camera, size, choice):
+        if choice.renderer not in self._renderers:
+            antialias = choice.renderer == "antialiased"
+            self._renderers[choice.renderer] = Rasterizer(size, background=None, antialias=antialias)
+        renderer = self._renderers[choice.renderer]
+        renderer.size = size
+        frame = renderer.render(self._quads_of(choice), camera)
+        picture = looked(frame, choice.look)
+        depth = np.where(frame.numpy("face_id")[0] >= 0, frame.numpy("depth")[0], np.inf)
+        if not choice.images:
+            picture, depth = np.zeros_like(picture), np.full_like(depth, np.inf)
+        _scatter(picture, depth, camera, self._points, POINT)
+        if choice.current is None:
+            eyes = self._posed.camera_to_world[:, :3, 3]
+            for corners, eye in zip(self._corners, eyes, strict=True):
+                _scatter(picture, depth, camera, _outline(corners, eye), LINE)
+        else:
+            corners = self._corners[choice.current]
+            _scatter(picture, depth, camera, _lines(corners, np.roll(corners, -1, axis=0)), CHOSEN)
+        return picture
+
+    def _quads_of(self, choice):
+        """The mesh of all images, or of the one that was stepped to, in full."""
+        if choice.current is None:
+            return self._all
+        if choice.current != self._chosen:
+            view = self._chosen = choice.current
+            self._one = _quads(self._corners[view : view + 1], [_over_white(self._posed, view)])
+        return self._one
+
+
+def _corners(posed, view, depth):
+    """(4, 3): the image's corners at a depth before the camera; top left, top right, bottom right, bottom left."""
+    x = np.array([0, posed.width, posed.width, 0]) - posed.principal_point[view, 0]
+    y = posed.principal_point[view, 1] - np.array([0, 0, posed.height, posed.height])
+    local = np.stack([x / posed.focal[view, 0], y / posed.focal[view, 1], -np.ones(4)], axis=1) * depth
+    matrix = posed.camera_to_world[view]
+    return local @ matrix[:3, :3].T + matrix[:3, 3]
+
+
+def _over_white(posed, view):
+    alpha = posed.alpha[view][..., None]
+    return posed.images[view] * alpha + (1 - alpha)
+
+
+def _thumbnail(posed, view):
+    ratio = min(1.0, THUMBNAIL / max(posed.height, posed.width))
+    size = max(1, round(posed.height * ratio)), max(1, round(posed.width * ratio))
+    return averaged_down(_over_white(posed, view), np.ones((posed.height, posed.width), np.float32), size)[0]
+
+
+def _quads(corners, pictures):
+    """The mesh of quads (V, 4, 3) that show pictures of one size, which lie side by side in one texture."""
+    count, (height, width) = len(corners), pictures[0].shape[:2]
+    columns = int(np.ceil(np.sqrt(count)))
+    rows = -(-count // columns)
+    atlas = np.zeros((rows * height, columns * width, 3), np.float32)
+    uv = np.empty((count, 4, 2))
+    for number, picture in enumerate(pictures):
+        row, column = divmod(number, columns)
+        atlas[row * height : (row + 1) * height, column * width : (column + 1) * width] = picture
+        inset = 0.5 / width, 0.5 / height
+        left, right = (column + inset[0]) / columns, (column + 1 - inset[0]) / columns
+        top, bottom = 1 - (row + inset[1]) / rows, 1 - (row + 1 - inset[1]) / rows
+        uv[number] = [[left, top], [right, top], [right, bottom], [left, bottom]]
+    faces = (4 * np.arange(count)[:, None, None] + np.array([[0, 3, 2], [0, 2, 1]])).reshape(-1, 3)
+    given = {"uv": uv.reshape(-1, 2), "texture": atlas, "material": Material("none"), "name": "images"}
+    return Mesh(corners.reshape(-1, 3), faces.astype(np.int32), **given)
+
+
+def _outline(corners, eye):
+    """Places (P, 3) on the lines between the corners, and from the eye to each."""
+    starts = np.concatenate([corners, np.repeat(eye[None], 4, axis=0)])
+    return _lines(starts, np.concatenate([np.roll(corners, -1, axis=0), corners]))
+
+
+def _lines(starts, ends):
+    """Places (P, 3) on the lines from ``starts`` (L, 3) to ``ends``."""
+    t = np.linspace(0, 1, STEPS)[:, None, None]
+    return (starts + t * (ends - starts)).reshape(-1, 3)
+
+
+def _scatter(picture, depth, camera, points, color):
+    """Draws points (P, 3) into a picture (H, W, 4), a pixel each, where ``depth`` (H, W) does not hide them."""
+    if not len(points):
+        return
+    height, width = depth.shape
+    rotation, translation, intrinsics = (part[0] for part in camera.to_opencv(width, height))
+    local = points @ rotation.T + translation
+    ahead = local[:, 2] > camera.near
+    local = local[ahead]
+    x = np.floor(intrinsics[0, 0] * local[:, 0] / local[:, 2] + intrinsics[0, 2]).astype(int)
+    y = np.floor(intrinsics[1, 1] * local[:, 1] / local[:, 2] + intrinsics[1, 2]).astype(int)
+    inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
+    x, y, z = x[inside], y[inside], local[inside, 2]
+    seen = z <= depth[y, x] * (1 + BEHIND)
+    picture[y[seen], x[seen]] = (*color, 1.0)

@@ -1,0 +1,92 @@
+"""``taichi-dr view``: finds what is meant, opens the viewer, or writes a screenshot."""
+
+from pathlib import Path
+
+import numpy as np
+
+from taichi_dr import runtime
+from taichi_dr.errors import FileError, InputError
+from taichi_dr.gui.pose import camera_of
+from taichi_dr.gui.progressive import PASSES, jitter
+from taichi_dr.gui.viewer import Viewer, depths, shift
+from taichi_dr.io.images import check_picture, save_image
+from taichi_dr.io.posed.load import load_posed_images
+from taichi_dr.jobs.pictures.named_mesh import is_solid
+from taichi_dr.jobs.reconstruct.radiance.scene import is_radiance
+from taichi_dr.jobs.view.content import Choice
+from taichi_dr.jobs.view.field import Field
+from taichi_dr.jobs.view.keys import Keys
+from taichi_dr.jobs.view.photographs import Photographs
+from taichi_dr.jobs.view.surface import Surface
+
+RESULTS = ("scene.npz", "mesh.glb", "mesh.obj", "mesh.ply")  # of reconstruct, the best first
+LARGEST = 640  # pixels of the longer side of posed images
+BACKGROUND = (0.02, 0.02, 0.025)
+
+
+def view(settings):
+    """Shows what ``settings`` (ViewSettings) names until the window is closed; returns the screenshot's path or None.
+
+    Raises:
+        InputError: a setting outside its domain, a renderer that the content has not.
+        FileError, DataSetError: nothing of that name that can be read.
+        BackendError: no display, or not the backend that was asked for.
+    """
+    settings.check()
+    if settings.screenshot is not None:
+        check_picture(settings.screenshot)
+    runtime.init(settings.backend)
+    content = find_content(settings.content)
+    choice = _choice(content, settings)
+    if settings.screenshot is not None:
+        save_image(settings.screenshot, np.clip(_refined(content, choice, settings.size), 0, 1))
+        return settings.screenshot
+    keys = Keys(content, choice)
+    viewer = Viewer(
+        lambda camera, size: content.draw(camera, size, choice),
+        size=settings.size,
+        camera=camera_of(content.home, *depths(content.home, content.home.target, content.radius)),
+        radius=content.radius,
+        background=BACKGROUND,
+        title=f"taichi-dr: {settings.content}",
+        controls=keys,
+    )
+    while viewer.running:
+        viewer.show(changed=False)
+    return None
+
+
+def find_content(name):
+    """The Content of a name; errors as ``view``."""
+    path = Path(name)
+    if path.is_dir():
+        found = next((path / result for result in RESULTS if (path / result).exists()), None)
+        if found is None:
+            return Photographs(load_posed_images(path, largest=LARGEST))
+        name = str(found)
+    elif path.suffix in (".json", ".npy") or path.name.startswith("cameras"):
+        return Photographs(load_posed_images(path, largest=LARGEST))
+    if path.suffix == ".npz" and not path.exists():
+        raise FileError(f"{name}: no such file")
+    return Field(name) if is_solid(name) and is_radiance(name) else Surface(name)
+
+
+def _choice(content, settings):
+    renderer = content.best if settings.renderer == "auto" else settings.renderer
+    if renderer in content.missing:
+        raise InputError(f"--renderer {renderer}: {content.missing[renderer]}; expected {content.best}")
+    missing = content.missing_looks(renderer)
+    if settings.show in missing:
+        raise InputError(f"--show {settings.show}: {missing[settings.show]}; expected colour")
+    return Choice(renderer, settings.show, settings.sigma, settings.gamma)
+
+
+def _refined(content, choice, size):
+    """What the window shows of the first view once it is still, linear RGB (H, W, 3)."""
+    total = np.zeros((*size, 3), np.float32)
+    for number in range(PASSES):
+        near, far = depths(content.home, content.home.target, content.radius)
+        picture = content.draw(camera_of(content.home, near, far, shift(jitter(number), size)), size, choice)
+        alpha = picture[..., 3:]
+        total += picture[..., :3] * alpha + np.array(BACKGROUND, np.float32) * (1 - alpha)
+    return total / PASSES
