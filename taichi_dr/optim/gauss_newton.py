@@ -15,7 +15,7 @@ from taichi_dr.types import Array, ArrayLike
 RANK = {np.float32: 1e-3, np.float64: 1e-6}
 """A combination of parameters is not determined if it changes what is shown by less than so much of what others do."""
 
-MOST_WRONG = 4.0
+MOST_WRONG = 2.5
 """... or if that is not more than so many times what is wrong with the differences."""
 
 TRIALS = 12  # dampings that a step tries
@@ -205,8 +205,9 @@ class GaussNewton:
         """Of the Jacobian; ``checked`` by steps of half the size, whose difference says what is wrong with it.
 
         Where pixels jump, the derivatives over the inner and the outer half of a step have errors e and f of their own:
-        the whole step has (e + f) / 2, and differs from the inner one by (f - e) / 2, which is as large.  Its square is
-        in that of every combination, and is taken off again.
+        the whole step has (e + f) / 2, and differs from the inner one by (f - e) / 2.  Its square adds to that of every
+        combination.  Half of what is measured is taken off again, because e is the larger one: so much made the error
+        bars of a ball's throw the scatter of repeats.
         """
         matrix, error = self._derivatives(at, base), 0.0
         if checked:
@@ -218,7 +219,7 @@ class GaussNewton:
         squares, vectors = np.linalg.eigh(matrix.T @ matrix)
         wrong = np.sum((error * used @ vectors) ** 2, axis=0) if checked else np.zeros(len(used))
         kept = (squares > self._tiny) & (squares > MOST_WRONG * wrong)
-        return _System(scale, squares - wrong, vectors, matrix.T @ self._residuals(base), kept)
+        return _System(scale, squares - wrong / 2, vectors, matrix.T @ self._residuals(base), kept)
 
     def _total_at_trial(self):
         """The sum of squares; infinite where the numbers make no sense to the program."""

@@ -17,7 +17,7 @@ Steps: TypeAlias = float | Mapping[str, ArrayLike] | None
 FIRST = 0.005
 """The first step of a difference, times the largest number of its field."""
 
-LEAST_CHANGE, GOOD_CHANGE, MOST_CHANGE = 0.02, 0.04, 0.1
+LEAST_CHANGE, GOOD_CHANGE, MOST_CHANGE = 0.05, 0.1, 0.2
 """A step is to change what is shown by such shares of its contrast: less is lost where pixels jump."""
 
 FURTHEST = 0.5
@@ -42,7 +42,7 @@ def jacobian(
     ``way="differences"`` goes through everything, renderers, ``raise`` and NumPy included: the program runs twice for
     each number, and ``J_j = (shown(p + h) - shown(p - h)) / 2 h`` with errors of h^2 and of rounding over h.  A step h
     begins at 0.005 times the largest number of its field (1 if all are zero) and becomes one that changes what is shown
-    by 2 to 10 % of its contrast, which is a part of a pixel for a picture: less would be lost where pixels jump from
+    by 5 to 20 % of its contrast, which is about a pixel for a picture: less would be lost where pixels jump from
     one face to the next.  Pictures must be smooth for it: antialiased or soft ones are, hard ones are not.
     ``difference`` gives steps that stay as they are, smaller ones for smooth programs in float64.
 
