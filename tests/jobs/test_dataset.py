@@ -1,5 +1,7 @@
 """What images of a data set show."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -33,3 +35,9 @@ def test_colours_of_a_mesh_are_hardly_shaded(tmp_path):
     seen = pictures[pictures[..., 3] == 1]
     assert seen[:, 1:3].max() == 0
     assert seen[:, 0].min() > 0.65
+
+
+@pytest.mark.usefixtures("own_runtime")
+def test_a_folder_may_be_called_as_its_shape(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert images(Path("torus"), "torus").shape == (8, 48, 48, 4)

@@ -55,7 +55,7 @@ def found_mesh(name, texture=None, normalize=False):
     path = Path(name)
     if is_solid(name):
         return _surface(path, texture, normalize)
-    if path.exists():
+    if path.exists() and not (path.is_dir() and name in SHAPES):  # a folder of images of a shape may have its name
         return load_mesh(path, normalize=normalize, texture=texture)
     if name in SHAPES:
         return _shape(name, texture).normalized()
