@@ -235,12 +235,27 @@ def _reconstruct(settings):
     if not ranks.leads:
         reconstruct(settings, ranks=ranks)
         return 0
-    with Terminal() as terminal:
-        summary = reconstruct(settings, terminal, ranks=ranks)
+    with Terminal() as terminal, _watching(settings) as watchers:
+        summary = reconstruct(settings, terminal, *watchers, ranks=ranks)
     if summary.interrupted:
         print("Interrupted: everything reached so far is kept; --resume continues.")
     print("\n".join(summary.lines()))
     return interrupt.INTERRUPTED if summary.interrupted else 0
+
+
+@contextmanager
+def _watching(settings):
+    """The listeners that ``--view`` asks for."""
+    if not settings.view:
+        yield ()
+        return
+    from taichi_dr.gui.windows.display import require_display
+    from taichi_dr.jobs.view.watch import Watch
+
+    require_display()
+    with Watch() as watch:
+        yield (watch,)
+    print(f"--view: {watch.drawn} pictures drawn in {watch.spent:.1f} s")
 
 
 def _reconstruct_image(settings):

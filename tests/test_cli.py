@@ -92,7 +92,7 @@ def test_the_help_of_a_kind_shows_what_it_needs_and_nothing_else(arguments, caps
     assert all(type(cli._parse(line.split()[1:])) is MeshSettings for line in examples)
 
 
-SHARED = {"--help", "--as", "--steps", "--minutes", "--size", "--skip-missing", "--resume", "--overwrite"}
+SHARED = {"--help", "--as", "--steps", "--minutes", "--size", "--skip-missing", "--resume", "--overwrite", "--view"}
 SHARED |= {"--backend", "--seed", "--background"}
 
 

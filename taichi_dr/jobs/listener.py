@@ -9,7 +9,8 @@ class Moment:
     """Where a reconstruction stands between two steps.
 
     ``model`` is the ``Kind`` on its way, ``seconds`` the time spent, ``fraction`` the part of the budget (1: done), and
-    ``losses`` are those that were measured last, by name.
+    ``losses`` are those that were measured last, by name.  ``shown``: PosedImages of one held-out image, in the unit
+    scene, for a listener that asks the model for its picture.
     """
 
     model: object
@@ -17,6 +18,7 @@ class Moment:
     seconds: float
     fraction: float
     losses: dict = field(default_factory=dict)
+    shown: object = None
 
 
 class Listener(ABC):

@@ -38,7 +38,7 @@ SECONDS_BETWEEN_CHECKPOINTS = 20.0
 QUICK = 0.5  # s: checkpoints that take longer to write are that much rarer
 TRAINING_VIEWS = 8  # that the model is compared with at the end
 SAME_PLACE = 1e-3  # the object may seem to have moved by this part of its radius
-TAKEN_ANEW = ("data", "out", "resume", "overwrite", "backend")  # by --resume
+TAKEN_ANEW = ("data", "out", "resume", "overwrite", "backend", "view")  # by --resume
 TIMES = {
     "seconds": "s, from the first step to the last, with all that happened in between",
     "seconds_optimising": "s, of the steps without compiling: what --minutes counts",
@@ -232,6 +232,7 @@ class _Run:
             "held-out images": list(held_out.names),
         }
         self.held_out = self.fit.to_unit(held_out)
+        self.shown = self.held_out.subset(np.array([0]))
         some = np.unique(np.linspace(0, len(train) - 1, TRAINING_VIEWS).round().astype(int))
         self.trained = self.fit.to_unit(train.subset(some))
         ranks.check_same(settings.data, [len(train), train.width, train.height, *self.fit.center, self.fit.radius])
@@ -278,7 +279,7 @@ class _Run:
         self.record.stepped(moment)
 
     def _moment(self):
-        return Moment(self.model, self.steps, self.seconds, self.fraction(), self.record.losses)
+        return Moment(self.model, self.steps, self.seconds, self.fraction(), self.record.losses, self.shown)
 
     def tell_compiling(self, kernel):
         """Tells the audience that a kernel of that name is about to be compiled."""

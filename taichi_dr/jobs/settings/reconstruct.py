@@ -76,6 +76,8 @@ class ReconstructSettings:
     resume: bool = False
     #: Replace OUT if it exists.
     overwrite: bool = False
+    #: Watch it in a window: a held-out image, and the render beside it; S or Escape stops, as Ctrl-C does.
+    view: bool = False
     #: Where to compute; auto takes CUDA, then a Vulkan GPU, then the CPU.
     backend: Backend = "auto"
     #: Seed of what is random, as the order of the images is.
