@@ -34,6 +34,7 @@ DEMOS = {
     "robot_arm": ("robot_arm.gif",),
     "sdf_in_simulation": ("sdf_in_simulation.gif",),
     "smoke_inverse": ("smoke_inverse.gif",),
+    "error_bars": ("error_bars.png",),
     "view_dependence": ("view_dependence.png",),
     "nerf": ("nerf.png", "nerf.gif"),
     "single_image": ("single_image.png",),

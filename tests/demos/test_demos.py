@@ -155,6 +155,14 @@ def test_the_throw_is_found(run):
     assert files == ["simulate_and_render.gif", "simulate_and_render.png"]
 
 
+def test_error_bars_are_the_scatter(run):
+    results, files = run("error_bars", "--steps", "60", REPEATS=24)
+    assert 0.5 < results["mean_square"] < 1.7, "of chi^2 of 72, divided by that: 0.54 to 1.62 in 99.9 %"
+    assert max(map(abs, results["sigmas_off"])) < 3.5
+    assert results["newton_steps"] < 20
+    assert files == ["error_bars.png"]
+
+
 def test_the_joints_of_an_arm_are_found(run):
     results, files = run("robot_arm", "--steps", "140", SIZES=(48, 96), SHOWN=64)
     assert results["error_deg"] < 1.5, "the guesses were 39 degrees off"
