@@ -14,7 +14,8 @@ from taichi_dr.gui.windows.panel import Check, Choice, Slider, Text
 
 LETTERS = tuple("abcdefghijklmnopqrstuvwxyz")
 KEYS = (*LETTERS, "Left", "Right", "Up", "Down", "Tab", "Return", "Escape", "Shift", " ")
-PANEL = (0.01, 0.01, 0.36)  # left, top and width, in parts of the window
+CORNER = (0.01, 0.01)  # left and top of the panel, in parts of the window
+WIDTH = 440  # pixels of the panel
 LINE = 26  # pixels of height of an item
 MEMORY = Path("imgui.ini")  # where the library of the panel notes where it was moved to
 
@@ -63,8 +64,12 @@ class VulkanWindow(Window):
         return events
 
     def _is_on_panel(self, pointer):
-        left, top, width = PANEL
-        return left <= pointer[0] <= left + width and top <= 1 - pointer[1] <= top + self._height
+        left, top = CORNER
+        return left <= pointer[0] <= left + self._width() and top <= 1 - pointer[1] <= top + self._height
+
+    def _width(self):
+        """Of the panel, in parts of the window."""
+        return min(0.98, WIDTH / self.size[1])
 
     def show(self, picture, title, items):
         self._canvas.set_image(np.ascontiguousarray(picture[::-1].swapaxes(0, 1)))
@@ -76,7 +81,7 @@ class VulkanWindow(Window):
     def _panel(self, title, items):
         lines = sum(len(item.names) + 1 if isinstance(item, Choice) else 1 for item in items)
         self._height = min(0.98, (1.5 + lines) * LINE / self.size[0])
-        self._gui.begin(title, *PANEL, self._height)
+        self._gui.begin(title, *CORNER, self._width(), self._height)
         changed = {}
         for item in items:
             if isinstance(item, Text):

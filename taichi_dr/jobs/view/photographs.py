@@ -30,7 +30,7 @@ class Photographs(Content):
         distance = np.linalg.norm(eyes - bounds.center, axis=1)
         self._length = LENGTH * float(np.median(distance))
         self.radius = 1.2 * float(max(distance.max(), bounds.radius))
-        self.missing = dict.fromkeys(("soft", "ray traced", "sdf"), "photographs alone: reconstruct them first")
+        self.missing = dict.fromkeys(("soft", "ray traced", "sdf"), "images alone: reconstruct them first")
         self.missing["volume"] = self.missing["soft"]
         self._up = upwards(posed)
         fov = np.rad2deg(posed.fov_y)
