@@ -2,8 +2,8 @@
 
 ``off_tape`` sets ``grad_replaced``, the flag by which Taichi's own ``ti.ad.no_grad`` and ``ti.ad.grad_replaced`` keep
 kernels off the tape.  Theirs cannot be nested: the inner one is recorded although the outer one is not, and resets the
-flag on leaving, so that the rest of the outer one is back on the tape; so ``tape_operation`` looks at the flag first.
-Gone when they can.
+flag on leaving, so that the rest of the outer one is back on the tape; so ``tape_operation`` looks at the flag first,
+and ``off_tape`` hides the tape as well, as what it runs may call theirs.  Gone when they can.
 """
 
 from collections.abc import Callable, Iterator
@@ -26,12 +26,14 @@ def off_tape(function: Function) -> Function:
 
     @wraps(function)
     def run(*arguments, **keywords):
+        global _record
         runtime = impl.get_runtime()
-        outer, runtime.grad_replaced = runtime.grad_replaced, True
+        outer = runtime.grad_replaced, runtime.target_tape, _record
+        runtime.grad_replaced, runtime.target_tape, _record = True, None, None
         try:
             return function(*arguments, **keywords)
         finally:
-            runtime.grad_replaced = outer
+            runtime.grad_replaced, runtime.target_tape, _record = outer
 
     return cast(Function, run)
 
@@ -114,8 +116,10 @@ def tape_operation(forward: Callable[..., object], adjoint: Callable[..., object
         GradientError: it has no forward mode.
     """
 
+    alone = off_tape(forward)
+
     def run(call):
-        forward(*call.arguments)
+        alone(*call.arguments)
         call.complete = True
 
     def run_adjoint(call):
@@ -124,11 +128,12 @@ def tape_operation(forward: Callable[..., object], adjoint: Callable[..., object
 
     operation = ti.ad.grad_replaced(run)
     ti.ad.grad_for(operation)(run_adjoint)
-    alone = off_tape(forward)
 
     def start(*arguments):
         _refuse_forward_mode()
-        if _record is not None and not impl.get_runtime().grad_replaced:
+        if impl.get_runtime().grad_replaced:
+            alone(*arguments)
+        elif _record is not None:
             alone(*arguments)
             _record.append((adjoint, arguments))
         elif recording_tape() is None:

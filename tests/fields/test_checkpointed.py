@@ -197,6 +197,19 @@ def test_fields_that_are_placed_by_hand(cpu32):
     assert factor.grad[None] == pytest.approx(16 * 1.1**15 * 4, rel=1e-13)
 
 
+def test_a_step_may_call_what_has_no_gradient(cpu64):
+    x, start, factor, loss = fields(3)
+    start[None], factor[None] = 2.0, 1.1
+    search = ti.ad.no_grad(lambda: None)
+    run = dr.checkpointed(lambda row, number: (search(), grow(x, factor, row)), x, steps=7)
+    with ti.ad.Tape(loss):
+        release(x, start)
+        run()
+        add_last(x, loss, 2)
+    assert start.grad[None] == pytest.approx(2 * 1.1**14 * 2)
+    assert factor.grad[None] == pytest.approx(14 * 1.1**13 * 4)
+
+
 def test_it_runs_off_the_tape(cpu64):
     x, start, factor, _ = fields(3)
     start[None], factor[None] = 2.0, 1.1
