@@ -369,7 +369,7 @@ def _compare(settings):
     with Terminal() as terminal:
         summary = compare(settings, terminal)
     if summary.interrupted:
-        print("Interrupted: the page shows what there is; the same command again goes on.")
+        print("Interrupted: the page shows what there is; the same command without --overwrite goes on.")
     print("\n".join(summary.lines()))
     return interrupt.INTERRUPTED if summary.interrupted else 0
 

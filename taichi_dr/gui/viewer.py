@@ -27,7 +27,7 @@ from taichi_dr.types import Array, PathLike, Size
 HELP = (
     "drag, arrows       turn",
     "Shift + drag       move",
-    "right drag, wheel  nearer, farther",
+    "right drag         nearer, farther (plain window: wheel)",
     "W S                nearer, farther",
     "A D Q E            left, right, down, up",
     "F                  fly: drag looks around, W S A D Q E walk,",

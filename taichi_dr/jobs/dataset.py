@@ -71,7 +71,8 @@ def _make(settings):
             if len(chosen):
                 save_posed_images(folder, posed.subset(chosen), split)
         _write_light(folder, lights, settings.rays.environment)
-        _write_truth(folder, meshes)
+        if not settings.rays.ground:  # which is not in the meshes
+            _write_truth(folder, meshes)
     counts = (sum(getattr(mesh, name) for mesh in meshes) for name in ("vertex_count", "face_count"))
     return DatasetSummary(settings.out, len(train), len(test), "{} vertices, {} faces".format(*counts))
 

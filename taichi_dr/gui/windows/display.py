@@ -3,7 +3,6 @@
 import ctypes
 import os
 import sys
-from functools import cache
 
 from taichi_dr.devices import vulkan_device
 from taichi_dr.errors import BackendError
@@ -35,16 +34,23 @@ def has_vulkan():
     return vulkan_device() is not None
 
 
-@cache
+_ANSWERED = set()
+"""Servers that have answered."""
+
+
 def _opened(name):
     """Whether the X server ``name`` answers; None if there is no library to ask it with.
 
     The connection stays: a server whose only client leaves, as that of xvfb-run, begins anew, and fails the next one.
     """
+    if name in _ANSWERED:
+        return True
     try:
         library = ctypes.CDLL("libX11.so.6")
     except OSError:
         return None
     library.XOpenDisplay.restype = ctypes.c_void_p
-    display = library.XOpenDisplay(name.encode())
-    return bool(display)
+    if not library.XOpenDisplay(name.encode()):
+        return False
+    _ANSWERED.add(name)
+    return True

@@ -1,6 +1,8 @@
 """``ti.ui.Window``: drawn by Vulkan, with sliders and switches."""
 
+import atexit
 import time
+import weakref
 from contextlib import suppress
 from pathlib import Path
 
@@ -19,6 +21,16 @@ WIDTH = 440  # pixels of the panel
 LINE = 26  # pixels of height of an item
 MEMORY = Path("imgui.ini")  # where the library of the panel notes where it was moved to
 
+OPEN = weakref.WeakSet()
+"""Windows that are closed when the program ends, if it does not."""
+
+
+@atexit.register
+def close_all():
+    """Closes the windows that are open."""
+    for window in list(OPEN):
+        window.close()
+
 
 class VulkanWindow(Window):
     """A ``ti.ui.Window``; it has no wheel, which Taichi does not tell of."""
@@ -35,10 +47,13 @@ class VulkanWindow(Window):
         self._looked, self._pointer = time.monotonic(), self._window.get_cursor_pos()
         self._down, self._on_panel, self._height = frozenset(), False, 0.0
         self._open = True
+        OPEN.add(self)
 
     @property
     def running(self):
-        return self._open and self._window.running
+        if self._open and not self._window.running:
+            self.close()
+        return self._open
 
     @property
     def size(self):

@@ -56,7 +56,7 @@ def write_page(path, found, scene, settings, advice, turntables):
     """
     done = [one for one in found if not isinstance(one, Failed)]
     name = settings.data.resolve().name or str(settings.data)
-    title = f"{name}: which representation?"
+    title = f"{name}: which representation?".encode("utf-8", "replace").decode()  # names need not be UTF-8
     parts = [
         f"<h1>{escape(title)}</h1>",
         f'<p class="soft">{escape(_about(scene, settings, found))}</p>',
@@ -87,11 +87,19 @@ def _about(scene, settings, found):
     said = f"{len(scene.train)} images of {size} pixels, {settings.minutes:g} min of optimising for each"
     backends = {one.metrics["backend"] for one in found if not isinstance(one, Failed)}
     said += f", on {' and '.join(sorted(backends))}"
+    others = [f"{one.name}: {minutes:g}" for one in found if (minutes := _minutes(one)) not in (None, settings.minutes)]
+    if others:
+        said += f" (but made before, of {', '.join(others)} min)"
     short = [one.name for one in found if not isinstance(one, Failed) and one.metrics["interrupted"]]
     if short:
         said += f" (stopped before its time: {', '.join(short)})"
     missing = [name for name in settings.names if name not in {one.name for one in found}]
     return said + (f"; not yet made: {', '.join(missing)}" if missing else "")
+
+
+def _minutes(one):
+    """The budget that a reconstruction was made with; None if it has failed, or has none in minutes."""
+    return None if isinstance(one, Failed) else one.metrics["settings"].get("minutes")
 
 
 def _advice(lines):

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from taichi_dr.errors import Error, FileError
+from taichi_dr.errors import Error
 from taichi_dr.io.files import check_creatable, write_json
 from taichi_dr.jobs.compare.advice import sentences
 from taichi_dr.jobs.compare.measure import Failed, Scene, measured, record
@@ -12,9 +12,10 @@ from taichi_dr.jobs.compare.pictures import write_turntables
 from taichi_dr.jobs.compare.sheet import write_sheet
 from taichi_dr.jobs.listener import Audience
 from taichi_dr.jobs.reconstruct import checkpoint
-from taichi_dr.jobs.reconstruct.results import read_metrics
+from taichi_dr.jobs.reconstruct.results import check_made_from
 from taichi_dr.jobs.reconstruct.run import reconstruct
 from taichi_dr.jobs.settings.compare import CONTENDERS
+from taichi_dr.jobs.terminal.interrupt import interruptible
 from taichi_dr.jobs.terminal.output import alone_in, claim
 from taichi_dr.version import __version__
 
@@ -51,42 +52,33 @@ def compare(settings, *listeners):
     with alone_in(settings.out):
         claim(settings.out, (*CONTENDERS, PAGE, SHEET, NUMBERS, TURNTABLES), overwrite=True)
         check_creatable(settings.out / PAGE)
-        _check_same_data(settings)
         scene = Scene.read(settings, audience)
-        found, errors, interrupted = {}, [], False
         for name in settings.names:
-            audience.said(f"\n{name}:")
-            try:
-                summary = reconstruct(settings.of(name, resume=_began(settings, name)), *listeners)
-                interrupted = summary.interrupted
-                told = lambda done: audience.progressed("measuring", done)  # noqa: E731
-                found[name] = measured(settings.out / name, name, scene, told)
-            except Error as error:
-                errors.append(error)
-                audience.said(f"{name} failed: {error}")
-                found[name] = Failed(name, str(error))
-            written = _write(settings, scene, found)
-            if interrupted:
-                break
+            if _began(settings, name):
+                check_made_from(settings.out / name, scene.train, scene.fit)
+        found, errors, asked = {}, [], False
+        with interruptible() as interrupt:
+            for name in settings.names:
+                audience.said(f"\n{name}:")
+                try:
+                    summary = reconstruct(settings.of(name, resume=_began(settings, name)), *listeners)
+                    asked = summary.interrupted or summary.asked
+                    told = lambda done: audience.progressed("measuring", done)  # noqa: E731
+                    found[name] = measured(settings.out / name, name, scene, told)
+                except Error as error:
+                    errors.append(error)
+                    audience.said(f"{name} failed: {error}")
+                    found[name] = Failed(name, str(error))
+                written = _write(settings, scene, found)
+                if asked or interrupt.requested:
+                    break
         if len(errors) == len(found):
             raise errors[0]
-        return ComparisonSummary(settings.out, written, interrupted)
+        return ComparisonSummary(settings.out, written, asked or interrupt.requested)
 
 
 def _began(settings, name):
     return not settings.overwrite and (settings.out / name / checkpoint.NAME).exists()
-
-
-def _check_same_data(settings):
-    """Raises FileError if a folder of OUT holds a reconstruction of other images."""
-    if settings.overwrite:
-        return
-    for name in settings.names:
-        folder = settings.out / name
-        if (folder / "metrics.json").exists():
-            data = read_metrics(folder)["settings"].get("data")
-            if data is None or Path(data).resolve() != settings.data.resolve():
-                raise FileError(f"{folder}: made from other images, those in {data}: --overwrite begins all anew")
 
 
 def _write(settings, scene, found):

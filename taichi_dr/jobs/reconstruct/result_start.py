@@ -11,6 +11,9 @@ from taichi_dr.jobs.reconstruct.grid_start import Nodes, surface_distances
 from taichi_dr.jobs.reconstruct.results import FIELD, SURFACE, WITH_SURFACE, read_metrics, result_mesh
 from taichi_dr.scene.mesh import Mesh
 
+WORDS = "sphere", "hull", "ball"
+"""What ``--init`` may say of shapes; a folder of that name is ./sphere."""
+
 NODES = 96  # along the longest side of the grid that a surface is made anew on, at first
 FEWEST_NODES, MOST_NODES = 8, 192
 ENOUGH = 0.75  # of the faces that are wanted
@@ -19,8 +22,8 @@ MARGIN = 2.5  # cells around it
 
 
 def is_result(init):
-    """Whether ``--init`` is a folder."""
-    return Path(init).is_dir()
+    """Whether ``--init`` is a folder, whatever else is called as one of the ``WORDS``."""
+    return init not in WORDS and Path(init).is_dir()
 
 
 def check_result(folder):

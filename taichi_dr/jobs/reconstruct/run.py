@@ -37,7 +37,6 @@ REPORTS = ("metrics.json", *PICTURES, checkpoint.NAME)
 SECONDS_BETWEEN_CHECKPOINTS = 20.0
 QUICK = 0.5  # s: checkpoints that take longer to write are that much rarer
 TRAINING_VIEWS = 8  # that the model is compared with at the end
-SAME_PLACE = 1e-3  # the object may seem to have moved by this part of its radius
 TAKEN_ANEW = ("data", "out", "resume", "overwrite", "backend", "view")  # by --resume
 TIMES = {
     "seconds": "s, from the first step to the last, with all that happened in between",
@@ -53,11 +52,13 @@ EXPORTS = ("export", "mesh_resolution")  # of kinds that have them: which --resu
 
 @dataclasses.dataclass(frozen=True)
 class ReconstructionSummary:
-    """What a run reached: the folder, the contents of ``metrics.json``, and whether Ctrl-C ended it."""
+    """What a run reached: the folder, the contents of ``metrics.json``, whether Ctrl-C ended it, and whether it was
+    pressed at all: ``asked``, as late as while the reports were written."""
 
     folder: Path
     metrics: dict
     interrupted: bool
+    asked: bool = False
 
     def lines(self):
         """What is said of it at the end."""
@@ -136,7 +137,7 @@ def _reconstruct(settings, audience, ranks):
             if not ranks.leads:
                 return ReconstructionSummary(settings.out, {}, run.fraction() < 1)
             metrics = run.finish(backend, interrupt)
-            return ReconstructionSummary(settings.out, metrics, metrics["interrupted"])
+            return ReconstructionSummary(settings.out, metrics, metrics["interrupted"], interrupt.requested)
     except KeyboardInterrupt:
         if run.saved:
             state = settings.out / checkpoint.NAME
@@ -321,10 +322,8 @@ class _Run:
 
     def _check_same_data(self, header):
         changed = [what for what, value in self.data.items() if header["data"][what] != value]
-        center, radius = np.array(header["center"]), header["radius"]
-        moved = max(np.abs(self.fit.center - center).max(), abs(self.fit.radius - radius))
-        if not changed and not moved <= SAME_PLACE * self.fit.radius:  # saved vertices would mean something else
-            changed = ["cameras or silhouettes"]
+        if not changed and not self.fit.is_at(np.array(header["center"]), header["radius"]):
+            changed = ["cameras or silhouettes"]  # saved vertices would mean something else
         if changed:
             raise DataSetError(
                 f"{self.settings.data}: not the data that {self.settings.out / checkpoint.NAME} was made with: other"

@@ -15,6 +15,7 @@ COARSE, FINE = 48, 96  # cells along the grid's sides
 COVERED = 0.5
 VIEWS_COARSE = 24
 LARGEST_FOOTPRINT = 20.0  # pixels; a grid point nearer than that to a camera is not worth a wider blur
+SAME_PLACE = 1e-3  # the object may seem to have moved by this part of its radius
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,11 @@ class SceneFit:
     origin: np.ndarray
     spacing: float
     occupancy: np.ndarray
+
+    def is_at(self, center, radius):
+        """Whether an object of this centre and radius is the same one, as far as numbers made from it can tell."""
+        moved = max(np.abs(self.center - center).max(), abs(self.radius - radius))
+        return bool(moved <= SAME_PLACE * self.radius)
 
     def to_unit(self, posed):
         """The same views with the object about the origin at radius 1."""

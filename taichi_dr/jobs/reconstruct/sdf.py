@@ -63,7 +63,7 @@ class SdfReconstruction(Kind):
 
     def __init__(self, settings, train, fit):
         self._settings, self._train, self._scene = settings, train, fit
-        self._levels = LEVELS["ball" if settings.init != "hull" and not is_result(settings.init) else "hull"]
+        self._begun = "ball" if settings.init != "hull" and not is_result(settings.init) else "hull"
         self._changed = False
         self._samplers, self._shown = {}, {}
 
@@ -106,6 +106,10 @@ class SdfReconstruction(Kind):
             near = np.abs(distances) < COLORED * nodes.spacing
             colors[near] = colors_near(mesh, nodes.positions()[near])
         self._enter(nodes, distances, colors)
+
+    @property
+    def _levels(self):
+        return LEVELS[self._begun]
 
     def changed(self):
         """Whether a new level has begun since this was last asked."""
@@ -179,7 +183,7 @@ class SdfReconstruction(Kind):
 
     def state(self):
         """Level and step, and every array that the next steps depend on."""
-        arrays, header = {}, {"level": self._level, "step": self._step, "box": self._box.tolist()}
+        arrays, header = {}, {"begun": self._begun, "level": self._level, "step": self._step, "box": self._box.tolist()}
         for name in ("distances", "colors"):
             header[name], own = getattr(self._fit, name).state()
             arrays |= {f"{name}/{key}": value for key, value in own.items()}
@@ -187,6 +191,7 @@ class SdfReconstruction(Kind):
 
     def restore(self, header, arrays):
         """Begins where ``state`` left off."""
+        self._begun = header.get("begun", self._begun)  # the folder that it began with may be gone
         self._level, self._box = count(header, "level", len(self._levels) - 1), np.array(header["box"], float)
         self._enter(self._grid(), arrays["distances/array"][..., 0], arrays["colors/array"])
         for name in ("distances", "colors"):

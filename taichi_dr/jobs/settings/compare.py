@@ -53,8 +53,9 @@ class CompareSettings:
       comparison.json       the numbers
       turntables.webp       all turntables in one animated image
 
-    Ctrl-C ends what is under way, and the page shows what there is; the same command again goes on from there. What
-    fails (a mesh needs silhouettes, photographs have none) is on the page with its reason, and the others go on.
+    Ctrl-C ends what is under way, and the page shows what there is; the same command, without --overwrite, goes on
+    from there.  What fails (a mesh needs silhouettes, photographs have none) is on the page with its reason, and the
+    others go on.
 
     examples:
       taichi-dr compare out/car out/car-compared --minutes 1

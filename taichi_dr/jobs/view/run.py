@@ -51,8 +51,11 @@ def view(settings):
         title=f"taichi-dr: {settings.content}",
         controls=keys,
     )
-    while viewer.running:
-        viewer.show(changed=False)
+    try:
+        while viewer.running:
+            viewer.show(changed=False)
+    finally:
+        viewer.close()
     return None
 
 

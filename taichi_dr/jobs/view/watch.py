@@ -42,7 +42,9 @@ class Watch(Listener):
         pass
 
     def progressed(self, what, fraction, text=""):
-        pass
+        if what == "writing" and self._window is not None:  # nobody answers its events any more
+            self._done = True
+            self._window.close()
 
     def compiling(self, kernel, model):
         pass

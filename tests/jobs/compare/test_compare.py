@@ -162,6 +162,23 @@ def test_ctrl_c_writes_the_page_of_what_there_is_and_the_same_command_goes_on(da
     assert second.record["contenders"]["sdf"]["steps"] > first.record["contenders"]["sdf"]["steps"]
 
 
+def test_ctrl_c_while_one_is_measured_keeps_it_and_begins_no_other(data, made):
+    class Pressed(comparison.Audience):
+        """Presses Ctrl-C while the first one is measured, once."""
+
+        pressed = False
+
+        def progressed(self, what, fraction, text=""):
+            if what == "measuring" and not Pressed.pressed:
+                Pressed.pressed = True
+                signal.raise_signal(signal.SIGINT)
+
+    stopped = compare(settings(data, made.folder, only="sdf,grid"), Pressed([]))
+    assert stopped.interrupted
+    assert list(stopped.record["contenders"]) == ["sdf"]
+    assert "error" not in stopped.record["contenders"]["sdf"]
+
+
 def test_what_fails_is_on_the_page_with_its_reason_and_the_others_go_on(data, tmp_path):
     """Opaque images: a solid needs silhouettes, a grid makes do."""
     opaque = tmp_path / "opaque"
@@ -196,7 +213,10 @@ def test_what_is_refused(data, tmp_path, made):
     assert not (tmp_path / "out").exists()
     other = tmp_path / "other"
     shutil.copytree(data, other)
-    with pytest.raises(FileError, match="made from other images"):
+    transforms = json.loads((other / "transforms_train.json").read_text())
+    transforms["frames"].pop()
+    (other / "transforms_train.json").write_text(json.dumps(transforms))
+    with pytest.raises(FileError, match="sdf: made from other images or cameras: --overwrite begins all anew"):
         compare(settings(other, made.folder))
     (made.folder / "letter.txt").write_text("dear reader")
     with pytest.raises(FileError, match="does not write"):

@@ -14,7 +14,7 @@ from taichi_dr.io.posed.load import load_posed_images
 from taichi_dr.jobs.dataset import make_dataset
 from taichi_dr.jobs.reconstruct import mesh as mesh_reconstruction
 from taichi_dr.jobs.reconstruct.kinds import settings_class
-from taichi_dr.jobs.reconstruct.result_start import colors_near, remeshed, start_mesh
+from taichi_dr.jobs.reconstruct.result_start import colors_near, is_result, remeshed, start_mesh
 from taichi_dr.jobs.reconstruct.run import reconstruct
 from taichi_dr.jobs.reconstruct.scene_fit import fit_scene
 from taichi_dr.jobs.settings.dataset import DatasetSettings
@@ -48,6 +48,13 @@ def data(tmp_path_factory):
     made = {"views": 12, "test_views": 3, "size": 64, "samples": 2, "lighting": "none", "backend": "cpu"}
     make_dataset(DatasetSettings(str(folder / "two.ply"), folder / "two", **made))
     return folder / "two"
+
+
+def test_a_folder_called_as_a_shape_is_no_result(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("sphere", "hull", "ball", "other"):
+        (tmp_path / name).mkdir()
+    assert [is_result(name) for name in ("sphere", "hull", "ball", "./sphere", "other")] == [False] * 3 + [True] * 2
 
 
 def run(data, out, kind, **options):
@@ -87,6 +94,8 @@ def test_a_field_becomes_a_mesh_and_a_mesh_a_solid(data, tmp_path):
     solid = run(data, tmp_path / "sdf", "sdf", init=str(tmp_path / "mesh"), steps=5)
     assert (solid["model"]["parts"], solid["model"]["genus"]) == (2, 1)
     assert solid["held_out"]["iou"] > 0.92
+    shutil.rmtree(tmp_path / "mesh")  # a run goes on without what it began as
+    assert run(data, tmp_path / "sdf", "sdf", resume=True, steps=7)["steps"] == 7
 
 
 def test_a_field_begins_as_the_surface_of_a_solid(data, solid, tmp_path):
