@@ -80,7 +80,9 @@ def jacobian(
     vector = ParameterVector(parameters)
     shown = Observations(program)
     at = vector.read()
-    return derivatives(way, program, shown, vector, difference)(at, shown.first)
+    matrix = derivatives(way, program, shown, vector, difference)(at, shown.first)
+    shown()  # everything the program writes belongs to the numbers again
+    return matrix
 
 
 def derivatives(way, program, shown, vector, difference):
@@ -112,7 +114,7 @@ class Differences:
     def __call__(self, at, base):
         contrast = np.linalg.norm(base - base.mean()) or np.linalg.norm(base)
         self._contrast = max(self._contrast, contrast)  # that of residuals goes to zero
-        self._rounding = ROUNDINGS * self._vector.epsilons.max() * np.linalg.norm(base)
+        self._size = np.linalg.norm(base)
         try:
             return np.stack([self._column(at, j) for j in range(len(at))], axis=1)
         finally:
@@ -128,17 +130,17 @@ class Differences:
             self.steps, self._is_fixed = steps, is_fixed
 
     def _column(self, at, j):
-        change, width = self._first_change(at, j)
+        change, width, size = self._first_change(at, j)
         for _ in range(0 if self._is_fixed else TRIES):
             step = self._better(j, np.linalg.norm(change) / 2)
             if step == self.steps[j]:
                 break
             try:
-                change, width = self._change(at, j, step)
+                change, width, size = self._change(at, j, step)
             except Error:  # a larger step makes no sense to the program
                 break
             self.steps[j] = step
-        self.least[j] = self._rounding / width
+        self.least[j] = ROUNDINGS * self._vector.epsilons.max() * max(size, self._size) / width
         return change / width
 
     def _first_change(self, at, j):
@@ -151,6 +153,7 @@ class Differences:
         return self._change(at, j, self.steps[j])
 
     def _change(self, at, j, step):
+        """What is shown at one end less that at the other, how far apart they are, and the larger norm of both."""
         ends, shown = [], []
         for sign in (1, -1):
             moved = at.copy()
@@ -159,11 +162,11 @@ class Differences:
             shown.append(self._shown())
         if ends[0] == ends[1]:
             raise InputError(f"difference: a step of {step:g} is lost in the rounding of {self._vector.names[j]}")
-        return shown[0] - shown[1], ends[0] - ends[1]
+        return shown[0] - shown[1], ends[0] - ends[1], max(map(np.linalg.norm, shown))
 
     def _better(self, j, change):
-        """A step of which a good change is to be expected, or the same one."""
-        if LEAST_CHANGE * self._contrast <= change <= MOST_CHANGE * self._contrast:
+        """A step of which a good change is to be expected, or the same one: where all is zero, nothing is known."""
+        if self._contrast == 0 or LEAST_CHANGE * self._contrast <= change <= MOST_CHANGE * self._contrast:
             return self.steps[j]
         growth = GOOD_CHANGE * self._contrast / max(change, 1e-300)
         return float(np.clip(self.steps[j] * min(growth, MOST_GROWTH), self._nearest[j], self._furthest[j]))
@@ -192,10 +195,10 @@ class Checked:
         finally:
             self._vector.write(at)
         known, found = shown[0] - shown[1], matrix @ (moved[0] - moved[1])
-        self.least[:] = self._vector.epsilons.max() * np.linalg.norm(base) / scales
-        rounding = 10 * self._vector.epsilons.max() * np.linalg.norm(base)
+        rounding = self._vector.epsilons.max() * max(map(np.linalg.norm, (base, *shown)))
+        self.least[:] = rounding / scales
         off = np.linalg.norm(known - found)
-        if off > AGREEMENT * np.linalg.norm(known) + rounding:
+        if off > AGREEMENT * np.linalg.norm(known) + ROUNDINGS * rounding:
             raise GradientError(
                 f"forward mode is wrong: along one direction it says {np.linalg.norm(found):.3g}, and differences say"
                 f" {np.linalg.norm(known):.3g} ({off:.3g} apart); every field on the way needs"

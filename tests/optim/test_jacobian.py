@@ -8,6 +8,8 @@ import taichi as ti
 
 import taichi_dr as dr
 from taichi_dr.optim.forward_mode import ForwardMode
+from taichi_dr.optim.jacobian import Differences
+from taichi_dr.optim.observations import Observations
 from taichi_dr.optim.parameter_vector import ParameterVector
 
 
@@ -90,6 +92,25 @@ def test_differences_have_the_closed_form(wave):
     np.testing.assert_allclose(dr.jacobian(program, {"p": p}), EXPECTED, rtol=2e-3, atol=1e-6)
     np.testing.assert_allclose(dr.jacobian(program, p, difference=1e-2), EXPECTED, rtol=1e-3, atol=1e-6)
     assert p.to_numpy().tolist() == [2, 0.5]
+
+
+def test_where_all_that_is_shown_is_zero_steps_stay(cpu32):
+    """Residuals at the best numbers have no contrast; rounding of 100 (8e-6) is a third of the least step."""
+    p = ti.field(ti.f32, shape=())
+    p[None] = 1
+    far = np.float32(100)
+    matrix = dr.jacobian(lambda: (far + np.float32(p[None] - 1) * np.array([1, 2], np.float32)) - far, p)
+    np.testing.assert_allclose(matrix, [[1], [2]], rtol=2e-3)
+
+
+def test_rounding_is_that_of_the_larger_numbers_shown(cpu32):
+    """``(p - 1) (3, 4)`` is zero at 1 and h (3, 4) at an end: 10 * 2^-23 * 5 h / 2 h."""
+    p = ti.field(ti.f32, shape=())
+    p[None] = 1
+    shown, vector = Observations(lambda: (p[None] - 1) * np.array([3, 4])), ParameterVector(p)
+    differences = Differences(shown, vector)
+    differences(vector.read(), shown.first)
+    np.testing.assert_allclose(differences.least, 25 * 2.0**-23, rtol=1e-4)
 
 
 def test_a_field_without_a_dual_on_the_way_is_found_out(cpu32):
