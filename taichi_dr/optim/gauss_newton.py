@@ -42,10 +42,9 @@ class _System(NamedTuple):
 
     def decrease(self, damping):
         """By how much the linear model says that the sum of squares falls in that step."""
-        along = self.vectors.T @ self.gradient
-        squares = np.abs(self.squares)
-        falls = along**2 * (squares + 2 * damping) / (squares + damping) ** 2
-        return float(falls[self.kept].sum())
+        along = (self.vectors.T @ self.gradient)[self.kept]
+        squares = np.abs(self.squares[self.kept])
+        return float(np.sum(along**2 * (squares + 2 * damping) / (squares + damping) ** 2))
 
 
 class GaussNewton:
@@ -66,8 +65,10 @@ class GaussNewton:
     call.  A combination of numbers that changes nothing is left as it is and named in ``Estimate.undetermined``.
 
     Attributes:
-        losses: the mean of the squared residuals, at the beginning and after every step.
-        converged: whether the latest step was less than ``tolerance`` standard errors, or none lowered the loss.
+        losses: the mean of the squared residuals, at the beginning and after every step; they begin anew where the
+            numbers have been moved by something else.
+        converged: whether the latest step began less than ``tolerance`` standard errors from the best numbers, or none
+            lowered the loss.
 
     Args:
         program: runs the forward computation and returns what it shows: a field, a ``Variable``, a NumPy array, or a
@@ -105,9 +106,10 @@ class GaussNewton:
                 f"expected more numbers measured than the {len(self._vector)} parameters, got {self._shown.count}"
             )
         self._derivatives = derivatives(way, program, self._shown, self._vector, difference)
-        self._damping, self._growth, self.converged = damping, 2.0, False
+        self._first_damping = self._damping = damping
+        self._growth = 2.0
         self._tiny = RANK[np.float64 if self._vector.epsilons.max() < 1e-10 else np.float32] ** 2
-        self.losses = [self._loss(self._shown.first)]
+        self._begin(self._vector.read(), self._shown.first)
 
     def __repr__(self):
         names, count = ", ".join(self._vector.fields), len(self._vector)
@@ -122,28 +124,25 @@ class GaussNewton:
     def step(self, tolerance: float = 0.01) -> bool:
         """One step, if one lowers the loss.  Returns whether the numbers have moved by more than ``tolerance``.
 
-        ``tolerance`` is in standard errors of the noise as it seems to be: a step is as nothing if the sum of squares
-        falls by less than ``tolerance^2`` times the variance of the residuals.
+        ``tolerance`` is in standard errors of the noise as it seems to be: a step is as nothing if without
+        damping the sum of squares would have fallen by less than ``tolerance^2`` times the variance of the residuals.
         """
         at, base = self._here()
+        if not np.array_equal(at, self._at):
+            self._begin(at, base)
         system = self._system(at, base)
         total = float(np.sum(self._residuals(base) ** 2))
-        for _ in range(TRIALS):
-            foreseen = system.decrease(self._damping)
-            there = self._vector.write(at + system.step(self._damping))
-            found = self._total_at_trial()
-            gain = (total - found) / foreseen if foreseen > 0 else 0.0
-            if gain > 0:
-                self._accept(gain, found)
-                self.converged = foreseen < tolerance**2 * total / self._freedom()
-                return not self.converged
-            self._damping, self._growth = self._damping * self._growth, 2 * self._growth
-            if np.array_equal(there, at):
-                break
-        self._vector.write(at)
-        self._shown()  # everything the program writes belongs to the numbers again
-        self.converged = True
-        return False
+        is_lower, before = False, (self._damping, self._growth)
+        try:
+            is_lower = self._lower(at, system, total)
+        finally:
+            if not is_lower:
+                self._vector.write(at)
+                self._damping, self._growth = before
+        if not is_lower:
+            self._shown()  # everything the program writes belongs to the numbers again
+        self.converged = not is_lower or system.decrease(0.0) < tolerance**2 * total / self._freedom()
+        return not self.converged
 
     def run(
         self,
@@ -154,8 +153,9 @@ class GaussNewton:
     ) -> Estimate:
         """Steps until one is as nothing, or until there were ``steps``; returns the ``estimate``.
 
-        ``on_step`` is called with this object after every step.
+        ``on_step`` is called with this object after every step.  Numbers may be moved before another run.
         """
+        self.converged = False
         for _ in range(steps):
             moves = self.step(tolerance)
             if on_step is not None:
@@ -168,6 +168,7 @@ class GaussNewton:
         """The numbers as they are now, with their covariance; Adam, or anything else, may have found them."""
         at, base = self._here()
         system = self._system(at, base, checked=True)
+        self._shown()  # everything the program writes belongs to the numbers again
         kept, vectors = system.kept, system.vectors
         residuals = self._residuals(base)
         chi_square = float(residuals @ residuals)
@@ -188,6 +189,11 @@ class GaussNewton:
             float(np.sqrt(chi_square / freedom)),
             combinations(self._vector.names, system.scale[:, None] * null),
         )
+
+    def _begin(self, at, base):
+        """At numbers that no step of this object has led to."""
+        self._at, self.losses = at, [self._loss(base)]
+        self._damping, self._growth, self.converged = self._first_damping, 2.0, False
 
     def _here(self):
         return self._vector.read(), self._shown()
@@ -221,6 +227,21 @@ class GaussNewton:
         kept = (squares > self._tiny) & (squares > MOST_WRONG * wrong)
         return _System(scale, squares - wrong / 2, vectors, matrix.T @ self._residuals(base), kept)
 
+    def _lower(self, at, system, total):
+        """Moves the numbers so that the sum of squares falls below ``total``; returns whether a damping did it."""
+        for _ in range(TRIALS):
+            foreseen = system.decrease(self._damping)
+            there = self._vector.write(at + system.step(self._damping))
+            found = self._total_at_trial()
+            gain = (total - found) / foreseen if foreseen > 0 else 0.0
+            if gain > 0:
+                self._accept(gain, there, found)
+                return True
+            self._damping, self._growth = self._damping * self._growth, 2 * self._growth
+            if np.array_equal(there, at):
+                break
+        return False
+
     def _total_at_trial(self):
         """The sum of squares; infinite where the numbers make no sense to the program."""
         try:
@@ -228,7 +249,7 @@ class GaussNewton:
         except Error:
             return np.inf
 
-    def _accept(self, gain, found):
+    def _accept(self, gain, there, found):
         self._damping *= max(LARGEST_GROWTH, 1 - (2 * gain - 1) ** 3)
-        self._growth = 2.0
+        self._at, self._growth = there, 2.0
         self.losses.append(found / self._shown.count)

@@ -74,6 +74,44 @@ def test_a_bent_valley(cpu32):
     assert (np.diff(fit.losses) < 0).all()
 
 
+def test_it_goes_on_from_numbers_that_were_moved(cpu32):
+    """Again down the valley, to whose bottom 0.1 is left: no damping lowers that, and those tried are forgotten."""
+    field = numbers([-1.2, 1])
+    fit = dr.GaussNewton(lambda: np.array([10 * (field[1] - field[0] ** 2), 1 - field[0], 0.1]), field)
+    fit.run(60, tolerance=0.0)
+    for _ in range(2):
+        assert not fit.step(0.0)
+    field.from_numpy(np.array([-1.2, 1], np.float32))
+    fit.run(60)
+    np.testing.assert_allclose(field.to_numpy(), [1, 1], atol=1e-3)
+    assert fit.losses[0] == pytest.approx((4.4**2 + 2.2**2 + 0.1**2) / 3, rel=1e-5)
+    assert (np.diff(fit.losses) < 0).all()
+    field.from_numpy(np.array([-1.2, 1], np.float32))
+    fit.run(1)
+    assert not fit.converged
+
+
+def test_dampings_that_were_tried_in_vain_are_forgotten(cpu32):
+    """At the kink at 1, slopes are -0.5 and 1.5 and a difference is 0.5: the loss rises that way, however damped."""
+    field, shows = numbers([1.0]), {"kink": lambda p: 2 + abs(p - 1) + 0.5 * (p - 1), "line": lambda p: p - 3}
+    shape = "kink"
+    fit = dr.GaussNewton(lambda: np.array([shows[shape](field[0]), 0.1]), field)
+    assert not fit.step()
+    assert field[0] == 1
+    shape = "line"
+    fit.run()
+    assert field[0] == pytest.approx(3, abs=1e-4)
+
+
+def test_strong_damping_is_no_convergence(cpu32):
+    """Of the first step towards (2, 2.5) a millionth is left."""
+    field = numbers([0, 0])
+    fit = dr.GaussNewton(line(field, [-1, 0, 1]), field, [0, 1, 5], damping=1e6)
+    assert fit.step()
+    assert not fit.converged
+    assert np.abs(field.to_numpy()).max() < 1e-4
+
+
 def test_a_trial_that_makes_no_sense_is_taken_back(cpu32):
     """``sqrt(p) = 0.1`` from 4: the first step leads to p < 0, where the program shows NaN."""
     field = numbers([4.0])
@@ -81,6 +119,22 @@ def test_a_trial_that_makes_no_sense_is_taken_back(cpu32):
         lambda: np.sqrt(np.where(field[0] < 0, np.nan, field[0])) * np.ones(3), field, [0.1] * 3
     ).run()
     np.testing.assert_allclose(found.values, [0.01], atol=1e-4)
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_an_exception_in_a_trial_leaves_the_best_numbers(cpu32, error):
+    """``sqrt(p) = 0.1`` from 4: the first step leads to p < 0."""
+    field = numbers([4.0])
+
+    def program():
+        if field[0] < 0:
+            raise error
+        return np.sqrt(field[0]) * np.ones(3)
+
+    fit = dr.GaussNewton(program, field, [0.1] * 3)
+    with pytest.raises(error):
+        fit.run()
+    assert field[0] == 4
 
 
 def test_what_changes_nothing_is_named(cpu32):
@@ -155,6 +209,24 @@ def test_numbers_that_something_else_has_found(cpu32):
     fit = dr.GaussNewton(line(field, [-1, 0, 1]), field, [0, 1, 5])
     np.testing.assert_allclose(np.diag(fit.estimate().covariance), [0.5, 0.75], rtol=1e-3)
     assert field.to_numpy().tolist() == [2, 2.5]
+
+
+@pytest.mark.parametrize("call", ["run", "estimate", "jacobian"])
+def test_what_the_program_writes_belongs_to_the_numbers_at_last(cpu32, call):
+    """The last differences were taken to both sides of them."""
+    field, written = numbers([2.0, 2.5]), numbers([0.0] * 3)
+
+    def program():
+        written.from_numpy(line(field, [-1, 0, 1])().astype(np.float32))
+        return written
+
+    calls = {
+        "run": lambda: dr.GaussNewton(program, field, [0, 1, 5]).run(),
+        "estimate": lambda: dr.GaussNewton(program, field, [0, 1, 5]).estimate(),
+        "jacobian": lambda: dr.jacobian(program, field),
+    }
+    calls[call]()
+    np.testing.assert_array_equal(written.to_numpy(), line(field, [-1, 0, 1])().astype(np.float32))
 
 
 def test_several_things_shown_and_variables(cpu32):
