@@ -22,16 +22,18 @@ SHAPES = (
     lambda r: dr.shapes.car(),
     lambda r: dr.shapes.airplane(),
 )
-SLACK = 1e-3  # of what alpha and depth are between
+SLACK = 1e-3  # of what alpha and depth are between, relative to each bound that is not zero
+APART = 1e-5  # of a ray's reach, hits from where their rays say: at most 2e-6 in 200 scenes
 
 
 class Findings(NamedTuple):
-    """A frame's outputs and gradients by name, and the depths between which pixels are."""
+    """A frame's outputs and gradients by name, the depths between which pixels are, and how far hits are off."""
 
     pictures: dict
     gradients: dict
     near: float
     far: float
+    apart: float = 0.0
 
     def wrong(self):
         """What makes no sense, in words; empty if all does."""
@@ -40,10 +42,9 @@ class Findings(NamedTuple):
                 return f"{name}: {count} of {values.size} numbers are not finite"
         for name, least, most in (("color", 0, np.inf), ("alpha", 0, 1), ("depth", self.near, self.far)):
             low, high = (float(pick(self.pictures[name])) for pick in (np.min, np.max))
-            slack = SLACK * max(1.0, abs(least), most if np.isfinite(most) else 0)
-            if low < least - slack or high > most + slack:
+            if low < least - SLACK * (abs(least) or 1) or high > most + SLACK * (abs(most) or 1):
                 return f"{name}: from {low:g} to {high:g}, expected from {least:g} to {most:g}"
-        return ""
+        return "" if self.apart <= APART else f"a hit is {self.apart:g} of its ray's reach from where the ray is"
 
 
 def pick(random, *choices):
@@ -208,8 +209,9 @@ def ray_caster(random, stage):
     met = hits.face_id >= 0
     corners = mesh.numpy("vertices")[0][mesh.numpy("faces")[hits.face_id[met]]]
     on_face = np.einsum("rk,rkd->rd", hits.barycentrics[met], corners)
-    apart = (on_face - origins[met] - hits.t[met, None] * directions[met]) / scale
-    return Findings({"apart": apart, "color": met, "alpha": met, "depth": met}, {}, 0, 1)
+    apart = np.linalg.norm(on_face - origins[met] - hits.t[met, None] * directions[met], axis=1)
+    reach = np.linalg.norm(origins[met], axis=1) + hits.t[met] * np.linalg.norm(directions[met], axis=1)
+    return Findings({"color": met, "alpha": met, "depth": met}, {}, 0, 1, float(np.max(apart / reach, initial=0.0)))
 
 
 def sphere_tracer(random, stage):

@@ -33,6 +33,10 @@ def test_what_makes_no_sense_is_told():
     assert (
         Findings(good | {"alpha": -good["alpha"]}, {}, 1.0, 5.0).wrong() == "alpha: from -1 to -1, expected from 0 to 1"
     )
+    assert Findings(good | {"depth": 0.9 * good["depth"]}, {}, 5.0, 1e4).wrong().startswith("depth: from 4.5 to 4.5")
+    assert (
+        Findings(good, {}, 1.0, 5.0, apart=1e-4).wrong() == "a hit is 0.0001 of its ray's reach from where the ray is"
+    )
     broken = {"gradient of eye": np.array([0.0, np.nan, np.inf])}
     assert Findings(good, broken, 1.0, 5.0).wrong() == "gradient of eye: 2 of 3 numbers are not finite"
 
