@@ -110,13 +110,13 @@ def combinations(names: Sequence[str], null: Array) -> tuple[str, ...]:
     do not have.
 
     >>> combinations(["a", "b", "c"], np.array([[1.0, 1.0], [1.0, 1.0], [1.0, -1.0]]))
-    ('1.00 c', '0.71 a + 0.71 b')
+    ('0.71 a + 0.71 b', '1.00 c')
     """
     from scipy.linalg import qr  # here, because it would slow the import of the package
 
     if not null.shape[1]:
         return ()
-    pivots = qr(null.T, mode="r", pivoting=True)[1][: null.shape[1]]
+    pivots = np.sort(qr(null.T, mode="r", pivoting=True)[1][: null.shape[1]])  # in the order of the numbers
     columns = (null @ np.linalg.inv(null[pivots])).T
     return tuple(_words(names, column / np.linalg.norm(column)) for column in columns)
 
