@@ -2,8 +2,8 @@
 
 ``off_tape`` sets ``grad_replaced``, the flag by which Taichi's own ``ti.ad.no_grad`` and ``ti.ad.grad_replaced`` keep
 kernels off the tape.  Theirs cannot be nested: the inner one is recorded although the outer one is not, and resets the
-flag on leaving, so that the rest of the outer one is back on the tape; so ``tape_operation`` looks at the flag first,
-and ``off_tape`` hides the tape as well, as what it runs may call theirs.  Gone when they can.
+flag on leaving, so that the rest of the outer one is back on the tape; so ``tape_operation`` looks at the flag first.
+Gone when they can.
 """
 
 from collections.abc import Callable, Iterator
@@ -26,22 +26,18 @@ def off_tape(function: Function) -> Function:
 
     @wraps(function)
     def run(*arguments, **keywords):
-        global _record
         runtime = impl.get_runtime()
-        outer = runtime.grad_replaced, runtime.target_tape, _record
-        runtime.grad_replaced, runtime.target_tape, _record = True, None, None
+        outer, runtime.grad_replaced = runtime.grad_replaced, True
         try:
             return function(*arguments, **keywords)
         finally:
-            runtime.grad_replaced, runtime.target_tape, _record = outer
+            runtime.grad_replaced = outer
 
     return cast(Function, run)
 
 
 class _Calls:
     """What stands where an open tape stands while calls are noted."""
-
-    grad_checker = None  # looked for when Python writes into a field
 
     def __init__(self):
         self.calls = []
@@ -69,7 +65,8 @@ def noted(function: Callable[..., object], *arguments: Any) -> list[tuple[Any, t
 def go_back(calls: list[tuple[Any, tuple]]) -> None:
     """Runs the gradients of noted calls, the last one first, as a tape does."""
     for function, arguments in reversed(calls):
-        function.grad(*arguments)
+        if hasattr(function, "grad"):  # what Python writes into a field has none
+            function.grad(*arguments)
 
 
 @dataclass
@@ -117,10 +114,8 @@ def tape_operation(forward: Callable[..., object], adjoint: Callable[..., object
         GradientError: it has no forward mode.
     """
 
-    alone = off_tape(forward)
-
     def run(call):
-        alone(*call.arguments)
+        forward(*call.arguments)
         call.complete = True
 
     def run_adjoint(call):
@@ -129,12 +124,11 @@ def tape_operation(forward: Callable[..., object], adjoint: Callable[..., object
 
     operation = ti.ad.grad_replaced(run)
     ti.ad.grad_for(operation)(run_adjoint)
+    alone = off_tape(forward)
 
     def start(*arguments):
         _refuse_forward_mode()
-        if impl.get_runtime().grad_replaced:
-            alone(*arguments)
-        elif _record is not None:
+        if _record is not None and not impl.get_runtime().grad_replaced:
             alone(*arguments)
             _record.append((adjoint, arguments))
         elif recording_tape() is None:

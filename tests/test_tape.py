@@ -3,7 +3,7 @@
 import pytest
 import taichi as ti
 
-from taichi_dr.tape import off_tape, recorded, tape_operation
+from taichi_dr.tape import off_tape, tape_operation
 
 
 @ti.kernel
@@ -95,39 +95,3 @@ def test_an_operation_within_another_is_part_of_it(cpu32):
     with ti.ad.Tape(y):
         outer()
     assert (y[None], adjoints, x.grad[None]) == (6.0, ["outer"], 0.0)
-
-
-@pytest.mark.parametrize("decorator", [ti.ad.no_grad, ti.ad.grad_replaced], ids=["no_grad", "grad_replaced"])
-def test_taichis_own_decorators_within_what_is_off_the_tape(cpu32, decorator):
-    """They reset the flag that they set: what follows them is still off the tape, and so is their own call."""
-    x, y = two_fields()
-    adjoints = []
-    inner = tape_operation(lambda: add(x, y, 1.0), lambda: adjoints.append("inner"))
-
-    def forward():
-        decorator(lambda: add(x, y, 1.0))()
-        add(x, y, 1.0)
-        inner()
-
-    operation = tape_operation(forward, lambda: adjoints.append("outer"))
-    with ti.ad.Tape(y) as tape:
-        operation()
-        off_tape(forward)()
-        ti.ad.no_grad(operation)()
-        assert len(tape.calls) == 2  # the operation, and the last line, whose adjoint is empty
-        add(x, y, 5.0)
-    assert (y[None], adjoints, x.grad[None]) == (42.0, ["outer"], 5.0)
-
-
-def test_no_grad_within_a_recorded_operation(cpu32):
-    x, y = two_fields()
-    inner = tape_operation(lambda: add(x, y, 1.0), lambda: None)
-
-    def forward():
-        ti.ad.no_grad(lambda: None)()
-        inner()
-
-    outer = tape_operation(forward, lambda: "outer")
-    with recorded() as calls:
-        outer()
-    assert [adjoint() for adjoint, _ in calls] == ["outer"]

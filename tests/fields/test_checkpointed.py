@@ -165,7 +165,7 @@ def test_single_precision(any32):
     assert found[2] == pytest.approx(expected[2], rel=1e-3)
 
 
-def test_a_step_may_call_operations(cpu64):
+def test_a_step_may_call_operations_and_losses(cpu64):
     x, start, factor, loss = fields(3)
     square = dr.tape_operation(
         lambda row: grow(x, factor, row), lambda row: grow.grad(x, factor, row)
@@ -195,100 +195,6 @@ def test_fields_that_are_placed_by_hand(cpu32):
         add_last(x, loss, 3)
     assert loss[None] == pytest.approx((1.1**8 * 2) ** 2, rel=1e-13)
     assert factor.grad[None] == pytest.approx(16 * 1.1**15 * 4, rel=1e-13)
-
-
-def test_a_step_may_call_what_has_no_gradient(cpu64):
-    x, start, factor, loss = fields(3)
-    start[None], factor[None] = 2.0, 1.1
-    search = ti.ad.no_grad(lambda: None)
-    run = dr.checkpointed(lambda row, number: (search(), grow(x, factor, row)), x, steps=7)
-    with ti.ad.Tape(loss):
-        release(x, start)
-        run()
-        add_last(x, loss, 2)
-    assert start.grad[None] == pytest.approx(2 * 1.1**14 * 2)
-    assert factor.grad[None] == pytest.approx(14 * 1.1**13 * 4)
-
-
-@ti.kernel
-def add_product(x: ti.template(), factor: ti.template(), clock: ti.template(), row: int):
-    for i in range(row, row + 1):
-        x[i + 1] = x[i] + factor[None] * clock[i] * x[i]
-
-
-def test_a_step_may_write_from_python(cpu64):
-    """``x_5 = (1 + f) (1 + 2 f) (1 + 3 f) (1 + 4 f) (1 + 5 f)`` times the start, with a clock that Python winds."""
-    x, start, factor, loss = fields(3)
-    clock = ti.field(float, 2)
-    start[None], factor[None] = 1.0, 0.1
-
-    def step(row, number):
-        clock[row] = number + 1
-        add_product(x, factor, clock, row)
-
-    run = dr.checkpointed(step, x, steps=5)
-    with ti.ad.Tape(loss):
-        release(x, start)
-        run()
-        add_last(x, loss, 2)
-    product = 1.1 * 1.2 * 1.3 * 1.4 * 1.5
-    assert loss[None] == pytest.approx(product**2)
-    assert start.grad[None] == pytest.approx(2 * product**2)
-    assert factor.grad[None] == pytest.approx(2 * product**2 * sum(k / (1 + k / 10) for k in range(1, 6)))
-
-
-@ti.kernel
-def add_all(x: ti.template(), loss: ti.template()):
-    for i in x:
-        loss[None] += x[i] * x[i]
-
-
-def test_all_rows_may_be_read_when_steps_are_not_whole_segments(cpu64):
-    """Seven steps, three at a time: the rows are those of steps 4 to 7, and so are their gradients."""
-    x, start, factor, loss = fields(4)
-    start[None], factor[None] = 2.0, 1.1
-    run = dr.checkpointed(lambda row, number: grow(x, factor, row), x, steps=7)
-    with ti.ad.Tape(loss):
-        release(x, start)
-        run()
-        np.testing.assert_allclose(x.to_numpy(), 2 * 1.1 ** np.arange(4, 8))
-        add_all(x, loss)
-    assert loss[None] == pytest.approx(4 * sum(1.1 ** (2 * k) for k in range(4, 8)))
-    assert start.grad[None] == pytest.approx(4 * sum(1.1 ** (2 * k) for k in range(4, 8)))
-    assert factor.grad[None] == pytest.approx(4 * sum(2 * k * 1.1 ** (2 * k - 1) for k in range(4, 8)))
-
-
-@ti.kernel
-def release_two(x: ti.template(), start: ti.template()):
-    x[0], x[1] = start[None], 3.0 * start[None]
-
-
-def test_fewer_steps_than_rows(cpu64):
-    """Two steps in five rows: the start stays in row 0, row 1 is not touched, and rows 2 to 4 are the states."""
-    x, start, factor, loss = fields(5)
-    start[None], factor[None] = 2.0, 1.1
-    run = dr.checkpointed(lambda row, number: grow(x, factor, row), x, steps=2)
-    with ti.ad.Tape(loss):
-        release_two(x, start)
-        run()
-        np.testing.assert_allclose(x.to_numpy(), [2, 6, 2, 2.2, 2.42])
-        add_all(x, loss)
-    assert start.grad[None] == pytest.approx(2 * 2 * (1 + 9 + 1 + 1.1**2 + 1.1**4))
-    assert factor.grad[None] == pytest.approx(4 * (2 * 1.1 + 4 * 1.1**3))
-
-
-@pytest.mark.parametrize(("rows", "steps"), [(2, 5), (3, 5), (4, 6), (9, 5)])
-def test_the_end_and_the_start_are_there_after_the_tape(cpu64, rows, steps):
-    x, start, factor, loss = fields(rows)
-    start[None], factor[None] = 2.0, 1.1
-    run = dr.checkpointed(lambda row, number: grow(x, factor, row), x, steps=steps)
-    with ti.ad.Tape(loss):
-        release(x, start)
-        add_last(x, loss, 0)  # reads the start again on its way back, after that of the run
-        run()
-        add_last(x, loss, rows - 1)
-    assert (x[0], x[rows - 1]) == pytest.approx((2.0, 2 * 1.1**steps))
-    assert start.grad[None] == pytest.approx(2 * 2 * (1 + 1.1 ** (2 * steps)))
 
 
 def test_it_runs_off_the_tape(cpu64):
