@@ -48,7 +48,8 @@ def checkpointed(
     * they assign (``=``) to what is not their own: what they add to elsewhere, such as a loss, is added to twice;
     * fields that a step adds to in a row of its own (the grid of particles) are cleared by the step, with a kernel, and
       named in ``scratch``: their gradients are cleared between segments;
-    * after the call the rows hold the last segment: row 0 is no longer the start.
+    * after the call the rows hold the last segment, whose last row alone is to be read, and after the tape the first;
+    * a step calls nothing under ``ti.ad.no_grad``, which would put the kernels after it on the tape.
 
     Args:
         step: ``step(row, number)``; may call kernels, operations of ``tape_operation`` and losses, but no renderer.
