@@ -39,11 +39,25 @@ def off_tape(function: Function) -> Function:
 class _Calls:
     """What stands where an open tape stands while calls are noted."""
 
+    clear_gradients = False  # of variables that it meets: those of the tape on its way back are not to be lost
+
     def __init__(self):
         self.calls = []
 
     def insert(self, function, arguments):
         self.calls.append((function, arguments))
+
+
+class _Nobody:
+    """What stands where an open tape stands while nothing is recorded: it meets variables in the tape's place."""
+
+    grad_checker = None  # looked for when Python writes into a field
+
+    def __init__(self, tape):
+        self.clear_gradients = tape.clear_gradients
+
+    def insert(self, function, arguments):
+        pass
 
 
 def noted(function: Callable[..., object], *arguments: Any) -> list[tuple[Any, tuple]]:
@@ -52,14 +66,34 @@ def noted(function: Callable[..., object], *arguments: Any) -> list[tuple[Any, t
     For operations whose adjoint runs kernels of a user's again: ``go_back`` takes the list.  No tape may be open but
     one that is on its way back.
     """
-    runtime, notes = impl.get_runtime(), _Calls()
-    outer = runtime.target_tape, runtime.grad_replaced
-    runtime.target_tape, runtime.grad_replaced = notes, False
-    try:
+    notes = _Calls()
+    with _in_place_of_the_tape(notes):
         function(*arguments)
-    finally:
-        runtime.target_tape, runtime.grad_replaced = outer
     return notes.calls
+
+
+def unnoted(function: Callable[..., object], *arguments: Any) -> None:
+    """Calls ``function(*arguments)``, of which no tape records anything.
+
+    For operations that run a user's kernels: unlike ``off_tape``, it holds after a call of what is under Taichi's
+    ``ti.ad.no_grad`` or ``ti.ad.grad_replaced`` as well.
+    """
+    tape = impl.get_runtime().target_tape
+    with _in_place_of_the_tape(None if tape is None else _Nobody(tape)):
+        function(*arguments)
+
+
+@contextmanager
+def _in_place_of_the_tape(recorder):
+    """Within the block it is ``recorder`` that records, and neither a tape nor ``recorded``."""
+    global _record
+    runtime = impl.get_runtime()
+    outer = runtime.target_tape, runtime.grad_replaced, _record
+    runtime.target_tape, runtime.grad_replaced, _record = recorder, False, None
+    try:
+        yield
+    finally:
+        runtime.target_tape, runtime.grad_replaced, _record = outer
 
 
 def go_back(calls: list[tuple[Any, tuple]]) -> None:

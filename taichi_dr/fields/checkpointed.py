@@ -19,7 +19,7 @@ from taichi_dr.errors import GradientError, InputError, ShapeError
 from taichi_dr.kernels.base.arrays import make_array
 from taichi_dr.kernels.base.elements import unflatten
 from taichi_dr.runtime import check_field_runtime, check_runtime, recording_tape, require_init, runtime_token
-from taichi_dr.tape import go_back, noted, off_tape, tape_operation
+from taichi_dr.tape import go_back, noted, off_tape, tape_operation, unnoted
 from taichi_dr.types import Field
 
 FROM_FIELD, TO_FIELD = range(2)
@@ -48,8 +48,7 @@ def checkpointed(
     * they assign (``=``) to what is not their own: what they add to elsewhere, such as a loss, is added to twice;
     * fields that a step adds to in a row of its own (the grid of particles) are cleared by the step, with a kernel, and
       named in ``scratch``: their gradients are cleared between segments;
-    * after the call the rows hold the last segment, whose last row alone is to be read, and after the tape the first;
-    * a step calls nothing under ``ti.ad.no_grad``, which would put the kernels after it on the tape.
+    * after the call the rows hold the last segment, whose last row alone is to be read, and after the tape the first.
 
     Args:
         step: ``step(row, number)``; may call kernels, operations of ``tape_operation`` and losses, but no renderer.
@@ -137,7 +136,7 @@ class _Simulation:
             if start:
                 self._move(self.segment, 0)
             self._copy(self.states, self.copies, 0, start // self.segment, FROM_FIELD)
-            self._advance(start)
+            unnoted(self._advance, start)
         if self._length(start) < self.segment:
             self._move(self._length(start), self.segment)
 

@@ -5,6 +5,7 @@ import pytest
 import taichi as ti
 
 import taichi_dr as dr
+from taichi_dr.tape import recorded
 
 
 def fields(rows, dtype=float):
@@ -195,6 +196,74 @@ def test_fields_that_are_placed_by_hand(cpu32):
         add_last(x, loss, 3)
     assert loss[None] == pytest.approx((1.1**8 * 2) ** 2, rel=1e-13)
     assert factor.grad[None] == pytest.approx(16 * 1.1**15 * 4, rel=1e-13)
+
+
+@pytest.mark.parametrize("decorator", [ti.ad.no_grad, ti.ad.grad_replaced], ids=["no_grad", "grad_replaced"])
+@pytest.mark.parametrize("segment", [2, 7])
+def test_a_step_may_call_what_has_no_gradient(cpu64, segment, decorator):
+    """Taichi puts what follows it back on the tape: other steps, and the copies of rows."""
+    x, start, factor, loss = fields(segment + 1)
+    start[None], factor[None] = 2.0, 1.1
+    nothing = decorator(lambda: None)
+    nothing.grad = lambda: None
+    run = dr.checkpointed(lambda row, number: (nothing(), grow(x, factor, row), nothing()), x, steps=7)
+    for _ in range(2):
+        with ti.ad.Tape(loss) as tape:
+            release(x, start)
+            run()
+            assert len(tape.calls) == 2
+            add_last(x, loss, segment)
+        assert loss[None] == pytest.approx((1.1**7 * 2) ** 2)
+        assert start.grad[None] == pytest.approx(2 * 1.1**14 * 2)
+        assert factor.grad[None] == pytest.approx(14 * 1.1**13 * 4)
+
+
+def test_what_has_no_gradient_where_operations_are_listed(cpu64):
+    """As PyTorch's losses do it: the operations of a step are part of the run, and no call of their own."""
+    x, start, factor, _ = fields(3)
+    start[None], factor[None] = 2.0, 1.1
+    release(x, start)
+    nothing, operation = ti.ad.no_grad(lambda: None), dr.tape_operation(lambda: None, lambda: None)
+    run = dr.checkpointed(lambda row, number: (nothing(), operation(), grow(x, factor, row)), x, steps=4)
+    with recorded() as calls:
+        run()
+    assert len(calls) == 1
+    x.grad[2] = 1.0
+    calls[0][0]()
+    assert x.grad[0] == pytest.approx(1.1**4)
+
+
+@pytest.mark.parametrize("segment", [2, 6])
+def test_operations_of_the_package_within_a_step(cpu64, segment):
+    """The last step smooths a mesh that is read after the run; its numbers have no fields, and are cleared."""
+    x, start, factor, loss = fields(segment + 1)
+    start[None], factor[None] = 2.0, 1.1
+    mesh = dr.shapes.icosphere(0)
+    smooth, target = dr.LargeSteps(mesh, strength=3.0), mesh.numpy("vertices")[:, ::-1]
+    coordinates = smooth.variable()
+
+    def step(row, number):
+        grow(x, factor, row)
+        if number == 5:
+            smooth.apply()
+
+    run = dr.checkpointed(step, x, steps=6)
+
+    def gradients(*programs):
+        with ti.ad.Tape(loss):
+            release(x, start)
+            for program in programs:
+                program()
+            dr.losses.mse(mesh.variable("vertices"), target, loss)
+            add_last(x, loss, segment)
+        return coordinates.gradient_to_numpy(), start.grad[None]
+
+    expected, _ = gradients(smooth.apply)
+    assert np.abs(expected).max() > 1e-3
+    for _ in range(2):
+        found, of_start = gradients(run)
+        np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-14)
+        assert of_start == pytest.approx(2 * 1.1**12 * 2)
 
 
 def test_it_runs_off_the_tape(cpu64):
