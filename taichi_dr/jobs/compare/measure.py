@@ -10,6 +10,7 @@ from taichi_dr import runtime
 from taichi_dr.errors import GeometryError
 from taichi_dr.io.posed_images import PosedImages
 from taichi_dr.jobs.pictures.named_mesh import found_mesh
+from taichi_dr.jobs.reconstruct.checkpoint import names_of
 from taichi_dr.jobs.reconstruct.evaluation import held_out_split
 from taichi_dr.jobs.reconstruct.radiance.orbit import orbit
 from taichi_dr.jobs.reconstruct.radiance.path import path
@@ -33,12 +34,16 @@ MESH_FILE = "mesh.glb"
 
 class Scene(NamedTuple):
     """The images that all are compared in: ``train`` and ``shown`` held-out ones (PosedImages of the unit scene), the
-    cameras of a ``turn``, where they are (``fit``), and the ``truth``, a Mesh in world units or None."""
+    cameras of a ``turn``, where they are (``fit``), and the ``truth``, a Mesh in world units or None.
+
+    ``data``: what checkpoints say of the images; ``whole``: (width, height) of held-out images, as they are."""
 
     train: PosedImages
     shown: PosedImages
     turn: PosedImages
     fit: SceneFit
+    data: dict[str, Any]
+    whole: tuple[int, int]
     truth: Mesh | None
     truth_name: str | None
 
@@ -57,17 +62,23 @@ class Scene(NamedTuple):
             background=settings.keyed,
         )
         audience.said(f"{len(train)} training images of {train.width} × {train.height} pixels; {note}")
-        fit = scene_of(train)
+        fit, data, whole = scene_of(train), names_of(train, held_out), (held_out.width, held_out.height)
         train, shown = fit.to_unit(train), fit.to_unit(held_out)
         shown = shown.subset(np.unique(np.linspace(0, len(shown) - 1, SHOWN_VIEWS).round().astype(int)))
         shown = shown.resized(min(LARGEST_SHOWN, max(shown.height, shown.width)))
         around = orbit if has_silhouettes(train) else path
-        return cls(train, shown, around(train, FRAMES, TURN_SIZE), fit, truth, name)
+        return cls(train, shown, around(train, FRAMES, TURN_SIZE), fit, data, whole, truth, name)
 
     @property
     def opaque(self):
         """Whether the images have no silhouettes, as photographs."""
         return not has_silhouettes(self.train)
+
+    @property
+    def reduced(self):
+        """What is to be said of the size of the shown views, None if they are as large as the images."""
+        shown = self.shown.width, self.shown.height
+        return None if shown == self.whole else "{} × {} of {} × {} pixels".format(*shown, *self.whole)
 
     @property
     def target(self):

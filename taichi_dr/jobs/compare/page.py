@@ -125,6 +125,8 @@ def _meanings(done, scene):
     said = "; ".join(f"{row.name}: {row.meaning}" for row in known_rows(done))
     if scene.truth is None:
         said += ". The true surface is not known: --truth MESH measures how far each is from it"
+    if scene.reduced is not None:
+        said += f". Times, and pictures and dB of single images below, are those of {scene.reduced}; else of all pixels"
     without = [f"{one.name}: {one.no_shape}" for one in done if one.no_shape is not None]
     return "".join(f'<p class="soft">{escape(line)}.</p>' for line in [said, *without])
 

@@ -1,9 +1,10 @@
 """One reconstruction after the other from the same images, and the page, which is written anew after each."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from taichi_dr.errors import Error
+from taichi_dr.errors import DataSetError, Error, FileError
 from taichi_dr.io.files import check_creatable, write_json
 from taichi_dr.jobs.compare.advice import sentences
 from taichi_dr.jobs.compare.measure import Failed, Scene, measured, record
@@ -12,9 +13,9 @@ from taichi_dr.jobs.compare.pictures import write_turntables
 from taichi_dr.jobs.compare.sheet import write_sheet
 from taichi_dr.jobs.listener import Audience
 from taichi_dr.jobs.reconstruct import checkpoint
-from taichi_dr.jobs.reconstruct.results import check_made_from
 from taichi_dr.jobs.reconstruct.run import reconstruct
-from taichi_dr.jobs.settings.compare import CONTENDERS
+from taichi_dr.jobs.reconstruct.wording import COMPARE
+from taichi_dr.jobs.settings.compare import CONTENDERS, OPTIONS
 from taichi_dr.jobs.terminal.interrupt import interruptible
 from taichi_dr.jobs.terminal.output import alone_in, claim
 from taichi_dr.version import __version__
@@ -44,7 +45,8 @@ def compare(settings, *listeners):
     Raises:
         InputError: a setting outside its domain.
         FileError, DataSetError: data that cannot be read or used; an output folder that may not be written, or that
-            holds reconstructions of other images; a true mesh that cannot be read.
+            holds reconstructions of other images; a true mesh that cannot be read.  (A damaged checkpoint is a
+            failure of its own, on the page.)
         Error: of the first one that failed, if every one did.
     """
     settings.check()
@@ -55,20 +57,21 @@ def compare(settings, *listeners):
         scene = Scene.read(settings, audience)
         for name in settings.names:
             if _began(settings, name):
-                check_made_from(settings.out / name, scene.train, scene.fit)
+                _check_made_from(settings.out / name / checkpoint.NAME, settings.data, scene)
         found, errors, asked = {}, [], False
         with interruptible() as interrupt:
             for name in settings.names:
                 audience.said(f"\n{name}:")
                 try:
-                    summary = reconstruct(settings.of(name, resume=_began(settings, name)), *listeners)
+                    run = settings.of(name, resume=_began(settings, name))
+                    summary = reconstruct(run, *listeners, wording=COMPARE)
                     asked = summary.interrupted or summary.asked
                     told = lambda done: audience.progressed("measuring", done)  # noqa: E731
                     found[name] = measured(settings.out / name, name, scene, told)
                 except Error as error:
                     errors.append(error)
-                    audience.said(f"{name} failed: {error}")
-                    found[name] = Failed(name, str(error))
+                    found[name] = Failed(name, _explained(str(error), name))
+                    audience.said(f"{name} failed: {found[name].error}")
                 written = _write(settings, scene, found)
                 if asked or interrupt.requested:
                     break
@@ -79,6 +82,30 @@ def compare(settings, *listeners):
 
 def _began(settings, name):
     return not settings.overwrite and (settings.out / name / checkpoint.NAME).exists()
+
+
+def _check_made_from(path, folder, scene):
+    """Raises DataSetError if the checkpoint ``path`` is of other images; one that is damaged fails when it is read."""
+    try:
+        header, _ = checkpoint.load_state(path)
+        with checkpoint.reading(path):
+            checkpoint.check_made_with(path, header, folder, scene.data, scene.fit)
+    except DataSetError:
+        raise
+    except FileError:
+        return
+
+
+def _explained(error, name):
+    """A message, and whose options it names, if there are some that this command does not have.
+
+    >>> _explained("no surface; a smaller --lr may avoid that, --overwrite begins anew", "light")
+    'no surface; a smaller --lr may avoid that, --overwrite begins anew (--lr: of taichi-dr reconstruct --as mesh)'
+    """
+    others = dict.fromkeys(option for option in re.findall(r"--[a-z][a-z-]*", error) if option not in OPTIONS)
+    if not others:
+        return error
+    return f"{error} ({', '.join(others)}: of taichi-dr reconstruct --as {CONTENDERS[name].kind})"
 
 
 def _write(settings, scene, found):

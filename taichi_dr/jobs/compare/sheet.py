@@ -42,7 +42,8 @@ def write_sheet(path, done, scene, settings):
 
 
 def _title(settings, scene):
-    return f"{settings.data.resolve().name}: {len(scene.train)} images, {settings.minutes:g} min for each"
+    said = f"{settings.data.resolve().name}: {len(scene.train)} images, {settings.minutes:g} min for each"
+    return said if scene.reduced is None else f"{said}; times and images: {scene.reduced}"
 
 
 def _left(column):

@@ -39,6 +39,33 @@ def load_state(path):
         return header, arrays
 
 
+def names_of(train, held_out):
+    """What a checkpoint says of the images that it was made with: their size and names."""
+    return {
+        "image size": [train.width, train.height],
+        "training images": list(train.names),
+        "held-out images": list(held_out.names),
+    }
+
+
+def check_made_with(path, header, folder, data, fit):
+    """Raises DataSetError if the checkpoint ``path``, of that ``header``, was made with other images or cameras.
+
+    ``folder``: where the images are; ``data``: their ``names_of``; ``fit``: their SceneFit.
+
+    Raises:
+        KeyError, ValueError: the header does not say what it was made with.
+    """
+    changed = [what for what, value in data.items() if header["data"][what] != value]
+    if not changed and not fit.is_at(np.array(header["center"], float), float(header["radius"])):
+        changed = ["cameras or silhouettes"]  # saved vertices would mean something else
+    if changed:
+        raise DataSetError(
+            f"{folder}: not the data that {path} was made with: other {', '.join(changed)}; go on with the same data,"
+            " or start anew with --overwrite"
+        )
+
+
 def count(header, name, most=MOST):
     """The whole number from 0 to ``most`` that a header, or a list, has at ``name``.
 

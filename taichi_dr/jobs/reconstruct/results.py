@@ -72,20 +72,6 @@ def result_mesh(folder, fit, train):
     return Mesh(fit.from_world(points), mesh.topology.faces, colors=colors, name=folder.name)
 
 
-def check_made_from(folder, train, fit):
-    """Raises FileError if the run that has left its checkpoint in a folder had other images or cameras than these.
-
-    ``train`` (PosedImages of the unit scene) and ``fit`` (SceneFit) as for ``restored_model``.
-    """
-    path = Path(folder) / checkpoint.NAME
-    header, _ = checkpoint.load_state(path)
-    with checkpoint.reading(path):
-        data, center, radius = header["data"], np.array(header["center"], float), float(header["radius"])
-        same = data["image size"] == [train.width, train.height] and data["training images"] == list(train.names)
-    if not (same and fit.is_at(center, radius)):
-        raise FileError(f"{folder}: made from other images or cameras: --overwrite begins all anew")
-
-
 def restored_model(folder, train, fit):
     """The ``Kind`` that a run has left in a folder, ready to be asked for pictures.
 

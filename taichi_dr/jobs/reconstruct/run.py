@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from taichi_dr import compilation, runtime
-from taichi_dr.errors import DataSetError, InputError
+from taichi_dr.errors import InputError
 from taichi_dr.io.archives import DAMAGED
 from taichi_dr.io.files import check_creatable, parse_json, write_json
 from taichi_dr.jobs.listener import Audience, Moment
@@ -23,10 +23,11 @@ from taichi_dr.jobs.reconstruct.evaluation import evaluate, evaluate_variants, h
 from taichi_dr.jobs.reconstruct.kinds import kind_class, settings_class
 from taichi_dr.jobs.reconstruct.scene_fit import scene_of
 from taichi_dr.jobs.reconstruct.silhouettes import has_silhouettes
+from taichi_dr.jobs.reconstruct.wording import RECONSTRUCT
 from taichi_dr.jobs.report.agreement import warn_of_cameras
 from taichi_dr.jobs.report.metrics import DEFINITIONS, in_words
 from taichi_dr.jobs.report.record import PICTURES, Record
-from taichi_dr.jobs.settings.domains import typed
+from taichi_dr.jobs.settings.domains import option, typed
 from taichi_dr.jobs.terminal.interrupt import interruptible
 from taichi_dr.jobs.terminal.output import alone_in, claim, clear, sweep
 from taichi_dr.kernels.base.launch import stay_on_all_threads
@@ -74,12 +75,12 @@ class ReconstructionSummary:
         ]
 
 
-def reconstruct(settings, *listeners, ranks=ALONE):
+def reconstruct(settings, *listeners, ranks=ALONE, wording=RECONSTRUCT):
     """Runs the reconstruction that ``settings`` (ReconstructSettings) describes and writes its outputs.
 
     Initialises Taichi (fields made before become invalid).  ``listeners`` (Listener) are told how it goes.  Returns a
     ReconstructionSummary.  ``ranks``: the processes that share the steps, of which the first one writes; the summary of
-    the others has no metrics.
+    the others has no metrics.  ``wording``: the options of the command that asks for it.
 
     Raises:
         InputError: a setting outside its domain.
@@ -91,20 +92,20 @@ def reconstruct(settings, *listeners, ranks=ALONE):
     settings.check()
     _check_shared(settings, ranks)
     with alone_in(settings.out, ranks.leads):
-        return _reconstruct(settings, Audience(listeners), ranks)
+        return _reconstruct(settings, Audience(listeners), ranks, wording)
 
 
-def _reconstruct(settings, audience, ranks):
-    saved = _claim_output(settings, ranks.leads)
+def _reconstruct(settings, audience, ranks, wording):
+    saved = _claim_output(settings, ranks.leads, wording)
     if saved is None:
         kind_class(settings.kind).check(settings)
     else:
         with checkpoint.reading(settings.out / checkpoint.NAME):
-            settings = _saved_settings(settings, saved[0]["settings"])
+            settings = _saved_settings(settings, saved[0]["settings"], wording)
             settings.check()
             spent = _fraction(settings, count(saved[0], "steps"), number(saved[0], "seconds_optimising")) >= 1
         if spent:
-            audience.said("its budget is spent: more --steps or --minutes than that would go on")
+            audience.said(f"its budget is spent: more {wording.budget} than that would go on")
             if metrics := _finished(settings, saved[0]["steps"]):
                 audience.said("everything is written already")
                 return ReconstructionSummary(settings.out, metrics, interrupted=False)
@@ -141,7 +142,7 @@ def _reconstruct(settings, audience, ranks):
     except KeyboardInterrupt:
         if run.saved:
             state = settings.out / checkpoint.NAME
-            audience.said(f"stopped before everything was written; --resume continues from {state}")
+            audience.said(f"stopped before everything was written; {wording.resume} continues from {state}")
         raise
 
 
@@ -154,12 +155,12 @@ def _check_shared(settings, ranks):
         )
 
 
-def _claim_output(settings, writes):
+def _claim_output(settings, writes, wording):
     """Checks the output folder, if this process ``writes``; the checkpoint to go on from, or None."""
     own = _own_names(settings)
     if writes:
         if not settings.resume:
-            claim(settings.out, own, settings.overwrite, "--resume continues it, --overwrite replaces it")
+            claim(settings.out, own, settings.overwrite, wording.occupied)
         check_creatable(settings.out / checkpoint.NAME)
         sweep(settings.out, own)
     return checkpoint.load_state(settings.out / checkpoint.NAME) if settings.resume else None
@@ -169,7 +170,7 @@ def _own_names(settings):
     return *REPORTS, *kind_class(settings.kind).FILES
 
 
-def _saved_settings(settings, saved):
+def _saved_settings(settings, saved, wording=RECONSTRUCT):
     """The settings of the run to be continued, with this call's folders, budget, exports and backend.
 
     Warns of other settings of this call: they are not used.
@@ -188,12 +189,12 @@ def _saved_settings(settings, saved):
             if field.name in EXPORTS and field.name in kept:
                 exports[field.name] = given
             else:
-                unused["--" + {"kind": "as", "keyed": "background"}.get(field.name, field.name.replace("_", "-"))] = (
-                    str(was)
-                )
+                unused[option(field.name)] = str(was)
     if unused:
         options, was = ", ".join(sorted(unused)), ", ".join(unused[option] for option in sorted(unused))
-        warnings.warn(f"{options}: not used, --resume goes on with what the run began with ({was})", stacklevel=3)
+        warnings.warn(
+            f"{options}: not used, {wording.resume} goes on with what the run began with ({was})", stacklevel=3
+        )
     budget = {name: getattr(settings, name) for name in BUDGET}
     if not any(given is not None for given in budget.values()):
         budget = {}
@@ -227,11 +228,7 @@ class _Run:
     def __init__(self, settings, train, held_out, audience, ranks):
         self.settings, self.audience, self.ranks = settings, audience, ranks
         self.fit = scene_of(train)
-        self.data = {
-            "image size": [train.width, train.height],
-            "training images": list(train.names),
-            "held-out images": list(held_out.names),
-        }
+        self.data = checkpoint.names_of(train, held_out)
         self.held_out = self.fit.to_unit(held_out)
         self.shown = self.held_out.subset(np.array([0]))
         some = np.unique(np.linspace(0, len(train) - 1, TRAINING_VIEWS).round().astype(int))
@@ -312,23 +309,14 @@ class _Run:
         Raises:
             DataSetError: the data are not those that the checkpoint was made with.
         """
-        self._check_same_data(header)
+        path = self.settings.out / checkpoint.NAME
+        checkpoint.check_made_with(path, header, self.settings.data, self.data, self.fit)
         model = {name.removeprefix("model/"): value for name, value in arrays.items() if name.startswith("model/")}
         self.model.restore(header["model"], model)
         self.steps, self.seconds = count(header, "steps"), number(header, "seconds")
         self.optimising, self.compiling = number(header, "seconds_optimising"), number(header, "seconds_compiling")
         self.record.restore(header, arrays, self.fraction())
         self.saved = True
-
-    def _check_same_data(self, header):
-        changed = [what for what, value in self.data.items() if header["data"][what] != value]
-        if not changed and not self.fit.is_at(np.array(header["center"]), header["radius"]):
-            changed = ["cameras or silhouettes"]  # saved vertices would mean something else
-        if changed:
-            raise DataSetError(
-                f"{self.settings.data}: not the data that {self.settings.out / checkpoint.NAME} was made with: other"
-                f" {', '.join(changed)}; resume with the same data, or start anew with --overwrite"
-            )
 
     def finish(self, backend, interrupt):
         """Writes every output from the model as it is; returns the contents of ``metrics.json``."""

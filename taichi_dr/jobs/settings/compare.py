@@ -1,6 +1,6 @@
 """Options of ``taichi-dr compare``."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -8,7 +8,7 @@ from tyro.conf import Positional, arg
 
 from taichi_dr.errors import InputError
 from taichi_dr.jobs.reconstruct import kinds
-from taichi_dr.jobs.settings.domains import Backend, at_least, colored, positive
+from taichi_dr.jobs.settings.domains import Backend, at_least, colored, option, positive
 
 
 class Contender(NamedTuple):
@@ -125,3 +125,7 @@ class CompareSettings:
             at_least(8, size=self.size)
         at_least(0, seed=self.seed)
         colored(self.keyed)
+
+
+OPTIONS = {option(field.name) for field in fields(CompareSettings)}
+"""What the command has, as it is typed."""

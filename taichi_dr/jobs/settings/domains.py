@@ -12,9 +12,13 @@ Backend = Literal["auto", "cpu", "vulkan", "cuda"]
 Texture = Annotated[Path | None, arg(metavar="FILE", help_behavior_hint="(default: the mesh file's own)")]
 
 
+RENAMED = {"kind": "as", "keyed": "background"}
+"""Fields whose option has another name."""
+
+
 def option(name):
     """The option of a field, as it is typed."""
-    return "--" + name.replace("_", "-")
+    return "--" + RENAMED.get(name, name).replace("_", "-")
 
 
 def at_least(least, **values):

@@ -19,7 +19,7 @@ from taichi_dr.jobs.compare import measure
 from taichi_dr.jobs.compare import run as comparison
 from taichi_dr.jobs.compare.run import compare
 from taichi_dr.jobs.dataset import make_dataset
-from taichi_dr.jobs.settings.compare import CompareSettings
+from taichi_dr.jobs.settings.compare import OPTIONS, CompareSettings
 from taichi_dr.jobs.settings.dataset import DatasetSettings
 from taichi_dr.scene import shapes
 
@@ -145,21 +145,28 @@ def test_a_truth_that_is_named_takes_the_place_of_the_known_one(data, made, tmp_
 
 def test_ctrl_c_writes_the_page_of_what_there_is_and_the_same_command_goes_on(data, tmp_path, monkeypatch):
     class Pressed(comparison.Audience):
-        """Presses Ctrl-C in the first step."""
+        """Presses Ctrl-C in the first step that it sees, but for the one that a run begins at."""
+
+        begins_at = 0
 
         def stepped(self, moment):
-            if moment.steps == 1:
+            if moment.steps == self.begins_at + 1:
                 signal.raise_signal(signal.SIGINT)
 
-    first = compare(settings(data, tmp_path / "out", only="sdf,grid"), Pressed([]))
+    long = {"minutes": 1000.0}  # so that it is Ctrl-C that ends it, however slow a step is
+    first = compare(settings(data, tmp_path / "out", only="sdf,grid", **long), Pressed([]))
     assert first.interrupted
     assert list(first.record["contenders"]) == ["sdf"]
     page = (tmp_path / "out" / "comparison.html").read_text()
     assert "stopped before its time: sdf" in page
     assert "not yet made: grid" in page
-    second = compare(settings(data, tmp_path / "out", only="sdf"))
-    assert not second.interrupted
-    assert second.record["contenders"]["sdf"]["steps"] > first.record["contenders"]["sdf"]["steps"]
+    assert first.record["contenders"]["sdf"]["steps"] == 1
+    Pressed.begins_at = 1
+    second = compare(settings(data, tmp_path / "out", only="sdf", **long), Pressed([]))
+    assert second.record["contenders"]["sdf"]["steps"] == 2
+    third = compare(settings(data, tmp_path / "out", only="sdf", minutes=1e-9))  # is spent by now
+    assert not third.interrupted
+    assert not third.record["contenders"]["sdf"]["interrupted"]
 
 
 def test_ctrl_c_while_one_is_measured_keeps_it_and_begins_no_other(data, made):
@@ -194,6 +201,46 @@ def test_what_fails_is_on_the_page_with_its_reason_and_the_others_go_on(data, tm
     assert "has no alpha channel" in "".join(page.text)
 
 
+def test_a_damaged_checkpoint_is_a_failure_on_the_page(data, made, tmp_path):
+    shutil.copytree(made.folder, tmp_path / "out")
+    (tmp_path / "out" / "sdf" / "state.npz").write_bytes(b"PK torn")
+    again = compare(settings(data, tmp_path / "out"))
+    assert "state.npz: is no checkpoint that can be read" in again.record["contenders"]["sdf"]["error"]
+    assert again.record["contenders"]["grid"]["held_out"] == made.record["contenders"]["grid"]["held_out"]
+    assert "is no checkpoint that can be read" in "".join(Tags((again.folder / "comparison.html").read_text()).text)
+
+
+def test_messages_name_options_of_this_command_alone(data, made):
+    said = []
+
+    class Told(comparison.Audience):
+        """Keeps what is said."""
+
+        def said(self, text):
+            said.append(text)
+
+    with pytest.warns(UserWarning, match="--seed: not used, the same command goes on"):
+        compare(settings(data, made.folder, seed=5), Told([]))
+    assert any("budget is spent: more --minutes than" in text for text in said)
+    assert set(re.findall(r"--[a-z-]+", " ".join(said))) <= OPTIONS
+
+
+@pytest.mark.parametrize("kind", ["mesh", "grid"])
+def test_options_of_another_command_are_said_to_be(kind):
+    text = comparison._explained("a smaller --lr or --smoothness may avoid that, --seed as well", kind)
+    assert text.endswith(f"as well (--lr, --smoothness: of taichi-dr reconstruct --as {kind})")
+    assert comparison._explained("--background auto keys it", kind) == "--background auto keys it"
+
+
+def test_pictures_that_are_smaller_than_the_images_are_said_to_be(data, made, monkeypatch):
+    page = "".join(Tags((made.folder / "comparison.html").read_text()).text)
+    assert "of all pixels" not in page
+    monkeypatch.setattr(measure, "LARGEST_SHOWN", 16)
+    again = compare(settings(data, made.folder, only="sdf"))
+    page = "".join(Tags((again.folder / "comparison.html").read_text()).text)
+    assert "Times, and pictures and dB of single images below, are those of 16 × 16 of 32 × 32 pixels" in page
+
+
 def test_if_all_fail_that_is_an_error(tmp_path, data):
     (tmp_path / "out" / "sdf").mkdir(parents=True)
     (tmp_path / "out" / "sdf" / "letter.txt").write_text("dear reader")
@@ -216,7 +263,9 @@ def test_what_is_refused(data, tmp_path, made):
     transforms = json.loads((other / "transforms_train.json").read_text())
     transforms["frames"].pop()
     (other / "transforms_train.json").write_text(json.dumps(transforms))
-    with pytest.raises(FileError, match="sdf: made from other images or cameras: --overwrite begins all anew"):
+    with pytest.raises(
+        FileError, match=r"other: not the data that .*sdf/state\.npz was made with: other training images;.*--overwrite"
+    ):
         compare(settings(other, made.folder))
     (made.folder / "letter.txt").write_text("dear reader")
     with pytest.raises(FileError, match="does not write"):
