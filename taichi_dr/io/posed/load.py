@@ -141,7 +141,7 @@ def _reader_of(path):
         return dtu.read
     if path.suffix == ".npy":
         return llff.read
-    if path.name in record3d.FILES:
+    if path.name in record3d.FILES or (path.suffix == ".json" and record3d.is_metadata(path)):
         return record3d.read
     if path.suffix == ".json":
         return transforms.read

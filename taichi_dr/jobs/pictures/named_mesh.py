@@ -26,7 +26,7 @@ def named_mesh(name, texture=None):
     path = Path(name)
     mesh = found_mesh(name, texture, normalize=True)
     mold(mesh)
-    if path.exists() and mesh.has("uv") and is_clay(mesh):
+    if path.is_file() and mesh.has("uv") and is_clay(mesh):
         warnings.warn(
             f"{path}: has texture coordinates but no texture, so it is clay: --texture FILE gives it one", stacklevel=2
         )
@@ -59,12 +59,12 @@ def found_mesh(name, texture=None, normalize=False):
         return load_mesh(path, normalize=normalize, texture=texture)
     if name in SHAPES:
         return _shape(name, texture).normalized()
-    raise FileError(f"{name}: no such file, nor a shape ({', '.join(SHAPES)}){_near(path)}")
+    raise no_such_file(name)
 
 
 def is_solid(name):
     """Whether the name is that of a file with a ``ColoredSolid`` in it."""
-    return Path(name).suffix == ".npz" and Path(name).exists()
+    return Path(name).suffix.lower() == ".npz" and Path(name).exists()
 
 
 def named_solid(name):
@@ -93,9 +93,16 @@ def _shape(name, texture):
     return getattr(shapes, name)(texture=picture)
 
 
+def no_such_file(name):
+    """The FileError of a name that is neither a file nor a shape: it names files and shapes that are spelt alike."""
+    return FileError(f"{name}: no such file, nor a shape ({', '.join(SHAPES)}){_near(Path(name))}")
+
+
 def _near(path):
-    folder = path.parent
+    """Of the first part of a path that is not there, the names beside it that are spelt alike."""
+    part = next(part for part in (*reversed(path.parents), path) if not part.exists())
+    folder = part.parent
     files = [entry.name for entry in folder.iterdir()] if folder.is_dir() else []
-    near = [str(folder / name) for name in difflib.get_close_matches(path.name, files, 3)]
+    near = [str(folder / name) for name in difflib.get_close_matches(part.name, files, 3)]
     near += difflib.get_close_matches(str(path), SHAPES, 1)
     return f"; did you mean {' or '.join(near)}?" if near else ""

@@ -1,26 +1,17 @@
-"""``taichi-dr view``: finds what is meant, opens the viewer, or writes a screenshot."""
-
-from pathlib import Path
+"""``taichi-dr view``: opens the viewer, or writes a screenshot."""
 
 import numpy as np
 
 from taichi_dr import runtime
-from taichi_dr.errors import FileError, InputError
+from taichi_dr.errors import InputError
 from taichi_dr.gui.pose import camera_of
 from taichi_dr.gui.progressive import PASSES, jitter
 from taichi_dr.gui.viewer import Viewer, depths, shift
 from taichi_dr.io.images import check_picture, save_image
-from taichi_dr.io.posed.load import load_posed_images
-from taichi_dr.jobs.pictures.named_mesh import is_solid
-from taichi_dr.jobs.reconstruct.radiance.scene import is_radiance
 from taichi_dr.jobs.view.content import Choice
-from taichi_dr.jobs.view.field import Field
+from taichi_dr.jobs.view.finding import find_content
 from taichi_dr.jobs.view.keys import Keys
-from taichi_dr.jobs.view.photographs import Photographs
-from taichi_dr.jobs.view.surface import Surface
 
-RESULTS = ("scene.npz", "mesh.glb", "mesh.obj", "mesh.ply")  # of reconstruct, the best first
-LARGEST = 640  # pixels of the longer side of posed images
 BACKGROUND = (0.02, 0.02, 0.025)
 
 
@@ -57,21 +48,6 @@ def view(settings):
     finally:
         viewer.close()
     return None
-
-
-def find_content(name):
-    """The Content of a name; errors as ``view``."""
-    path = Path(name)
-    if path.is_dir():
-        found = next((path / result for result in RESULTS if (path / result).exists()), None)
-        if found is None:
-            return Photographs(load_posed_images(path, largest=LARGEST))
-        name = str(found)
-    elif path.suffix in (".json", ".npy") or path.name.startswith("cameras"):
-        return Photographs(load_posed_images(path, largest=LARGEST))
-    if path.suffix == ".npz" and not path.exists():
-        raise FileError(f"{name}: no such file")
-    return Field(name) if is_solid(name) and is_radiance(name) else Surface(name)
 
 
 def _choice(content, settings):

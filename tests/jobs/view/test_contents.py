@@ -8,10 +8,11 @@ from taichi_dr.gui.pose import camera_of
 from taichi_dr.io.posed_images import PosedImages
 from taichi_dr.jobs.settings.view import ViewSettings
 from taichi_dr.jobs.view.content import Choice
+from taichi_dr.jobs.view.finding import find_content
 from taichi_dr.jobs.view.keys import Keys
 from taichi_dr.jobs.view.looks import depth_color, face_color, with_edges
 from taichi_dr.jobs.view.photographs import Photographs
-from taichi_dr.jobs.view.run import find_content, view
+from taichi_dr.jobs.view.run import view
 from taichi_dr.jobs.view.surface import Surface
 
 SIZE = (48, 64)
