@@ -8,7 +8,8 @@ import numpy as np
 from taichi_dr.scene.camera import Camera
 from taichi_dr.types import Array
 
-STEEPEST = 89.0  # degrees: at 90 nothing says which way is up in the image
+STEEPEST = 89.0  # degrees that one may turn to: at 90 nothing says which way is up in the image
+STRAIGHT = 89.999  # degrees, of a camera that looks straight up or down
 
 
 class Pose(NamedTuple):
@@ -18,7 +19,7 @@ class Pose(NamedTuple):
 
     where ``front``, ``up``, ``right`` are the world's z, y, x if ``up`` is y (so that the angles are those of
     ``Camera.orbit``), else these turned by the least angle that takes y to ``up``.  ``fov_y_deg`` is the full vertical
-    angle.
+    angle; by ``roll_deg`` the camera is then turned about its axis, what is right of it upwards.
 
     >>> Pose((0.0, 0.0, 0.0), 90.0, 0.0, 2.0).eye.round(6).tolist()
     [2.0, 0.0, 0.0]
@@ -30,6 +31,7 @@ class Pose(NamedTuple):
     distance: float
     up: tuple[float, ...] = (0.0, 1.0, 0.0)
     fov_y_deg: float = 40.0
+    roll_deg: float = 0.0
 
     @property
     def backward(self) -> Array:
@@ -50,48 +52,74 @@ class Pose(NamedTuple):
         w = self.backward
         u = np.cross(self.up, w)
         u /= np.linalg.norm(u)
-        return u, np.cross(w, u), w
+        v, roll = np.cross(w, u), math.radians(self.roll_deg)
+        return math.cos(roll) * u + math.sin(roll) * v, math.cos(roll) * v - math.sin(roll) * u, w
 
     def moved(self, offset: Array) -> "Pose":
         """The same direction from a place that is ``offset`` (3,) from here."""
         return self._replace(target=tuple((np.asarray(self.target) + offset).tolist()))
 
     def turned(self, azimuth_deg: float, elevation_deg: float) -> "Pose":
-        """Turned about the target by so much, no steeper than 89 degrees."""
+        """Turned about the target by so much, no steeper than 89 degrees and without roll; by nothing, as it was."""
+        if azimuth_deg == elevation_deg == 0:
+            return self
         elevation = min(max(self.elevation_deg + elevation_deg, -STEEPEST), STEEPEST)
-        return self._replace(azimuth_deg=(self.azimuth_deg + azimuth_deg) % 360, elevation_deg=elevation)
+        azimuth = (self.azimuth_deg + azimuth_deg) % 360
+        return self._replace(azimuth_deg=azimuth, elevation_deg=elevation, roll_deg=0.0)
 
     def looking(self, azimuth_deg: float, elevation_deg: float) -> "Pose":
         """``turned`` about the eye, which stays where it is."""
         other = self.turned(azimuth_deg, elevation_deg)
         return other.moved(self.eye - other.eye)
 
+    def framing(self, points: Array, filled: float = 0.9) -> "Pose":
+        """The nearest Pose of the same direction that has points (P, 3) in a square middle of its image.
 
-def pose_of_axes(eye, backward, up, distance, fov_y_deg):
+        They are as far from its left edge as from its right one, or from its lower as from its upper one; ``filled``:
+        the part of the image's height that the square has.  The target stays as far along the axis as it was.
+
+        >>> Pose((9.0, 0.0, 0.0), 0.0, 0.0, 1.0, fov_y_deg=90).framing(np.array([[-2.0, 0, 0], [4, 0, 0]]), 1.0)[0:4:3]
+        ((1.0, 0.0, 0.0), 3.0)
+        """
+        slope = filled * math.tan(math.radians(self.fov_y_deg) / 2)
+        u, v, w = self.axes
+        local = np.asarray(points) - self.target
+        right, up, depth = local @ u / slope, local @ v / slope, local @ w
+        ends = [((along + depth).max(), (depth - along).max()) for along in (right, up)]
+        across = [slope * (more - less) / 2 for more, less in ends]
+        distance = max((more + less) / 2 for more, less in ends)
+        return self._replace(distance=float(distance)).moved(across[0] * u + across[1] * v)
+
+
+def pose_of_axes(eye, backward, up, distance, fov_y_deg, right=None):
     """The Pose of a camera at ``eye`` (3,) that looks along minus the unit vector ``backward``; ``up`` is the world's.
 
-    Its image has no roll: the camera's own is lost.
+    Its roll is that of a camera whose own axis is ``right``; by default there is none.
     """
     up = np.asarray(up, float) / np.linalg.norm(up)
     x, y, z = rotation_of(up).T @ backward
     elevation = math.degrees(math.asin(min(max(y, -1.0), 1.0)))
-    elevation = min(max(elevation, -STEEPEST), STEEPEST)
+    elevation = min(max(elevation, -STRAIGHT), STRAIGHT)
     pose = Pose((0.0, 0.0, 0.0), math.degrees(math.atan2(x, z)) % 360, elevation, distance, tuple(up.tolist()))
     pose = pose._replace(fov_y_deg=fov_y_deg)
+    if right is not None:
+        level, above, _ = pose.axes
+        pose = pose._replace(roll_deg=math.degrees(math.atan2(right @ above, right @ level)))
     return pose.moved(np.asarray(eye) - pose.eye)
 
 
 def pose_of(camera):
-    """The Pose of the first view of a perspective ``Camera``, without its roll."""
-    _, _, w, e = (axis[0] for axis in camera.frames())
+    """The Pose of the first view of a perspective ``Camera``."""
+    u, _, w, e = (axis[0] for axis in camera.frames())
     distance = float(np.linalg.norm(camera.numpy("eye")[0] - camera.numpy("target")[0]))
-    return pose_of_axes(e, w, camera.numpy("up")[0], distance, float(np.rad2deg(camera.numpy("fov_y")[0])))
+    return pose_of_axes(e, w, camera.numpy("up")[0], distance, float(np.rad2deg(camera.numpy("fov_y")[0])), u)
 
 
 def camera_of(pose, near, far, principal=(0.0, 0.0)):
     """The Camera of a Pose."""
     fov_y = math.radians(pose.fov_y_deg)
-    return Camera(pose.eye, pose.target, pose.up, fov_y=fov_y, near=near, far=far, principal=principal)
+    up = pose.axes[1] if pose.roll_deg or abs(pose.elevation_deg) > STEEPEST else pose.up
+    return Camera(pose.eye, pose.target, up, fov_y=fov_y, near=near, far=far, principal=principal)
 
 
 def rotation_of(up):

@@ -28,7 +28,7 @@ class Turntable:
     """A full turn about the target, picture by picture; a GIF at the end."""
 
     def __init__(self, pose, frames=FRAMES):
-        self._start, self._frames, self._pictures = pose, frames, []
+        self._start, self._frames, self._pictures = pose._replace(roll_deg=0.0), frames, []
 
     @property
     def pose(self):

@@ -54,8 +54,8 @@ class Viewer:
     (height, width): smaller ones while the camera moves, so that it moves smoothly, and, where ``show(changed=False)``
     says that nothing else does, up to 16 of full size whose mean is shown, which is free of steps at edges.
 
-    Keys: H shows them.  The camera is a perspective one without roll; what ``draw`` renders is not on any tape but what
-    is open around ``show``, so call it outside of ``ti.ad.Tape``.
+    Keys: H shows them.  The camera is a perspective one, and upright as soon as one turns it; what ``draw`` renders is
+    not on any tape but what is open around ``show``, so call it outside of ``ti.ad.Tape``.
 
     Arguments:
         draw: see above.

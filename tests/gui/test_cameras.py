@@ -8,6 +8,7 @@ import pytest
 from taichi_dr.gui.fly import fly
 from taichi_dr.gui.orbit import orbit
 from taichi_dr.gui.pose import Pose, camera_of, pose_of, pose_of_axes
+from taichi_dr.gui.recording import Turntable
 from taichi_dr.gui.windows.base import Events
 from taichi_dr.scene.camera import Camera
 
@@ -74,6 +75,41 @@ def test_the_camera_of_a_pose_is_that_of_orbit(cpu64):
         np.testing.assert_allclose(mine, theirs, atol=1e-12)
     np.testing.assert_allclose(pose_of(expected).eye, pose.eye, atol=1e-12)
     assert pose_of(expected)[1:4] == pytest.approx(pose[1:4])
+
+
+def test_the_pose_of_a_rolled_camera_has_its_axes_until_one_turns_it(cpu64):
+    axes, _ = np.linalg.qr(np.random.default_rng(3).normal(size=(3, 3)))
+    axes *= np.linalg.det(axes)  # columns right, up, backward
+    for matrix in (axes, np.eye(3)[:, [2, 0, 1]], np.eye(3)[:, [1, 2, 0]], -np.eye(3)[:, [1, 0, 2]]):
+        pose = pose_of_axes((1.0, 2.0, 3.0), matrix[:, 2], (0, 1, 0), 2.5, 40.0, matrix[:, 0])
+        np.testing.assert_allclose(pose.axes, matrix.T, atol=1e-4)  # 0.001 degrees, for one that looks straight down
+        for mine, theirs in zip(camera_of(pose, 0.1, 9).frames()[:3], pose.axes, strict=True):
+            np.testing.assert_allclose(mine[0], theirs, atol=1e-9)
+        assert orbit(pose, Events()) == pose
+        assert orbit(pose, Events(wheel=1.0)).roll_deg == pose.roll_deg
+        assert orbit(pose, Events(drag=(0.1, 0.0))).axes[0] @ [0, 1, 0] == pytest.approx(0, abs=1e-12)
+
+
+def test_a_rolled_cameras_right_goes_up():
+    u, v, _ = FRONT._replace(roll_deg=30.0).axes
+    np.testing.assert_allclose(u, [math.sqrt(0.75), 0.5, 0], atol=1e-12)
+    np.testing.assert_allclose(v, [-0.5, math.sqrt(0.75), 0], atol=1e-12)
+
+
+def test_a_turntable_is_upright():
+    assert {Turntable(FRONT._replace(roll_deg=30.0)).pose.roll_deg} == {0.0}
+
+
+def test_a_frame_is_around_points_and_touches_the_outermost_on_both_sides():
+    points = np.random.default_rng(5).normal([3.0, -2.0, 1.0], [2.0, 0.5, 1.0], (50, 3))
+    pose = FRONT.turned(70.0, 30.0)._replace(fov_y_deg=50.0).framing(points, 0.8)
+    u, v, w = pose.axes
+    local = points - pose.eye
+    places = np.stack([local @ u, local @ v]) / -(local @ w) / math.tan(math.radians(25))  # in half image heights
+    low, high = places.min(axis=1), places.max(axis=1)
+    assert np.abs(places).max() == pytest.approx(0.8)
+    fuller = np.argmax(high - low)
+    assert -low[fuller] == pytest.approx(high[fuller])
 
 
 @pytest.mark.parametrize("up", [(0, 1, 0), (0, 0, 1), (0, -1, 0), (0.6, 0, -0.8)])

@@ -23,7 +23,7 @@ class ViewSettings:
 
     keys (H shows them in the window):
       drag, arrows      turn                   R  renderer: hard, antialiased, soft, ray traced, sdf, volume
-      Shift + drag      move                   V  what is shown: colour, normals, depth, faces
+      Shift + drag      move                   V  colour, normals, depth, faces, alpha
       W S, right drag   nearer, farther        L  light, M  edges of faces
       A D Q E           left, right, down, up  Z X  sigma, C K  gamma: less, more
       F                 fly, or orbit          Tab, Shift + Tab  the cameras of posed images
@@ -44,7 +44,7 @@ class ViewSettings:
     #: The renderer to begin with; auto takes the one that suits the content.
     renderer: Literal["auto", "hard", "antialiased", "soft", "ray traced", "sdf", "volume"] = "auto"
     #: What is shown of it to begin with.
-    show: Literal["colour", "normals", "depth", "faces"] = "colour"
+    show: Literal["colour", "normals", "depth", "faces", "alpha"] = "colour"
     #: Write this image (.png, .jpg, ...) of the first view and open no window.
     screenshot: Annotated[Path | None, arg(metavar="FILE", help_behavior_hint="(default: a window)")] = None
     #: Softness of edges to begin with, > 0, for the soft renderer.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from taichi_dr.gui.pose import Pose
 
 RENDERERS = ("hard", "antialiased", "soft", "ray traced", "sdf", "volume")
-LOOKS = ("colour", "normals", "depth", "faces")
+LOOKS = ("colour", "normals", "depth", "faces", "alpha")
 
 
 @dataclass

@@ -16,6 +16,7 @@ THUMBNAIL = 128  # pixels of the longer side of images at frustums
 LENGTH = 0.2  # of frustums, in distances of the cameras from the centre
 MOST_POINTS = 50_000
 LINE, POINT, CHOSEN = (0.9, 0.9, 0.9), (0.35, 0.55, 0.9), (1.0, 0.45, 0.05)
+HOME_FOV, BESIDE = 40.0, (20.0, 15.0)  # degrees; of the first view, turned from behind the first camera
 STEPS = 400  # places at which a line is drawn
 BEHIND = 1e-3  # of its depth by which a line may be behind what covers it
 
@@ -29,24 +30,36 @@ class Photographs(Content):
         eyes = posed.camera_to_world[:, :3, 3]
         distance = np.linalg.norm(eyes - bounds.center, axis=1)
         self._length = LENGTH * float(np.median(distance))
-        self.radius = 1.2 * float(max(distance.max(), bounds.radius))
         self.missing = dict.fromkeys(("soft", "ray traced", "sdf"), "images alone: reconstruct them first")
         self.missing["volume"] = self.missing["soft"]
         self._up = upwards(posed)
         fov = np.rad2deg(posed.fov_y)
-        axes = zip(eyes, posed.camera_to_world[:, :3, 2], distance, fov, strict=True)
-        self.poses = tuple(pose_of_axes(eye, w, self._up, float(d), float(angle)) for eye, w, d, angle in axes)
-        home = pose_of_axes(eyes[0], posed.camera_to_world[0, :3, 2], self._up, 2.9 * self.radius, 40.0)
-        self.home = home._replace(target=tuple(bounds.center.tolist())).turned(20.0, 15.0)
+        axes = zip(eyes, posed.camera_to_world[:, :3, :3], distance, fov, strict=True)
+        self.poses = tuple(
+            pose_of_axes(eye, axes[:, 2], self._up, float(d), float(angle), axes[:, 0]) for eye, axes, d, angle in axes
+        )
         self._corners = np.stack([_corners(posed, view, self._length) for view in range(len(posed))])
+        self.home, self.radius = self._whole(bounds)
         self._all = _quads(self._corners, [_thumbnail(posed, view) for view in range(len(posed))])
         self._chosen, self._one = None, None
         self._renderers = {}
         points = np.empty((0, 3)) if posed.points is None else posed.points
         self._points = points[:: max(1, len(points) // MOST_POINTS)]
 
+    def _whole(self, bounds):
+        """The Pose that shows all there is in the middle, and the radius around its target."""
+        posed = self._posed
+        eyes, axes = posed.camera_to_world[:, :3, 3], posed.camera_to_world[0, :3, :3]
+        shown = [eyes, self._corners.reshape(-1, 3), bounds.center[None]]
+        if posed.points is not None:
+            shown.append(posed.points[np.linalg.norm(posed.points - bounds.center, axis=1) < bounds.radius])
+        shown = np.concatenate(shown)
+        pose = pose_of_axes(eyes[0], axes[:, 2], self._up, 1.0, HOME_FOV)
+        pose = pose._replace(target=tuple(bounds.center.tolist())).turned(*BESIDE).framing(shown)
+        return pose, 1.2 * float(np.linalg.norm(shown - pose.target, axis=1).max())
+
     def missing_looks(self, renderer):
-        return {"normals": "images are flat"}
+        return {"normals": "images are flat", "alpha": "images are opaque"}
 
     def draw(self, camera, size, choice):
         if choice.renderer not in self._renderers:

@@ -2,20 +2,23 @@
 
 import numpy as np
 import pytest
+from jobs.view.ball_field import write_ball_field
 
 from taichi_dr.errors import FileError, InputError
 from taichi_dr.gui.pose import camera_of
 from taichi_dr.io.posed_images import PosedImages
 from taichi_dr.jobs.settings.view import ViewSettings
 from taichi_dr.jobs.view.content import Choice
+from taichi_dr.jobs.view.field import Field
 from taichi_dr.jobs.view.finding import find_content
 from taichi_dr.jobs.view.keys import Keys
-from taichi_dr.jobs.view.looks import depth_color, face_color, with_edges
+from taichi_dr.jobs.view.looks import depth_color, depth_normals, face_color, with_edges
 from taichi_dr.jobs.view.photographs import Photographs
 from taichi_dr.jobs.view.run import view
 from taichi_dr.jobs.view.surface import Surface
 
 SIZE = (48, 64)
+PLACES = (48, 64), (36, 76)  # rows and columns in pictures of (96, 128)
 
 
 def ahead(content, **depths):
@@ -61,6 +64,42 @@ def test_faces_have_other_colors_than_the_next_and_edges_are_dark():
     assert edged[..., 3].tolist() == [[1, 1, 1, 1]]
 
 
+def test_a_field_has_normals_depths_and_alpha_of_where_it_is_seen(cpu32, tmp_path):
+    write_ball_field(tmp_path / "scene.npz", up=(0.0, 0.0, 1.0))
+    ball = Field(tmp_path / "scene.npz")
+    assert set(ball.missing_looks("volume")) == {"faces"}
+    normals, depth, alpha = (
+        ball.draw(ahead(ball), (96, 128), Choice("volume", look)) for look in ("normals", "depth", "alpha")
+    )
+    # at distance 3.1, 40 degrees over 96 rows, a ball of radius 0.5 has tan(asin(0.5 / 3.1)) / tan(20 deg) * 48 = 21.5
+    # pixels, and one of half a cell more 22.6
+    assert np.pi * 21.5**2 < alpha[..., 0].sum() < np.pi * 22.6**2
+    assert alpha[..., 3].min() == 1
+    middle, aside = (normals[row - 4 : row + 4, column - 4 : column + 4, :3].mean((0, 1)) for row, column in PLACES)
+    np.testing.assert_allclose(middle, 0.5 + 0.5 * ball.home.backward, atol=0.04)
+    u, v, w = ball.home.axes  # 12 pixels to the right and up, 2.7 before the eye: (0.245, 0.245) of the radius 0.5
+    np.testing.assert_allclose(aside, 0.5 + 0.245 * u + 0.245 * v + 0.36 * w, atol=0.04)
+    assert normals[0, 0, 3] == 0
+    assert depth[48, 64, 0] > 0.95 > depth[48, 76, 0] > depth[48, 82, 0]
+
+
+def test_normals_of_depths_do_not_reach_over_edges():
+    rows, columns = np.mgrid[:4, :6].astype(float)
+    near = columns < 3
+    places = np.stack([columns, -rows, np.where(near, 0.0, -50.0 - columns)], axis=-1)  # a step back, then a slope
+    normal = depth_normals(places, np.ones((4, 6), bool))
+    np.testing.assert_allclose(normal, np.where(near[..., None], [0, 0, 1.0], [1.0, 0, 1]), atol=1e-12)
+    assert not depth_normals(places, np.zeros((4, 6), bool)).any()
+
+
+def test_alpha_is_how_much_of_a_pixel_is_covered(cpu32):
+    ball = Surface("icosphere")
+    alpha = ball.draw(ahead(ball), SIZE, Choice("antialiased", "alpha"))
+    assert alpha[24, 32].tolist() == [1, 1, 1, 1]
+    assert alpha[0, 0].tolist() == [0, 0, 0, 1]
+    assert alpha[..., 1].sum() == pytest.approx(np.pi * 22.47**2, rel=0.03)
+
+
 def posed(points=None):
     """Two images of 8 x 12 pixels, one from z = 4 and one from x = 4; the first is red above, blue below."""
     front = np.eye(4)
@@ -84,6 +123,28 @@ def test_an_images_own_camera_sees_it_fill_the_picture(cpu32):
     assert without[20, 30, 3] == 0
 
 
+def test_what_there_is_of_posed_images_is_in_the_middle_of_the_first_view(cpu32):
+    content = Photographs(posed(points=np.array([[0.0, 0.0, 0.0], [0.0, -1.0, 0.0]])))
+    seen = np.argwhere(content.draw(ahead(content), (100, 200), Choice("hard"))[..., 3] > 0)
+    (top, left), (bottom, right) = seen.min(axis=0), seen.max(axis=0)
+    assert max(bottom - top, right - left) == pytest.approx(90, abs=3)
+    assert top >= 4
+    assert bottom <= 96
+    middle = left + right - 199 if right - left > bottom - top else top + bottom - 99
+    assert abs(middle) <= 3
+    assert np.linalg.norm(content.home.target) < content.radius
+
+
+def test_a_camera_that_is_rolled_sees_its_image_upright(cpu32):
+    given = posed()
+    turn = np.array([[0.0, -1, 0], [1, 0, 0], [0, 0, 1]])  # its right is the world's up
+    given.camera_to_world[0, :3, :3] = turn
+    content = Photographs(given)
+    picture = content.draw(camera_of(content.poses[0], 0.05, 50), (80, 120), Choice("hard", current=0))
+    np.testing.assert_allclose(picture[20, 30], [1, 0, 0, 1], atol=1e-5)
+    np.testing.assert_allclose(picture[60, 90], [0, 0, 1, 1], atol=1e-5)
+
+
 def test_points_are_where_they_are_unless_an_image_hides_them(cpu32):
     content = Photographs(posed(points=np.array([[0.0, 0.0, 0.0], [1.0, 0.0, 0.0]])))
     camera = camera_of(content.poses[0], 0.05, 50)
@@ -103,6 +164,8 @@ def test_keys_go_through_what_there_is_and_leave_out_what_there_is_not(cpu32):
     assert choice.renderer == "ray traced"
     assert keys.press("r", None)
     assert choice.renderer == "hard"  # neither sdf nor volume
+    keys.press("v", None)
+    assert choice.look == "alpha"
     keys.press("v", None)
     assert choice.look == "colour"
     keys.press("x", None)

@@ -1,4 +1,4 @@
-"""Pictures of a radiance field in a file, for ``taichi-dr render``: cameras that have y upwards, and go around it."""
+"""Pictures of a radiance field in a file, for ``taichi-dr render`` and ``view``: cameras that have y upwards."""
 
 import numpy as np
 
@@ -14,6 +14,26 @@ def scene_drawing(path):
     """``draw(camera, size, progress=None)``: pictures (V, H, W, 4), linear RGB with straight alpha, of the unit scene.
 
     Raises:
+        FileError: as ``scene_view``.
+    """
+    look = scene_view(path)
+
+    def draw(camera, size, progress=None):
+        pictures = []
+        for view in range(camera.views):
+            seen, _ = look(camera.select([view]), size)
+            pictures.append(linear(seen.color, seen.alpha)[0])
+            if progress is not None:
+                progress(view + 1, camera.views)
+        return np.stack(pictures)
+
+    return draw
+
+
+def scene_view(path):
+    """``look(camera, size)``: the ``Seen`` of the unit scene, y upwards, and the PosedImages of the camera there.
+
+    Raises:
         FileError: no scene, one cut short, or one whose arrays do not fit each other.
     """
     scene = load_scene(path)
@@ -24,16 +44,11 @@ def scene_drawing(path):
             f"{path}: is no scene that can be drawn ({in_words(error)}); taichi-dr reconstruct writes such"
         ) from error
 
-    def draw(camera, size, progress=None):
-        pictures = []
-        for view in range(camera.views):
-            seen = field(turned(camera.select([view]), size, turn))
-            pictures.append(linear(seen.color, seen.alpha)[0])
-            if progress is not None:
-                progress(view + 1, camera.views)
-        return np.stack(pictures)
+    def look(camera, size):
+        posed = turned(camera, size, turn)
+        return field(posed), posed
 
-    return draw
+    return look
 
 
 def turned(camera, size, turn):
