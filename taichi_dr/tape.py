@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import wraps
+from types import SimpleNamespace
 from typing import Any, TypeVar, cast
 
 import taichi as ti
@@ -41,11 +42,22 @@ class _Calls:
 
     clear_gradients = False  # of variables that it meets: those of the tape on its way back are not to be lost
 
+    grad_checker = SimpleNamespace(to_check=())  # where there is one, Taichi inserts what Python writes into fields
+
     def __init__(self):
-        self.calls = []
+        self.calls, self._written = [], {}
 
     def insert(self, function, arguments):
-        self.calls.append((function, arguments))
+        if hasattr(function, "grad"):
+            self.calls.append((function, arguments))
+        else:
+            self._insert_write(function, *arguments)
+
+    def _insert_write(self, write, place, value):
+        """Has ``go_back`` write what was written there before: kernels before are to read what they have read."""
+        before = self._written.get((write, place), value)
+        self._written[write, place] = value
+        self.calls.append((SimpleNamespace(grad=write), (place, before)))
 
 
 class _Nobody:
@@ -99,8 +111,7 @@ def _in_place_of_the_tape(recorder):
 def go_back(calls: list[tuple[Any, tuple]]) -> None:
     """Runs the gradients of noted calls, the last one first, as a tape does."""
     for function, arguments in reversed(calls):
-        if hasattr(function, "grad"):  # what Python writes into a field has none
-            function.grad(*arguments)
+        function.grad(*arguments)
 
 
 @dataclass

@@ -266,6 +266,36 @@ def test_operations_of_the_package_within_a_step(cpu64, segment):
         assert of_start == pytest.approx(2 * 1.1**12 * 2)
 
 
+@ti.kernel
+def add_product(x: ti.template(), factor: ti.template(), clock: ti.template(), shift: ti.template(), row: int):
+    for i in range(row, row + 1):
+        x[i + 1] = x[i] + factor[None] * (clock[None] + shift[None].y) * x[i]
+
+
+@pytest.mark.parametrize("segment", [1, 2, 5])
+def test_a_step_may_write_from_python(cpu64, segment):
+    """``x_5 = (1 + f) (1 + 2 f) (1 + 3 f) (1 + 4 f) (1 + 5 f)`` times the start, with a clock that Python winds."""
+    x, start, factor, loss = fields(segment + 1)
+    clock, shift = ti.field(float, ()), ti.Vector.field(2, ti.i32, ())
+    start[None], factor[None] = 1.0, 0.1
+
+    def step(row, number):
+        clock[None] = number / 2
+        shift[None] = (7, 1 - number)
+        clock[None] = 2 * number
+        add_product(x, factor, clock, shift, row)
+
+    run = dr.checkpointed(step, x, steps=5)
+    with ti.ad.Tape(loss):
+        release(x, start)
+        run()
+        add_last(x, loss, segment)
+    product = 1.1 * 1.2 * 1.3 * 1.4 * 1.5
+    assert loss[None] == pytest.approx(product**2)
+    assert start.grad[None] == pytest.approx(2 * product**2)
+    assert factor.grad[None] == pytest.approx(2 * product**2 * sum(k / (1 + k / 10) for k in range(1, 6)))
+
+
 def test_it_runs_off_the_tape(cpu64):
     x, start, factor, _ = fields(3)
     start[None], factor[None] = 2.0, 1.1
