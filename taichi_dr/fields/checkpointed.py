@@ -36,11 +36,13 @@ def checkpointed(
     ``step(row, number)`` runs kernels of yours that read row ``row`` of the fields ``states`` and write the next row,
     for every ``number`` from 0 to ``steps - 1``.  Rows are the fields' first axis: with S + 1 of them S steps are held
     at a time, best about ``sqrt(steps)``.  Write the start into row 0, in the tape, then call what this returns; the
-    state after the last step is in the last row.  What a step shows while it passes, vertices of a moment for example,
-    it writes into fields of yours, and those get gradients as always.
+    state after the last step is in the last row, and those before it in the rows before.  All rows may be read in the
+    tape, with gradients, if ``steps >= S``; with fewer steps the start stays in row 0, and rows between are left alone.
+    What a step shows while it passes, vertices of a moment for example, it writes into fields of yours, and those get
+    gradients as always.
 
     The gradient is that of all steps on the tape, number for number but for rounding.  Time: each step runs twice
-    forward.  Memory: S + 1 rows, and ``steps / S`` copies of one.
+    forward.  Memory: S + 1 rows, and ``steps / S + 2`` copies of one.
 
     As steps run again on the way back:
 
@@ -48,7 +50,8 @@ def checkpointed(
     * they assign (``=``) to what is not their own: what they add to elsewhere, such as a loss, is added to twice;
     * fields that a step adds to in a row of its own (the grid of particles) are cleared by the step, with a kernel, and
       named in ``scratch``: their gradients are cleared between segments;
-    * after the call the rows hold the last segment, whose last row alone is to be read, and after the tape the first.
+    * when the tape has closed, the last row still holds the last state and row 0 the start; rows between, ``scratch``
+      and what steps write from Python are as the first segment left them.
 
     Args:
         step: ``step(row, number)``; may call kernels, operations of ``tape_operation`` and losses, but no renderer.
@@ -69,6 +72,7 @@ def checkpointed(
     'cpu'
     >>> x, loss = ti.field(ti.f32, 11, needs_grad=True), ti.field(ti.f32, (), needs_grad=True)
     >>> start = ti.field(ti.f32, (), needs_grad=True)
+    >>> start[None] = 2.0
     >>> @ti.kernel
     ... def release():
     ...     x[0] = start[None]
@@ -85,6 +89,8 @@ def checkpointed(
     ...     finish()
     >>> round(start.grad[None], 4)  # 0.99^100
     0.366
+    >>> round(x[10], 4)  # still there after the tape
+    0.7321
     """
     return _Simulation(step, _listed(states), steps, _listed(scratch)).run
 
@@ -111,7 +117,8 @@ class _Simulation:
                 f"states: expected fields with one number of rows (their first axis), at least 2, got {rows}"
             )
         self.step, self.states, self.steps, self.scratch = step, states, steps, scratch
-        self.segment = rows[0] - 1
+        self.size = rows[0] - 1
+        self.segments = -(-steps // self.size)
         self.token, self.tape, self.copies = runtime_token(), None, None
         self.operation = tape_operation(self._forward, self._adjoint)
 
@@ -129,44 +136,44 @@ class _Simulation:
 
     def _forward(self):
         if self.copies is None:
-            segments = -(-self.steps // self.segment)
-            self.copies = [make_array((segments, _count(field)), field.dtype) for field in self.states]
-            self.carried = [make_array((1, _count(field)), field.dtype) for field in self.states]
-        for start in range(0, self.steps, self.segment):
-            if start:
-                self._move(self.segment, 0)
-            self._copy(self.states, self.copies, 0, start // self.segment, FROM_FIELD)
-            unnoted(self._advance, start)
-        if self._length(start) < self.segment:
-            self._move(self._length(start), self.segment)
+            self.copies = self._arrays(self.segments)
+            self.carried, self.last = self._arrays(1), self._arrays(1)
+        for segment in range(self.segments):
+            self._copy(self.states, self.copies, self.size if segment else 0, segment, FROM_FIELD)
+            self._begin(segment)
+            unnoted(self._advance, segment)
 
     @off_tape
     def _adjoint(self):
         gradients = [field.grad for field in self.states]
-        for start in reversed(range(0, self.steps, self.segment)):
-            self._copy(self.states, self.copies, 0, start // self.segment, TO_FIELD)
-            calls = noted(self._advance, start)
-            if self._length(start) < self.segment:
-                for gradient in gradients:
-                    _take_row(gradient, self.segment, self._length(start), *_sizes(gradient))
-            go_back(calls)
-            if start:
+        self._copy(self.states, self.last, self.size, 0, FROM_FIELD)
+        for segment in reversed(range(self.segments)):
+            self._begin(segment)
+            go_back(noted(self._advance, segment))
+            if segment:
                 self._copy(gradients, self.carried, 0, 0, FROM_FIELD)
                 for field in (*self.states, *self.scratch):
                     field.grad.fill(0)
-                self._copy(gradients, self.carried, self.segment, 0, TO_FIELD)
+                self._copy(gradients, self.carried, self.size, 0, TO_FIELD)
+        if self._row(0):
+            for gradient in gradients:
+                _take_row(gradient, self._row(0), 0, *_sizes(gradient))
+        self._copy(self.states, self.copies, 0, 0, TO_FIELD)
+        self._copy(self.states, self.last, self.size, 0, TO_FIELD)
 
-    def _advance(self, start):
-        for row in range(self._length(start)):
-            self.step(row, start + row)
+    def _row(self, segment):
+        """The row that a segment begins in: all end in the last one, and the first segment may be shorter."""
+        return 0 if segment else self.segments * self.size - self.steps
 
-    def _length(self, start):
-        """How many steps the segment has that begins at step ``start``: the last one may be shorter."""
-        return min(self.segment, self.steps - start)
+    def _begin(self, segment):
+        self._copy(self.states, self.copies, self._row(segment), segment, TO_FIELD)
 
-    def _move(self, source, target):
-        self._copy(self.states, self.carried, source, 0, FROM_FIELD)
-        self._copy(self.states, self.carried, target, 0, TO_FIELD)
+    def _advance(self, segment):
+        for row in range(self._row(segment), self.size):
+            self.step(row, self.steps - (self.segments - segment) * self.size + row)
+
+    def _arrays(self, rows):
+        return [make_array((rows, _count(field)), field.dtype) for field in self.states]
 
     def _copy(self, fields, arrays, row, place, direction):
         for field, array in zip(fields, arrays, strict=True):

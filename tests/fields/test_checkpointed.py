@@ -296,6 +296,60 @@ def test_a_step_may_write_from_python(cpu64, segment):
     assert factor.grad[None] == pytest.approx(2 * product**2 * sum(k / (1 + k / 10) for k in range(1, 6)))
 
 
+@ti.kernel
+def add_all(x: ti.template(), loss: ti.template()):
+    for i in x:
+        loss[None] += x[i] * x[i]
+
+
+def test_all_rows_may_be_read_when_steps_are_not_whole_segments(cpu64):
+    """Seven steps, three at a time: the rows are those of steps 4 to 7, and so are their gradients."""
+    x, start, factor, loss = fields(4)
+    start[None], factor[None] = 2.0, 1.1
+    run = dr.checkpointed(lambda row, number: grow(x, factor, row), x, steps=7)
+    with ti.ad.Tape(loss):
+        release(x, start)
+        run()
+        np.testing.assert_allclose(x.to_numpy(), 2 * 1.1 ** np.arange(4, 8))
+        add_all(x, loss)
+    assert loss[None] == pytest.approx(4 * sum(1.1 ** (2 * k) for k in range(4, 8)))
+    assert start.grad[None] == pytest.approx(4 * sum(1.1 ** (2 * k) for k in range(4, 8)))
+    assert factor.grad[None] == pytest.approx(4 * sum(2 * k * 1.1 ** (2 * k - 1) for k in range(4, 8)))
+
+
+@ti.kernel
+def release_two(x: ti.template(), start: ti.template()):
+    x[0], x[1] = start[None], 3.0 * start[None]
+
+
+def test_fewer_steps_than_rows(cpu64):
+    """Two steps in five rows: the start stays in row 0, row 1 is left alone, and rows 2 to 4 are the states."""
+    x, start, factor, loss = fields(5)
+    start[None], factor[None] = 2.0, 1.1
+    run = dr.checkpointed(lambda row, number: grow(x, factor, row), x, steps=2)
+    with ti.ad.Tape(loss):
+        release_two(x, start)
+        run()
+        np.testing.assert_allclose(x.to_numpy(), [2, 6, 2, 2.2, 2.42])
+        add_all(x, loss)
+    assert start.grad[None] == pytest.approx(2 * 2 * (1 + 9 + 1 + 1.1**2 + 1.1**4))
+    assert factor.grad[None] == pytest.approx(4 * (2 * 1.1 + 4 * 1.1**3))
+
+
+@pytest.mark.parametrize(("rows", "steps"), [(2, 5), (3, 5), (4, 6), (9, 5)])
+def test_the_end_and_the_start_are_there_after_the_tape(cpu64, rows, steps):
+    x, start, factor, loss = fields(rows)
+    start[None], factor[None] = 2.0, 1.1
+    run = dr.checkpointed(lambda row, number: grow(x, factor, row), x, steps=steps)
+    with ti.ad.Tape(loss):
+        release(x, start)
+        add_last(x, loss, 0)  # reads the start again on its way back, after that of the run
+        run()
+        add_last(x, loss, rows - 1)
+    assert (x[0], x[rows - 1]) == pytest.approx((2.0, 2 * 1.1**steps))
+    assert start.grad[None] == pytest.approx(2 * 2 * (1 + 1.1 ** (2 * steps)))
+
+
 def test_it_runs_off_the_tape(cpu64):
     x, start, factor, _ = fields(3)
     start[None], factor[None] = 2.0, 1.1
