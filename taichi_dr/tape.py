@@ -95,6 +95,11 @@ def unnoted(function: Callable[..., object], *arguments: Any) -> None:
         function(*arguments)
 
 
+def is_stand_in(tape: object) -> bool:
+    """Whether it is what stands for a tape while ``noted`` or ``unnoted`` call something."""
+    return isinstance(tape, _Calls | _Nobody)
+
+
 @contextmanager
 def _in_place_of_the_tape(recorder):
     """Within the block it is ``recorder`` that records, and neither a tape nor ``recorded``."""

@@ -11,6 +11,7 @@ differentiation*, Optimization Methods and Software 1, 1992, with one level of c
 import math
 import weakref
 from collections.abc import Callable, Sequence
+from weakref import WeakKeyDictionary
 
 import taichi as ti
 from taichi.lang import impl
@@ -18,7 +19,14 @@ from taichi.lang import impl
 from taichi_dr.errors import GradientError, InputError, ShapeError
 from taichi_dr.kernels.base.arrays import make_array
 from taichi_dr.kernels.base.elements import unflatten
-from taichi_dr.runtime import check_field_runtime, check_runtime, recording_tape, require_init, runtime_token
+from taichi_dr.runtime import (
+    check_field_runtime,
+    check_runtime,
+    current_tape,
+    recording_tape,
+    require_init,
+    runtime_token,
+)
 from taichi_dr.tape import go_back, noted, off_tape, tape_operation, unnoted
 from taichi_dr.types import Field
 
@@ -47,7 +55,8 @@ def checkpointed(
     As steps run again on the way back:
 
     * they give the same numbers when they are called again: no ``ti.random``;
-    * they assign (``=``) to what is not their own: what they add to elsewhere, such as a loss, is added to twice;
+    * they assign (``=``) to what is not their own: what they add to elsewhere is added to twice, and its gradient alone
+      is right.  The tape's loss is an exception: steps may add to it, and it is as it was when the tape closed;
     * fields that a step adds to in a row of its own (the grid of particles) are cleared by the step, with a kernel, and
       named in ``scratch``: their gradients are cleared between segments;
     * when the tape has closed, the last row still holds the last state and row 0 the start; rows between, ``scratch``
@@ -63,7 +72,8 @@ def checkpointed(
     Raises:
         InputError: a state without gradients, no state, fewer than one step.
         ShapeError: fewer than two rows, or states with different numbers of them.
-        GradientError: called a second time within a tape.
+        GradientError: called within a tape after a run over the same states, its own or another one's, which would be
+            overwritten before its gradient is found.
         RuntimeStateError: called after another ``ti.init``.
 
     >>> import taichi as ti
@@ -124,15 +134,28 @@ class _Simulation:
 
     def run(self):
         check_runtime(self.token, "simulation")
+        self._refuse_overwriting()
         tape = recording_tape()
         if tape is not None:
-            if self.tape is not None and self.tape() is tape:
+            self.tape = weakref.ref(tape)
+            _runs.setdefault(tape, []).append(self)
+        self.operation()
+
+    def _refuse_overwriting(self):
+        """Raises GradientError if a run over the same states is on the tape, whether this one is to be or not."""
+        tape = current_tape()
+        for other in () if tape is None else _runs.get(tape, ()):
+            if other is self:
                 raise GradientError(
                     "this simulation has run within this tape before, and a second run overwrites what the first one's"
                     " gradient needs: make another one, with fields of its own"
                 )
-            self.tape = weakref.ref(tape)
-        self.operation()
+            if _overlap(self.states, (*other.states, *other.scratch)) or _overlap(self.scratch, other.states):
+                raise GradientError(
+                    "another simulation over the same states has run within this tape before, and this one would"
+                    " overwrite what the other one's gradient needs: give it fields of its own, or let one step do"
+                    " what both do, as it is told its number"
+                )
 
     def _forward(self):
         if self.copies is None:
@@ -145,21 +168,34 @@ class _Simulation:
 
     @off_tape
     def _adjoint(self):
-        gradients = [field.grad for field in self.states]
+        loss = self._loss()
+        value = None if loss is None else loss[None]
         self._copy(self.states, self.last, self.size, 0, FROM_FIELD)
         for segment in reversed(range(self.segments)):
             self._begin(segment)
             go_back(noted(self._advance, segment))
             if segment:
-                self._copy(gradients, self.carried, 0, 0, FROM_FIELD)
-                for field in (*self.states, *self.scratch):
-                    field.grad.fill(0)
-                self._copy(gradients, self.carried, self.size, 0, TO_FIELD)
+                self._carry_gradients()
         if self._row(0):
-            for gradient in gradients:
-                _take_row(gradient, self._row(0), 0, *_sizes(gradient))
+            for field in self.states:
+                _take_row(field.grad, self._row(0), 0, *_sizes(field))
         self._copy(self.states, self.copies, 0, 0, TO_FIELD)
         self._copy(self.states, self.last, self.size, 0, TO_FIELD)
+        if loss is not None:
+            loss[None] = value
+
+    def _carry_gradients(self):
+        """From the row that a segment began in to that in which the one before ended; those of all others are zero."""
+        gradients = [field.grad for field in self.states]
+        self._copy(gradients, self.carried, 0, 0, FROM_FIELD)
+        for field in (*self.states, *self.scratch):
+            field.grad.fill(0)
+        self._copy(gradients, self.carried, self.size, 0, TO_FIELD)
+
+    def _loss(self):
+        """The tape's field, to which steps may have added; None if it has another kind of loss."""
+        loss = getattr(self.tape and self.tape(), "loss", None)
+        return loss if isinstance(loss, ti.Field) else None
 
     def _row(self, segment):
         """The row that a segment begins in: all end in the last one, and the first segment may be shorter."""
@@ -178,6 +214,17 @@ class _Simulation:
     def _copy(self, fields, arrays, row, place, direction):
         for field, array in zip(fields, arrays, strict=True):
             _copy_row(field, array, row, place, *_sizes(field), direction)
+
+
+_runs = WeakKeyDictionary()  # of a tape: the simulations on it
+
+
+def _overlap(fields, others):
+    """Whether any numbers are in fields of both."""
+    one, other = (
+        {id(member) for field in group for member in field._get_field_members()} for group in (fields, others)
+    )
+    return not one.isdisjoint(other)
 
 
 def _check_gradient(name, field):

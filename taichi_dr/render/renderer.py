@@ -15,7 +15,7 @@ from taichi_dr.render.background import background_values, is_varied, require_si
 from taichi_dr.render.frame import INDEX, Frame
 from taichi_dr.render.shot import Shot
 from taichi_dr.runtime import check_runtime, recording_tape, runtime_token
-from taichi_dr.tape import off_tape, tape_operation
+from taichi_dr.tape import is_stand_in, off_tape, tape_operation
 from taichi_dr.types import Array, ArrayLike, Field, Size
 
 
@@ -149,7 +149,7 @@ class Renderer(ABC):
 
         Raises:
             RuntimeStateError: the renderer or an input is older than the latest ``ti.init``.
-            GradientError: this renderer has rendered within the open tape before.
+            GradientError: this renderer has rendered within the open tape before, or it is a step of ``checkpointed``.
         """
         self._check()
         tape = recording_tape()
@@ -187,6 +187,11 @@ class Renderer(ABC):
 
     @final
     def _require_first_render(self, tape):
+        if is_stand_in(tape):
+            raise GradientError(
+                "a step of dr.checkpointed may not render, as its frames would keep gradients from step to step: let it"
+                " write what is to be seen into fields of yours, and render them all at once after the run"
+            )
         if (
             tape is not None
             and self._latest is not None

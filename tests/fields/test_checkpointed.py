@@ -350,6 +350,37 @@ def test_the_end_and_the_start_are_there_after_the_tape(cpu64, rows, steps):
     assert start.grad[None] == pytest.approx(2 * 2 * (1 + 1.1 ** (2 * steps)))
 
 
+@ti.kernel
+def show(x: ti.template(), shown: ti.template(), row: int):
+    for i in shown:
+        shown[i] = x[row]
+
+
+@pytest.mark.parametrize("segment", [1, 2, 6])
+def test_steps_may_add_to_the_loss_of_the_tape(cpu64, segment):
+    """The sum of ``x_k^2``, ``x_k = 2 1.1^k``, for k = 1 to 6: each step runs twice, and counts once."""
+    x, start, factor, loss = fields(segment + 1)
+    start[None], factor[None] = 2.0, 1.1
+    shown = ti.field(float, 1, needs_grad=True)
+
+    def step(row, number):
+        grow(x, factor, row)
+        if segment > 1:
+            add_last(x, loss, row + 1)
+        else:  # a loss of the package, of a field that holds one step
+            show(x, shown, row + 1)
+            dr.losses.mse(shown, np.zeros(1), loss)
+
+    run = dr.checkpointed(step, x, steps=6, scratch=shown)
+    with ti.ad.Tape(loss):
+        release(x, start)
+        run()
+        assert loss[None] == pytest.approx(4 * sum(1.1 ** (2 * k) for k in range(1, 7)))
+    assert loss[None] == pytest.approx(4 * sum(1.1 ** (2 * k) for k in range(1, 7)))
+    assert start.grad[None] == pytest.approx(4 * sum(1.1 ** (2 * k) for k in range(1, 7)))
+    assert factor.grad[None] == pytest.approx(4 * sum(2 * k * 1.1 ** (2 * k - 1) for k in range(1, 7)))
+
+
 def test_it_runs_off_the_tape(cpu64):
     x, start, factor, _ = fields(3)
     start[None], factor[None] = 2.0, 1.1
@@ -362,13 +393,49 @@ def test_a_second_run_in_a_tape_is_refused(cpu64):
     x, start, factor, loss = fields(3)
     run = dr.checkpointed(lambda row, number: grow(x, factor, row), x, steps=5)
 
-    def twice():
+    def twice(second):
         release(x, start)
         run()
-        run()
+        second()
 
-    with pytest.raises(dr.GradientError, match="before"), ti.ad.Tape(loss):
-        twice()
+    for second in (run, ti.ad.no_grad(run)):  # kept off the tape, it overwrites rows and copies none the less
+        with pytest.raises(dr.GradientError, match="this simulation has run within this tape before"), ti.ad.Tape(loss):
+            twice(second)
+
+
+def test_two_runs_over_the_same_states_are_refused(cpu64):
+    """A loss between the two would be differentiated where the second one left off."""
+    x, _, factor, loss = fields(3)
+    y, place = ti.field(float, 3, needs_grad=True), ti.Vector.field(2, float, 3, needs_grad=True)
+
+    def run(states, scratch=()):
+        return dr.checkpointed(lambda row, number: grow(x, factor, row), states, 5, scratch)
+
+    def in_turn(one, other):
+        one()
+        other()
+
+    refused = [(run(x), run(x)), (run([y, x]), run(y)), (run(x), run(y, x)), (run(y, x), run(x))]
+    refused += [(run([x, place]), run(place.get_scalar_field(1)))]
+    for pair in refused:
+        with pytest.raises(dr.GradientError, match="another simulation over the same states"), ti.ad.Tape(loss):
+            in_turn(*pair)
+    with ti.ad.Tape(loss):
+        run(x, scratch=place)()
+        run(y, scratch=place)()  # the grid of particles may serve both: each step fills its rows anew
+    for _ in range(2):
+        with ti.ad.Tape(loss):
+            run(x)()
+
+
+def test_a_render_within_a_step_is_refused(cpu64):
+    """Off the tape, it is seen."""
+    x, _, factor, loss = fields(2)
+    mesh, camera, renderer = dr.shapes.icosphere(0), dr.Camera.orbit(20, 30, 3, 45), dr.Rasterizer(4)
+    run = dr.checkpointed(lambda row, number: (grow(x, factor, row), renderer.render(mesh, camera)), x, steps=3)
+    with pytest.raises(dr.GradientError, match=r"a step .* may not render"), ti.ad.Tape(loss):
+        run()
+    run()
 
 
 def test_what_is_wrong_is_named(cpu64):
