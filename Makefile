@@ -4,13 +4,14 @@
 # make bench      the tables of forward and backward times (benchmarks/)
 # make gradients  every gradient against central differences: docs/GRADIENTS.md
 # make docs       every picture of docs/, from what make demo and the demos write
+# make site       the pages of docs/, a gallery and what every public name does, as HTML: out/site/html/index.html
 
 PYTHON ?= python3
 TEST_PROCESSES ?= 2
 BIN := .venv/bin
 export XDG_RUNTIME_DIR ?= /tmp
 
-.PHONY: demo test bench gradients docs clean
+.PHONY: demo test bench gradients docs site clean
 
 demo: .venv/installed
 	$(BIN)/taichi-dr dataset car out/demo/images --views 24 --size 192 --overwrite
@@ -39,6 +40,9 @@ docs: demo .venv/installed-dev
 	$(BIN)/python docs/make.py
 	$(BIN)/python docs/house.py
 
+site: .venv/installed-site
+	$(BIN)/python docs/site/build.py
+
 clean:
 	rm -rf .venv build *.egg-info out
 
@@ -48,6 +52,10 @@ clean:
 .venv/installed: .venv/bin/python pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable .
 	touch $@
+
+.venv/installed-site: .venv/bin/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable '.[site]'
+	touch $@ .venv/installed
 
 .venv/installed-dev: .venv/bin/python pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
