@@ -16,7 +16,7 @@ room               what is in it                                                
 ``shading``        light, normals, textures; colours at vertices, faces or points    ``shading.light.incident_light``
 ``zbuffer``        the nearest face of each pixel, and what is interpolated over it  ``zbuffer.zbuffer.ZBuffer``
 ``antialias``      pixels blended across silhouettes: gradients of visibility        ``antialias.blend.antialias``
-``march``          functions of a point in packets of points, for rays that march    `march.packets.distances``
+``march``          functions of a point in packets of points, for rays that march    ``march.packets.distances``
 ``soft``           the soft rasterizer: every nearby face, blended                   ``soft.soft_pass.SoftPass``
 ``volume``         what samples along rays add up to                                 ``volume.composite.composite``
 ``radiance_grid``  radiance on a grid: rays, and a step of fitting it to pixels      ``radiance_grid.fit.fit``

@@ -130,13 +130,16 @@ def test_docstrings_are_shown_as_written():
     ]
     docstrings.prepare(lines)
     assert lines == [
-        *("Of \\|v\\|:", "", "* eye: where", "      it is", "* up: vec3", ""),
+        *("Of \\|v\\|:", "", "* eye: where", "  it is", "* up: vec3", ""),
         *("and ``|v|`` of ``Variable``\\ s.", "", "== ", "* a", "  b"),
     ]
     lines = ["Marches:", "", "    t' = t + d(p)", "", "Raises:", "    InputError: |x| > 1"]
     docstrings.prepare(lines)
     assert lines[2] == ".. code-block:: text"
     assert lines[-2:] == ["Raises:", "    InputError: \\|x\\| > 1"]
+    lines = ["See docs/sdf.md, not ``docs/sdf.md``."]
+    docstrings.prepare(lines)
+    assert lines == ["See :doc:`docs/sdf.md </docs/sdf>`, not ``docs/sdf.md``."]
 
 
 def test_a_link_that_leads_nowhere_is_an_error():

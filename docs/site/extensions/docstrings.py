@@ -10,6 +10,7 @@ import re
 
 SECTION = re.compile(r"(Args|Arguments|Returns|Raises|Yields|Attributes):$")
 ITEM = re.compile(r"^([*-]|\d+\.) ", re.MULTILINE)
+PAGE = re.compile(r"\b(docs/\w+)\.md\b")
 NAMED = re.compile(r"[\w, ().]+: ")
 
 
@@ -53,14 +54,16 @@ def block(text):
         return escaped(text)
     entries = inspect.cleandoc(text).split("\n")
     if all(NAMED.match(entry) or entry.startswith(" ") for entry in entries):
-        return escaped("\n".join(f"  {entry}" if entry.startswith(" ") else f"* {entry}" for entry in entries))
+        items = (f"  {entry.lstrip()}" if entry.startswith(" ") else f"* {entry}" for entry in entries)
+        return escaped("\n".join(items))
     return f".. code-block:: {language(text)}\n\n{text}"
 
 
 def escaped(text):
-    """Text whose bars outside of ``code`` are bars, and start no substitution, and whose code may have a plural."""
+    """Text whose bars outside of ``code`` are bars, whose code may have a plural, and whose pages are links to them."""
     parts = re.split(r"(``.+?``)", text, flags=re.DOTALL)
-    plain = (re.sub(r"(?<!\\)\|", r"\\|", part) for part in parts[::2])
+    linked = (PAGE.sub(r":doc:`\g<0> </\1>`", part) for part in parts[::2])
+    plain = (re.sub(r"(?<!\\)\|", r"\\|", part) for part in linked)
     ended = (re.sub(r"^(?=\w)", r"\\ ", part) for part in plain)
     return "".join(part for pair in zip(ended, [*parts[1::2], ""], strict=True) for part in pair).removeprefix("\\ ")
 
