@@ -113,6 +113,27 @@ def test_the_search_finds_pages(seen):
     assert seen["search.html?q=antialiased"]["results"] > 3
 
 
+BAD = """<!doctype html><html><head></head><body id="top"><article>
+<div style="width: 500px">wide</div> <img src="gone.png"> <a href="#top">here</a> <a href="#nowhere">there</a>
+<script src="https://example.org/a.js"></script> <script>console.error("out of order")</script>
+</article></body></html>"""
+
+
+def test_a_bad_page_is_found_out(tmp_path):
+    if browser.BROWSER is None:
+        pytest.skip("no Chromium on this machine: apt install chromium")
+    (tmp_path / "bad.html").write_text(BAD, encoding="utf-8")
+    assert links.missing(tmp_path / "bad.html") == ["#nowhere", "gone.png"]
+    assert [target for target in links.page(tmp_path / "bad.html").loaded if links.is_foreign(target)]
+    found = browser.look_at(tmp_path, ["bad.html"], tmp_path / "profile")["bad.html"]
+    assert found["width"] >= 500
+    assert found["wide"][0].startswith("DIV")
+    assert [picture.rpartition("/")[2] for picture in found["broken"]] == ["gone.png"]
+    faults = "\n".join(found["faults"])
+    assert "out of order" in faults
+    assert "another host: https://example.org/a.js" in faults
+
+
 def test_docstrings_are_shown_as_written():
     docstrings = _file("extensions.docstrings")
     assert doctest.testmod(docstrings).attempted > 0
