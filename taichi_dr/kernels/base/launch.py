@@ -1,6 +1,7 @@
 """Which way a kernel runs best on the backend in use."""
 
-from functools import lru_cache
+from functools import cache, lru_cache
+from pathlib import Path
 
 import taichi as ti
 
@@ -15,6 +16,13 @@ def on_cpu():
 @lru_cache(maxsize=1)
 def _is_cpu(token):
     return ti.cfg.arch in (ti.x64, ti.arm64)
+
+
+@cache
+def has_long_vectors():
+    """Whether the processor has AVX-512, as far as the system tells."""
+    about = Path("/proc/cpuinfo")
+    return about.is_file() and "avx512f" in about.read_text()
 
 
 GRAIN = 512

@@ -10,13 +10,10 @@ Vectors are read and written where arrays have whole ones; other Blocks are copi
 van de Geijn, Anatomy of High-Performance Matrix Multiplication, ACM TOMS 2008.
 """
 
-from functools import cache
-from pathlib import Path
-
 import numpy as np
 import taichi as ti
 
-from taichi_dr.kernels.base.launch import cpu_threads, grain, on_cpu
+from taichi_dr.kernels.base.launch import cpu_threads, grain, has_long_vectors, on_cpu
 from taichi_dr.kernels.base.simd import simd
 from taichi_dr.kernels.base.types import Rows
 from taichi_dr.runtime import float_dtype
@@ -30,16 +27,9 @@ Vector = ti.types.vector(LANES, ti.f32)
 Vectors = ti.types.ndarray(Vector, 1)
 
 
-@cache
-def _has_long_vectors():
-    """Whether the processor has AVX-512, as far as the system tells."""
-    about = Path("/proc/cpuinfo")
-    return about.is_file() and "avx512f" in about.read_text()
-
-
 def fits(shape):
     """Whether a layer of so many (inputs, outputs) is for these kernels."""
-    return max(shape) >= LEAST and on_cpu() and float_dtype() == ti.f32 and _has_long_vectors()
+    return max(shape) >= LEAST and on_cpu() and float_dtype() == ti.f32 and has_long_vectors()
 
 
 def whole_columns(columns):

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import taichi as ti
 
+from taichi_dr.kernels.base.simd import simd
 from taichi_dr.kernels.base.views import view_of
 from taichi_dr.kernels.shading.at_points import PointShading
 from taichi_dr.kernels.shading.light import Finish, Lights
@@ -27,7 +28,7 @@ from taichi_dr.kernels.soft.pixel_adjoints import (
     PassedBack,
     passed_back,
 )
-from taichi_dr.kernels.soft.sums import SUM_ATTRIBUTE, SUM_DEPTH, Sums, add_row, row_total
+from taichi_dr.kernels.soft.sums import SUM_ATTRIBUTE, SUM_DEPTH, Sums, add_row, row_total, zero_rows
 from taichi_dr.kernels.soft.weights import alpha_slope, coverage, exponent_adjoint, pair_weight
 from taichi_dr.kernels.soft.whole_face import (
     WHOLE_ROWS,
@@ -71,6 +72,7 @@ class PackedAdjoints(NamedTuple):
     rows: Any
 
 
+@simd
 @ti.kernel
 def soft_adjoint(
     clip: ti.types.ndarray(ndim=2),
@@ -97,9 +99,10 @@ def soft_adjoint(
     shape: ti.template(),
     double: ti.template(),
     cut: ti.template(),
+    lanes: ti.template(),
 ):
     """Writes ``corner_adjoint (bands*V*F*3, 4 + C)``: adjoints of X, Y, W, depth and the attributes of every corner of
-    every face but the cut ones, or with ``cut`` of those.
+    every face but the cut ones, or with ``cut`` of those.  ``lanes``: pixels that are dealt with at once.
     """
     all_faces = ti.static(Faces(clip, faces, records, kinds, boxes))
     tasks = ti.static(Tasks(views, bands, groups))
@@ -225,7 +228,7 @@ def _face_adjoint(
     shape = ti.static((1, 1) if cut else packets.shape)
     lanes = ti.static(shape[0] * shape[1])
     geometry = ti.static(SUM_ATTRIBUTE + 3 * setting.coloring.attributes)
-    rows = ti.Vector([0.0 for _ in ti.static(range((geometry + (CUT_ROWS if cut else WHOLE_ROWS)) * lanes))])
+    rows = zero_rows(geometry + (CUT_ROWS if cut else WHOLE_ROWS), lanes)
     sums = ti.static(Sums(rows, lanes, geometry))
     attributes = load_attributes(faces.records, item, setting.coloring.attributes)
     whole = ti.static(_whole_of(faces.records, item, cut))
@@ -238,9 +241,6 @@ def _face_adjoint(
         for packet_col in range(col0, col1):
             col = packet_col * shape[0]
             if _may_touch(whole, row, col, packets, cut):
-                if ti.static(packets.lanes > 1):
-                    if tasks.bands < 0:  # never: see sums
-                        rows[row] = 0.0
                 x = packet_x(col, packets, lanes)
                 pair = ti.static(_pair_at(faces.records, item, line, x, y, setting, cut))
                 at = packet_at(place.view, row, col, packets) * (pixels.rows * packets.lanes)

@@ -14,6 +14,7 @@ import taichi as ti
 
 from taichi_dr.kernels.base.lanes import higher
 from taichi_dr.kernels.base.launch import GRAIN, cpu_threads
+from taichi_dr.kernels.base.simd import simd
 from taichi_dr.kernels.base.views import first_row
 from taichi_dr.kernels.soft.blend import (
     COLOR_SUM,
@@ -87,6 +88,7 @@ def scratch_packets(lanes):
     return cpu_threads() * TILE * TILE // lanes
 
 
+@simd
 @ti.kernel
 def soft_forward_tiles(
     records: ti.types.ndarray(ndim=2),
@@ -118,8 +120,9 @@ def soft_forward_tiles(
     modes: ti.template(),
     shape: ti.template(),
     double: ti.template(),
+    lanes: ti.template(),
 ):
-    """``soft_forward`` of the whole faces for packets of several pixels.
+    """``soft_forward`` of the whole faces for packets of several pixels, ``lanes`` of them.
 
     Each of ``workers`` threads draws the next tile from the counter ``drawn``.
     """

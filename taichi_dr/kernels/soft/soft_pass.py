@@ -7,7 +7,7 @@ import taichi as ti
 from taichi_dr.errors import InputError
 from taichi_dr.kernels.base.buffers import Buffers
 from taichi_dr.kernels.base.gather import gather_clip_and_attributes, sum_bands
-from taichi_dr.kernels.base.launch import cpu_threads, on_cpu
+from taichi_dr.kernels.base.launch import cpu_threads, has_long_vectors, on_cpu
 from taichi_dr.kernels.screen.projected_mesh import World
 from taichi_dr.kernels.screen.tile_bins import TileBins
 from taichi_dr.kernels.shading.light import partials_rows
@@ -28,12 +28,19 @@ COLUMNS = 1 << 15  # of partial sums of the adjoints of lights, at most (but at 
 
 def _choose_packet(packet, shaded):
     """Columns and rows of a packet: those asked for, else what suits the processor."""
-    cols, rows = packet or ((4, 2) if on_cpu() and not shaded else (1, 1))
+    cols, rows = packet or _usual_packet(shaded)
     if shaded and (cols, rows) != (1, 1):
         raise InputError(f"packet {packet}: expected (1, 1) with a Layout, whose pairs are shaded pixel by pixel")
     if {cols.bit_count(), rows.bit_count()} != {1} or min(cols, rows) < 1 or cols * rows > MAX_LANES:
         raise InputError(f"packet {packet}: expected columns and rows, powers of two, at most {MAX_LANES} pixels")
     return cols, rows
+
+
+def _usual_packet(shaded):
+    """One that fills the longest registers; in double precision eight numbers do, and are quicker to compile."""
+    if shaded or not on_cpu():
+        return 1, 1
+    return (4, 4) if has_long_vectors() and float_dtype() == ti.f32 else (4, 2)
 
 
 class SoftPass:
@@ -68,9 +75,9 @@ class SoftPass:
     ):
         """``attributes``: how many each corner has, or the ``at_points.Layout`` to shade them by.
 
-        ``packet``: columns and rows of a packet, powers of two, at most ``MAX_LANES`` pixels; by default (4, 2) on a
-        CPU and (1, 1) on a GPU.  With a layout it is (1, 1): light has branches.  ``buffers``: whose arrays it uses,
-        their names beginning with ``name``.
+        ``packet``: columns and rows of a packet, powers of two, at most ``MAX_LANES`` pixels; by default (1, 1) on a
+        GPU and (4, 2) on a CPU, in single precision (4, 4) on one with AVX-512.  With a layout it is (1, 1): light has
+        branches.  ``buffers``: whose arrays it uses, their names beginning with ``name``.
         """
         self.views, self.faces, self.width, self.height = views, faces, width, height
         self.layout = None if isinstance(attributes, int) else attributes
@@ -167,7 +174,8 @@ class SoftPass:
             soft_forward(*arrays, self._offsets, *scalars, self.channels, *statics, cut)
         else:
             scratch = (*self._scratch, cpu_threads())
-            soft_forward_tiles(*arrays, self._offsets, *scratch, *scalars, self.channels, *statics)
+            statics = (self.channels, *statics, math.prod(self.shape))
+            soft_forward_tiles(*arrays, self._offsets, *scratch, *scalars, *statics)
 
     def background_shares(self):
         """The background's share (V*H*W,) of every pixel of the last ``forward``, kept as ``share``."""
@@ -224,7 +232,8 @@ class SoftPass:
         scalars = (self.views, self.bands, self.groups, *self._softness, self.width, self.height)
         statics = (self.modes, self._packed_rows, self.shape, self.double, cut)
         if self.layout is None:
-            soft_adjoint(*arrays, *scalars, self.attributes, *statics)
+            lanes = 1 if cut else math.prod(self.shape)
+            soft_adjoint(*arrays, *scalars, self.attributes, *statics, lanes)
         else:
             shading = (*self.shading.flat(), self.pyramid_adjoint, self.partials)
             soft_adjoint_shaded(*arrays, *scalars, *statics, *shading)

@@ -99,7 +99,7 @@ def test_a_chain_is_the_same_by_these_kernels_and_by_numpy(cpu32, monkeypatch):
     x, g, weights = random.normal(size=(1100, 5)), random.normal(size=(1100, 3)), mlp.initial(1)[:, None]
 
     def found(long_vectors):
-        monkeypatch.setattr(wide, "_has_long_vectors", lambda: long_vectors)
+        monkeypatch.setattr(wide, "has_long_vectors", lambda: long_vectors)
         y, x_adjoint, added = make_array((1100, 3)), make_array((1100, 5)), make_array((mlp.size, 1))
         held = array_from(weights), array_from(x)
         mlp.forward(*held, y, 1100)

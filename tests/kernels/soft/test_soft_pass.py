@@ -369,9 +369,10 @@ def test_single_precision(request, single):
 
 
 WHOLE, CUT = (1.4, 4.0), (0.3, 2.0)
+PACKETS_BY_BACKEND = [("cpu32", (4, 2)), ("cpu32", (4, 4)), *((name, (1, 1)) for name in SINGLE)]
 
 
-@pytest.mark.parametrize(("single", "packet"), [("cpu32", (4, 2)), *((name, (1, 1)) for name in SINGLE)])
+@pytest.mark.parametrize(("single", "packet"), PACKETS_BY_BACKEND)
 @pytest.mark.parametrize("depth", [WHOLE, CUT], ids=["whole", "cut"])
 def test_the_adjoint_weighs_faces_as_the_forward_has(request, depth, single, packet):
     """With colours 1 before a background of 0 a pixel's colour is the sum of the weights of its faces.
