@@ -48,7 +48,7 @@ def section(command):
     """The section of a command: what it does, how it is called, and its arguments and options."""
     front, rest = printed(command).split("usage: ")
     usage, *lines = rest.rstrip().split("\n")
-    parts = [f"## taichi-dr {command}", prose(front), f"```text\n{usage}\n```", options(lines)]
+    parts = [f"## `taichi-dr {command}`", prose(front), f"```text\n{usage}\n```", options(lines)]
     return "\n\n".join(parts)
 
 
@@ -59,8 +59,16 @@ def prose(text):
 
 
 def plain(text):
-    """Text in which nothing is markup to Markdown."""
-    return re.sub(r"([\\`*_\[\]<>#{}|~$])", r"\\\1", text)
+    """Text in which nothing is markup to Markdown, and options are code.
+
+    >>> plain("a_b with --as mesh")
+    'a\\\\_b with `--as` mesh'
+    """
+    parts = re.split(r"(--[a-z][\w-]*)", text)
+    found = [
+        f"`{part}`" if part.startswith("--") else re.sub(r"([\\`*_\[\]<>#{}|~$])", r"\\\1", part) for part in parts
+    ]
+    return "".join(found)
 
 
 def options(lines):

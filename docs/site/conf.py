@@ -32,7 +32,7 @@ html_show_sourcelink = False
 
 myst_heading_anchors = 4
 myst_enable_extensions = ["colon_fence", "deflist"]
-smartquotes = False
+smartquotes_action = "D"  # dashes; quotes stay as they are typed
 highlight_language = "text"
 
 autodoc_member_order = "bysource"

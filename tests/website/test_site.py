@@ -92,7 +92,10 @@ def test_types_go_by_their_names(site):
 
 def test_every_option_of_the_command_line_is_told(site):
     commands = _file("commands")
+    assert doctest.testmod(commands) == (0, 1)
     page = re.sub(r"<[^>]+>", "", (site / "commands.html").read_text("utf-8"))
+    assert "taichi-dr reconstruct --as mesh" in page
+    assert not re.search(r"\u2013[a-z]", page), "dashes of an option became one"
     for command in cli.COMMANDS:
         options = re.findall(r"^│ (--[\w-]+)", commands.printed(command), re.MULTILINE)
         assert command == "doctor" or len(options) > 2
