@@ -112,14 +112,14 @@ def edge_length(vertices: torch.Tensor, faces: torch.Tensor, target: float | Non
     return _of_mesh(losses.edge_length, vertices, faces, target=target)
 
 
-def normal_consistency(vertices: torch.Tensor, faces: torch.Tensor) -> torch.Tensor:
+def normal_consistency(vertices: torch.Tensor, faces: torch.Tensor, softness: float = 0.0) -> torch.Tensor:
     """How far the normals of neighbouring faces differ, on average: ``taichi_dr.losses.normal_consistency``."""
-    return _of_mesh(losses.normal_consistency, vertices, faces)
+    return _of_mesh(losses.normal_consistency, vertices, faces, softness=softness)
 
 
-def flatten(vertices: torch.Tensor, faces: torch.Tensor) -> torch.Tensor:
+def flatten(vertices: torch.Tensor, faces: torch.Tensor, softness: float = 0.0) -> torch.Tensor:
     """``sum (cos theta + 1)^2`` over edges, theta being dihedral angles: ``taichi_dr.losses.flatten``."""
-    return _of_mesh(losses.flatten, vertices, faces)
+    return _of_mesh(losses.flatten, vertices, faces, softness=softness)
 
 
 def chamfer(

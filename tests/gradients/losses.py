@@ -168,6 +168,8 @@ CONSTANT = {
     "latent_prior": {"weight, sigma": "plain numbers"},
     "l1": {"weight, and equality": "a plain number; the slope of abs(x) at 0 is 0"},
     "huber": {"weight, delta": "plain numbers"},
+    "normal_consistency": {"weight, softness": "plain numbers"},
+    "flatten": {"weight, softness": "plain numbers"},
     "laplacian": {
         'the weights of kind="cotangent"': "held constant, as is usual; `tests/losses/test_mesh.py` holds them as well"
     },

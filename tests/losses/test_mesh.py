@@ -19,7 +19,9 @@ REGULARISERS = {
     "edge_length": {},
     "edge_length to a target": {"target": 1.1},
     "normal_consistency": {},
+    "normal_consistency with softness": {"softness": 0.7},
     "flatten": {},
+    "flatten with softness": {"softness": 0.7},
     "laplacian": {},
     "laplacian cotangent": {"kind": "cotangent"},
 }
@@ -98,6 +100,8 @@ def test_literal_values_on_two_triangles_at_a_right_angle(cpu64):
     assert value(losses.edge_length, target=1.0) == pytest.approx(2 * (np.sqrt(2) - 1) ** 2 / 5)
     assert value(losses.normal_consistency) == pytest.approx(1.0)
     assert value(losses.flatten) == pytest.approx(1.0)
+    assert value(losses.normal_consistency, softness=1.0) == pytest.approx(0.5)  # w = 1 / sqrt(1 + 1) in both faces
+    assert value(losses.flatten, softness=1.0) == pytest.approx(0.25)
     # Neighbours: 0 and 1 see all others, 2 and 3 see 0 and 1.
     expected = 3 / 9 + (1 + 1 / 9 + 1 / 9) + 2 * (0.25 + 1)
     assert value(losses.laplacian) == pytest.approx(expected)
@@ -109,8 +113,9 @@ def test_a_flat_surface_has_no_bends_and_a_degenerate_face_no_infinities(cpu64):
     for positions in (flat.numpy("vertices"), [[0, 0, 0], [1, 0, 0], [0.5, 0, 0], [0, 0, 1]], np.zeros((4, 3))):
         flat.set("vertices", positions)
         with ti.ad.Tape(total):
-            losses.flatten(flat, total)
-            losses.normal_consistency(flat, total)
+            for softness in (0.0, 0.2):
+                losses.flatten(flat, total, softness=softness)
+                losses.normal_consistency(flat, total, softness=softness)
         assert total[None] == pytest.approx(0, abs=1e-12)
         np.testing.assert_allclose(flat.vertices.grad.to_numpy(), 0, atol=1e-9)
         with ti.ad.Tape(total):
@@ -118,6 +123,58 @@ def test_a_flat_surface_has_no_bends_and_a_degenerate_face_no_infinities(cpu64):
             losses.edge_length(flat, total, target=0.5)
         assert np.isfinite(total[None])
         assert np.isfinite(flat.vertices.grad.to_numpy()).all()
+
+
+def slope_of(mesh, total, function, vertices, **options):
+    """What ``function`` adds at ``vertices``, and its gradient there."""
+    mesh.set("vertices", vertices)
+    with ti.ad.Tape(total):
+        function(mesh, total, **options)
+    return total[None], mesh.vertices.grad.to_numpy()[0]
+
+
+FOLDS = [losses.flatten, losses.normal_consistency]
+
+
+@pytest.fixture
+def folded(cpu64):
+    """Two faces with a fold of cos(n_1, n_2) = -0.8 between them, a mesh and a loss; the second is of any height."""
+    mesh = Mesh([[0, 0, 0], [1, 0, 0], [0.3, 1, 0], [0.4, 0, 1]], [[0, 1, 2], [1, 0, 3]])
+    return mesh, ti.field(ti.f64, shape=(), needs_grad=True)
+
+
+def of_height(height):
+    return np.array([[0, 0, 0], [1, 0, 0], [0.3, 1, 0], [0.4, 0.8 * height, 0.6 * height]])
+
+
+@pytest.mark.parametrize("function", FOLDS)
+def test_softness_bounds_the_pull_of_slivers(folded, function):
+    for height in (1e-2, 1e-3, 1e-4, 1e-5):
+        exact, steep = slope_of(*folded, function, of_height(height))
+        assert exact == pytest.approx(1.8 if function is losses.normal_consistency else 3.24)
+        assert np.abs(steep).max() > 0.4 / height
+        soft, slope = slope_of(*folded, function, of_height(height), softness=0.3)
+        assert np.abs(slope).max() < 3 * 1.2 / 0.3**2  # 1.2: the longest edge
+    assert soft < 1e-3
+
+
+@pytest.mark.parametrize("function", FOLDS)
+def test_softness_is_a_length(folded, function):
+    value, slope = slope_of(*folded, function, of_height(0.05), softness=0.2)
+    turn, _ = np.linalg.qr(np.random.default_rng(2).normal(size=(3, 3)))
+    turn *= np.linalg.det(turn)
+    for size in (1e-3, 40.0):
+        vertices = size * of_height(0.05) @ turn.T + [0.5, -2, 1]
+        moved, other = slope_of(*folded, function, vertices, softness=0.2 * size)
+        assert moved == pytest.approx(value, rel=1e-9)
+        np.testing.assert_allclose(size * other, slope @ turn.T, atol=1e-8 * np.abs(slope).max())
+
+
+@pytest.mark.parametrize(("edge", "height"), [(0.2, 0.2), (4, 0.01), (0.01, 4)])
+def test_needles_count_as_small_faces_of_their_area(folded, edge, height):
+    vertices = [[0, 0, 0], [edge, 0, 0], [0, height, 0], [0, 0, height]]  # twice the area: softness^2
+    assert slope_of(*folded, losses.normal_consistency, vertices, softness=0.2)[0] == pytest.approx(1 / 2)
+    assert slope_of(*folded, losses.flatten, vertices, softness=0.2)[0] == pytest.approx(1 / 4)
 
 
 def test_a_single_face_has_no_inner_edge(cpu64):
@@ -237,6 +294,10 @@ def test_errors(cpu64):
         losses.edge_length(mesh, total, target=-1)
     with pytest.raises(InputError, match="target: expected a finite length of at least 0, got nan"):
         losses.edge_length(mesh, total, target=np.nan)
+    for function in (losses.flatten, losses.normal_consistency):
+        for softness in (-0.1, np.nan, np.inf):
+            with pytest.raises(InputError, match=f"softness: expected a finite length of at least 0, got {softness}"):
+                function(mesh, total, softness=softness)
     with pytest.raises(ShapeError, match=r"loss: expected shape \(\), got \(2, 6, 3\)"):
         losses.flatten(mesh, mesh.vertices)
     with pytest.raises(ShapeError, match=r"target: expected shape \(P, 3\) or \(B, P, 3\), got \(4, 2\)"):

@@ -85,28 +85,40 @@ def edge_length(vertices, faces, target=None):
     return np.mean(np.square(lengths)) if target is None else np.mean((np.array(lengths) - target) ** 2)
 
 
-def _dihedral_cosines(v, faces):
-    """cos theta as SoftRas computes it: between the parts of both faces perpendicular to their edge."""
+def _dihedral_cosines(v, faces, softness):
+    """cos theta as SoftRas computes it, between the parts of both faces perpendicular to their edge; and w_1 w_2."""
     for (a, b), opposite in edge_table(faces).items():
         if len(opposite) == 2:
             edge = (v[b] - v[a]) / np.linalg.norm(v[b] - v[a])
             p, q = (v[c] - v[a] - edge * edge.dot(v[c] - v[a]) for c in opposite)
-            yield p.dot(q) / (np.linalg.norm(p) * np.linalg.norm(q))
+            shares = [face_share(v[a], v[b], v[c], softness) for c in opposite]
+            yield p.dot(q) / (np.linalg.norm(p) * np.linalg.norm(q)), shares[0] * shares[1]
 
 
-def flatten(vertices, faces):
-    return np.mean([sum((c + 1) ** 2 for c in _dihedral_cosines(v, faces)) for v in vertices])
+def face_share(a, b, c, softness):
+    """What a face counts by, from Heron's formula for its area."""
+    x, y, z = (np.linalg.norm(p - q) for p, q in ((a, b), (b, c), (c, a)))
+    half = (x + y + z) / 2
+    area = np.sqrt(half * (half - x) * (half - y) * (half - z))
+    return 2 * area / np.hypot(2 * area, softness**2)
 
 
-def normal_consistency(vertices, faces):
+def flatten(vertices, faces, softness=0.0):
+    return np.mean([sum((w * (c + 1)) ** 2 for c, w in _dihedral_cosines(v, faces, softness)) for v in vertices])
+
+
+def normal_consistency(vertices, faces, softness=0.0):
     terms = []
     for v in vertices:
         sides = {}
         for f in faces:
             n = np.cross(v[f[1]] - v[f[0]], v[f[2]] - v[f[0]])
             for k in range(3):
-                sides.setdefault(tuple(sorted((f[k], f[(k + 1) % 3]))), []).append(n / np.linalg.norm(n))
-        terms += [1 - n[0].dot(n[1]) for n in sides.values() if len(n) == 2]
+                edge = tuple(sorted((f[k], f[(k + 1) % 3])))
+                sides.setdefault(edge, []).append(face_share(*v[f], softness) * n / np.linalg.norm(n))
+        terms += [
+            np.linalg.norm(m) * np.linalg.norm(n) - m.dot(n) for m, n in (s for s in sides.values() if len(s) == 2)
+        ]
     return np.mean(terms)
 
 

@@ -48,6 +48,7 @@ CASES = {
     "edge_length": of_mesh("edge_length", target=0.5),
     "normal_consistency": of_mesh("normal_consistency"),
     "flatten": of_mesh("flatten"),
+    "flatten, softly": of_mesh("flatten", softness=0.2),
     "chamfer of points": (["points", "vertices"], lambda x, y: dr.torch.losses.chamfer(x, y)),
     "chamfer of surfaces": (
         ["points", "vertices"],
