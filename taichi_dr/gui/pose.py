@@ -9,6 +9,7 @@ from taichi_dr.scene.camera import Camera
 from taichi_dr.types import Array
 
 STEEPEST = 89.0  # degrees that one may turn to: at 90 nothing says which way is up in the image
+LEVEL = 1e-3  # degrees of roll that are rounding
 STRAIGHT = 89.999  # degrees, of a camera that looks straight up or down
 
 
@@ -104,7 +105,8 @@ def pose_of_axes(eye, backward, up, distance, fov_y_deg, right=None):
     pose = pose._replace(fov_y_deg=fov_y_deg)
     if right is not None:
         level, above, _ = pose.axes
-        pose = pose._replace(roll_deg=math.degrees(math.atan2(right @ above, right @ level)))
+        roll = math.degrees(math.atan2(right @ above, right @ level))
+        pose = pose._replace(roll_deg=roll if abs(roll) > LEVEL else 0.0)
     return pose.moved(np.asarray(eye) - pose.eye)
 
 

@@ -12,6 +12,24 @@ import pytest
 
 WIDTH, HEIGHT = 1280, 1024
 HEADER = 25  # numbers at the beginning of an XWD file (XWDFile.h)
+LONGEST = 120  # s that anything may take, on a busy machine
+NOTICED = 0.5  # s in which a window looks at the pointer, on a busy machine
+ASIDE = (1270, 1000)  # where the pointer covers no window
+
+
+def until(holds, what, seconds=LONGEST):
+    """What ``holds()`` returns once that is true; fails, saying ``what`` was waited for, if it does not come."""
+    ending = time.monotonic() + seconds
+    while not (found := holds()):
+        if time.monotonic() > ending:
+            pytest.fail(f"waited {seconds} s for {what}")
+        time.sleep(0.05)
+    return found
+
+
+def difference(a, b):
+    """The mean difference of pictures, in levels of 255; of other sizes, infinite."""
+    return float(np.abs(a.astype(int) - b).mean()) if a.shape == b.shape else np.inf
 
 
 class Screen:
@@ -28,14 +46,82 @@ class Screen:
         rows = np.frombuffer(data, np.uint8, stride * height, size + 12 * colors).reshape(height, stride // 4, 4)
         return rows[:, :width, 2::-1].copy()
 
-    def do(self, *arguments):
-        """Runs xdotool."""
-        environment = {**os.environ, "DISPLAY": self.display}
+    @property
+    def environment(self):
+        """Of programs that open windows on it."""
+        return {"XDG_RUNTIME_DIR": "/tmp", **os.environ, "DISPLAY": self.display}
+
+    def do(self, *arguments, check=True):
+        """Runs xdotool; the words that it prints."""
+        command = ["xdotool", *map(str, arguments)]
         done = subprocess.run(
-            ["xdotool", *map(str, arguments)], env=environment, capture_output=True, text=True, check=True, timeout=20
+            command, env=self.environment, capture_output=True, text=True, check=check, timeout=LONGEST
         )
         time.sleep(0.1)
         return done.stdout.split()
+
+    def window(self, name, border=0):
+        """The ``Hands`` on the window of a name, once it is there."""
+        return Hands(self, until(lambda: self.do("search", "--name", name, check=False), f"a window {name}")[0], border)
+
+
+class Hands:
+    """Keys and mouse of a window, and what it shows within a border of so many pixels.
+
+    Keys go to the window that the pointer is on.
+    """
+
+    def __init__(self, screen, window, border):
+        self._screen, self._window, self._border = screen, window, border
+
+    def press(self, *keys):
+        """Presses keys, one after the other."""
+        self.move(300, 150)
+        for key in keys:
+            self._screen.do("key", key)
+
+    def hold(self, key, seconds):
+        """Holds a key for about so long."""
+        self.move(300, 150)
+        self._screen.do("keydown", key)
+        time.sleep(seconds)
+        self._screen.do("keyup", key)
+
+    def move(self, x, y):
+        """Moves the pointer to a place in the window."""
+        self._screen.do("mousemove", "--window", self._window, x, y)
+
+    def click(self, button):
+        """Presses a button of the mouse; 4 and 5 are the wheel's."""
+        self.move(300, 150)
+        self._screen.do("click", button)
+
+    def drag(self, start, end, steps=6):
+        """Drags with the left button from one place in the window to another, and waits at both ends: a window that
+        looks at the pointer now and then is to see where it began and ended."""
+        self.move(*start)
+        self._screen.do("mousedown", 1)
+        time.sleep(NOTICED)
+        for step in range(1, steps + 1):
+            self.move(*(round(a + (b - a) * step / steps) for a, b in zip(start, end, strict=True)))
+        time.sleep(NOTICED)
+        self._screen.do("mouseup", 1)
+
+    def resize(self, width, height):
+        """Gives the window another size, as a window manager does."""
+        self._screen.do("windowsize", self._window, width, height)
+
+    def pixels(self):
+        """(H, W, 3) bytes: what the window shows."""
+        lines = self._screen.do("getwindowgeometry", "--shell", self._window)
+        facts = {name: int(fact) for name, fact in (line.split("=") for line in lines)}
+        (x, y), border = (facts["X"], facts["Y"]), self._border
+        return self._screen.pixels()[border:, border:][y : y + facts["HEIGHT"], x : x + facts["WIDTH"]]
+
+    def sees(self, expected, most=0.1):
+        """Waits until the window shows a picture (H, W, 3) of bytes, but for ``most`` levels of 255 on average."""
+        self._screen.do("mousemove", *ASIDE)
+        until(lambda: difference(self.pixels(), expected) < most, "a picture in the window")
 
 
 @contextmanager
