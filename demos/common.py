@@ -59,6 +59,12 @@ def finish(options, **results):
     return results
 
 
+def compared(by_tape, by_differences):
+    """Prints the slope of a loss along its gradient, found in two ways; returns both as results of a demo."""
+    print(f"  slope of the loss along its gradient: {by_tape:.5f} by the tape, {by_differences:.5f} by differences")
+    return {"slope_by_tape": by_tape, "slope_by_differences": by_differences}
+
+
 @ti.kernel
 def composite(color: ti.template(), alpha: ti.template(), picture: ti.template()):
     """A soft render over the background; straight-line code, so Taichi differentiates it itself.
@@ -129,6 +135,12 @@ def marked(picture, row, column):
 def enlarged(image, factor):
     """Every pixel as a square of ``factor`` pixels."""
     return image.repeat(factor, axis=0).repeat(factor, axis=1)
+
+
+def averaged(pictures, factor):
+    """Pictures (..., H, W, 3) with the means of squares of ``factor`` pixels."""
+    *views, height, width, _ = pictures.shape
+    return pictures.reshape(*views, height // factor, factor, width // factor, factor, 3).mean(axis=(-4, -2))
 
 
 def sheet(rows, titles=(), row_titles=()):

@@ -11,7 +11,7 @@ picture has 16 samples per pixel, the renders that are fitted to it one.
 
 import numpy as np
 import taichi as ti
-from common import PAPER, finish, plot, psnr, save_movie, save_picture, sheet, start
+from common import PAPER, averaged, finish, plot, psnr, save_movie, save_picture, sheet, start
 
 import taichi_dr as dr
 
@@ -211,12 +211,6 @@ class Study:
         axes.set(xlabel="step", ylabel="error", ylim=(1e-5, 1), title=f"all {errors.shape[1]} parameters")
         axes.grid(alpha=0.4)
         axes.legend(fontsize=8)
-
-
-def averaged(picture, factor):
-    """A picture (H, W, 3) with the means of squares of ``factor`` pixels."""
-    height, width, _ = picture.shape
-    return picture.reshape(height // factor, factor, width // factor, factor, 3).mean(axis=(1, 3))
 
 
 def main(arguments=None):

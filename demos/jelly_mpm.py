@@ -15,7 +15,7 @@ Source: Hu, Fang, Ge, Qu, Zhu, Pradhana, Jiang, *A Moving Least Squares Material
 
 import numpy as np
 import taichi as ti
-from common import PAPER, finish, over_paper, plot, psnr, save_movie, save_picture, sheet, start
+from common import PAPER, compared, finish, over_paper, plot, psnr, save_movie, save_picture, sheet, start
 
 import taichi_dr as dr
 
@@ -282,15 +282,13 @@ def main(arguments=None):
     options = start(__file__, __doc__, steps=20, arguments=arguments)
     study = Study()
     study.jelly.set(GUESS)
-    by_tape, by_differences = study.slopes()
-    print(f"  slope of the loss along its gradient: {by_tape:.5f} by the tape, {by_differences:.5f} by differences")
+    slopes = compared(*study.slopes())
     study.run(options.steps)
     save_movie(options.out / "jelly_mpm.gif", study.movie, [0.35] * (len(study.movie) - 1) + [3.0])
     save_picture(options.out / "jelly_mpm.png", study.page(study.falls))
     return finish(
         options,
-        slope_by_tape=by_tape,
-        slope_by_differences=by_differences,
+        **slopes,
         true_moduli=TRUTH,
         found_moduli=tuple(np.round(study.path[-1].astype(float), 2).tolist()),
         relative_error=float(np.abs(study.path[-1] / TRUTH - 1).max()),

@@ -14,7 +14,7 @@ of each ball.  A third camera at a fourth time, which the fit never sees, tells 
 
 import numpy as np
 import taichi as ti
-from common import PAPER, finish, plot, psnr, save_movie, save_picture, sheet, start
+from common import PAPER, averaged, compared, finish, plot, psnr, save_movie, save_picture, sheet, start
 
 import taichi_dr as dr
 
@@ -219,19 +219,12 @@ class Study:
         axes.legend(fontsize=8)
 
 
-def averaged(pictures, factor):
-    """Pictures (views, H, W, 3) with the means of squares of ``factor`` pixels."""
-    views, height, width, _ = pictures.shape
-    return pictures.reshape(views, height // factor, factor, width // factor, factor, 3).mean(axis=(2, 4))
-
-
 def main(arguments=None):
     """Takes the images, forgets the lamp, finds its numbers."""
     options = start(__file__, __doc__, steps=120, arguments=arguments)
     study = Study()
     study.lamp.set(guess())
-    by_tape, by_differences = study.slopes()
-    print(f"  slope of the loss along its gradient: {by_tape:.4f} by the tape, {by_differences:.4f} by differences")
+    slopes = compared(*study.slopes())
     study.keep("first guess")
     study.run(options.steps)
     study.keep("found")
@@ -239,8 +232,7 @@ def main(arguments=None):
     save_picture(options.out / "metaballs.png", study.poster())
     return finish(
         options,
-        slope_by_tape=by_tape,
-        slope_by_differences=by_differences,
+        **slopes,
         **{f"{name}_error": off for name, off in zip(TRUTH, study.errors[-1], strict=True)},
         unseen_psnr=psnr(study.shows["found"][-1], study.shows["truth"][-1]),
     )

@@ -14,7 +14,7 @@ have 16 samples per pixel, the renders that are fitted to them one; the physics 
 
 import numpy as np
 import taichi as ti
-from common import PAPER, finish, plot, psnr, save_movie, save_picture, sheet, start
+from common import PAPER, averaged, compared, finish, plot, psnr, save_movie, save_picture, sheet, start
 
 import taichi_dr as dr
 
@@ -220,19 +220,12 @@ class Study:
         axes.legend(fontsize=8)
 
 
-def averaged(pictures, factor):
-    """Pictures (views, H, W, 3) with the means of squares of ``factor`` pixels."""
-    views, height, width, _ = pictures.shape
-    return pictures.reshape(views, height // factor, factor, width // factor, factor, 3).mean(axis=(2, 4))
-
-
 def main(arguments=None):
     """Takes the images, forgets the flight, finds its start."""
     options = start(__file__, __doc__, steps=240, arguments=arguments)
     study = Study()
     study.drops.set(GUESS)
-    by_tape, by_differences = study.slopes()
-    print(f"  slope of the loss along its gradient: {by_tape:.4f} by the tape, {by_differences:.4f} by differences")
+    slopes = compared(*study.slopes())
     study.drops.simulate()
     study.flights["first guess"] = study.film()
     first = float(np.abs(study.drops.numbers() - study.truth).mean())
@@ -245,8 +238,7 @@ def main(arguments=None):
     save_picture(options.out / "sdf_in_simulation.png", study.poster())
     return finish(
         options,
-        slope_by_tape=by_tape,
-        slope_by_differences=by_differences,
+        **slopes,
         first_error=first,
         place_error=float(study.errors[-1][0]),
         velocity_error=float(study.errors[-1][1]),

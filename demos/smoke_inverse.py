@@ -15,7 +15,7 @@ have three times as many samples per ray as what is fitted to them; the wind is 
 
 import numpy as np
 import taichi as ti
-from common import enlarged, finish, plot, psnr, save_movie, save_picture, sheet, start
+from common import compared, enlarged, finish, plot, psnr, save_movie, save_picture, sheet, start
 
 import taichi_dr as dr
 
@@ -235,8 +235,7 @@ def main(arguments=None):
     options = start(__file__, __doc__, steps=120, arguments=arguments)
     study = Study()
     study.set(np.full_like(study.truth, 0.1))
-    by_tape, by_differences = study.slopes()
-    print(f"  slope of the loss along its gradient: {by_tape:.5f} by the tape, {by_differences:.5f} by differences")
+    slopes = compared(*study.slopes())
     study.run(options.steps)
     movie = [study.page(step) for step in range(STEPS + 1)]
     times = [0.6 if step in (0, *MOMENTS) else 0.1 for step in range(STEPS + 1)]
@@ -246,8 +245,7 @@ def main(arguments=None):
     flights = study.flights
     return finish(
         options,
-        slope_by_tape=by_tape,
-        slope_by_differences=by_differences,
+        **slopes,
         relative_error=off,
         correlation=alike,
         unseen_view_psnr=psnr(flights["found"][:, 1], flights["truth"][:, 1]),
