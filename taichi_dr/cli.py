@@ -141,10 +141,12 @@ def _parse(arguments):
     """The settings of the command in ``arguments``; exits after ``--help`` and for arguments that make no sense.
 
     Raises:
-        InputError: ``reconstruct --as`` something that is no kind.
+        InputError: ``reconstruct --as`` something that is no kind, or ``--init`` of one that begins with nothing.
     """
     command = arguments[0] if arguments else None
     settings = _settings_class(command, arguments)
+    if issubclass(settings or object, ReconstructSettings):
+        _check_init(settings, arguments)
     if {"-h", "--help"} & {*arguments}:  # tyro would join the lines of paragraphs
         print(_filled(settings.__doc__ if settings else DESCRIPTION), end="\n\n")
         if settings is ReconstructSettings:
@@ -169,6 +171,17 @@ def _settings_class(command, arguments):
     if named and named[-1] == NETWORK:
         return NetworkSettings
     return kinds.settings_class(named[-1] if named and named[-1] else kinds.DEFAULT)
+
+
+def _check_init(settings, arguments):
+    """Raises InputError for ``--init`` of a kind that does not have it."""
+    asked = any(argument.partition("=")[0] == "--init" for argument in arguments)
+    if asked and settings is not ReconstructSettings and not hasattr(settings, "init"):
+        able = [name for name in kinds.KINDS if hasattr(kinds.settings_class(name), "init")]
+        raise InputError(
+            f"--as {settings.kind}: has no --init, its numbers mean nothing but to itself and begin at random: expected"
+            f" --as {' or '.join(able)} to begin with another's result; --resume goes on with a run of its own"
+        )
 
 
 def _kinds():

@@ -163,6 +163,11 @@ def test_who_reads_the_output_may_go(tmp_path):
     ("arguments", "said"),
     [
         (("reconstruct", "a", "b", "--as", "volume"), f"--as: expected {' or '.join(kinds.KINDS)}, got volume"),
+        (
+            ("reconstruct", "a", "b", "--as", "hash", "--init", "c"),
+            "--as hash: has no --init, its numbers mean nothing",
+        ),
+        (("reconstruct", "a", "b", "--as=nerf", "--init=c"), "--as nerf: has no --init, its numbers mean nothing"),
         (("render", "car", "a.png", "--soft", "--sigma", "0"), "--sigma: expected a number > 0, got 0.0"),
         (("render", "car", "a.png", "--sigma", "1e-3"), "--sigma: has no effect without --soft"),
         (("render", "car", "a.png", "--gamma", "1e-3"), "--gamma: has no effect without --soft"),

@@ -18,6 +18,7 @@ from taichi_dr.jobs.reconstruct.results import FIELD, read_metrics, restored_mod
 from taichi_dr.jobs.reconstruct.scene_fit import SceneFit, scene_of
 from taichi_dr.jobs.reconstruct.silhouettes import has_silhouettes
 from taichi_dr.jobs.report.metrics import compare_views
+from taichi_dr.jobs.report.overview import best_view
 from taichi_dr.measure.comparison import ShapeComparison, compare_meshes
 from taichi_dr.scene.mesh import Mesh
 
@@ -64,7 +65,7 @@ class Scene(NamedTuple):
         audience.said(f"{len(train)} training images of {train.width} × {train.height} pixels; {note}")
         fit, data, whole = scene_of(train), names_of(train, held_out), (held_out.width, held_out.height)
         train, shown = fit.to_unit(train), fit.to_unit(held_out)
-        shown = shown.subset(np.unique(np.linspace(0, len(shown) - 1, SHOWN_VIEWS).round().astype(int)))
+        shown = shown.subset(shown_views(shown))
         shown = shown.resized(min(LARGEST_SHOWN, max(shown.height, shown.width)))
         around = orbit if has_silhouettes(train) else path
         return cls(train, shown, around(train, FRAMES, TURN_SIZE), fit, data, whole, truth, name)
@@ -84,6 +85,13 @@ class Scene(NamedTuple):
     def target(self):
         """(V, H, W, 4): what the shown views should look like."""
         return np.concatenate([self.shown.images, self.shown.alpha[..., None]], axis=-1)
+
+
+def shown_views(posed):
+    """The indices of ``SHOWN_VIEWS`` views: the one that tells most, and others from all over."""
+    best, count = best_view(posed), min(SHOWN_VIEWS, len(posed))
+    spread = (best + np.arange(count) * len(posed) // count) % len(posed)
+    return np.sort(spread)
 
 
 class Failed(NamedTuple):

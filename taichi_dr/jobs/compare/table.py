@@ -7,10 +7,11 @@ from taichi_dr.jobs.compare.advice import duration, size
 
 
 class Row(NamedTuple):
-    """A number: what it is called, what that means, where it comes from (None: there is none), how it is written, and
-    whether the least is best (None: neither)."""
+    """A number: what it is called, in short and in a few words, what that means, where it comes from (None: there is
+    none), how it is written, and whether the least is best (None: neither)."""
 
     name: str
+    title: str
     meaning: str
     value: Callable
     said: Callable
@@ -20,18 +21,54 @@ class Row(NamedTuple):
 ROWS = (
     Row(
         "PSNR",
+        "PSNR of images",
         "of held-out images, over white: more is better",
         lambda m: m.held_out["psnr"],
         "{:.2f} dB".format,
         False,
     ),
-    Row("SSIM", "of held-out images: 1 if they are equal", lambda m: m.held_out["ssim"], "{:.4f}".format, False),
-    Row("IoU", "of held-out silhouettes: 1 if they are equal", lambda m: m.held_out.get("iou"), "{:.4f}".format, False),
-    Row("chamfer", "mean distance from the true surface, in its diagonals", lambda m: m.chamfer, "{:.3%}".format, True),
-    Row("file", "with all that is needed to draw it", lambda m: m.bytes, size, True),
-    Row("image", "time to draw a held-out image, median", lambda m: m.milliseconds, duration, True),
-    Row("seconds", "of optimising", lambda m: m.metrics["seconds_optimising"], "{:.0f} s".format, None),
-    Row("steps", "in that time", lambda m: m.metrics["steps"], "{:,}".format, None),
+    Row(
+        "SSIM",
+        "SSIM of images",
+        "of held-out images: 1 if they are equal",
+        lambda m: m.held_out["ssim"],
+        "{:.4f}".format,
+        False,
+    ),
+    Row(
+        "IoU",
+        "IoU of silhouettes",
+        "of held-out silhouettes: 1 if they are equal",
+        lambda m: m.held_out.get("iou"),
+        "{:.4f}".format,
+        False,
+    ),
+    Row(
+        "chamfer",
+        "off the true surface",
+        "mean distance from the true surface, in its diagonals",
+        lambda m: m.chamfer,
+        "{:.3%}".format,
+        True,
+    ),
+    Row("file", "size of its file", "with all that is needed to draw it", lambda m: m.bytes, size, True),
+    Row(
+        "image",
+        "time to draw an image",
+        "time to draw a held-out image, median",
+        lambda m: m.milliseconds,
+        duration,
+        True,
+    ),
+    Row(
+        "seconds",
+        "time to make it",
+        "of optimising",
+        lambda m: m.metrics["seconds_optimising"],
+        "{:.0f} s".format,
+        None,
+    ),
+    Row("steps", "steps in that time", "in that time", lambda m: m.metrics["steps"], "{:,}".format, None),
 )
 
 

@@ -241,6 +241,14 @@ def test_pictures_that_are_smaller_than_the_images_are_said_to_be(data, made, mo
     assert "Times, and pictures and dB of single images below, are those of 16 × 16 of 32 × 32 pixels" in page
 
 
+def test_the_view_that_tells_most_is_among_those_that_are_shown(monkeypatch):
+    monkeypatch.setattr(measure, "best_view", lambda posed: 5)
+    assert measure.shown_views(range(8)).tolist() == [2, 5, 7]
+    assert measure.shown_views(range(6)).tolist() == [1, 3, 5]
+    monkeypatch.setattr(measure, "best_view", lambda posed: 1)
+    assert measure.shown_views(range(2)).tolist() == [0, 1]
+
+
 def test_if_all_fail_that_is_an_error(tmp_path, data):
     (tmp_path / "out" / "sdf").mkdir(parents=True)
     (tmp_path / "out" / "sdf" / "letter.txt").write_text("dear reader")
