@@ -98,6 +98,11 @@ def squares(arrays, name):
     return arrays[name]
 
 
+def below(prefix, arrays):
+    """Those whose name begins with ``prefix/``, by the rest of it."""
+    return {name.removeprefix(f"{prefix}/"): v for name, v in arrays.items() if name.startswith(f"{prefix}/")}
+
+
 def rows_below(arrays, name, sizes):
     """The whole numbers (N, k) of ``arrays`` at ``name``, whose columns are indices below ``sizes`` (k,).
 

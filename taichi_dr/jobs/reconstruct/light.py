@@ -20,7 +20,8 @@ import numpy as np
 PAIRS = 20000
 STARTS = 4  # of 26 directions
 WIDTH = 0.1  # of the colours' logarithms: what counts as one colour
-DARKEST = 0.01
+DARKEST = 0.02  # channels below it are left out: what little there is comes from 8 bits and from what is beside
+SMALLEST_NORMAL = 1e-12
 LIT = 0.25  # mean of max(n.l, 0) over all directions n
 
 
@@ -46,8 +47,10 @@ def described(light):
     return {"ambient": light.ambient.tolist(), "directional": [directional]}
 
 
-def find_light(shown, normals, seed):
+def find_light(shown, normals, seed, white=False):
     """The ``Light`` in what images show (N, 3) of vertices with unit ``normals`` (N, 3).
+
+    ``white``: the directional light has the ambient light's tint, for surfaces of which few colours are clean.
 
     >>> normals = np.random.default_rng(0).normal(size=(1000, 3))
     >>> normals /= np.linalg.norm(normals, axis=1, keepdims=True)
@@ -60,11 +63,12 @@ def find_light(shown, normals, seed):
     from scipy.optimize import minimize  # here, because it takes a tenth of a second to import
 
     pairs = np.random.default_rng(seed).integers(len(shown), size=(PAIRS, 2))
-    logs = np.log(np.maximum(shown, DARKEST))
-    arguments = logs[pairs], normals[pairs]
+    logs, known = np.log(np.maximum(shown, DARKEST)), (shown > DARKEST)[pairs].all(axis=1)
+    arguments = logs[pairs], known, normals[pairs]
     starts = [np.array([*axes, 0, 0, 0]) for axes in product((-1.0, 0.0, 1.0), repeat=3) if any(axes)]
     starts = sorted(starts, key=lambda start: _spread(start, *arguments)[0])[:STARTS]
-    found = [minimize(_spread, start, arguments, jac=True, method="L-BFGS-B") for start in starts]
+    spread = _white_spread if white else _spread
+    found = [minimize(spread, start, arguments, jac=True, method="L-BFGS-B") for start in starts]
     best = min(found, key=lambda result: result.fun).x
     length = np.linalg.norm(best[:3])
     color = length * np.exp(best[3:])  # of the directional light, relative to the ambient light
@@ -72,16 +76,33 @@ def find_light(shown, normals, seed):
     return Light(ambient, color * ambient, best[:3] / max(length, 1e-9))
 
 
-def _spread(parameters, logs, normals):
-    """The sum above, a mean here, and its gradient; ``parameters``: ``|b/a| l``, and the logarithms of its tint."""
+def vertex_normals(mesh):
+    """Unit normals (N, 3) of vertices: of the faces around them, by their areas."""
+    vertices, faces = mesh.numpy("vertices")[0].astype(np.float64), mesh.topology.faces
+    of_face = np.cross(vertices[faces[:, 1]] - vertices[faces[:, 0]], vertices[faces[:, 2]] - vertices[faces[:, 0]])
+    rows, count = faces.T.reshape(-1), len(vertices)
+    normals = np.stack([np.bincount(rows, np.tile(of_face[:, k], 3), count) for k in range(3)], axis=1)
+    return normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), SMALLEST_NORMAL)
+
+
+def _spread(parameters, logs, known, normals):
+    """The sum above, a mean here, and its gradient; ``parameters``: ``|b/a| l``, and the logarithms of its tint.
+
+    Of channels that are ``known`` (M, 3) in both of a pair."""
     vector, tint = parameters[:3], np.exp(parameters[3:])
     cosine = np.maximum(normals @ vector, 0)[..., None]
     light = 1 + cosine * tint
     left = logs - np.log(light)
-    apart = left[:, 0] - left[:, 1]
+    apart = (left[:, 0] - left[:, 1]) * known
     square = (apart**2).sum(axis=1, keepdims=True) + WIDTH**2
     slope = 2 * apart / square
     of_light = -np.stack([slope, -slope], axis=1) / light / len(apart)
     of_vector = np.einsum("pkc,pkv->v", of_light * (cosine > 0) * tint, normals)
     of_tint = (of_light * cosine * tint).sum(axis=(0, 1))
     return float(np.log(square / WIDTH**2).mean()), np.concatenate([of_vector, of_tint])
+
+
+def _white_spread(parameters, *arguments):
+    """``_spread`` with a gradient that leaves the tint as it is."""
+    value, gradient = _spread(parameters, *arguments)
+    return value, gradient * (1, 1, 1, 0, 0, 0)

@@ -11,9 +11,9 @@ from taichi_dr.errors import FileError
 from taichi_dr.io.files import write_json
 from taichi_dr.io.meshes import load_mesh, save_mesh
 from taichi_dr.jobs.pictures import looks
-from taichi_dr.jobs.reconstruct.checkpoint import count
+from taichi_dr.jobs.reconstruct.checkpoint import below, count
 from taichi_dr.jobs.reconstruct.kind import Kind
-from taichi_dr.jobs.reconstruct.light import EVEN, Light, described, find_light
+from taichi_dr.jobs.reconstruct.light import EVEN, Light, described, find_light, vertex_normals
 from taichi_dr.jobs.reconstruct.loss_terms import STEPS_BETWEEN_RECORDS, add_terms
 from taichi_dr.jobs.reconstruct.result_start import check_result, is_result, remeshed, start_mesh
 from taichi_dr.jobs.reconstruct.results import read_metrics
@@ -33,7 +33,6 @@ from taichi_dr.scene.mesh import Mesh
 SMALLEST_SHARE = 0.05  # of the budget; for less it does not pay to compile for a finer level and to set it up
 HULL_CELLS = 40
 SUBDIVIDED = 4  # times as many faces has a surface that is made anew, at last
-SMALLEST_NORMAL = 1e-12
 OF_TEXTURE = ("mesh.mtl", "mesh_texture.png")  # files that there are if a texture is asked for
 LIGHT_FILE = "light.json"  # that there is if a light is asked for
 LIGHT_TIMES = 20  # in a budget, at even fractions, that the light is told anew ...
@@ -148,6 +147,11 @@ class MeshReconstruction(Kind):
             return mesh
         return remeshed(mesh, self._settings.faces // SUBDIVIDED)
 
+    @property
+    def mesh(self):
+        """The Mesh as it is now, in the colours that images show, but with ``--light``."""
+        return self._mesh
+
     def changed(self):
         """Whether a new level, or the texture, has begun since this was last asked."""
         changed, self._changed = self._changed, False
@@ -187,7 +191,7 @@ class MeshReconstruction(Kind):
 
     def _tell_light(self):
         """Finds the light in the colours so far, and leaves it out of them: what is seen stays as it is."""
-        normals, colors = _vertex_normals(self._mesh), self._mesh.numpy("colors")[0]
+        normals, colors = vertex_normals(self._mesh), self._mesh.numpy("colors")[0]
         shown = colors * self._light.on(normals)
         self._set_light(find_light(shown, normals, [self._settings.seed, self._times_told]))
         self._mesh.set("colors", np.clip(shown / self._light.on(normals), 0, 1))
@@ -273,14 +277,14 @@ class MeshReconstruction(Kind):
         self._level = count(header, "level", len(LEVELS) - 1)
         self._smooth.variable().from_numpy(arrays["coordinates"])
         for prefix, optimizer in self._optimizers():
-            optimizer.load_state_dict(_below(prefix, arrays))
+            optimizer.load_state_dict(below(prefix, arrays))
         self._step, self._skipped.count = count(header, "step"), count(header, "skipped")
         if self._settings.light:
             self._times_told = count(header, "times_told")
             self._set_light(Light(*arrays["light"]))
         if "texture" in header:
             arguments = self._mesh, self._groups, self._settings.seed
-            self._texture = _texture_fit().restored(*arguments, header["texture"], _below("texture", arrays))
+            self._texture = _texture_fit().restored(*arguments, header["texture"], below("texture", arrays))
         self._changed = False
 
     def _pictures(self, posed, look=None, textured=True):
@@ -361,20 +365,6 @@ def _texture_fit():
     from taichi_dr.jobs.reconstruct.texture import TextureFit
 
     return TextureFit
-
-
-def _vertex_normals(mesh):
-    """Unit normals (N, 3) of vertices: of the faces around them, by their areas."""
-    vertices, faces = mesh.numpy("vertices")[0].astype(np.float64), mesh.topology.faces
-    of_face = np.cross(vertices[faces[:, 1]] - vertices[faces[:, 0]], vertices[faces[:, 2]] - vertices[faces[:, 0]])
-    rows, count = faces.T.reshape(-1), len(vertices)
-    normals = np.stack([np.bincount(rows, np.tile(of_face[:, k], 3), count) for k in range(3)], axis=1)
-    return normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), SMALLEST_NORMAL)
-
-
-def _below(prefix, arrays):
-    """Those whose name begins with ``prefix/``, by the rest of it."""
-    return {name.removeprefix(f"{prefix}/"): v for name, v in arrays.items() if name.startswith(f"{prefix}/")}
 
 
 def _start_shape(settings, fit):

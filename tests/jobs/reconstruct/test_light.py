@@ -39,6 +39,16 @@ def test_a_tinted_light_is_found_among_colours_and_shadows():
     np.testing.assert_allclose(found.ambient + LIT * found.color, 1)
 
 
+def test_channels_that_are_nearly_black_do_not_make_the_light_weak():
+    """Red paint, whose green is 0.008 in ambient light, which 8 bits of sRGB hold to a twentieth and logarithms see."""
+    normals, random = scattered(), np.random.default_rng(4)
+    light = Light(np.full(3, 0.25), np.full(3, 0.75), SUN)
+    colors = np.array([[0.8, 0.03, 0.03], [0.02, 0.02, 0.02], [0.7, 0.7, 0.6]])[random.integers(3, size=len(normals))]
+    found = find_light(colors * light.on(normals), normals, 0)
+    assert angle_deg(found.direction, SUN) < 1
+    np.testing.assert_allclose(found.color / found.ambient, 3, rtol=0.05)
+
+
 def test_even_light_is_no_light_to_be_found():
     normals = scattered()
     found = find_light(np.full((len(normals), 3), 0.4), normals, 0)
@@ -54,10 +64,11 @@ def test_the_mean_light_over_all_directions_is_one():
 def test_the_gradient_of_the_spread_against_central_differences():
     random = np.random.default_rng(3)
     logs, normals = random.normal(size=(50, 2, 3)), scattered(100).reshape(50, 2, 3)
+    known = random.uniform(size=(50, 3)) < 0.8
     at, step = np.array([0.4, 1.1, -0.7, 0.1, -0.2, 0.3]), 1e-6
-    gradient = _spread(at, logs, normals)[1]
+    gradient = _spread(at, logs, known, normals)[1]
     for k, direction in enumerate(np.eye(6) * step):
-        difference = _spread(at + direction, logs, normals)[0] - _spread(at - direction, logs, normals)[0]
+        difference = _spread(at + direction, logs, known, normals)[0] - _spread(at - direction, logs, known, normals)[0]
         assert gradient[k] == pytest.approx(difference / (2 * step), rel=1e-6, abs=1e-9)
 
 
