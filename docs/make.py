@@ -58,6 +58,9 @@ INSPECTED = {"photographs.png": "out/demo/images"}
 FIELDS = {"radiance_grid.png": ("grid", "depth.png")}
 """The pictures of radiance fields of the same images: the kind of ``reconstruct``, and which of its pictures."""
 
+LIT = "light.png"
+"""The picture of a car's light."""
+
 PROGRAMS = {
     "kernels.png": "kernels.md/toon",
     "sdf.png": "sdf.md/picture",
@@ -107,6 +110,19 @@ def reconstruct(kind, picture, name):
     take(out / picture, name)
 
 
+def light():
+    """Finds the light of a car in the sun, and takes ``LIT``."""
+    out = ROOT / "out" / "light"
+    data, mesh, lit = (str(out / name) for name in ("images", "mesh", "lit"))
+    for command in (
+        ["dataset", "car", data, "--size", "256", "--lighting", "sun", "--raytrace"],
+        ["reconstruct", data, mesh, "--as", "mesh"],
+        ["reconstruct", data, lit, "--as", "light", "--init", mesh],
+    ):
+        subprocess.run([sys.executable, "-m", "taichi_dr", *command, "--overwrite"], cwd=ROOT, check=True)
+    take(out / "lit" / LIT, LIT)
+
+
 def dream():
     """Draws samples of the package's diffusion model, and dreams, a row for each part that is left out."""
     samples = "import taichi_dr.torch.dreamer as d; from taichi_dr.jobs.dream.samples import write_samples as write; "
@@ -131,6 +147,7 @@ def main():
         inspect(data, name)
     for name, (kind, picture) in FIELDS.items():
         reconstruct(kind, picture, name)
+    light()
     for demo, names in DEMOS.items():
         if demo in NEEDED and not NEEDED[demo].exists():
             print(f"{demo} is left out: {NEEDED[demo]}: no such file")

@@ -21,6 +21,7 @@ SIZE, DISTANCE, FOCAL = 16, 4.0, 24.0  # pixels, and the radius of the ball is 1
 EYES = ((1, 0.2, 0), (-1, 0.2, 0), (0, 0.2, 1), (0, 0.2, -1), (0.3, 1, 0.2), (0.3, -1, 0.2))
 SMALL = {
     "mesh": {"faces": 400, "batch": 2, "texture": 64},
+    "light": {"faces": 400, "batch": 2},
     "sdf": {"resolution": 32, "pixels": 1000, "carve": False},
     "grid": {"resolution": 32, "tiles": 4},
     "hash": {"levels": 2, "width": 2, "coarsest": 4, "finest": 8, "log2_rows": 8, "samples": 1024},

@@ -28,6 +28,11 @@ KINDS = {
         "taichi_dr.jobs.reconstruct.sdf:SdfReconstruction",
         "taichi_dr.jobs.settings.sdf:SdfSettings",
     ),
+    "light": Entry(
+        "a mesh without light in its colours, the light, and how it shines",
+        "taichi_dr.jobs.reconstruct.relight.kind:LightReconstruction",
+        "taichi_dr.jobs.settings.light:LightSettings",
+    ),
     "grid": Entry(
         "a radiance field on a grid",
         "taichi_dr.jobs.reconstruct.radiance.grid:GridReconstruction",

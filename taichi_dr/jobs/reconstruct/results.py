@@ -18,7 +18,7 @@ from taichi_dr.scene.mesh import Mesh
 
 SURFACE = "mesh.ply"
 FIELD = "scene.npz"
-WITH_SURFACE = "mesh", "sdf"
+WITH_SURFACE = "mesh", "sdf", "light"
 """Kinds that are a surface, which is in ``SURFACE``; the others are fields."""
 
 

@@ -23,7 +23,7 @@ CONTENDERS = {
     "sdf": Contender("sdf", {}),
     "grid": Contender("grid", {}),
     "hash": Contender("hash", {}),
-    "light": Contender("mesh", {"light": True}),
+    "light": Contender("light", {}),
     "nerf": Contender("nerf", {}),
 }
 USUAL = "mesh,sdf,grid,hash,light"
@@ -40,7 +40,7 @@ class CompareSettings:
       sdf     a signed distance on a grid          (reconstruct --as sdf)
       grid    a radiance field on a grid           (reconstruct --as grid)
       hash    a radiance field of a hash grid      (reconstruct --as hash)
-      light   a mesh, and the light that it is in  (reconstruct --as mesh --light)
+      light   a mesh, and the light that it is in  (reconstruct --as light)
       nerf    two networks, slow; if asked for     (reconstruct --as nerf)
 
     The page has the held-out PSNR, SSIM and IoU of each, how far its surface is from the true one where that is known,
