@@ -6,7 +6,8 @@ in the order of memory: written tile by tile, every line of the image would star
 picture of 1024 x 1024 took 7 ms to write instead of 1.5).
 
 Faces that face the camera come first.  Then the farthest pixel of every 8 x 8 block is found, and faces seen from
-behind that lie beyond it (of a closed surface most of them) are left out.
+behind that lie beyond it (of a closed surface most of them) are left out.  So the edges of those seen from behind are
+made here, of the few that are drawn.
 
 Edge values are integers.  Those of simple faces are exact in single precision; for edges too long for that a packet
 tests an equivalent function, the distance in columns from where the edge crosses the row, found by an integer division
@@ -19,6 +20,7 @@ import taichi as ti
 
 from taichi_dr.kernels.base.lanes import higher, lower
 from taichi_dr.kernels.base.launch import GRAIN
+from taichi_dr.kernels.base.simd import simd
 from taichi_dr.kernels.base.types import IntRows, Ints, Numbers, Rows
 from taichi_dr.kernels.screen.barycentric import positive_parts
 from taichi_dr.kernels.screen.pixels import Screen, pixel_center, pixel_size
@@ -29,6 +31,7 @@ from taichi_dr.kernels.zbuffer.face_records import (
     EDGES,
     GREATEST,
     LEAST,
+    LEFT,
     NEARNESS,
     PLANE_SHIFT,
     SIMPLE,
@@ -38,8 +41,9 @@ from taichi_dr.kernels.zbuffer.face_records import (
     FaceRecords,
     nearness_range,
     plane_depth,
+    write_edges,
 )
-from taichi_dr.kernels.zbuffer.resolve import Visible, clear_pixel, mark_shown
+from taichi_dr.kernels.zbuffer.resolve import Visible, mark_shown
 
 TILE = 32
 PACKET = 8
@@ -259,27 +263,60 @@ def _resolve_span(
         visible.face_id[start + i] = shown
         visible.depth[start + i] = z
         for k in ti.static(range(3)):
-            visible.barycentric[start + i, k] = p[k]
+            visible.barycentric[3 * (start + i) + k] = p[k]
 
 
 @ti.func
 def _clear_span(visible: ti.template(), start, count, far):
-    """Outputs of pixels of a tile without faces."""
-    for pixel in range(start, start + count):
-        clear_pixel(visible, pixel, far)
+    """Outputs of pixels of a tile without faces; in packets where these are whole ones of the image."""
+    if (start | count) & (PACKET - 1) == 0:
+        for packet in range(start >> PACKET_SHIFT, (start + count) >> PACKET_SHIFT):
+            for i in ti.static(range(PACKET)):
+                visible.face_id[(packet << PACKET_SHIFT) | i] = -1
+            for i in ti.static(range(PACKET)):
+                visible.depth[(packet << PACKET_SHIFT) | i] = far
+            for k in ti.static(range(3)):
+                for i in ti.static(range(PACKET)):
+                    visible.barycentric[((3 * packet + k) << PACKET_SHIFT) | i] = 0.0
+    else:
+        for pixel in range(start, start + count):
+            visible.face_id[pixel] = -1
+            visible.depth[pixel] = far
+            for k in ti.static(range(3)):
+                visible.barycentric[3 * pixel + k] = 0.0
+
+
+@ti.func
+def _write_left_edges(
+    mesh: ti.template(),
+    records: ti.template(),
+    snapped: ti.template(),
+    view,
+    face,
+    screen: ti.template(),
+    test: ti.template(),
+):
+    """Writes the edges of a face seen from behind whose edges were LEFT; threads that meet here write the same."""
+    first, item = first_vertex(mesh, view), view * mesh.faces.shape[0] + face
+    corners = [first + mesh.faces[face, k] for k in ti.static(range(3))]
+    row, col = records.boxes[item, 1], records.boxes[item, 0]
+    write_edges(records, mesh.clip, snapped, corners, item, True, row, col, screen, test)
 
 
 @ti.func
 def _draw_tile(
+    mesh: ti.template(),
+    snapped: ti.template(),
     records: ti.template(),
     lists: ti.template(),
     scratch: ti.template(),
     tile: ti.template(),
     index,
-    items,
+    view,
+    screen: ti.template(),
     test: ti.template(),
 ):
-    """Draws the faces of tile ``index``; ``items`` is the view's first (view, face) pair.
+    """Draws the faces of tile ``index``.
 
     First those that face the camera; of the others, if there are any, those that are not all hidden.
     """
@@ -292,7 +329,7 @@ def _draw_tile(
     for side in range(2):
         for entry in range(lists.start[index], end):
             face = lists.faces[entry]
-            item = items + face
+            item = view * mesh.faces.shape[0] + face
             back_nearness = records.back_nearness[item]
             drawn_now = back_nearness > hidden
             if side == 0:
@@ -302,6 +339,8 @@ def _draw_tile(
                 drawn_now = drawn_now and back_nearness <= UNBOUNDED
                 if drawn_now:
                     drawn_now = back_nearness > _farthest_behind(records.boxes, scratch, tile, item)
+                if drawn_now and records.flags[item] & LEFT != 0:
+                    _write_left_edges(mesh, records, snapped, view, face, screen, test)
             if drawn_now:
                 _draw_face(records, scratch, tile, item, face, farthest, nearest)
         if backs == 0:
@@ -310,6 +349,7 @@ def _draw_tile(
             hidden = _find_farthest(scratch, tile)
 
 
+@simd
 @ti.kernel
 def draw_tiles(
     clip: Rows,
@@ -322,13 +362,14 @@ def draw_tiles(
     back_nearness: Numbers,
     tile_start: Ints,
     tile_faces: Ints,
+    snapped: IntRows,
     face_id: Ints,
     depth: Numbers,
-    barycentric: Rows,
+    barycentric: Numbers,
     tile_nearness: Numbers,
     tile_face: Ints,
     block_nearness: Numbers,
-    lanes: Numbers,
+    columns: Numbers,
     order: Ints,
     drawn: Ints,
     workers: ti.i32,
@@ -338,6 +379,7 @@ def draw_tiles(
     far: float,
     orthographic: ti.i32,
     serial: ti.template(),
+    lanes: ti.template(),
 ):
     """Draws a ``ProjectedMesh`` from its records and lists into ``Visible``.
 
@@ -346,7 +388,7 @@ def draw_tiles(
     mesh, screen = ti.static(ProjectedMesh(clip, faces, views), Screen(width, height))
     records = ti.static(FaceRecords(boxes, lines, planes, flags, back_nearness))
     lists, visible = ti.static(TileLists(tile_start, tile_faces), Visible(face_id, depth, barycentric))
-    scratch = ti.static(TileScratch(tile_nearness, tile_face, block_nearness, lanes, order))
+    scratch = ti.static(TileScratch(tile_nearness, tile_face, block_nearness, columns, order))
     test = ti.static(DepthTest(near, far, orthographic))
     ti.loop_config(serialize=True)
     for _ in range(1):
@@ -364,7 +406,8 @@ def draw_tiles(
             for tile_col in range(tiles_x):
                 row, left = (worker * tiles_x + tile_col) * TILE, tile_col * TILE
                 tile = ti.static(Tile(row, left, top, worker))
-                _draw_tile(records, lists, scratch, tile, strip * tiles_x + tile_col, view * faces.shape[0], test)
+                index = strip * tiles_x + tile_col
+                _draw_tile(mesh, snapped, records, lists, scratch, tile, index, view, screen, test)
             for row in range(top, ti.min(top + TILE, height)):
                 for tile_col in range(tiles_x):
                     index, left = strip * tiles_x + tile_col, tile_col * TILE

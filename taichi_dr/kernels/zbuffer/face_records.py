@@ -39,8 +39,10 @@ the least and greatest nearness of the face; per edge the value at the box's fir
 """
 SIMPLE_EDGE = 1 << 16  # |A| + |B| of a simple face's edges: at most 256 pixels long
 SIMPLE_VALUE = 1 << 22  # ... and of their value at the box's first pixel; so within a tile they stay below 2^24
-BACK, SHOWN, VAST = 1, 2, 4
-"""Flags of a face: its corners run clockwise on the screen; some pixel shows it; its depth is that of its plane."""
+BACK, SHOWN, VAST, LEFT = 1, 2, 4, 8
+"""Flags of a face: its corners run clockwise on the screen; some pixel shows it; its depth is that of its plane; its
+edges are left to ``draw_tiles``, which needs those of few of the faces seen from behind.
+"""
 UNBOUNDED = 1e30
 IN_FRONT = 2e30  # above UNBOUNDED
 PIXEL_LIMIT = 1e8
@@ -60,7 +62,7 @@ class FaceRecords(NamedTuple):
     boxes: Any  # (V*F, 4) i32: pixels [col0, row0, col1, row1] that the face may cover, inclusive; empty if culled
     lines: Any  # (V*F * 16,) i32: per edge A, B, high, low with C = high * 2^24 + low; not written for simple faces
     planes: Any  # (V*F * 16,): see SIMPLE and the columns that follow it
-    flags: Any  # (V*F,) i32: BACK, SHOWN and VAST
+    flags: Any  # (V*F,) i32: BACK, SHOWN, VAST and LEFT
     back_nearness: Any  # (V*F,): greatest nearness of faces seen from behind (UNBOUNDED if a corner cannot be snapped),
     # IN_FRONT for those that face the camera or are not drawn
 
@@ -116,15 +118,19 @@ def setup_faces(
     orthographic: ti.i32,
     cull_back: ti.i32,
     serial: ti.template(),
+    leave_backs: ti.template(),
 ):
-    """Fills the ``FaceRecords`` of all (view, face) pairs of a ``ProjectedMesh``; of ``flags`` it writes BACK and VAST.
+    """Fills the ``FaceRecords`` of all (view, face) pairs of a ``ProjectedMesh``; of ``flags`` all but SHOWN.
 
     Args:
         vertices, view_mesh, camera: the ``World``, read if ``in_world``.
         snapped: (views * N, 3) scratch: column, row from the image's centre in sub-pixels, 1 if they are valid.
         cull_back: drop faces whose corners run clockwise on the screen.
+        leave_backs: the edges of such faces are LEFT, if their corners are snapped.
     """
     mesh, screen = ti.static(ProjectedMesh(clip, faces, views), Screen(width, height))
+    records = ti.static(FaceRecords(boxes, lines, planes, flags, back_nearness))
+    test = ti.static(DepthTest(near, far, orthographic))
     world = ti.static(World(vertices, view_mesh, camera))
     ti.loop_config(serialize=serial)
     for i in range(clip.shape[0]):
@@ -141,7 +147,7 @@ def setup_faces(
         greatest = ti.max(clip[a, 3], clip[b, 3], clip[c, 3])
         col0, row0, col1, row1 = 0, 0, -1, -1
         drawn = greatest >= near and least <= far
-        simple, back, vast = False, False, False
+        back, vast, left = False, False, False
         rows = ti.Vector([a, b, c]) - first + first_row(clip, view_mesh[view], views)  # of ``vertices``
         lowest, highest = -UNBOUNDED, UNBOUNDED
         if drawn:
@@ -152,20 +158,9 @@ def setup_faces(
                 if drawn:
                     col0, row0, col1, row1 = _snapped_box(snapped, a, b, c, screen)
                     drawn = col0 <= col1 and row0 <= row1
-                if drawn:
-                    sign = ti.select(back, 1, -1)
-                    ab = ti.static(FaceEdge(item, 0, a, b, sign))
-                    bc = ti.static(FaceEdge(item, 1, b, c, sign))
-                    ca = ti.static(FaceEdge(item, 2, c, a, sign))
-                    simple = least >= near and greatest <= far
-                    if simple:
-                        simple = _write_edge(planes, ab, snapped, row0, col0, screen)
-                        simple &= _write_edge(planes, bc, snapped, row0, col0, screen)
-                        simple &= _write_edge(planes, ca, snapped, row0, col0, screen)
-                    if not simple:
-                        write_snapped_line(lines, ab, snapped, screen)
-                        write_snapped_line(lines, bc, snapped, screen)
-                        write_snapped_line(lines, ca, snapped, screen)
+                left = ti.static(leave_backs) and drawn and back
+                if drawn and not left:
+                    write_edges(records, clip, snapped, [a, b, c], item, back, row0, col0, screen, test)
                 lowest, highest = -greatest, -least
                 if orthographic == 0:
                     lowest, highest = 1.0 / greatest, 1.0 / least
@@ -185,22 +180,59 @@ def setup_faces(
                     for k in range(3):  # one copy of the code, so that equal edges give equal bits
                         start, end = first + faces[face, k], first + faces[face, (k + 1) % 3]
                         write_line(lines, ti.static(FaceEdge(item, k, start, end, sign)), clip, snapped, screen)
+                    planes[(item << PLANE_SHIFT) | SIMPLE] = 0.0
         if drawn:
             if vast:
                 drawn = _write_world_nearness(planes, item, world, view, rows, row0, col0, screen, orthographic)
             else:
                 drawn = _write_nearness(planes, item, clip, [a, b, c], row0, col0, screen, orthographic)
-            planes[(item << PLANE_SHIFT) | SIMPLE] = ti.select(simple, 1.0, 0.0)
             planes[(item << PLANE_SHIFT) | LEAST] = lowest
             planes[(item << PLANE_SHIFT) | GREATEST] = highest
         if not drawn:
             col0, row0, col1, row1 = 0, 0, -1, -1
-        flags[item] = ti.select(back, BACK, 0) | ti.select(vast, VAST, 0)
+        flags[item] = ti.select(back, BACK, 0) | ti.select(vast, VAST, 0) | ti.select(left, LEFT, 0)
         back_nearness[item] = ti.select(back, highest, IN_FRONT)
         boxes[item, 0] = col0
         boxes[item, 1] = row0
         boxes[item, 2] = col1
         boxes[item, 3] = row1
+
+
+@ti.func
+def write_edges(
+    records: ti.template(),
+    clip: ti.template(),
+    snapped: ti.template(),
+    corners: ti.template(),
+    item,
+    back,
+    row,
+    col,
+    screen: ti.template(),
+    test: ti.template(),
+):
+    """Writes the edges of a face whose corners are snapped and whose box begins at pixel (row, col), and ``SIMPLE``.
+
+    In integers: whichever kernel writes them, they are the same.
+    """
+    lines, planes = ti.static(records.lines, records.planes)
+    a, b, c = corners[0], corners[1], corners[2]
+    sign = ti.select(back, 1, -1)
+    ab = ti.static(FaceEdge(item, 0, a, b, sign))
+    bc = ti.static(FaceEdge(item, 1, b, c, sign))
+    ca = ti.static(FaceEdge(item, 2, c, a, sign))
+    least = ti.min(clip[a, 3], clip[b, 3], clip[c, 3])
+    greatest = ti.max(clip[a, 3], clip[b, 3], clip[c, 3])
+    simple = least >= test.near and greatest <= test.far
+    if simple:
+        simple = _write_edge(planes, ab, snapped, row, col, screen)
+        simple &= _write_edge(planes, bc, snapped, row, col, screen)
+        simple &= _write_edge(planes, ca, snapped, row, col, screen)
+    if not simple:
+        write_snapped_line(lines, ab, snapped, screen)
+        write_snapped_line(lines, bc, snapped, screen)
+        write_snapped_line(lines, ca, snapped, screen)
+    planes[(item << PLANE_SHIFT) | SIMPLE] = ti.select(simple, 1.0, 0.0)
 
 
 @ti.func

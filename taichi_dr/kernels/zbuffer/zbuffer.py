@@ -63,18 +63,19 @@ class ZBuffer:
         snapped = self._buffers.at_least("snapped", mesh.clip.shape[0], ti.i32, (3,))
         serial = is_serial(items, SERIAL_FACES)
         placed = (*(world or World(mesh.clip, self.records.flags, mesh.clip)), int(world is not None))
-        setup_faces(*mesh, *placed, snapped, *self.records, *screen, *test, int(cull_back), serial)
+        setup_faces(*mesh, *placed, snapped, *self.records, *screen, *test, int(cull_back), serial, on_cpu())
         tile = draw_tiles.TILE if on_cpu() else TILE
         self.bins.build(self.records.boxes, mesh.views, count, *screen, tile)
-        arguments = (*mesh, *self.records, *self.bins.lists, *visible)
+        arguments = (*mesh, *self.records, *self.bins.lists)
         if on_cpu():
             serial = is_small_image(mesh.views * screen.width * screen.height, max(items, self.bins.total))
             workers = 1 if serial else min(cpu_threads(), mesh.views * self.bins.tiles_y)
             drawn = self._buffers.at_least("drawn", 1, ti.i32)
             scratch = (*self._tile_scratch(workers), drawn, workers)
-            draw_tiles.draw_tiles(*arguments, *scratch, *screen, *test, serial)
+            flat = visible._replace(barycentric=visible.barycentric.memory().reshape(-1))
+            draw_tiles.draw_tiles(*arguments, snapped, *flat, *scratch, *screen, *test, serial, draw_tiles.PACKET)
         else:
-            _draw_pixels(*arguments, *screen, *test)
+            _draw_pixels(*arguments, *visible, *screen, *test)
 
     def _records(self, items):
         at_least = self._buffers.at_least
