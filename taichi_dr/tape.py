@@ -48,16 +48,34 @@ class _Calls:
         self.calls, self._written = [], {}
 
     def insert(self, function, arguments):
-        if hasattr(function, "grad"):
-            self.calls.append((function, arguments))
-        else:
+        if not hasattr(function, "grad"):
             self._insert_write(function, *arguments)
+        elif not _is_a_read(function):
+            self.calls.append((function, arguments))
 
     def _insert_write(self, write, place, value):
         """Has ``go_back`` write what was written there before: kernels before are to read what they have read."""
         before = self._written.get((write, place), value)
         self._written[write, place] = value
         self.calls.append((SimpleNamespace(grad=write), (place, before)))
+
+
+def _is_a_read(function):
+    """Whether it is a kernel by which Taichi itself shows NumPy what fields hold, which has no gradient.
+
+    Raises:
+        GradientError: it is one by which Taichi writes whole fields or arrays, and nobody knows what was there before.
+    """
+    kernel = getattr(function, "func", None)
+    if getattr(kernel, "__module__", None) != "taichi._kernels":
+        return False
+    if kernel.__name__.startswith(("ext_arr_to", "fill_", "field_fill")):
+        raise GradientError(
+            f"a step of dr.checkpointed writes whole fields from Python ({kernel.__name__}: from_numpy, fill or the"
+            " like), and the way back would not know what was there before: write them in a kernel of yours, or single"
+            " elements (field[i] = value)"
+        )
+    return kernel.__name__.endswith(("_to_ext_arr", "_image"))
 
 
 class _Nobody:
@@ -69,7 +87,7 @@ class _Nobody:
         self.clear_gradients = tape.clear_gradients
 
     def insert(self, function, arguments):
-        pass
+        _is_a_read(function)
 
 
 def noted(function: Callable[..., object], *arguments: Any) -> list[tuple[Any, tuple]]:

@@ -59,6 +59,7 @@ def checkpointed(
       is right.  The tape's loss is an exception: steps may add to it, and it is as it was when the tape closed;
     * fields that a step adds to in a row of its own (the grid of particles) are cleared by the step, with a kernel, and
       named in ``scratch``: their gradients are cleared between segments;
+    * from Python they write single elements of fields (``field[i] = value``), and no ``ti.ndarray``;
     * when the tape has closed, the last row still holds the last state and row 0 the start; rows between, ``scratch``
       and what steps write from Python are as the first segment left them.
 
@@ -72,6 +73,7 @@ def checkpointed(
     Raises:
         InputError: a state without gradients, no state, fewer than one step.
         ShapeError: fewer than two rows, or states with different numbers of them.
+        GradientError: a step writes whole fields from Python (``from_numpy``, ``fill``).
         GradientError: called within a tape after a run over the same states, its own or another one's, which would be
             overwritten before its gradient is found.
         RuntimeStateError: called after another ``ti.init``.
@@ -138,8 +140,9 @@ class _Simulation:
         tape = recording_tape()
         if tape is not None:
             self.tape = weakref.ref(tape)
-            _runs.setdefault(tape, []).append(self)
         self.operation()
+        if tape is not None:
+            _runs.setdefault(tape, []).append(self)
 
     def _refuse_overwriting(self):
         """Raises GradientError if a run over the same states is on the tape, whether this one is to be or not."""
@@ -169,7 +172,7 @@ class _Simulation:
     @off_tape
     def _adjoint(self):
         loss = self._loss()
-        value = None if loss is None else loss[None]
+        value = _value(loss)
         self._copy(self.states, self.last, self.size, 0, FROM_FIELD)
         for segment in reversed(range(self.segments)):
             self._begin(segment)
@@ -181,8 +184,7 @@ class _Simulation:
                 _take_row(field.grad, self._row(0), 0, *_sizes(field))
         self._copy(self.states, self.copies, 0, 0, TO_FIELD)
         self._copy(self.states, self.last, self.size, 0, TO_FIELD)
-        if loss is not None:
-            loss[None] = value
+        _write(loss, value)
 
     def _carry_gradients(self):
         """From the row that a segment began in to that in which the one before ended; those of all others are zero."""
@@ -193,9 +195,9 @@ class _Simulation:
         self._copy(gradients, self.carried, self.size, 0, TO_FIELD)
 
     def _loss(self):
-        """The tape's field, to which steps may have added; None if it has another kind of loss."""
+        """The tape's field or array, to which steps may have added; None if it has another kind of loss."""
         loss = getattr(self.tape and self.tape(), "loss", None)
-        return loss if isinstance(loss, ti.Field) else None
+        return loss if isinstance(loss, ti.Field | ti.Ndarray) else None
 
     def _row(self, segment):
         """The row that a segment begins in: all end in the last one, and the first segment may be shorter."""
@@ -214,6 +216,19 @@ class _Simulation:
     def _copy(self, fields, arrays, row, place, direction):
         for field, array in zip(fields, arrays, strict=True):
             _copy_row(field, array, row, place, *_sizes(field), direction)
+
+
+def _value(loss):
+    if isinstance(loss, ti.Field):
+        return loss[None]
+    return None if loss is None else loss.to_numpy()
+
+
+def _write(loss, value):
+    if isinstance(loss, ti.Field):
+        loss[None] = value
+    elif loss is not None:
+        loss.from_numpy(value)
 
 
 _runs = WeakKeyDictionary()  # of a tape: the simulations on it

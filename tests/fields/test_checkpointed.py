@@ -302,6 +302,71 @@ def add_all(x: ti.template(), loss: ti.template()):
         loss[None] += x[i] * x[i]
 
 
+def test_an_array_as_the_loss_counts_once(cpu64):
+    x, start, factor, _ = fields(3)
+    start[None], factor[None] = 2.0, 1.1
+    loss = ti.ndarray(float, 1, needs_grad=True)
+
+    @ti.kernel
+    def add(x: ti.template(), row: int, loss: ti.types.ndarray()):
+        loss[0] += x[row] * x[row]
+
+    def step(row, number):
+        grow(x, factor, row)
+        add(x, row + 1, loss)
+
+    with ti.ad.Tape(loss):
+        release(x, start)
+        dr.checkpointed(step, x, steps=6)()
+    assert loss[0] == pytest.approx(4 * sum(1.1 ** (2 * k) for k in range(1, 7)))
+    assert start.grad[None] == pytest.approx(4 * sum(1.1 ** (2 * k) for k in range(1, 7)))
+
+
+@pytest.mark.parametrize("write", [lambda f, n: f.from_numpy(np.array([n])), lambda f, n: f.fill(n)])
+def test_a_step_may_not_write_whole_fields_from_python(cpu64, write):
+    x, _, _, loss = fields(3)
+    f = ti.field(float, 1, needs_grad=True)
+    run = dr.checkpointed(lambda row, number: write(f, number + 1.0), x, steps=4)
+    message = r"writes whole fields from Python .*field\[i\] = value"
+    with ti.ad.Tape(loss), pytest.raises(dr.GradientError, match=message):
+        run()
+
+
+def test_a_step_may_look_at_whole_fields(cpu64):
+    x, start, factor, loss = fields(3)
+    start[None], factor[None], seen = 2.0, 1.1, []
+
+    def step(row, number):
+        grow(x, factor, row)
+        seen.append(x.to_numpy()[row + 1])
+
+    with ti.ad.Tape(loss):
+        release(x, start)
+        dr.checkpointed(step, x, steps=4)()
+        add_last(x, loss, 2)
+    assert start.grad[None] == pytest.approx(2 * 1.1**8 * 2)
+    np.testing.assert_allclose(seen[:4], 2 * 1.1 ** np.arange(1, 5))
+
+
+def test_a_run_that_failed_may_be_made_again(cpu64):
+    x, start, factor, loss = fields(3)
+    start[None], factor[None], failures = 2.0, 1.1, [ValueError("once")]
+
+    def step(row, number):
+        if failures:
+            raise failures.pop()
+        grow(x, factor, row)
+
+    run = dr.checkpointed(step, x, steps=4)
+    with ti.ad.Tape(loss):
+        release(x, start)
+        with pytest.raises(ValueError, match="once"):
+            run()
+        run()
+        add_last(x, loss, 2)
+    assert start.grad[None] == pytest.approx(2 * 1.1**8 * 2)
+
+
 def test_all_rows_may_be_read_when_steps_are_not_whole_segments(cpu64):
     """Seven steps, three at a time: the rows are those of steps 4 to 7, and so are their gradients."""
     x, start, factor, loss = fields(4)
