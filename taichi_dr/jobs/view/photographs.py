@@ -17,6 +17,7 @@ LENGTH = 0.2  # of frustums, in distances of the cameras from the centre
 MOST_POINTS = 50_000
 LINE, POINT, CHOSEN = (0.9, 0.9, 0.9), (0.35, 0.55, 0.9), (1.0, 0.45, 0.05)
 HOME_FOV, BESIDE = 40.0, (20.0, 15.0)  # degrees; of the first view, turned from behind the first camera
+POINT_SIZE = 1e-7  # of what is no larger than a point
 STEPS = 400  # places at which a line is drawn
 BEHIND = 1e-3  # of its depth by which a line may be behind what covers it
 
@@ -28,7 +29,7 @@ class Photographs(Content):
         bounds = scene_bounds(posed)
         self._posed = posed
         eyes = posed.camera_to_world[:, :3, 3]
-        distance = np.linalg.norm(eyes - bounds.center, axis=1)
+        distance = _distances(eyes, bounds.center)
         self._length = LENGTH * float(np.median(distance))
         self.missing = dict.fromkeys(("soft", "ray traced", "sdf"), "images alone: reconstruct them first")
         self.missing["volume"] = self.missing["soft"]
@@ -110,6 +111,13 @@ def _thumbnail(posed, view):
     ratio = min(1.0, THUMBNAIL / max(posed.height, posed.width))
     size = max(1, round(posed.height * ratio)), max(1, round(posed.width * ratio))
     return averaged_down(_over_white(posed, view), np.ones((posed.height, posed.width), np.float32), size)[0]
+
+
+def _distances(eyes, center):
+    """Of cameras from the centre (V,); 1 if all are where it is: a single image says nothing about sizes."""
+    distance = np.linalg.norm(eyes - center, axis=1)
+    is_point = np.median(distance) <= max(POINT_SIZE, 1e-9 * np.linalg.norm(center))
+    return np.ones(len(eyes)) if is_point else distance
 
 
 def _quads(corners, pictures):

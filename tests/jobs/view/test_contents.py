@@ -135,6 +135,18 @@ def test_what_there_is_of_posed_images_is_in_the_middle_of_the_first_view(cpu32)
     assert np.linalg.norm(content.home.target) < content.radius
 
 
+@pytest.mark.parametrize("eye", [(0, 0, 0), (1, 2, 3)])
+def test_a_single_image_is_shown_at_a_distance_of_one(cpu32, eye):
+    one = posed().subset([0])
+    one.camera_to_world[0, :3, 3] = eye
+    content = Photographs(one)
+    assert 0.1 < content.radius < 1
+    np.testing.assert_allclose(np.subtract(content.poses[0].target, eye), [0, 0, -1], atol=1e-6)
+    picture = content.draw(camera_of(content.poses[0], 0.05, 50), (80, 120), Choice("hard", current=0))
+    np.testing.assert_allclose(picture[20, 30], [1, 0, 0, 1], atol=1e-5)
+    assert content.draw(ahead(content, near=0.01), (80, 120), Choice("hard"))[..., 3].any()
+
+
 def test_a_camera_that_is_rolled_sees_its_image_upright(cpu32):
     given = posed()
     turn = np.array([[0.0, -1, 0], [1, 0, 0], [0, 0, 1]])  # its right is the world's up
