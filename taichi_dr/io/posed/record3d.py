@@ -19,12 +19,12 @@ SUFFIXES = (".jpg", ".png", ".jpeg")
 
 
 def is_metadata(path):
-    """Whether a file is Record3D's: a JSON object with ``poses``."""
+    """Whether a file is Record3D's: a JSON object with ``poses``, and without ``frames``, which others write."""
     try:
         contents = parse_json(contents_of(path))
     except (ValueError, DataSetError):
         return False
-    return isinstance(contents, dict) and "poses" in contents
+    return isinstance(contents, dict) and "poses" in contents and "frames" not in contents
 
 
 def read(path):

@@ -69,8 +69,8 @@ def compare(settings, *listeners):
                     told = lambda done: audience.progressed("measuring", done)  # noqa: E731
                     found[name] = measured(settings.out / name, name, scene, told)
                 except Error as error:
-                    errors.append(error)
-                    found[name] = Failed(name, _explained(str(error), name))
+                    errors.append(type(error)(_explained(str(error), name)))
+                    found[name] = Failed(name, str(errors[-1]))
                     audience.said(f"{name} failed: {found[name].error}")
                 written = _write(settings, scene, found)
                 if asked or interrupt.requested:
@@ -100,9 +100,13 @@ def _explained(error, name):
     """A message, and whose options it names, if there are some that this command does not have.
 
     >>> _explained("no surface; a smaller --lr may avoid that, --overwrite begins anew", "light")
-    'no surface; a smaller --lr may avoid that, --overwrite begins anew (--lr: of taichi-dr reconstruct --as mesh)'
+    'no surface; a smaller --lr may avoid that, --overwrite begins anew (--lr: of taichi-dr reconstruct --as light)'
+    >>> _explained("car--v2/a.png: no silhouette", "mesh")
+    'car--v2/a.png: no silhouette'
     """
-    others = dict.fromkeys(option for option in re.findall(r"--[a-z][a-z-]*", error) if option not in OPTIONS)
+    others = dict.fromkeys(
+        option for option in re.findall(r"(?<![\w/.-])--[a-z][a-z-]*", error) if option not in OPTIONS
+    )
     if not others:
         return error
     return f"{error} ({', '.join(others)}: of taichi-dr reconstruct --as {CONTENDERS[name].kind})"
