@@ -1,12 +1,16 @@
-"""Makes the site: puts its pages together in ``out/site/pages``, and has Sphinx make HTML of them.
+"""Makes the site: puts its pages together in ``out/site/made``, and has Sphinx make HTML of them.
 
 make site
 """
 
+import importlib.util
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+
+if importlib.util.find_spec("sphinx") is None:
+    sys.exit('expected Sphinx, which this site needs with Python 3.11 or later: pip install "taichi-dr[site]"')
 
 import pages
 
@@ -14,12 +18,21 @@ HERE = Path(__file__).resolve().parent
 
 
 def build(folder):
-    """Makes the site in ``folder / "html"``; returns the exit code, which is not 0 after a warning."""
-    for name in ("pages", "doctrees", "html"):
-        shutil.rmtree(folder / name, ignore_errors=True)
-    pages.write(folder / "pages")
-    options = ["-W", "--keep-going", "-q", "-j", "2", "-d", str(folder / "doctrees"), "-c", str(HERE)]
-    return subprocess.call([sys.executable, "-m", "sphinx", *options, folder / "pages", folder / "html"])
+    """Makes the site in ``folder / "html"``, in place of one that is there; returns the exit code.
+
+    It is not 0 after a warning, and the site that was there is still there then.
+    """
+    made = folder / "made"
+    shutil.rmtree(made, ignore_errors=True)
+    pages.write(made / "pages")
+    options = ["-W", "--keep-going", "-q", "-j", "2", "-d", str(made / "doctrees"), "-c", str(HERE)]
+    code = subprocess.call([sys.executable, "-m", "sphinx", *options, made / "pages", made / "html"])
+    if not code:
+        if (folder / "html" / ".buildinfo").exists():
+            shutil.rmtree(folder / "html")
+        (made / "html").rename(folder / "html")
+        shutil.rmtree(made)
+    return code
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = "source"
 LINK = re.compile(r"(?<!!)(\[[^\]]*\]\()([^)#\s]+)((?:#[^)\s]*)?\))")
+CODE = re.compile(r"(^```.*?^```$|`[^`\n]+`(?!\]))", re.MULTILINE | re.DOTALL)  # but not code that is a link's text
 LANGUAGES = {".py": "python", ".toml": "toml", ".yml": "yaml", ".sh": "bash", "": "make"}
 
 
@@ -37,7 +38,8 @@ class Sources:
             self.found.add(path)
             return f"{before}{os.path.relpath(ROOT / FOLDER / path, parent)}.md)"
 
-        return LINK.sub(lead, text)
+        parts = CODE.split(text)  # code is every second one
+        return "".join(part if number % 2 else LINK.sub(lead, part) for number, part in enumerate(parts))
 
     def write(self, folder):
         """Writes the pages into ``folder``, those of files that folders list included."""

@@ -5,6 +5,7 @@ import queue
 import shutil
 import subprocess
 import threading
+import time
 from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -89,7 +90,18 @@ def look_at(folder, pages, profile):
         command = [BROWSER, *FLAGS, f"--user-data-dir={profile}", f"{address}/look.html"]
         browser = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
-            return found.get(timeout=PATIENCE)
+            return _first(found, browser)
         finally:
-            browser.terminate()
+            browser.kill()
             browser.wait()
+
+
+def _first(found, browser):
+    """What is found first, by a browser that has not ended."""
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until:
+        try:
+            return found.get(timeout=1)
+        except queue.Empty:
+            assert browser.poll() is None, f"{BROWSER} ended with exit code {browser.returncode}"
+    raise TimeoutError(f"{BROWSER} has not looked at all pages within {PATIENCE} s")
