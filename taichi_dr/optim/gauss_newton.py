@@ -18,7 +18,6 @@ RANK = {np.float32: 1e-3, np.float64: 1e-6}
 MOST_WRONG = 2.5
 """... or if that is not more than so many times what is wrong with the differences."""
 
-TURNS = 3  # of the directions of differences, for error bars
 TRIALS = 12  # dampings that a step tries
 LARGEST_GROWTH = 1 / 3  # of what damping becomes after a good step
 
@@ -218,12 +217,7 @@ class GaussNewton:
         """
         matrix, error = self._derivatives(at, base), 0.0
         if checked:
-            for _ in range(TURNS):
-                if self._derivatives.turn(matrix):
-                    matrix = self._derivatives(at, base)
             error = matrix - self._derivatives.halved(at, base)
-        else:
-            self._derivatives.turn(matrix)  # for the next one
         lengths, least = np.linalg.norm(matrix, axis=0), self._derivatives.least
         scale = 1 / np.maximum(np.maximum(lengths, least), 1e-300)
         used = np.where(lengths > least, scale, 0.0)

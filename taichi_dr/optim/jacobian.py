@@ -27,7 +27,6 @@ MOST_GROWTH = 100.0  # from one step that was tried to the next
 SHRINKING = 10.0  # of a step at whose ends the program fails
 ROUNDINGS = 10  # a change of less than so many roundings is none
 TRIES = 4  # steps for a number in one Jacobian
-EVEN = 0.5  # directions are turned if one changes the square of what is shown by less than so much of another
 AGREEMENT = 0.05  # of forward mode with a difference, along one direction
 
 
@@ -96,11 +95,7 @@ def derivatives(way, program, shown, vector, difference):
 
 
 class Differences:
-    """Central differences with a step for each direction, which is kept from Jacobian to Jacobian.
-
-    Directions are the numbers themselves until they are turned: where two numbers do almost the same (a turn of a
-    camera and a shift), their difference changes little, and would be lost in what is wrong with the differences of
-    both.  A direction of its own has a step as large as it needs.  ``J = D B^-1``, D by the directions B.
+    """Central differences with a step for each number, which is kept from Jacobian to Jacobian.
 
     Attributes:
         least: (P,), the norm of a column that is all rounding: below it nothing is known of the number.
@@ -114,20 +109,16 @@ class Differences:
         self._contrast, self._is_fixed = 0.0, difference is not None
         if difference is not None:
             self.steps = vector.joined(difference, "difference")
-        self.least, self._directions = np.zeros(len(vector)), np.eye(len(vector))
-        self._rounding = np.zeros(len(vector))  # of D's columns
+        self.least = np.zeros(len(vector))
 
     def __call__(self, at, base):
         contrast = np.linalg.norm(base - base.mean()) or np.linalg.norm(base)
         self._contrast = max(self._contrast, contrast)  # that of residuals goes to zero
         self._size = np.linalg.norm(base)
         try:
-            columns = np.stack([self._column(at, j) for j in range(len(at))], axis=1)
+            return np.stack([self._column(at, j) for j in range(len(at))], axis=1)
         finally:
             self._vector.write(at)
-        inverse = np.linalg.inv(self._directions)
-        self.least = np.linalg.norm(self._rounding[:, None] * inverse, axis=0)
-        return columns @ inverse
 
     def halved(self, at, base):
         """The Jacobian by steps of half the size, which differs by what is wrong with both."""
@@ -137,27 +128,6 @@ class Differences:
             return self(at, base)
         finally:
             self.steps, self._is_fixed = steps, is_fixed
-
-    def turn(self, matrix):
-        """Turns the directions to those in which the latest Jacobian's columns are orthogonal; False: they are enough.
-
-        Directions are of numbers in units of their columns: eigenvectors of ``J^T J``, a number without any alone.
-        """
-        if self._is_fixed or self._contrast == 0 or _evenness(matrix @ self._directions, self._rounding) >= EVEN:
-            return False
-        lengths = np.linalg.norm(matrix, axis=0)
-        is_seen = lengths > self.least
-        units = np.where(is_seen, 1 / np.maximum(lengths, 1e-300), self._furthest)
-        scaled = matrix * np.where(is_seen, units, 0.0)
-        self._directions = units[:, None] * np.linalg.eigh(scaled.T @ scaled)[1]
-        for j, change in enumerate(np.linalg.norm(matrix @ self._directions, axis=0)):
-            self.steps[j] = np.clip(GOOD_CHANGE * self._contrast / max(change, 1e-300), *self._limits(j))
-        return True
-
-    def _limits(self, j):
-        """The smallest and the largest step along a direction."""
-        parts = np.maximum(np.abs(self._directions[:, j]), 1e-300)
-        return np.min(self._nearest / parts), np.min(self._furthest / parts)
 
     def _column(self, at, j):
         change, width, size = self._first_change(at, j)
@@ -170,7 +140,7 @@ class Differences:
             except Error:  # a larger step makes no sense to the program
                 break
             self.steps[j] = step
-        self._rounding[j] = ROUNDINGS * self._vector.epsilons.max() * max(size, self._size) / width
+        self.least[j] = ROUNDINGS * self._vector.epsilons.max() * max(size, self._size) / width
         return change / width
 
     def _first_change(self, at, j):
@@ -179,35 +149,27 @@ class Differences:
             try:
                 return self._change(at, j, self.steps[j])
             except Error:
-                self.steps[j] = max(self.steps[j] / SHRINKING, self._limits(j)[0])
+                self.steps[j] = max(self.steps[j] / SHRINKING, self._nearest[j])
         return self._change(at, j, self.steps[j])
 
     def _change(self, at, j, step):
         """What is shown at one end less that at the other, how far apart they are, and the larger norm of both."""
-        direction, ends, shown = self._directions[:, j], [], []
+        ends, shown = [], []
         for sign in (1, -1):
-            ends.append(self._vector.write(at + sign * step * direction))
+            moved = at.copy()
+            moved[j] += sign * step
+            ends.append(self._vector.write(moved)[j])
             shown.append(self._shown())
-        width = (ends[0] - ends[1]) @ direction / (direction @ direction)
-        if width == 0:
-            names = ", ".join(self._vector.names[k] for k in np.flatnonzero(direction))
-            raise InputError(f"difference: a step of {step:g} is lost in the rounding of {names}")
-        return shown[0] - shown[1], width, max(map(np.linalg.norm, shown))
+        if ends[0] == ends[1]:
+            raise InputError(f"difference: a step of {step:g} is lost in the rounding of {self._vector.names[j]}")
+        return shown[0] - shown[1], ends[0] - ends[1], max(map(np.linalg.norm, shown))
 
     def _better(self, j, change):
         """A step of which a good change is to be expected, or the same one: where all is zero, nothing is known."""
         if self._contrast == 0 or LEAST_CHANGE * self._contrast <= change <= MOST_CHANGE * self._contrast:
             return self.steps[j]
         growth = GOOD_CHANGE * self._contrast / max(change, 1e-300)
-        return float(np.clip(self.steps[j] * min(growth, MOST_GROWTH), *self._limits(j)))
-
-
-def _evenness(columns, rounding):
-    """The smallest eigenvalue, over the largest, of ``C^T C`` with columns of length 1; of those above rounding."""
-    lengths = np.linalg.norm(columns, axis=0)
-    columns = (columns / np.maximum(lengths, 1e-300))[:, lengths > rounding]
-    squares = np.linalg.eigvalsh(columns.T @ columns)
-    return squares[0] / squares[-1] if len(squares) else 1.0
+        return float(np.clip(self.steps[j] * min(growth, MOST_GROWTH), self._nearest[j], self._furthest[j]))
 
 
 class Checked:
@@ -220,10 +182,6 @@ class Checked:
     def halved(self, at, base):
         """The same again: there are no steps."""
         return self(at, base)
-
-    def turn(self, matrix):
-        """False: directions have no errors of their own."""
-        return False
 
     def __call__(self, at, base):
         matrix = self._forward() * self._shown.weights[:, None]

@@ -154,45 +154,6 @@ def test_what_changes_nothing_is_named(cpu32):
         found.ellipse("a[0]", "c[0]")
 
 
-def stairs(field):
-    """A program of two numbers that do almost the same, whose pixels jump; and its derivatives without the jumps.
-
-    The values of ``2 (a + b) sin 6x + 0.2 (a - b) cos 9x`` climb stairs of 0.05, each pixel's at places of its own.
-    """
-    x, places = np.linspace(0, 1, 2000), np.random.default_rng(8).uniform(size=2000)
-    both, apart = 2 * np.sin(6 * x), 0.2 * np.cos(9 * x)
-
-    def program():
-        a, b = field.to_numpy().astype(float)
-        return 0.05 * np.floor((both * (a + b) + apart * (a - b)) / 0.05 + places)
-
-    return program, np.stack([both + apart, both - apart], axis=1)
-
-
-def test_what_two_numbers_do_alike_does_not_drown_their_difference(cpu32):
-    """It is found by a difference along it, with a larger step: those along a and b are off by more than it is."""
-    field = numbers([1.0, 1.0])
-    program, matrix = stairs(field)
-    clean, random = program(), np.random.default_rng(4)
-    expected = 0.03**2 * np.linalg.inv(matrix.T @ matrix)
-    measured = clean + random.normal(0, 0.03, clean.shape)
-    found = dr.GaussNewton(program, {"ab": field}, measured, noise=0.03).estimate()
-    assert found.undetermined == ()
-    np.testing.assert_allclose(found.standard_errors, np.sqrt(np.diag(expected)), rtol=0.03)
-    assert found.covariance[0, 1] == pytest.approx(expected[0, 1], rel=0.06)
-
-    def squared_distance():
-        field.from_numpy(random.normal(1, 0.02, 2).astype(np.float32))
-        fit = dr.GaussNewton(program, {"ab": field}, clean + random.normal(0, 0.03, clean.shape))
-        while fit.step():
-            pass
-        off = field.to_numpy() - 1.0
-        return off @ np.linalg.inv(found.covariance) @ off
-
-    low, high = chi2.ppf([0.001, 0.999], REPEATS * 2)
-    assert low < sum(squared_distance() for _ in range(REPEATS)) < high
-
-
 def lit_torus():
     """A program that shows a torus under a light (direction times intensity, ambient), and the light."""
     mesh, camera = dr.shapes.torus(), dr.Camera.orbit(35, 40, 3, 45)
@@ -231,22 +192,6 @@ def test_error_bars_are_the_scatter_of_repeats(cpu32):
     each = np.sum(off**2, axis=0) / found.standard_errors**2
     low, high = chi2.ppf([0.0005, 0.9995], REPEATS)
     assert ((low < each) & (each < high)).all()
-
-
-def test_the_pose_of_a_camera_from_one_image(cpu32):
-    """Six numbers, of which turns and shifts look much alike; 40 repeats with new noise scattered as ``expected``."""
-    camera, renderer = dr.Camera.orbit(35, 20, 2.8, 45), dr.Rasterizer(3 * 64, antialias=True)
-    car, lights = dr.shapes.car(), dr.Lights.default()
-
-    def program():
-        color = renderer.render(car, camera, lights).numpy("color")
-        return color.reshape(64, 3, 64, 3, 3).mean(axis=(1, 3))
-
-    image = program() + np.random.default_rng(1).normal(0, 0.03, (64, 64, 3))
-    found = dr.GaussNewton(program, {"pose": camera.pose}, image).estimate()
-    assert found.undetermined == ()
-    expected = [0.00068, 0.0008, 0.00034, 0.0022, 0.0018, 0.00098]
-    np.testing.assert_allclose(found.standard_errors, expected, rtol=0.3)
 
 
 def test_brightness_of_lamp_and_paint_are_one(cpu32):
