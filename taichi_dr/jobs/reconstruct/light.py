@@ -21,6 +21,7 @@ PAIRS = 20000
 STARTS = 4  # of 26 directions
 WIDTH = 0.1  # of the colours' logarithms: what counts as one colour
 DARKEST = 0.02  # channels below it are left out: what little there is comes from 8 bits and from what is beside
+LEAST_KNOWN = 0.005  # of the channels of pairs: with fewer, nothing is told
 SMALLEST_NORMAL = 1e-12
 LIT = 0.25  # mean of max(n.l, 0) over all directions n
 
@@ -48,7 +49,7 @@ def described(light):
 
 
 def find_light(shown, normals, seed, white=False):
-    """The ``Light`` in what images show (N, 3) of vertices with unit ``normals`` (N, 3).
+    """The ``Light`` in what images show (N, 3) of vertices with unit ``normals`` (N, 3); ``EVEN`` if that is too dark.
 
     ``white``: the directional light has the ambient light's tint, for surfaces of which few colours are clean.
 
@@ -64,6 +65,8 @@ def find_light(shown, normals, seed, white=False):
 
     pairs = np.random.default_rng(seed).integers(len(shown), size=(PAIRS, 2))
     logs, known = np.log(np.maximum(shown, DARKEST)), (shown > DARKEST)[pairs].all(axis=1)
+    if known.mean() < LEAST_KNOWN:
+        return EVEN
     arguments = logs[pairs], known, normals[pairs]
     starts = [np.array([*axes, 0, 0, 0]) for axes in product((-1.0, 0.0, 1.0), repeat=3) if any(axes)]
     starts = sorted(starts, key=lambda start: _spread(start, *arguments)[0])[:STARTS]

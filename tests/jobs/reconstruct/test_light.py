@@ -128,3 +128,9 @@ def baked(lit, tmp_path):
     """Colours of a run that does not look for light."""
     run = reconstruct(MeshSettings(lit, tmp_path / "baked", steps=60, batch=4, backend="cpu"))
     return checkpoint.load_state(run.folder / checkpoint.NAME)[1]["model/colors"][0]
+
+
+def test_what_is_too_dark_tells_nothing():
+    normals = np.random.default_rng(0).normal(size=(2000, 3))
+    normals /= np.linalg.norm(normals, axis=1, keepdims=True)
+    assert find_light(np.full((2000, 3), 0.01), normals, 0) is EVEN

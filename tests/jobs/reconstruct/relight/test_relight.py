@@ -17,7 +17,8 @@ from taichi_dr.jobs.dataset import make_dataset
 from taichi_dr.jobs.pictures.raytrace import RayTraced
 from taichi_dr.jobs.reconstruct import checkpoint
 from taichi_dr.jobs.reconstruct import mesh as mesh_reconstruction
-from taichi_dr.jobs.reconstruct.light import Light, vertex_normals
+from taichi_dr.jobs.reconstruct.light import Light, described, vertex_normals
+from taichi_dr.jobs.reconstruct.relight import start
 from taichi_dr.jobs.reconstruct.relight.fit import LightFit
 from taichi_dr.jobs.reconstruct.relight.kind import LightReconstruction
 from taichi_dr.jobs.reconstruct.relight.tell import is_reached, tell_light
@@ -122,6 +123,26 @@ def test_the_light_is_told_beside_shadows(seen):
     np.testing.assert_allclose(light.color / light.ambient, 3, rtol=0.05)
     well = (share > 0) | (normals @ SUN < 0)  # where a shadow ends, vertices are on either side
     np.testing.assert_allclose(found[well] / 0.4375, albedo[well], rtol=0.05)  # in 0.25 + 0.75 / 4, the mean light
+
+
+@pytest.mark.usefixtures("own_runtime")
+def test_a_result_begins_with_what_images_show_of_it_in_shadows_too(seen, monkeypatch):
+    dr.init("cpu")
+    vertices, faces, albedo, _ = seen
+    mesh, normals, _ = shown_of(vertices, faces, albedo)
+    light = described(Light(np.full(3, 0.25), np.full(3, 0.75), SUN))
+    metrics = {"as": "light", "model": {"light": light}}
+    monkeypatch.setattr(start, "start_mesh", lambda *_: dr.Mesh(vertices, faces, colors=albedo))
+    monkeypatch.setattr(start, "read_metrics", lambda _: metrics)
+    found = start.shown_mesh("out", None, None, len(faces)).numpy("colors")
+    np.testing.assert_allclose(found, mesh.numpy("colors"), atol=1e-6)
+    metrics["as"] = "mesh"  # whose light has no shadows: neither have its colours
+    found = start.shown_mesh("out", None, None, len(faces)).numpy("colors")[0]
+    lit = 0.25 + 0.75 * np.maximum(normals @ SUN, 0)[:, None]
+    np.testing.assert_allclose(found, albedo * lit, atol=1e-6)
+    metrics["model"]["light"] = {"ambient": 1}
+    with pytest.raises(FileError, match=r"metrics\.json: model: light"):
+        start.shown_mesh("out", None, None, len(faces))
 
 
 @pytest.mark.usefixtures("own_runtime")
