@@ -145,12 +145,12 @@ def _parse(arguments):
     """
     command = arguments[0] if arguments else None
     settings = _settings_class(command, arguments)
-    if issubclass(settings or object, ReconstructSettings):
-        _check_init(settings, arguments)
     if {"-h", "--help"} & {*arguments}:  # tyro would join the lines of paragraphs
         print(_filled(settings.__doc__ if settings else DESCRIPTION), end="\n\n")
         if settings is ReconstructSettings:
             print(_filled(_kinds()), end="\n\n")
+    elif issubclass(settings or object, ReconstructSettings):
+        _check_init(settings, arguments)
     if settings:
         return tyro.cli(settings, prog=f"taichi-dr {command}", description="", args=arguments[1:], config=MARKERS)
     every = [Annotated[kind, tyro.conf.subcommand(name, description=brief)] for name, (kind, brief) in COMMANDS.items()]

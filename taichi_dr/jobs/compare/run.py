@@ -57,7 +57,7 @@ def compare(settings, *listeners):
         scene = Scene.read(settings, audience)
         for name in settings.names:
             if _began(settings, name):
-                _check_made_from(settings.out / name / checkpoint.NAME, settings.data, scene)
+                _check_made_from(settings.out / name / checkpoint.NAME, name, settings.data, scene)
         found, errors, asked = {}, [], False
         with interruptible() as interrupt:
             for name in settings.names:
@@ -84,11 +84,17 @@ def _began(settings, name):
     return not settings.overwrite and (settings.out / name / checkpoint.NAME).exists()
 
 
-def _check_made_from(path, folder, scene):
-    """Raises DataSetError if the checkpoint ``path`` is of other images; one that is damaged fails when it is read."""
+def _check_made_from(path, name, folder, scene):
+    """Raises DataSetError if the checkpoint ``path`` is of other images, or of another kind than contender ``name``.
+
+    One that is damaged fails when it is read.
+    """
     try:
         header, _ = checkpoint.load_state(path)
         with checkpoint.reading(path):
+            kind, made = CONTENDERS[name].kind, header["settings"]["kind"]
+            if kind != made:
+                raise DataSetError(f"{path}: made by --as {made}, and this is --as {kind}: --overwrite begins anew")
             checkpoint.check_made_with(path, header, folder, scene.data, scene.fit)
     except DataSetError:
         raise

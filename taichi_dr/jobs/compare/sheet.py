@@ -14,7 +14,6 @@ SIDE = 300  # pixels of a column
 TEXT, LARGE = 19, 24
 LINE = TEXT + 10
 ROOM = 0.06  # around the object, of its larger side
-SHOWN = "magnified", "difference"  # below the view
 
 
 def write_sheet(path, done, scene, settings):

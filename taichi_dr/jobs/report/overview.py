@@ -89,8 +89,8 @@ def color_entropy(posed, view):
     """
     picture = _rgba(posed.subset([view]))[0]
     shades = (over_white(picture[picture[..., 3] > 0.5]) * (SHADES - 1)).round().astype(int)
-    counts = np.unique(shades, axis=0, return_counts=True)[1]
-    shares = counts / max(counts.sum(), 1)
+    counts = np.bincount(shades @ (SHADES**2, SHADES, 1))
+    shares = counts[counts > 0] / max(counts.sum(), 1)
     return float(-(shares * np.log2(shares)).sum())
 
 
