@@ -10,19 +10,27 @@ it is kept on disk.  What this file changes below Taichi's documented interface,
 * ``_ask_frames_for_classes`` replaces ``kernel_impl._inside_class``: whether ``ti.func`` and ``ti.kernel`` decorate a
   method is found by the text of a line of source, looked for through all modules, which takes a third of the import of
   this package; the namespace of the frame says it as well.  Theirs also swallows Ctrl-C.
+* ``unlock_cache`` removes the file with which a process locks the cache on the disk while it reads or writes it, if it
+  was killed meanwhile: from then on every process would compile everything, and keep nothing.
 * ``_watch_kernels`` wraps ``Kernel.materialize`` and ``Kernel.__call__``: Taichi says neither that it begins to compile
   nor how long it took.
 
-Each is gone when Taichi is hardly slower without it, or tells by itself (the last).
+Each is gone when Taichi is hardly slower without it, or tells by itself; the lock when it ends with its process.
 """
 
+import os
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from weakref import WeakKeyDictionary
 
+from taichi._lib import core
 from taichi.lang import kernel_impl
 from taichi.lang.ast import ast_transformer_utils
+
+LOCK = "ticache.lock"
+LOCKED_SECONDS = 60.0  # more than reading or writing the cache takes
 
 _seconds = 0.0
 _calling = False  # a kernel that is compiled may be the first to name a field, whose making calls kernels
@@ -35,6 +43,18 @@ def seconds_compiling():
     That is reading its Python, compiling it or loading it from the disk, making machine code of it, and running once.
     """
     return _seconds
+
+
+def unlock_cache(folder=None):
+    """Frees the cache of compiled kernels from a lock that a killed process has left; before ``ti.init``.
+
+    ``folder``: the option ``offline_cache_file_path`` of ``ti.init``, if it is given.
+    """
+    default = core.default_compile_config().offline_cache_file_path
+    lock = Path(folder or os.environ.get("TI_OFFLINE_CACHE_FILE_PATH") or default) / LOCK
+    with suppress(OSError):
+        if time.time() - lock.stat().st_mtime > LOCKED_SECONDS:
+            lock.unlink()
 
 
 @contextmanager

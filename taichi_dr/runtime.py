@@ -30,7 +30,7 @@ import taichi as ti
 from taichi.lang import impl
 from taichi.lang.field import Field
 
-from taichi_dr import compilation  # noqa: F401  before any kernel is made
+from taichi_dr.compilation import unlock_cache  # before any kernel is made
 from taichi_dr.devices import vulkan_device
 from taichi_dr.errors import BackendError, GradientError, InputError, RuntimeStateError
 from taichi_dr.types import Backend
@@ -147,6 +147,7 @@ def init(arch: Backend | Literal["auto"] = "auto", *, float64: bool = False, **o
         names = [name for name in names if name != "vulkan"]
         if not names:
             raise BackendError("float64 on Vulkan is not supported (it has no double-precision exp): use cpu or cuda")
+    unlock_cache(options.get("offline_cache_file_path"))
     quiet = {"log_level": ti.ERROR} | options
     for name in names:
         with _quiet_start(verbose="log_level" in options):

@@ -1,6 +1,9 @@
 """How Taichi compiles: who is told, how long it takes, and that the short cuts through its reading change nothing."""
 
 import linecache
+import os
+import subprocess
+import sys
 import time
 
 import pytest
@@ -140,3 +143,25 @@ def test_a_field_that_is_made_while_a_kernel_is_compiled_is_timed_once():
     timed, started = seconds_compiling(), time.perf_counter()
     assert _first_to_name(mesh) == 3.0
     assert 0 < seconds_compiling() - timed <= time.perf_counter() - started
+
+
+KEPT = """
+import taichi as ti, taichi_dr as dr
+dr.init("cpu")
+@ti.kernel
+def half(x: float) -> float:
+    return 0.5 * x
+assert half(3.0) == 1.5
+"""
+
+
+@pytest.mark.parametrize(("age_seconds", "is_kept"), [(3600, True), (0, False)])
+def test_a_lock_that_a_killed_process_has_left_does_not_keep_the_cache_shut(tmp_path, age_seconds, is_kept):
+    lock = tmp_path / "ticache.lock"
+    lock.touch()
+    os.utime(lock, (time.time() - age_seconds,) * 2)
+    (tmp_path / "half.py").write_text(KEPT)
+    environment = os.environ | {"TI_OFFLINE_CACHE_FILE_PATH": str(tmp_path)}
+    subprocess.run([sys.executable, tmp_path / "half.py"], env=environment, check=True)
+    assert lock.exists() != is_kept  # another process may hold a new one
+    assert bool(list(tmp_path.glob("*.tic"))) == is_kept
