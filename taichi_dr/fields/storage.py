@@ -19,11 +19,12 @@ from taichi.lang import impl
 from taichi.lang.field import ScalarField
 from taichi.lang.matrix import MatrixField
 
-from taichi_dr.errors import InputError
+from taichi_dr.errors import InputError, TooLargeError
 from taichi_dr.fields.variable import Variable
-from taichi_dr.runtime import float_dtype, python_scope, runtime_token
+from taichi_dr.runtime import backend, float_dtype, python_scope, runtime_token
 
 AXES = (ti.i, ti.ij, ti.ijk, ti.ijkl)
+MOST_TREES = 512  # of fields, that Taichi has room for but with Vulkan; one more writes over its thread pool's address
 MOST_TRIED = 4  # storages of a layout that are looked at for one that is free
 MOST_WITHOUT_FIELDS = 64  # of all layouts: arrays, other than fields, can be freed
 
@@ -65,6 +66,7 @@ class Storage:
         """Has fields hold the numbers, also while Taichi compiles a kernel: the one that is the first to name them."""
         with python_scope():
             if not self.fields:
+                _require_room(owner)
                 self._place_fields()
             for name, field in self.fields.items():
                 field.full_name = f"{owner}.{name}"
@@ -191,6 +193,15 @@ def _new_field(components):
         field = ti.field(float_dtype(), needs_grad=True)
         field.__class__ = NamedScalarField
     return field
+
+
+def _require_room(owner):
+    """Raises TooLargeError if Taichi has no room for another tree of fields, the one of ``ti.field`` left aside."""
+    if backend() != "vulkan" and impl.get_runtime().prog.get_snode_tree_size() >= MOST_TREES - 1:
+        raise TooLargeError(
+            f"{owner}: expected at most {MOST_TREES - 1} groups of fields of all kinds of shapes, for which Taichi has"
+            " room in a run: numpy(), set() and gradient() need no fields, or call taichi_dr.init() anew"
+        )
 
 
 def _references(things):

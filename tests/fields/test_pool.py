@@ -175,3 +175,31 @@ def kernel_instances():
 
 def peak_memory_mb():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+@pytest.mark.usefixtures("own_runtime")
+def test_more_fields_than_taichi_has_room_for_are_refused():
+    """One tree more than 512 and Taichi overwrites the address of its threads, and the next kernel ends the process."""
+    dr.init("cpu")
+    double(group(1).field("points"))
+    kept = []
+    for _ in range(500):  # of somebody else, which is faster
+        builder = ti.FieldsBuilder()
+        builder.dense(ti.i, 2).place(ti.field(float))
+        builder.finalize()
+
+    def show_many():
+        for count in range(1, 20):
+            kept.append(FieldGroup("thing", weight=((count,), 0)))
+            assert kept[-1].field("weight").shape == (count,)
+
+    with pytest.raises(dr.TooLargeError, match=r"thing: expected at most 511 groups of fields .*init\(\) anew"):
+        show_many()
+    assert 5 < len(kept) < 12
+    mesh = dr.Mesh(TETRAHEDRON, FACES)  # without fields it goes on
+    frame = dr.Rasterizer(16).render(mesh, dr.Camera.orbit(0, 0, 4))
+    assert frame.numpy("alpha").max() == 1
+    wide = ti.field(float, 100_000, needs_grad=True)
+    wide.fill(1.0)
+    double(wide)
+    assert wide[99_999] == 2.0
