@@ -147,10 +147,14 @@ def test_with_a_display_a_window_opens(tmp_path):
         os.close(write)
         with os.fdopen(read) as numbers:
             display = f":{numbers.readline().strip()}"
-        with subprocess.Popen([sys.executable, "-c", PROGRAM], env={**os.environ, "DISPLAY": display}) as program:
-            screen = np.asarray(_first_picture(display, program))
-            program.terminate()
-        server.terminate()
+        try:
+            with subprocess.Popen([sys.executable, "-c", PROGRAM], env={**os.environ, "DISPLAY": display}) as program:
+                try:
+                    screen = np.asarray(_first_picture(display, program))
+                finally:
+                    program.terminate()
+        finally:
+            server.terminate()
     window = screen[: 2 * 128, : 3 * 128]
     expected = 255 * np.array([[[1, 0, 0], [0, 1, 0], [0, 0, 1]], [[1, 1, 0], [0, 1, 1], [1, 0, 1]]])
     np.testing.assert_array_equal(window[64::128, 64::128], expected)
