@@ -72,6 +72,9 @@ PROGRAMS = {
 }
 """The pictures that programs of pages write, each under its own name and ``.png``."""
 
+VIEWED = "viewer.png"
+"""The picture of windows of ``taichi-dr view``, which ``viewer.py`` draws of what ``make demo`` writes."""
+
 DREAMS = "dreamer.png", "dreams.png"
 """The pictures of what the package's diffusion model draws, and of what it leads to, with all parts and without."""
 
@@ -123,6 +126,17 @@ def light():
     take(out / "lit" / LIT, LIT)
 
 
+def view(compared):
+    """Opens windows on what ``make demo`` writes; without Xvfb and xdotool the picture stays as it is."""
+    if missing := [name for name in ("Xvfb", "xdotool") if shutil.which(name) is None]:
+        print(f"{VIEWED} is left out: {' and '.join(missing)}: not installed")
+        return
+    picture = ROOT / "out" / "demo" / VIEWED
+    shown = [ROOT / "out" / "demo" / "images", compared / "sdf", compared / "grid", picture]
+    subprocess.run([sys.executable, "docs/viewer.py", *map(str, shown)], cwd=ROOT, check=True)
+    take(picture, VIEWED)
+
+
 def dream():
     """Draws samples of the package's diffusion model, and dreams, a row for each part that is left out."""
     samples = "import taichi_dr.torch.dreamer as d; from taichi_dr.jobs.dream.samples import write_samples as write; "
@@ -145,6 +159,7 @@ def main():
             take(source, own_name)
     for name, data in INSPECTED.items():
         inspect(data, name)
+    view(compared)
     for name, (kind, picture) in FIELDS.items():
         reconstruct(kind, picture, name)
     light()

@@ -23,6 +23,7 @@ def others():
     made = dict.fromkeys(MAKE["COMPARED"].values(), "`taichi-dr compare`")
     made |= dict.fromkeys(MAKE["RECONSTRUCTION"].values(), "`taichi-dr reconstruct --as mesh`")
     made |= dict.fromkeys(MAKE["INSPECTED"], "`taichi-dr inspect`")
+    made[MAKE["VIEWED"]] = "`taichi-dr view`"
     made[MAKE["LIT"]] = "`taichi-dr reconstruct --as light`"
     made |= {name: f"`taichi-dr reconstruct --as {kind}`" for name, (kind, _) in MAKE["FIELDS"].items()}
     made |= {name: "a program of [{0}](docs/{0})".format(page.split("/")[0]) for name, page in MAKE["PROGRAMS"].items()}
