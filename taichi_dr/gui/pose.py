@@ -79,7 +79,8 @@ class Pose(NamedTuple):
         They are as far from its left edge as from its right one, or from its lower as from its upper one; ``filled``:
         the part of the image's height that the square has.  The target stays as far along the axis as it was.
 
-        >>> Pose((9.0, 0.0, 0.0), 0.0, 0.0, 1.0, fov_y_deg=90).framing(np.array([[-2.0, 0, 0], [4, 0, 0]]), 1.0)[0:4:3]
+        >>> pose = Pose((9.0, 0.0, 0.0), 0.0, 0.0, 1.0, fov_y_deg=90).framing(np.array([[-2.0, 0, 0], [4, 0, 0]]), 1.0)
+        >>> pose.target, round(pose.distance, 6)
         ((1.0, 0.0, 0.0), 3.0)
         """
         slope = filled * math.tan(math.radians(self.fov_y_deg) / 2)

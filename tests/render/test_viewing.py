@@ -142,7 +142,7 @@ frame.show()
 @pytest.mark.skipif(not shutil.which("Xvfb"), reason="no Xvfb on this machine")
 def test_with_a_display_a_window_opens(tmp_path):
     read, write = os.pipe()
-    command = ["Xvfb", "-displayfd", str(write), "-screen", "0", "800x600x24"]
+    command = ["Xvfb", "-displayfd", str(write), "-screen", "0", "800x600x24", "-noreset"]  # when nobody is connected
     with subprocess.Popen(command, pass_fds=[write], stderr=subprocess.DEVNULL) as server:
         os.close(write)
         with os.fdopen(read) as numbers:

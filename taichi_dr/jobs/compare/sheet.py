@@ -47,12 +47,12 @@ def write_sheet(path, done, scene, settings):
 
 
 def around(alpha):
-    """Slices of the box, no narrower than half its other side, that holds what is in ``alpha`` (H, W) of a view.
+    """Slices of the box, no narrower than about half its other side, that holds what is in ``alpha`` (H, W) of a view.
 
     >>> alpha = np.zeros((100, 100))
     >>> alpha[40:60, 10:90] = 1
     >>> around(alpha)
-    (slice(25, 75, None), slice(5, 95, None))
+    (slice(28, 72, None), slice(5, 95, None))
     """
     filled = [np.flatnonzero((alpha > 0).any(axis=axis)) for axis in (1, 0)]
     if not filled[0].size:
