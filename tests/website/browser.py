@@ -81,10 +81,11 @@ def served(folder, pages):
 
 
 def look_at(folder, pages, profile):
-    """``{page: {"width", "wide", "broken", "faults", "results"}}`` of pages of a site, 360 pixels wide.
+    """``{page: {"width", "wide", "broken", "faults", "results", "beside"}}`` of pages of a site, 360 pixels wide.
 
-    ``width`` is how far a page can be scrolled sideways, ``wide`` what reaches out of it, ``broken`` pictures that were
-    not loaded, ``faults`` what the console was told, ``results`` how many pages a search has found.
+    ``width`` is how far a page can be scrolled sideways, ``wide`` what reaches out of it, ``broken`` pictures that
+    were not loaded, ``faults`` what the console was told, ``results`` how many pages a search has found, ``beside``
+    how wide pages are in wider windows.
     """
     with served(folder, pages) as (address, found):
         command = [BROWSER, *FLAGS, f"--user-data-dir={profile}", f"{address}/look.html"]

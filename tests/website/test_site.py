@@ -107,6 +107,14 @@ def test_no_page_is_wider_than_a_phone(seen):
     assert not {name: found["wide"] for name, found in seen.items() if found["width"] > 360}
 
 
+def test_no_page_is_wider_than_a_window(seen):
+    wide = {
+        name: [width for width, reached in found["beside"].items() if reached > int(width)]
+        for name, found in seen.items()
+    }
+    assert not {name: widths for name, widths in wide.items() if widths}
+
+
 def test_every_picture_loads_and_nothing_goes_wrong(seen):
     wrong = {name: found["broken"] + found["faults"] for name, found in seen.items()}
     assert not {name: found for name, found in wrong.items() if found}
