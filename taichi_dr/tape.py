@@ -48,9 +48,10 @@ class _Calls:
         self.calls, self._written = [], {}
 
     def insert(self, function, arguments):
+        _require_no_whole_write(function)
         if not hasattr(function, "grad"):
             self._insert_write(function, *arguments)
-        elif not _is_a_read(function):
+        elif not _own_name(function).endswith(("_to_ext_arr", "_image")):  # shows NumPy numbers: no gradient
             self.calls.append((function, arguments))
 
     def _insert_write(self, write, place, value):
@@ -60,22 +61,20 @@ class _Calls:
         self.calls.append((SimpleNamespace(grad=write), (place, before)))
 
 
-def _is_a_read(function):
-    """Whether it is a kernel by which Taichi itself shows NumPy what fields hold, which has no gradient.
-
-    Raises:
-        GradientError: it is one by which Taichi writes whole fields or arrays, and nobody knows what was there before.
-    """
+def _own_name(function):
+    """The name of a kernel by which Taichi itself copies or fills; empty for all others."""
     kernel = getattr(function, "func", None)
-    if getattr(kernel, "__module__", None) != "taichi._kernels":
-        return False
-    if kernel.__name__.startswith(("ext_arr_to", "fill_", "field_fill")):
+    return kernel.__name__ if getattr(kernel, "__module__", None) == "taichi._kernels" else ""
+
+
+def _require_no_whole_write(function):
+    """Raises GradientError for a kernel by which Taichi writes whole fields or arrays: what was there is lost."""
+    if (name := _own_name(function)).startswith(("ext_arr_to", "fill_", "field_fill")):
         raise GradientError(
-            f"a step of dr.checkpointed writes whole fields from Python ({kernel.__name__}: from_numpy, fill or the"
+            f"a step of dr.checkpointed writes whole fields from Python ({name}: from_numpy, fill or the"
             " like), and the way back would not know what was there before: write them in a kernel of yours, or single"
             " elements (field[i] = value)"
         )
-    return kernel.__name__.endswith(("_to_ext_arr", "_image"))
 
 
 class _Nobody:
@@ -87,7 +86,7 @@ class _Nobody:
         self.clear_gradients = tape.clear_gradients
 
     def insert(self, function, arguments):
-        _is_a_read(function)
+        _require_no_whole_write(function)
 
 
 def noted(function: Callable[..., object], *arguments: Any) -> list[tuple[Any, tuple]]:
