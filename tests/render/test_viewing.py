@@ -1,18 +1,15 @@
 """Frames to look at: in a window, a notebook or a file, and in fields for windows of one's own."""
 
 import io
-import os
-import shutil
-import subprocess
 import sys
-import time
 import types
 
 import imageio.v3 as iio
 import numpy as np
 import pytest
 import taichi as ti
-from PIL import ImageGrab
+from gui.told import Program
+from gui.virtual_screen import until, virtual_screen
 
 import taichi_dr as dr
 from taichi_dr.kernels.screen import blit
@@ -139,36 +136,13 @@ frame.show()
 """
 
 
-@pytest.mark.skipif(not shutil.which("Xvfb"), reason="no Xvfb on this machine")
 def test_with_a_display_a_window_opens(tmp_path):
-    read, write = os.pipe()
-    command = ["Xvfb", "-displayfd", str(write), "-screen", "0", "800x600x24", "-noreset"]  # when nobody is connected
-    with subprocess.Popen(command, pass_fds=[write], stderr=subprocess.DEVNULL) as server:
-        os.close(write)
-        with os.fdopen(read) as numbers:
-            display = f":{numbers.readline().strip()}"
-        try:
-            with subprocess.Popen([sys.executable, "-c", PROGRAM], env={**os.environ, "DISPLAY": display}) as program:
-                try:
-                    screen = np.asarray(_first_picture(display, program))
-                finally:
-                    program.terminate()
-        finally:
-            server.terminate()
-    window = screen[: 2 * 128, : 3 * 128]
+    (tmp_path / "screen").mkdir()
+    with virtual_screen(tmp_path / "screen") as screen, Program(screen, tmp_path, "-c", PROGRAM) as program:
+        until(lambda: screen.pixels().any() or program.process.poll() is not None, "something on the screen")
+        window = screen.pixels()[: 2 * 128, : 3 * 128]
     expected = 255 * np.array([[[1, 0, 0], [0, 1, 0], [0, 0, 1]], [[1, 1, 0], [0, 1, 1], [1, 0, 1]]])
     np.testing.assert_array_equal(window[64::128, 64::128], expected)
-
-
-def _first_picture(display, program, seconds=120):
-    """The screen once something is shown on it."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end and program.poll() is None:
-        screen = ImageGrab.grab(xdisplay=display).convert("RGB")
-        if screen.getbbox():
-            return screen
-        time.sleep(0.2)
-    pytest.fail("nothing was shown")
 
 
 def test_a_notebook_shows_the_picture_itself(cpu32, monkeypatch):
