@@ -134,7 +134,7 @@ def test_a_window_of_another_size_is_filled_and_sliders_set_what_they_are_for(cp
         hands.sees(off_screen(HOME, (260, 520)))
         hands.press("o")
         x, y = PANEL
-        hands.drag((x + 100, y), (x + 420, y))  # beyond its right end
+        hands.slide((round(x) + 100, round(y)), (round(x) + 420, round(y)))  # beyond its right end
         state = program.state(lambda state: state["height"] > 1.9, "the slider")
         assert state["height"] == pytest.approx(2.0)
         assert is_at(state, HOME)  # dragging on the panel turns nothing

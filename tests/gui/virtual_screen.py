@@ -15,6 +15,7 @@ HEADER = 25  # numbers at the beginning of an XWD file (XWDFile.h)
 LONGEST = 120  # s that anything may take, on a busy machine
 NOTICED = 0.5  # s in which a window looks at the pointer, on a busy machine
 ASIDE = (1270, 1000)  # where the pointer covers no window
+LIT = 25  # levels of 255 by which a slider becomes lighter or darker when it is touched
 
 
 def until(holds, what, seconds=LONGEST):
@@ -106,6 +107,22 @@ class Hands:
             self.move(*(round(a + (b - a) * step / steps) for a, b in zip(start, end, strict=True)))
         time.sleep(NOTICED)
         self._screen.do("mouseup", 1)
+
+    def slide(self, start, end):
+        """Drags a slider of the panel from one place on it to another; each step when the last one has been seen: the
+        pointer on it, the button down, the slider moved, the button up."""
+        self._screen.do("mousemove", *ASIDE)
+        rows, columns = slice(start[1] - 3, start[1] + 4), slice(start[0], start[0] + 200)
+
+        def answered(what, *command):
+            before = self.pixels()[rows, columns].astype(int)
+            self._screen.do(*command)
+            until(lambda: np.abs(self.pixels()[rows, columns] - before).max() > LIT, f"a slider {what}")
+
+        answered("that the pointer is on", "mousemove", "--window", self._window, *start)
+        answered("that is held", "mousedown", 1)
+        answered("that moves", "mousemove", "--window", self._window, *end)
+        answered("that is let go", "mouseup", 1)
 
     def resize(self, width, height):
         """Gives the window another size, as a window manager does."""

@@ -1,46 +1,57 @@
-"""``taichi-dr view`` in a real window: what P writes is what --screenshot writes, and keys switch renderers."""
-
-import os
-import subprocess
-import sys
-import time
+"""``taichi-dr view`` in a real window: it shows what --screenshot writes, and keys and sliders set what is shown."""
 
 import imageio.v3 as iio
-import numpy as np
-from gui.virtual_screen import virtual_screen
+from gui.told import Program
+from gui.virtual_screen import difference, until, virtual_screen
+
+from taichi_dr.gui.viewer import display_bytes
+from taichi_dr.jobs.view.content import Choice
+from taichi_dr.jobs.view.run import _refined
+from taichi_dr.jobs.view.surface import Surface
+
+SIZE = (400, 480)
+SIGMA, GAMMA = 201, 224  # rows of the panel's sliders
+LEFT, RIGHT = 30, 420  # columns on, and beyond the end of, a slider
 
 
-def test_the_window_shows_what_a_screenshot_does(tmp_path):
-    command = [sys.executable, "-m", "taichi_dr", "view", "car", "--size", "240", "320", "--backend", "cpu"]
+def off_screen(box, renderer="antialiased", **options):
+    """The bytes (H, W, 3) that --screenshot writes of a box."""
+    return display_bytes(_refined(box, Choice(renderer, **options), SIZE))
+
+
+def test_the_window_shows_what_a_screenshot_does(cpu32, tmp_path):
+    box = Surface("box")
     (tmp_path / "screen").mkdir()
-    with virtual_screen(tmp_path / "screen") as screen:
-        environment = {**os.environ, "DISPLAY": screen.display, "XDG_RUNTIME_DIR": "/tmp"}
-        program = subprocess.Popen(command, cwd=tmp_path, env=environment)
-        try:
-            subprocess.run([*command, "--screenshot", "off.png"], cwd=tmp_path, check=True, timeout=120)
-            window = screen.do("search", "--sync", "--name", "taichi-dr: car")[0]
-            screen.do("mousemove", "--window", window, 300, 200)
-            for number, key in enumerate(("o", "v", "m"), 1):  # no panel; normals; edges of faces
-                screen.do("key", key)
-                time.sleep(3)
-                screen.do("key", "p")
-                wait_for(tmp_path / f"view-{number:03d}.png")
-            screen.do("key", "Escape")
-            assert program.wait(30) == 0
-        finally:
-            program.kill()
-    off, first, normals, edges = (
-        iio.imread(tmp_path / name)[..., :3].astype(int)
-        for name in ("off.png", "view-001.png", "view-002.png", "view-003.png")
-    )
-    assert np.abs(off - first).mean() < 0.05
-    assert np.abs(normals - first).mean() > 5
-    assert edges.sum() < 0.99 * normals.sum()
-
-
-def wait_for(path):
-    """Until a file is there."""
-    ending = time.monotonic() + 20
-    while not path.exists():
-        assert time.monotonic() < ending, f"{path.name} was not written"
-        time.sleep(0.1)
+    command = ("-m", "taichi_dr", "view", "box", "--size", *SIZE, "--backend", "cpu")
+    with virtual_screen(tmp_path / "screen") as screen, Program(screen, tmp_path, *command) as program:
+        hands = screen.window("taichi-dr: box")
+        hands.press("o")
+        first = off_screen(box)
+        hands.sees(first, 0.05)
+        hands.press("p")
+        until((tmp_path / "view-001.png").exists, "view-001.png")
+        hands.press("v")
+        normals = off_screen(box, look="normals")
+        assert difference(normals, first) > 5
+        hands.sees(normals)
+        hands.press("m")
+        edges = off_screen(box, look="normals", edges=True)
+        assert difference(edges, normals) > 0.3
+        hands.sees(edges)
+        hands.press("m", "v", "v", "v", "v", "r")  # no edges; all looks; the next renderer, which is soft
+        hands.sees(off_screen(box, renderer="soft"))
+        hands.press("o")
+        hands.slide((LEFT, SIGMA), (RIGHT, SIGMA))
+        hands.press("o")
+        hazy = off_screen(box, renderer="soft", sigma=0.1)
+        assert difference(hazy, first) > 5
+        hands.sees(hazy)
+        hands.press("o")
+        hands.slide((LEFT, GAMMA), (RIGHT, GAMMA))
+        hands.press("o")
+        both = off_screen(box, renderer="soft", sigma=0.1, gamma=0.1)
+        assert difference(both, hazy) > 2
+        hands.sees(both)
+        hands.press("Escape")
+        assert program.ended() == 0
+    assert difference(iio.imread(tmp_path / "view-001.png")[..., :3], first) < 0.1
