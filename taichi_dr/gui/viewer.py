@@ -34,9 +34,11 @@ HELP = (
     "                   Shift faster; or orbit again",
     "B                  back to the first view",
     "P  T               picture as PNG, turntable as GIF",
-    "O  H  Escape       panel, help, close",
+    "U  O  H            panel: fold or unfold, hide or show; help",
+    "Escape             close",
 )
 SMOOTH = 0.9  # weight of what went before in the frames per second that are shown
+COVERED = 1 / 3  # of the window that the panel may cover unfolded, unless it was asked for
 IDLE = 1 / 120  # s to sleep when there is nothing to draw
 LEVELS = 1 << 14  # steps of linear light from black to white that the display's values are looked up by
 
@@ -96,8 +98,8 @@ class Viewer:
         self._background = np.asarray(background, np.float32)
         self._controls, self._title, self._folder = controls or NoControls(), title, Path(folder)
         self._progress = Progressive(PASSES)
-        self._flies, self._helps, self._has_panel = False, False, True
-        self._turntable, self._message, self._held = None, "H: help", frozenset()
+        self._flies, self._helps, self._has_panel, self._folded = False, False, True, None
+        self._turntable, self._message, self._held = None, "", frozenset()
         self._picture, self._bytes, self._moved, self._size = None, None, True, height_and_width
         self._rate, self._shown = 0.0, time.monotonic()
         self._window = open_window(title, height_and_width, window)
@@ -190,6 +192,8 @@ class Viewer:
             self._helps = not self._helps
         elif key == "o":
             self._has_panel = not self._has_panel
+        elif key == "u" and self._bytes is not None:
+            self._folded, self._helps = not (self._is_folded() or self._helps), False
         elif key == "f":
             self._flies = not self._flies
             self._message = "fly" if self._flies else "orbit"
@@ -263,17 +267,28 @@ class Viewer:
             self._moved = True
 
     def _items(self):
-        items = [Text(self._status()), *self._controls.items(), Text(self._message)]
+        """Of the panel: all, or help, or folded the status and the last message alone."""
         if self._helps:
-            items += [Text(line) for line in (*HELP, *self._controls.help())]
-        return items
+            return list(map(Text, (*HELP, *self._controls.help(), "H                  back to the panel")))
+        if not self._is_folded():
+            return self._every_item()
+        return [Text(self._controls.status() or self._rendering()), Text(self._message or "U: unfold  H: help")]
 
-    def _status(self):
+    def _is_folded(self):
+        """Whether it was folded, or covers so much that it is at first."""
+        return self._window.covered(self._every_item()) > COVERED if self._folded is None else self._folded
+
+    def _every_item(self):
+        status, message = self._controls.status(), self._message or "U: fold  H: help"
+        return [*([Text(status)] if status else []), Text(self._rendering()), *self._controls.items(), Text(message)]
+
+    def _rendering(self):
+        """The size of what was rendered, and how often."""
         height, width = self._bytes.shape[:2]
-        parts = [self._controls.status(), f"{width} x {height}", f"{self._rate:.0f} fps"]
+        parts = [f"{width} x {height}", f"{self._rate:.0f} fps"]
         if self._takes_size and self._progress.count > 1:
             parts.append(f"mean of {self._progress.count}")
-        return "  ".join(part for part in parts if part)
+        return "  ".join(parts)
 
 
 def depths(pose, center, radius):

@@ -20,7 +20,7 @@ from taichi_dr.io.images import linear_to_srgb
 PROGRAM = Path(__file__).parent / "show_torus.py"
 BORDERS = {"vulkan": 0, "plain": 1}
 HOME = Pose((0.0, 0.0, 0.0), 30.0, 20.0, 2.7)
-PANEL = 0.01 * 400 + 8, 0.01 * 300 + 19 + 8 + 17 + 10  # pixels of the middle of its second line's left end
+SLIDER = 116, 78  # on the panel's third line: 8 + 19 + 8 + 2 * 17 pixels above it, and half of its 19
 
 
 @contextmanager
@@ -133,8 +133,7 @@ def test_a_window_of_another_size_is_filled_and_sliders_set_what_they_are_for(cp
         program.state(lambda state: state["size"] == [260, 520], "another size")
         hands.sees(off_screen(HOME, (260, 520)))
         hands.press("o")
-        x, y = PANEL
-        hands.slide((round(x) + 100, round(y)), (round(x) + 420, round(y)))  # beyond its right end
+        hands.slide(SLIDER, (420, SLIDER[1]))  # beyond its right end
         state = program.state(lambda state: state["height"] > 1.9, "the slider")
         assert state["height"] == pytest.approx(2.0)
         assert is_at(state, HOME)  # dragging on the panel turns nothing

@@ -15,6 +15,7 @@ HEADER = 25  # numbers at the beginning of an XWD file (XWDFile.h)
 LONGEST = 120  # s that anything may take, on a busy machine
 NOTICED = 0.5  # s in which a window looks at the pointer, on a busy machine
 ASIDE = (1270, 1000)  # where the pointer covers no window
+CURSOR = 20  # pixels to the right that the pointer covers
 LIT = 25  # levels of 255 by which a slider becomes lighter or darker when it is touched
 
 
@@ -92,9 +93,9 @@ class Hands:
         """Moves the pointer to a place in the window."""
         self._screen.do("mousemove", "--window", self._window, x, y)
 
-    def click(self, button):
-        """Presses a button of the mouse; 4 and 5 are the wheel's."""
-        self.move(300, 150)
+    def click(self, button, place=(300, 150)):
+        """Presses a button of the mouse at a place in the window; 4 and 5 are the wheel's."""
+        self.move(*place)
         self._screen.do("click", button)
 
     def drag(self, start, end, steps=6):
@@ -112,7 +113,7 @@ class Hands:
         """Drags a slider of the panel from one place on it to another; each step when the last one has been seen: the
         pointer on it, the button down, the slider moved, the button up."""
         self._screen.do("mousemove", *ASIDE)
-        rows, columns = slice(start[1] - 3, start[1] + 4), slice(start[0], start[0] + 200)
+        rows, columns = slice(start[1] - 3, start[1] + 4), slice(start[0] + CURSOR, start[0] + 100)
 
         def answered(what, *command):
             before = self.pixels()[rows, columns].astype(int)
@@ -135,10 +136,11 @@ class Hands:
         (x, y), border = (facts["X"], facts["Y"]), self._border
         return self._screen.pixels()[border:, border:][y : y + facts["HEIGHT"], x : x + facts["WIDTH"]]
 
-    def sees(self, expected, most=0.1):
-        """Waits until the window shows a picture (H, W, 3) of bytes, but for ``most`` levels of 255 on average."""
+    def sees(self, expected, most=0.1, row=0):
+        """Waits until the window shows a picture (H, W, 3) of bytes from a row on, but for ``most`` levels of 255 on
+        average."""
         self._screen.do("mousemove", *ASIDE)
-        until(lambda: difference(self.pixels(), expected) < most, "a picture in the window")
+        until(lambda: difference(self.pixels()[row:], expected[row:]) < most, "a picture in the window")
 
 
 @contextmanager

@@ -53,5 +53,9 @@ class Window(ABC):
         """
 
     @abstractmethod
+    def covered(self, items):
+        """What part of the window a panel with ``items`` needs; more than all of it where it does not fit."""
+
+    @abstractmethod
     def close(self):
         """Takes the window down."""

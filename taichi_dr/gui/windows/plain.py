@@ -12,6 +12,7 @@ from taichi_dr.runtime import without_messages
 
 NAMES = {"Shift_L": "Shift", "Shift_R": "Shift", "Control_L": "Control", "Control_R": "Control"}
 FONT, LINE = 15, 19  # pixels
+SHARE = 0.5  # of the window's width that lines take, on average
 
 
 class PlainWindow(Window):
@@ -78,6 +79,9 @@ class PlainWindow(Window):
             self._window.text(line, place, font_size=FONT, color=0xFFFFFF)
         self._window.show()
         return {}
+
+    def covered(self, items):
+        return len(list(_lines(items))) * LINE / self._size[0] * SHARE
 
     def close(self):
         self._running = False

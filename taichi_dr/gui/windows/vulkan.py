@@ -12,13 +12,13 @@ import taichi as ti
 from taichi_dr.errors import BackendError
 from taichi_dr.gui.windows.base import Events, Window
 from taichi_dr.gui.windows.display import has_vulkan
-from taichi_dr.gui.windows.panel import Check, Choice, Slider, Text
+from taichi_dr.gui.windows.dock import Dock, Faint, Option, in_lines, panel_size
+from taichi_dr.gui.windows.panel import Check, Text
 
 LETTERS = tuple("abcdefghijklmnopqrstuvwxyz")
 KEYS = (*LETTERS, "Left", "Right", "Up", "Down", "Tab", "Return", "Escape", "Shift", " ")
-CORNER = (0.01, 0.01)  # left and top of the panel, in parts of the window
-WIDTH = 440  # pixels of the panel
-LINE = 26  # pixels of height of an item
+GREY = (0.5, 0.5, 0.5)
+FOLD = "u"  # the key that a click on the panel's triangle is
 MEMORY = Path("imgui.ini")  # where the library of the panel notes where it was moved to
 
 OPEN = weakref.WeakSet()
@@ -45,7 +45,7 @@ class VulkanWindow(Window):
         self._window = ti.ui.Window(title, (width, height), vsync=False)
         self._canvas, self._gui = self._window.get_canvas(), self._window.get_gui()
         self._looked, self._pointer = time.monotonic(), self._window.get_cursor_pos()
-        self._down, self._on_panel, self._height = frozenset(), False, 0.0
+        self._down, self._on_panel, self._dock = frozenset(), False, Dock()
         self._open = True
         OPEN.add(self)
 
@@ -68,59 +68,67 @@ class VulkanWindow(Window):
         height, width = self.size
         way = (pointer[0] - self._pointer[0]) * width / height, pointer[1] - self._pointer[1]
         buttons = frozenset(name for name in ("LMB", "RMB") if self._window.is_pressed(name))
-        if buttons and not self._down:
-            self._on_panel = self._is_on_panel(pointer)
+        folds = self._touched(pointer, buttons, not {"LMB", "RMB"}.isdisjoint(pressed))
         both = frozenset() if self._on_panel else buttons & self._down
         held = frozenset(key for key in KEYS if self._window.is_pressed(key))
-        taps = tuple(key for key in pressed if key in KEYS)
+        taps = tuple(key for key in pressed if key in KEYS) + (FOLD,) * folds
         ways = [way if name in both else (0.0, 0.0) for name in ("LMB", "RMB")]
         events = Events(taps, held, ways[0], ways[1], 0.0, now - self._looked)
         self._looked, self._pointer, self._down = now, pointer, buttons
         return events
 
-    def _is_on_panel(self, pointer):
-        left, top = CORNER
-        return left <= pointer[0] <= left + self._width() and top <= 1 - pointer[1] <= top + self._height
+    def _touched(self, pointer, buttons, clicked):
+        """Finds out whether buttons went down on the panel, those that are down or those of a click that is over
+        (``clicked``: some went down since the last look); returns whether its triangle was clicked."""
+        height, width = self.size
+        place = pointer[0] * width, (1 - pointer[1]) * height
+        if not self._down and (buttons or clicked):
+            self._on_panel = self._dock.press(*place)
+        if self._on_panel and not buttons:
+            self._on_panel = False
+            return self._dock.release(*place)
+        return False
 
-    def _width(self):
-        """Of the panel, in parts of the window."""
-        return min(0.98, WIDTH / self.size[1])
+    def covered(self, items):
+        width, height = panel_size(items)
+        return width * height / (self.size[0] * self.size[1])
 
     def show(self, picture, title, items):
         self._canvas.set_image(np.ascontiguousarray(picture[::-1].swapaxes(0, 1)))
-        changed = self._panel(title, items) if items else {}
-        self._height = self._height if items else 0.0
+        if items:
+            changed = self._panel(title, items)
+        else:
+            changed = {}
+            self._dock.hide()
         self._window.show()
         return changed
 
     def _panel(self, title, items):
-        lines = sum(len(item.names) + 1 if isinstance(item, Choice) else 1 for item in items)
-        self._height = min(0.98, (1.5 + lines) * LINE / self.size[0])
-        self._gui.begin(title, *CORNER, self._width(), self._height)
+        height, width = self.size
+        place = self._dock.fitted(items, self.size)
+        across = place.left / width, place.top / height, place.width / width, place.height / height
+        self._gui.begin(self._dock.name(title), *across)
         changed = {}
-        for item in items:
-            if isinstance(item, Text):
-                self._gui.text(item.text)
-            elif (value := self._asked(item)) != item.value:
-                changed[item.name] = value
+        for line in in_lines(items):
+            if isinstance(line, Text):
+                self._gui.text(line.text)
+            elif isinstance(line, Faint):
+                self._gui.text(line.text, color=GREY)
+            elif isinstance(line, Option):
+                is_value = line.name == line.choice.value
+                if self._gui.checkbox(line.name, is_value) and not is_value:
+                    changed[line.choice.name] = line.name
+            elif (value := self._asked(line)) != line.value:
+                changed[line.name] = value
         self._gui.end()
         return changed
 
     def _asked(self, item):
-        """The value of an item, after the user has had it."""
+        """The value of a switch or a slider, after the user has had it."""
         if isinstance(item, Check):
             return self._gui.checkbox(item.name, item.value)
-        if isinstance(item, Slider):
-            value = self._gui.slider_float(item.name, item.value, item.low, item.high)
-            return item.value if abs(value - item.value) < 1e-6 * (item.high - item.low) else value
-        value = item.value
-        self._gui.text(f"{item.name}:")
-        for name in item.names:
-            if name in item.missing:
-                self._gui.text(f"    {name}: {item.missing[name]}", color=(0.5, 0.5, 0.5))
-            elif self._gui.checkbox(name, name == item.value) and name != item.value:
-                value = name
-        return value
+        value = self._gui.slider_float(item.name, item.value, item.low, item.high)
+        return item.value if abs(value - item.value) < 1e-6 * (item.high - item.low) else value
 
     def close(self):
         if not self._open:

@@ -28,7 +28,7 @@ class ViewSettings:
       A D Q E           left, right, down, up  Z X  sigma, C K  gamma: less, more
       F                 fly, or orbit          Tab, Shift + Tab  the cameras of posed images
       B                 the first view         I  images of posed images
-      P T               PNG, turntable (GIF)   O H Escape  panel, help, close
+      P T               PNG, turntable (GIF)   U O  panel: fold, hide; H help, Escape close
 
     examples:
       taichi-dr view spot.obj

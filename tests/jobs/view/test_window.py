@@ -10,8 +10,10 @@ from taichi_dr.jobs.view.run import _refined
 from taichi_dr.jobs.view.surface import Surface
 
 SIZE = (400, 480)
-SIGMA, GAMMA = 201, 224  # rows of the panel's sliders
-LEFT, RIGHT = 30, 420  # columns on, and beyond the end of, a slider
+SIGMA, GAMMA = 221, 244  # rows of the panel's sliders
+BELOW = 90  # rows from which on the folded panel covers nothing
+TRIANGLE = 18, 18  # on the panel's title
+LEFT, RIGHT = 30, 300  # columns on, and beyond the end of, a slider
 
 
 def off_screen(box, renderer="antialiased", **options):
@@ -25,8 +27,13 @@ def test_the_window_shows_what_a_screenshot_does(cpu32, tmp_path):
     command = ("-m", "taichi_dr", "view", "box", "--size", *SIZE, "--backend", "cpu")
     with virtual_screen(tmp_path / "screen") as screen, Program(screen, tmp_path, *command) as program:
         hands = screen.window("taichi-dr: box")
-        hands.press("o")
         first = off_screen(box)
+        hands.sees(first, 0.1, BELOW)  # the panel is folded where it covers too much
+        hands.press("u")
+        until(lambda: difference(hands.pixels()[BELOW:], first[BELOW:]) > 20, "the panel")
+        hands.click(1, TRIANGLE)
+        hands.sees(first, 0.1, BELOW)
+        hands.press("o")
         hands.sees(first, 0.05)
         hands.press("p")
         until((tmp_path / "view-001.png").exists, "view-001.png")
@@ -40,7 +47,7 @@ def test_the_window_shows_what_a_screenshot_does(cpu32, tmp_path):
         hands.sees(edges)
         hands.press("m", "v", "v", "v", "v", "r")  # no edges; all looks; the next renderer, which is soft
         hands.sees(off_screen(box, renderer="soft"))
-        hands.press("o")
+        hands.press("o", "u")  # the panel, unfolded
         hands.slide((LEFT, SIGMA), (RIGHT, SIGMA))
         hands.press("o")
         hazy = off_screen(box, renderer="soft", sigma=0.1)
