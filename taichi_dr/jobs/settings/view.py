@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from tyro.conf import Positional, arg
 
-from taichi_dr.jobs.settings.domains import Backend, at_least, positive
+from taichi_dr.jobs.settings.domains import Backend, Texture, at_least, positive
 
 
 @dataclass(frozen=True)
@@ -19,6 +19,9 @@ class ViewSettings:
       OUT of reconstruct       its scene.npz (--as sdf: a solid; grid, hash, nerf: a radiance field), else its mesh
       posed images             a folder or file as inspect takes it: images at the frustums of their cameras, and points
 
+    A mesh or result can be seen through the cameras of posed images, each laid over the render: those of --images, else
+    those that reconstruct made it of, if they are still there.
+
     While the camera moves, it is drawn coarsely; when it is still, finely, and then as the mean of 16 renders.
 
     keys (H shows them in the window):
@@ -27,13 +30,14 @@ class ViewSettings:
       W S, right drag   nearer, farther        L  light, M  edges of faces
       A D Q E           left, right, down, up  Z X  sigma, C K  gamma: less, more
       F                 fly, or orbit          Tab, Shift + Tab  the cameras of posed images
-      B                 the first view         I  images of posed images
+      B                 the first view         I  photographs: none, half, opaque
       P T               PNG, turntable (GIF)   U O  panel: fold, hide; H help, Escape close
 
     examples:
       taichi-dr view spot.obj
       taichi-dr view out/spot-sdf --renderer sdf
       taichi-dr view photographs
+      taichi-dr view scan.ply --images photographs
       taichi-dr view car --renderer "ray traced" --screenshot car.png
     """
 
@@ -45,6 +49,12 @@ class ViewSettings:
     renderer: Literal["auto", "hard", "antialiased", "soft", "ray traced", "sdf", "volume"] = "auto"
     #: What is shown of it to begin with.
     show: Literal["colour", "normals", "depth", "faces", "alpha"] = "colour"
+    #: Posed images of a mesh or result, to see it through their cameras.
+    images: Annotated[Path | None, arg(metavar="DATA", help_behavior_hint="(default: those it was made of)")] = None
+    #: Begin at the camera of this posed image; the first is 1.
+    camera: Annotated[int | None, arg(metavar="NUMBER", help_behavior_hint="(default: all there is)")] = None
+    #: An image to use with the mesh's texture coordinates.
+    texture: Texture = None
     #: Write this image (.png, .jpg, ...) of the first view and open no window.
     screenshot: Annotated[Path | None, arg(metavar="FILE", help_behavior_hint="(default: a window)")] = None
     #: Softness of edges to begin with, > 0, for the soft renderer.
@@ -63,4 +73,6 @@ class ViewSettings:
         """Raises InputError if a value is outside its domain."""
         for side in self.size:
             at_least(8, size=side)
+        if self.camera is not None:
+            at_least(1, camera=self.camera)
         positive(sigma=self.sigma, gamma=self.gamma)

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
+from taichi_dr.errors import InputError
 from taichi_dr.gui.pose import Pose
 
 RENDERERS = ("hard", "antialiased", "soft", "ray traced", "sdf", "volume")
@@ -11,7 +12,10 @@ LOOKS = ("colour", "normals", "depth", "faces", "alpha")
 
 @dataclass
 class Choice:
-    """What is shown, and how; ``edges``: of faces; ``images``: of posed images; ``current``: the view stepped to."""
+    """What is shown, and how.
+
+    ``edges``: of faces; ``images``: how opaque posed images are, from 0 to 1; ``current``: the view stepped to.
+    """
 
     renderer: str
     look: str = "colour"
@@ -19,7 +23,7 @@ class Choice:
     gamma: float = 1e-4
     lit: bool = True
     edges: bool = False
-    images: bool = True
+    images: float = 1.0
     current: int | None = None
 
 
@@ -36,7 +40,10 @@ class Content(ABC):
     """Of each renderer that it has not: why."""
 
     poses: tuple[Pose, ...] = ()
-    """The views of its own cameras."""
+    """The views of its cameras."""
+
+    opacity: float = 1.0
+    """Of posed images, at first."""
 
     @abstractmethod
     def draw(self, camera, size, choice):
@@ -45,6 +52,18 @@ class Content(ABC):
     def missing_looks(self, renderer):
         """Of each look that a renderer has not: why."""
         return {}
+
+    def switches(self, renderer):
+        """The fields of ``Choice`` that can be switched on and off for a renderer, and do something."""
+        return ()
+
+    def within(self, posed):
+        """PosedImages of the world in the axes of the content.
+
+        Raises:
+            InputError: it is none that was made of posed images.
+        """
+        raise InputError("is posed images: expected a mesh, or what reconstruct has made")
 
     @property
     def best(self):

@@ -1,10 +1,13 @@
 """A radiance field to be looked at."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from taichi_dr.gui.pose import Pose
 from taichi_dr.jobs.reconstruct.radiance.display import linear
-from taichi_dr.jobs.reconstruct.radiance.drawing import scene_view
+from taichi_dr.jobs.reconstruct.radiance.drawing import rotation_to, scene_view
+from taichi_dr.jobs.reconstruct.radiance.scene import load_scene
 from taichi_dr.jobs.view.content import RENDERERS, Content
 from taichi_dr.jobs.view.looks import HALF, alpha_picture, depth_color, depth_normals, normal_color
 
@@ -17,12 +20,19 @@ class Field(Content):
 
     def __init__(self, path):
         self.home, self.radius = Pose((0.0, 0.0, 0.0), 30.0, 20.0, DISTANCE), 1.0
-        self._look = scene_view(path)
+        self._path, self._look = path, scene_view(path)
         self.missing = dict.fromkeys(RENDERERS, "a radiance field has no surface")
         del self.missing["volume"]
 
     def missing_looks(self, renderer):
         return {"faces": "a radiance field has none"}
+
+    def within(self, posed):
+        scene = load_scene(self._path)
+        moved, turn = posed.moved(scene.center, scene.radius), rotation_to(scene.up).T
+        matrices = moved.camera_to_world.copy()
+        matrices[:, :3] = turn @ matrices[:, :3]
+        return replace(moved, camera_to_world=matrices, points=None, region=None)
 
     def draw(self, camera, size, choice):
         seen, posed = self._look(camera, size)

@@ -1,15 +1,18 @@
 """Which content a name means: what is in a file counts, not what it is called."""
 
+import warnings
 from pathlib import Path
 
-from taichi_dr.errors import DataSetError, FileError
-from taichi_dr.io.archives import names_in
+from taichi_dr.errors import DataSetError, Error, FileError, InputError
+from taichi_dr.io.archives import DAMAGED, names_in
+from taichi_dr.io.files import parse_json, read_bytes
 from taichi_dr.io.images import SAVED
 from taichi_dr.io.meshes import SUFFIXES
 from taichi_dr.io.posed.load import load_posed_images, splits
 from taichi_dr.jobs.pictures.named_mesh import SHAPES, no_such_file
 from taichi_dr.jobs.reconstruct.radiance.scene import is_radiance
 from taichi_dr.jobs.view.field import Field
+from taichi_dr.jobs.view.overlay import Overlay
 from taichi_dr.jobs.view.photographs import Photographs
 from taichi_dr.jobs.view.surface import Surface
 
@@ -20,41 +23,75 @@ OF_A_MODEL = (".bin", ".txt", ".ini")  # suffixes of what lies beside these
 MOST = 3  # names that an error gives
 
 
-def find_content(name):
+def find_content(name, texture=None, images=None):
     """The Content of a name: of a file, a folder, or a procedural shape.
+
+    ``texture``: an image for a mesh; ``images``: posed images to lay over it; if None, those that a result was made of.
 
     Raises:
         FileError, DataSetError: nothing of that name that can be read.
+        InputError: a texture for what has no texture coordinates, images for images.
     """
-    path = Path(name)
+    content, file = _found(Path(name), name, texture)
+    if texture is not None and not isinstance(content, Surface):
+        raise InputError(f"{name}: has no texture coordinates to use {texture} with")
+    if images is not None:
+        return _overlay(name, content, images)
+    if file is not None and not isinstance(content, Photographs) and (made_of := _made_of(file.parent)):
+        try:
+            return _overlay(name, content, *made_of)
+        except Error as error:
+            warnings.warn(f"{name}: the images that it was made of cannot be laid over it: {error}", stacklevel=2)
+    return content
+
+
+def _overlay(name, content, images, background=None):
+    try:
+        return Overlay(content, content.within(_posed(Path(images), background)))
+    except InputError as error:
+        raise InputError(f"--images {images}: {name}: {error}") from error
+
+
+def _made_of(folder):
+    """(posed images, their background) that ``reconstruct`` made what is in a folder of, None where they are not."""
+    try:
+        settings = parse_json(read_bytes(folder / "metrics.json"))["settings"]
+        data, background = settings["data"], settings["keyed"]
+    except (Error, *DAMAGED):
+        return None
+    return (data, background) if Path(data).exists() else None
+
+
+def _found(path, name, texture):
+    """(the Content of a name, the file that it is in if it is in one)."""
     if path.is_dir():
-        return _of_folder(path)
+        return _of_folder(path, texture)
     if not path.exists():
         if name in SHAPES:
-            return Surface(name)
+            return Surface(name, texture), None
         raise no_such_file(name)
     if cameras := _cameras_of(path):
-        return _photographs(cameras)
+        return Photographs(_posed(cameras)), None
     if path.suffix.lower() in SAVED:
         raise FileError(f"{path}: is one picture; expected the folder that has its camera too, or a mesh")
-    return Field(name) if is_radiance(path) else Surface(name)
+    return Field(name) if is_radiance(path) else Surface(name, texture), path
 
 
-def _of_folder(path):
+def _of_folder(path, texture):
     """A result that ``reconstruct`` has written, posed images, or the shape that the folder is called as."""
     posed = splits(path)
     results = [path / name for name in RESULTS if (path / name).is_file()]
     if results and ((path / "metrics.json").exists() or not posed):
-        return find_content(str(results[0]))
+        return _found(results[0], str(results[0]), texture)
     if posed:
-        return _photographs(path)
+        return Photographs(_posed(path)), None
     if str(path) in SHAPES:
-        return Surface(str(path))
+        return Surface(str(path), texture), None
     within = [each for each in sorted(path.iterdir()) if _is_shown(each)]
     if within:
         names = " or ".join(map(str, within[:MOST]))
         raise FileError(f"{path}: is neither a result nor posed images; did you mean {names}?")
-    return _photographs(path)  # whose error says what was expected
+    return Photographs(_posed(path)), None  # whose error says what was expected
 
 
 def _is_shown(path):
@@ -79,12 +116,11 @@ def _cameras_of(path):
     return models[0] if models and suffix in OF_A_MODEL else None
 
 
-def _photographs(path):
-    """The posed images of a folder or file, of whatever split there is; those without pictures are left out."""
+def _posed(path, background=None):
+    """The PosedImages of a folder or file, of whatever split there is; those without pictures are left out."""
     names = splits(path)
     split = names[0] if names and "train" not in names else "train"
     try:
-        posed = load_posed_images(path, split, largest=LARGEST, skip_missing=True)
+        return load_posed_images(path, split, largest=LARGEST, skip_missing=True, background=background)
     except DataSetError as error:
         raise DataSetError(f"{error}; taichi-dr inspect says more of posed images") from error
-    return Photographs(posed)

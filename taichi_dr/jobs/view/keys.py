@@ -7,6 +7,7 @@ from taichi_dr.jobs.view.content import LOOKS, RENDERERS
 
 LOW, HIGH = -6.0, -1.0  # powers of ten that sigma and gamma may be
 STEP = 0.25  # of the power, for a key
+OPACITIES = 0.0, 0.5, 1.0  # of posed images, for a key
 
 
 class Keys(Controls):
@@ -23,7 +24,9 @@ class Keys(Controls):
                 Slider(f"log10 {name}", math.log10(getattr(choice, name)), LOW, HIGH) for name in ("sigma", "gamma")
             ]
         items.append(Choice("show", choice.look, LOOKS, self._content.missing_looks(choice.renderer)))
-        return [*items, Check("light", choice.lit), Check("edges of faces", choice.edges)]
+        switches = self._content.switches(choice.renderer)
+        items += [Check(label, getattr(choice, name)) for name, label in _LABELS.items() if name in switches]
+        return [*items, Slider("photographs", choice.images, 0.0, 1.0)] if self._content.poses else items
 
     def set(self, name, value):
         choice = self._choice
@@ -34,7 +37,7 @@ class Keys(Controls):
             if choice.look in self._content.missing_looks(value):
                 choice.look = "colour"
         else:
-            setattr(choice, {"show": "look", "light": "lit", "edges of faces": "edges"}[name], value)
+            setattr(choice, {label: field for field, label in _LABELS.items()}[name], value)
 
     def press(self, key, viewer):
         choice, content = self._choice, self._content
@@ -42,7 +45,9 @@ class Keys(Controls):
             self.set("renderer", _next(choice.renderer, RENDERERS, content.missing))
         elif key == "v":
             choice.look = _next(choice.look, LOOKS, content.missing_looks(choice.renderer))
-        elif key in _SWITCHES:
+        elif key == "i" and content.poses:
+            choice.images = next((part for part in OPACITIES if part > choice.images + 0.01), OPACITIES[0])
+        elif key in _SWITCHES and _SWITCHES[key] in content.switches(choice.renderer):
             setattr(choice, _SWITCHES[key], not getattr(choice, _SWITCHES[key]))
         elif key in _STEPS:
             name, sign = _STEPS[key]
@@ -59,10 +64,14 @@ class Keys(Controls):
         return True
 
     def help(self):
-        lines = ["R  V               renderer, what is shown", "L  M               light, edges of faces"]
-        lines.append("Z X  C K           sigma, gamma (soft): less, more")
+        lines, missing = ["R  V               renderer, what is shown"], self._content.missing
+        if any(self._content.switches(name) for name in RENDERERS if name not in missing):
+            lines.append("L  M               light, edges of faces")
+        if "soft" not in missing:
+            lines.append("Z X  C K           sigma, gamma (soft): less, more")
         if self._content.poses:
-            lines.append("Tab, Shift + Tab   next camera, the one before; I: images")
+            lines.append("Tab, Shift + Tab   next camera, the one before")
+            lines.append("I                  photographs: none, half, opaque")
         return lines
 
     def status(self):
@@ -73,7 +82,8 @@ class Keys(Controls):
         )
 
 
-_SWITCHES = {"l": "lit", "m": "edges", "i": "images"}
+_SWITCHES = {"l": "lit", "m": "edges"}
+_LABELS = {"look": "show", "lit": "light", "edges": "edges of faces", "images": "photographs"}
 _STEPS = {"z": ("sigma", -1), "x": ("sigma", 1), "c": ("gamma", -1), "k": ("gamma", 1)}
 
 

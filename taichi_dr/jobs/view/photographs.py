@@ -7,7 +7,7 @@ from taichi_dr.io.posed.bounds import scene_bounds
 from taichi_dr.io.posed_images import averaged_down
 from taichi_dr.jobs.reconstruct.radiance.orbit import upwards
 from taichi_dr.jobs.view.content import Content
-from taichi_dr.jobs.view.looks import looked
+from taichi_dr.jobs.view.looks import laid_over, looked
 from taichi_dr.render.mesh.rasterizer import Rasterizer
 from taichi_dr.scene.material import Material
 from taichi_dr.scene.mesh import Mesh
@@ -34,11 +34,7 @@ class Photographs(Content):
         self.missing = dict.fromkeys(("soft", "ray traced", "sdf"), "images alone: reconstruct them first")
         self.missing["volume"] = self.missing["soft"]
         self._up = upwards(posed)
-        fov = np.rad2deg(posed.fov_y)
-        axes = zip(eyes, posed.camera_to_world[:, :3, :3], distance, fov, strict=True)
-        self.poses = tuple(
-            pose_of_axes(eye, axes[:, 2], self._up, float(d), float(angle), axes[:, 0]) for eye, axes, d, angle in axes
-        )
+        self.poses = poses_of(posed, self._up, distance)
         self._corners = np.stack([_corners(posed, view, self._length) for view in range(len(posed))])
         self.home, self.radius = self._whole(bounds)
         self._all = _quads(self._corners, [_thumbnail(posed, view) for view in range(len(posed))])
@@ -63,6 +59,13 @@ class Photographs(Content):
         return {"normals": "images are flat", "alpha": "images are opaque"}
 
     def draw(self, camera, size, choice):
+        if choice.images in (0, 1):
+            return self._drawn(camera, size, choice, bool(choice.images))
+        without, opaque = (self._drawn(camera, size, choice, has_images) for has_images in (False, True))
+        return laid_over(without, opaque, choice.images)
+
+    def _drawn(self, camera, size, choice, has_images):
+        """The picture with opaque images, or without."""
         if choice.renderer not in self._renderers:
             antialias = choice.renderer == "antialiased"
             self._renderers[choice.renderer] = Rasterizer(size, background=None, antialias=antialias)
@@ -71,7 +74,7 @@ class Photographs(Content):
         frame = renderer.render(self._quads_of(choice), camera)
         picture = looked(frame, choice.look)
         depth = np.where(frame.numpy("face_id")[0] >= 0, frame.numpy("depth")[0], np.inf)
-        if not choice.images:
+        if not has_images:
             picture, depth = np.zeros_like(picture), np.full_like(depth, np.inf)
         _scatter(picture, depth, camera, self._points, POINT)
         if choice.current is None:
@@ -91,6 +94,15 @@ class Photographs(Content):
             view = self._chosen = choice.current
             self._one = _quads(self._corners[view : view + 1], [_over_white(self._posed, view)])
         return self._one
+
+
+def poses_of(posed, up, distance):
+    """A Pose for each view, with its roll, that looks at what is at a distance (V,) from it."""
+    axes = zip(posed.camera_to_world, distance, np.rad2deg(posed.fov_y), strict=True)
+    return tuple(
+        pose_of_axes(matrix[:3, 3], matrix[:3, 2], up, float(far), float(angle), matrix[:3, 0])
+        for matrix, far, angle in axes
+    )
 
 
 def _corners(posed, view, depth):

@@ -19,7 +19,7 @@ def view(settings):
     """Shows what ``settings`` (ViewSettings) names until the window is closed; returns the screenshot's path or None.
 
     Raises:
-        InputError: a setting outside its domain, a renderer that the content has not.
+        InputError: a setting outside its domain, a renderer or a camera that the content has not.
         FileError, DataSetError: nothing of that name that can be read.
         BackendError: no display, or not the backend that was asked for.
     """
@@ -27,10 +27,11 @@ def view(settings):
     if settings.screenshot is not None:
         check_picture(settings.screenshot)
     runtime.init(settings.backend)
-    content = find_content(settings.content)
+    content = find_content(settings.content, settings.texture, settings.images)
     choice = _choice(content, settings)
+    start = content.home if choice.current is None else content.poses[choice.current]
     if settings.screenshot is not None:
-        save_image(settings.screenshot, np.clip(_refined(content, choice, settings.size), 0, 1))
+        save_image(settings.screenshot, np.clip(_refined(content, choice, settings.size, start), 0, 1))
         return settings.screenshot
     keys = Keys(content, choice)
     viewer = Viewer(
@@ -42,6 +43,7 @@ def view(settings):
         title=f"taichi-dr: {settings.content}",
         controls=keys,
     )
+    viewer.pose = start
     try:
         while viewer.running:
             viewer.show(changed=False)
@@ -57,15 +59,23 @@ def _choice(content, settings):
     missing = content.missing_looks(renderer)
     if settings.show in missing:
         raise InputError(f"--show {settings.show}: {missing[settings.show]}; expected colour")
-    return Choice(renderer, settings.show, settings.sigma, settings.gamma)
+    choice = Choice(renderer, settings.show, settings.sigma, settings.gamma, images=content.opacity)
+    if settings.camera is not None:
+        if settings.camera > len(content.poses):
+            raise InputError(
+                f"--camera {settings.camera}: {settings.content} has {len(content.poses) or 'no'} posed images"
+            )
+        choice.current = settings.camera - 1
+    return choice
 
 
-def _refined(content, choice, size):
-    """What the window shows of the first view once it is still, linear RGB (H, W, 3)."""
+def _refined(content, choice, size, pose=None):
+    """What the window shows of a Pose, by default the first view, once it is still, linear RGB (H, W, 3)."""
+    pose = pose or content.home
     total = np.zeros((*size, 3), np.float32)
     for number in range(PASSES):
-        near, far = depths(content.home, content.home.target, content.radius)
-        picture = content.draw(camera_of(content.home, near, far, shift(jitter(number), size)), size, choice)
+        near, far = depths(pose, content.home.target, content.radius)
+        picture = content.draw(camera_of(pose, near, far, shift(jitter(number), size)), size, choice)
         alpha = picture[..., 3:]
         total += picture[..., :3] * alpha + np.array(BACKGROUND, np.float32) * (1 - alpha)
     return total / PASSES

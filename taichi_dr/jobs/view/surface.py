@@ -7,7 +7,7 @@ from taichi_dr.implicit.bounds import Box
 from taichi_dr.implicit.sdf.grid import Grid
 from taichi_dr.implicit.voxel_grid import VoxelGrid
 from taichi_dr.jobs.pictures.lighting import lighting
-from taichi_dr.jobs.pictures.named_mesh import is_solid, named_mesh, named_solid
+from taichi_dr.jobs.pictures.named_mesh import found_mesh, is_solid, named_mesh, named_solid
 from taichi_dr.jobs.view.content import Content
 from taichi_dr.jobs.view.looks import looked, with_edges
 from taichi_dr.render.march.sphere_tracer import SphereTracer
@@ -15,16 +15,21 @@ from taichi_dr.render.mesh.rasterizer import Rasterizer
 from taichi_dr.render.mesh.soft_rasterizer import SoftRasterizer
 from taichi_dr.render.rays.ray_tracer import RayTracer
 from taichi_dr.render.rays.scene import Scene
+from taichi_dr.scene.bounds import sphere_around, used_points
 
 DISTANCE = 3.1  # from which the unit ball fills 40 degrees
 
 
 class Surface(Content):
-    """A mesh by its name, normalised to radius 1; of a solid, its surface, and the solid itself for ``"sdf"``."""
+    """A mesh by its name, normalised to radius 1; of a solid, its surface, and the solid itself for ``"sdf"``.
 
-    def __init__(self, name):
+    ``texture``: an image for its texture coordinates.
+    """
+
+    def __init__(self, name, texture=None):
+        self._name = name
         self.home, self.radius = Pose((0.0, 0.0, 0.0), 30.0, 20.0, DISTANCE), 1.0
-        self._mesh = named_mesh(name)
+        self._mesh = named_mesh(name, texture)
         self._lights = lighting("studio", self._mesh)
         self._solid = named_solid(name) if is_solid(name) else None
         self.missing = {"volume": "a surface has no volume"}
@@ -34,6 +39,14 @@ class Surface(Content):
 
     def missing_looks(self, renderer):
         return {"faces": "a solid has none"} if renderer == "sdf" else {}
+
+    def switches(self, renderer):
+        return ("lit",) if renderer == "sdf" else ("lit", "edges")
+
+    def within(self, posed):
+        mesh = found_mesh(self._name)
+        center, radius = sphere_around(used_points(mesh))
+        return posed.moved(center + mesh.offset, radius)
 
     def draw(self, camera, size, choice):
         lights = self._lights if choice.lit else None

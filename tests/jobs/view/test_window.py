@@ -3,9 +3,11 @@
 import imageio.v3 as iio
 from gui.told import Program
 from gui.virtual_screen import difference, until, virtual_screen
+from oracles import photographs
 
 from taichi_dr.gui.viewer import display_bytes
 from taichi_dr.jobs.view.content import Choice
+from taichi_dr.jobs.view.finding import find_content
 from taichi_dr.jobs.view.run import _refined
 from taichi_dr.jobs.view.surface import Surface
 
@@ -62,3 +64,28 @@ def test_the_window_shows_what_a_screenshot_does(cpu32, tmp_path):
         hands.press("Escape")
         assert program.ended() == 0
     assert difference(iio.imread(tmp_path / "view-001.png")[..., :3], first) < 0.1
+
+
+def test_a_photograph_is_laid_over_the_render_of_its_camera(cpu32, tmp_path):
+    photographs.save_photographs(tmp_path / "data" / "images", (60.0, 60.0), (33.0, 24.0))
+    photographs.write_nerfstudio(tmp_path / "data" / "transforms.json", (60.0, 60.0), (33.0, 24.0))
+    content, size = find_content("box", images=tmp_path / "data"), (240, 320)
+
+    def off(images):
+        choice = Choice("antialiased", images=images, current=1)
+        return display_bytes(_refined(content, choice, size, content.poses[1]))
+
+    (tmp_path / "screen").mkdir()
+    command = ("-m", "taichi_dr", "view", "box", "--images", "data", "--size", *size, "--backend", "cpu")
+    with virtual_screen(tmp_path / "screen") as screen, Program(screen, tmp_path, *command) as program:
+        hands = screen.window("taichi-dr: box")
+        hands.press("o", "Tab", "Tab")
+        render, half, photograph = (off(images) for images in (0, 0.5, 1))
+        assert min(difference(render, half), difference(half, photograph)) > 10
+        hands.sees(half)
+        hands.press("i")
+        hands.sees(photograph)
+        hands.press("i")
+        hands.sees(render)
+        hands.press("Escape")
+        assert program.ended() == 0
