@@ -40,6 +40,7 @@ HELP = (
 SMOOTH = 0.9  # weight of what went before in the frames per second that are shown
 COVERED = 1 / 3  # of the window that the panel may cover unfolded, unless it was asked for
 IDLE = 1 / 120  # s to sleep when there is nothing to draw
+RESTING, AWAKE = 1 / 12, 1.0  # s to sleep when there is nothing to draw and the user has done nothing for as long
 LEVELS = 1 << 14  # steps of linear light from black to white that the display's values are looked up by
 
 
@@ -101,7 +102,7 @@ class Viewer:
         self._flies, self._helps, self._has_panel, self._folded = False, False, True, None
         self._turntable, self._message, self._held = None, "", frozenset()
         self._picture, self._bytes, self._moved, self._size = None, None, True, height_and_width
-        self._rate, self._shown = 0.0, time.monotonic()
+        self._rate, self._shown, self._stirred, self._rested = 0.0, time.monotonic(), time.monotonic(), False
         self._window = open_window(title, height_and_width, window)
 
     @property
@@ -170,7 +171,7 @@ class Viewer:
         elif moved or changed:
             self._look(self._drawn(self._camera((0.0, 0.0)), self._size))
         else:
-            time.sleep(IDLE)
+            self._rest()
         self._present()
 
     def close(self) -> None:
@@ -179,6 +180,8 @@ class Viewer:
 
     def _answer(self, events):
         self._held = events.held
+        if not events.is_idle:
+            self._stirred = time.monotonic()
         for key in events.pressed:
             self._press(key)
             if not self.running:
@@ -215,6 +218,11 @@ class Viewer:
             self._message = str(error)
             warnings.warn(str(error), stacklevel=3)
 
+    def _rest(self):
+        """Sleeps: shortly while the user does something, and longer else, so that a still window costs little."""
+        self._rested = time.monotonic() - self._stirred > AWAKE
+        time.sleep(RESTING if self._rested else IDLE)
+
     def _turn(self):
         """One picture of the turntable."""
         turning = self._turntable
@@ -229,7 +237,7 @@ class Viewer:
 
     def _refine(self, part):
         if part is None:
-            time.sleep(IDLE)
+            self._rest()
             return
         size = tuple(max(1, side // part.shrink) for side in self._size)
         began = time.monotonic()
@@ -260,7 +268,9 @@ class Viewer:
     def _present(self):
         now = time.monotonic()
         rate = 1 / max(now - self._shown, 1e-6)
-        self._rate, self._shown = SMOOTH * self._rate + (1 - SMOOTH) * rate if self._rate else rate, now
+        if not self._rested:
+            self._rate = SMOOTH * self._rate + (1 - SMOOTH) * rate if self._rate else rate
+        self._shown, self._rested = now, False
         items = self._items() if self._has_panel else []
         for name, value in self._window.show(self._bytes, self._title, items).items():
             self._controls.set(name, value)

@@ -110,6 +110,9 @@ def test_flying_looks_with_the_mouse_and_walks_with_keys_that_are_held(cpu32, tm
         hands.press("f", "b")
         program.state(lambda state: is_at(state, HOME), "the first view")
         hands.sees(off_screen(HOME))
+        hands.destroy()  # another program does
+        assert program.ended() == 0
+        assert all(line.startswith("{") for line in program.told)
 
 
 def test_a_turntable_is_a_turn_of_what_is_seen(cpu32, tmp_path):

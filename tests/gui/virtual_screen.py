@@ -1,5 +1,6 @@
 """A screen that nobody sees, with keys and a mouse: Xvfb and xdotool, for programs that open windows."""
 
+import ctypes
 import os
 import shutil
 import struct
@@ -12,6 +13,13 @@ import pytest
 
 WIDTH, HEIGHT = 1280, 1024
 HEADER = 25  # numbers at the beginning of an XWD file (XWDFile.h)
+XLIB = {
+    "XOpenDisplay": (ctypes.c_void_p, ctypes.c_char_p),
+    "XInternAtom": (ctypes.c_ulong, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int),
+    "XSendEvent": (ctypes.c_int, ctypes.c_void_p, ctypes.c_ulong, ctypes.c_int, ctypes.c_long, ctypes.c_char_p),
+    "XCloseDisplay": (ctypes.c_int, ctypes.c_void_p),
+}
+CLIENT_MESSAGE = "@iLiPLLiL128s"  # XClientMessageEvent: type, serial, whether sent, display, window, what, bits, data
 LONGEST = 120  # s that anything may take, on a busy machine
 NOTICED = 0.5  # s in which a window looks at the pointer, on a busy machine
 ASIDE = (1270, 1000)  # where the pointer covers no window
@@ -124,6 +132,23 @@ class Hands:
         answered("that is held", "mousedown", 1)
         answered("that moves", "mousemove", "--window", self._window, *end)
         answered("that is let go", "mouseup", 1)
+
+    def ask_to_close(self):
+        """Asks the program to close the window, as the cross in its title does, by a message of the window manager."""
+        library = ctypes.CDLL("libX11.so.6")
+        for name, (answer, *arguments) in XLIB.items():
+            function = getattr(library, name)
+            function.restype, function.argtypes = answer, arguments
+        display = library.XOpenDisplay(self._screen.display.encode())
+        protocols, delete = (library.XInternAtom(display, name, 0) for name in (b"WM_PROTOCOLS", b"WM_DELETE_WINDOW"))
+        window = int(self._window)
+        message = struct.pack(CLIENT_MESSAGE, 33, 0, 1, display, window, protocols, 32, delete, b"")
+        assert library.XSendEvent(display, window, 0, 0, message)
+        library.XCloseDisplay(display)
+
+    def destroy(self):
+        """Takes the window from the program, without asking."""
+        self._screen.do("windowclose", self._window)
 
     def resize(self, width, height):
         """Gives the window another size, as a window manager does."""

@@ -9,8 +9,9 @@ class Events(NamedTuple):
 
     ``pressed``: keys that went down, in order; ``held``: keys that are down; ``drag`` and ``push``: how far the pointer
     went with the left and with the right button, right and up, in heights of the window; ``wheel``: steps, away from
-    the user; ``seconds`` since the last look.  Keys are lower-case letters, and ``"Left"``, ``"Right"``, ``"Up"``,
-    ``"Down"``, ``"Tab"``, ``"Return"``, ``"Escape"``, ``"Shift"``, ``" "``.
+    the user; ``seconds`` since the last look; ``stirred``: whether the pointer has moved at all.  Keys are lower-case
+    letters, and ``"Left"``, ``"Right"``, ``"Up"``, ``"Down"``, ``"Tab"``, ``"Return"``, ``"Escape"``, ``"Shift"``,
+    ``" "``.
     """
 
     pressed: tuple[str, ...] = ()
@@ -19,6 +20,12 @@ class Events(NamedTuple):
     push: tuple[float, float] = (0.0, 0.0)
     wheel: float = 0.0
     seconds: float = 0.0
+    stirred: bool = False
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing has happened, and no key is held."""
+        return not (self.pressed or self.held or self.wheel or self.stirred)
 
     def axis(self, less: str, more: str) -> int:
         """-1, 0 or 1: which of two keys is held."""

@@ -7,6 +7,7 @@ import taichi as ti
 
 from taichi_dr.errors import BackendError
 from taichi_dr.gui.windows.base import Events, Window
+from taichi_dr.gui.windows.lost import Lost
 from taichi_dr.gui.windows.panel import Check, Choice, Slider
 from taichi_dr.runtime import without_messages
 
@@ -28,21 +29,25 @@ class PlainWindow(Window):
         except RuntimeError as error:
             raise BackendError(f"no window can be opened: {error}") from error
         self._looked, self._pointer, self._held = time.monotonic(), (0.5, 0.5), set()
-        self._running = True
+        self._running, self._lost = True, Lost()
 
     @property
     def running(self):
-        return self._running and self._window.running
+        return self._running and not self._lost.happened and self._window.running
 
     @property
     def size(self):
         return self._size
 
     def events(self):
-        pressed, wheel = [], 0.0
+        with self._lost.watched():
+            return self._events()
+
+    def _events(self):
+        pressed, wheel, stirred = [], 0.0, False
         drag, push = np.zeros(2), np.zeros(2)
         while self._window.get_event():
-            event = self._window.event
+            event, stirred = self._window.event, True
             key = NAMES.get(event.key, event.key)
             way = self._way_to(event.pos)
             drag += way * ("LMB" in self._held)
@@ -57,7 +62,8 @@ class PlainWindow(Window):
             elif key == ti.GUI.EXIT:
                 self._running = False
         now = time.monotonic()
-        events = Events(tuple(pressed), frozenset(self._held), tuple(drag), tuple(push), wheel, now - self._looked)
+        since = now - self._looked
+        events = Events(tuple(pressed), frozenset(self._held), tuple(drag), tuple(push), wheel, since, stirred)
         self._looked = now
         return events
 
@@ -77,7 +83,8 @@ class PlainWindow(Window):
             shadow = (place[0] + 1 / self._size[1], place[1] - 1 / self._size[0])
             self._window.text(line, shadow, font_size=FONT, color=0x000000)
             self._window.text(line, place, font_size=FONT, color=0xFFFFFF)
-        self._window.show()
+        with self._lost.watched():
+            self._window.show()
         return {}
 
     def covered(self, items):
@@ -85,7 +92,8 @@ class PlainWindow(Window):
 
     def close(self):
         self._running = False
-        self._window.close()
+        with self._lost.watched():
+            self._window.close()
 
 
 def _lines(items):

@@ -13,6 +13,7 @@ from taichi_dr.errors import BackendError
 from taichi_dr.gui.windows.base import Events, Window
 from taichi_dr.gui.windows.display import has_vulkan
 from taichi_dr.gui.windows.dock import Dock, Faint, Option, in_lines, panel_size
+from taichi_dr.gui.windows.lost import Lost
 from taichi_dr.gui.windows.panel import Check, Text
 
 LETTERS = tuple("abcdefghijklmnopqrstuvwxyz")
@@ -42,7 +43,9 @@ class VulkanWindow(Window):
             raise BackendError("window: no Vulkan device on this machine; 'plain' needs none")
         height, width = size
         self._keeps_memory = MEMORY.exists()
+        self._lost = Lost()
         self._window = ti.ui.Window(title, (width, height), vsync=False)
+        self._lost.opened()
         self._canvas, self._gui = self._window.get_canvas(), self._window.get_gui()
         self._looked, self._pointer = time.monotonic(), self._window.get_cursor_pos()
         self._down, self._on_panel, self._dock = frozenset(), False, Dock()
@@ -61,6 +64,12 @@ class VulkanWindow(Window):
         return max(height, 1), max(width, 1)
 
     def events(self):
+        if not self._open:
+            return Events()
+        with self._lost.watched():
+            return self._events()
+
+    def _events(self):
         pressed = []
         while self._window.get_event(ti.ui.PRESS):
             pressed.append(self._window.event.key)
@@ -73,7 +82,8 @@ class VulkanWindow(Window):
         held = frozenset(key for key in KEYS if self._window.is_pressed(key))
         taps = tuple(key for key in pressed if key in KEYS) + (FOLD,) * folds
         ways = [way if name in both else (0.0, 0.0) for name in ("LMB", "RMB")]
-        events = Events(taps, held, ways[0], ways[1], 0.0, now - self._looked)
+        stirred = pointer != self._pointer or buttons != self._down
+        events = Events(taps, held, ways[0], ways[1], 0.0, now - self._looked, stirred)
         self._looked, self._pointer, self._down = now, pointer, buttons
         return events
 
@@ -94,6 +104,15 @@ class VulkanWindow(Window):
         return width * height / (self.size[0] * self.size[1])
 
     def show(self, picture, title, items):
+        if not self._open:
+            return {}
+        if self._lost.look():  # what draws in a window that is not there ends the process
+            self.close()
+            return {}
+        with self._lost.watched():
+            return self._show(picture, title, items)
+
+    def _show(self, picture, title, items):
         self._canvas.set_image(np.ascontiguousarray(picture[::-1].swapaxes(0, 1)))
         if items:
             changed = self._panel(title, items)
@@ -134,7 +153,9 @@ class VulkanWindow(Window):
         if not self._open:
             return
         self._open = False  # Taichi's window, once destroyed, ends the process if it is asked anything
-        self._window.destroy()
+        with self._lost.watched():
+            self._window.destroy()
+        self._lost.close()
         if not self._keeps_memory:
             with suppress(OSError):
                 MEMORY.unlink(missing_ok=True)

@@ -87,5 +87,6 @@ def test_a_photograph_is_laid_over_the_render_of_its_camera(cpu32, tmp_path):
         hands.sees(photograph)
         hands.press("i")
         hands.sees(render)
-        hands.press("Escape")
+        hands.ask_to_close()
         assert program.ended() == 0
+        assert program.told == ["view of box\n"]
