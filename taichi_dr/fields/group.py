@@ -10,7 +10,9 @@ import numpy as np
 import taichi as ti
 
 from taichi_dr.errors import InputError, ShapeError
-from taichi_dr.fields.storage import Layout, pool
+from taichi_dr.fields.pool import pool
+from taichi_dr.fields.storage import Storage
+from taichi_dr.fields.tree import Layout
 from taichi_dr.fields.variable import Variable
 from taichi_dr.inputs import Inputs
 from taichi_dr.kernels.base.arrays import make_array
@@ -37,7 +39,7 @@ class FieldGroup(Inputs):
         self.layouts = {
             name: layout if isinstance(layout, Layout) else Layout.of(name, *layout) for name, layout in layouts.items()
         }
-        self._storage = pool.take(tuple(self.layouts.items()))
+        self._storage = pool.take(Storage, tuple(self.layouts.items()))
         weakref.finalize(self, pool.give_back, self._storage).atexit = False
         self.arrays, self.adjoints = self._storage.arrays, self._storage.adjoints
 

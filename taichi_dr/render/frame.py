@@ -1,6 +1,7 @@
 """What a renderer returns: images as fields with gradients, made when they are first asked for."""
 
 import math
+import weakref
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -10,13 +11,15 @@ import numpy as np
 import taichi as ti
 
 from taichi_dr.errors import InputError, ShapeError
+from taichi_dr.fields.pool import pool
+from taichi_dr.fields.tree import Layout, Tree
 from taichi_dr.fields.variable import Variable
 from taichi_dr.io.images import png_bytes, save_animation, save_image, straight
 from taichi_dr.kernels.base import bridge
 from taichi_dr.kernels.base.arrays import make_array
 from taichi_dr.kernels.screen.blit import blit_array, blit_field
 from taichi_dr.render import viewing
-from taichi_dr.runtime import check_runtime, float_dtype, python_scope, runtime_token
+from taichi_dr.runtime import check_runtime, is_compiling, python_scope, runtime_token
 from taichi_dr.tape import off_tape
 from taichi_dr.types import Array, Field, PathLike
 
@@ -55,7 +58,7 @@ class Frame:
         self._token = runtime_token()
         self._produce = produce
         self._arrays, self._first, self._adjoints, self._seeds = {}, {}, {}, {}
-        self._fields, self._variables = {}, {}
+        self._trees, self._fields, self._variables = {}, {}, {}
         self._premultiplied = False
 
     def __getattr__(self, name: str) -> Any:
@@ -84,6 +87,8 @@ class Frame:
                 if name in self._variables:
                     self._variables[name].show((field,), (0,))
                 self._copy(name)
+        if is_compiling():
+            self._trees[name].is_compiled_in = True
         return self._fields[name]
 
     def variable(self, name: str) -> Variable:
@@ -282,12 +287,15 @@ class Frame:
     def _components(self, name):
         return 0 if self.is_index(name) else self.outputs[name]
 
+    @off_tape
     def _place(self, name):
-        if self.is_index(name):
-            return ti.field(ti.i32, shape=self.shape)
-        if self.outputs[name]:
-            return ti.Vector.field(self.outputs[name], float_dtype(), shape=self.shape, needs_grad=True)
-        return ti.field(float_dtype(), shape=self.shape, needs_grad=True)
+        layout = Layout.of(name, self.shape, self._components(name), self.is_index(name))
+        tree = self._trees[name] = pool.take(Tree, ((name, layout),))
+        weakref.finalize(self, pool.give_back, tree).atexit = False
+        field = tree.show("frame")[name]
+        if field.grad is not None:
+            field.grad.fill(0)  # of its last owner
+        return field
 
     def _allocate(self, name):
         components, rows = self._components(name), math.prod(self.shape)

@@ -5,7 +5,7 @@ import numpy as np
 from taichi_dr.errors import InputError
 from taichi_dr.fields.group import FieldGroup
 from taichi_dr.fields.owner import FieldOwner
-from taichi_dr.fields.storage import Layout
+from taichi_dr.fields.tree import Layout
 from taichi_dr.kernels.base.arrays import write_array
 from taichi_dr.kernels.rays.solids import COLUMNS, PLANE, RECTANGLE, SPHERE
 from taichi_dr.scene import checks

@@ -7,7 +7,7 @@ import numpy as np
 
 from taichi_dr.errors import CameraError, InputError
 from taichi_dr.fields.owner import FieldOwner
-from taichi_dr.fields.storage import Layout
+from taichi_dr.fields.tree import Layout
 from taichi_dr.kernels.base.arrays import make_array, write_array
 from taichi_dr.kernels.camera.pack import (
     EYE,

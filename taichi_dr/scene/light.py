@@ -11,7 +11,7 @@ import taichi as ti
 
 from taichi_dr.errors import InputError
 from taichi_dr.fields.owner import FieldOwner
-from taichi_dr.fields.storage import Layout
+from taichi_dr.fields.tree import Layout
 from taichi_dr.kernels.base.arrays import array_from
 from taichi_dr.kernels.shading.light import (
     AMBIENT,

@@ -1,5 +1,6 @@
 """How the faces of a mesh hang together: corners around vertices, edges, neighbours.  NumPy, built on first use."""
 
+import weakref
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
@@ -8,9 +9,11 @@ import numpy as np
 import taichi as ti
 
 from taichi_dr.errors import ShapeError
+from taichi_dr.fields.pool import pool
+from taichi_dr.fields.tree import Layout, Tree
 from taichi_dr.kernels.base.arrays import array_from
 from taichi_dr.kernels.base.gather import Adjacency
-from taichi_dr.runtime import python_scope, runtime_token
+from taichi_dr.runtime import is_compiling, python_scope, runtime_token
 from taichi_dr.tape import off_tape
 from taichi_dr.types import Array, ArrayLike, Field
 
@@ -38,7 +41,7 @@ class Topology:
         self.rows = int(rows)
         self._token: object = None
         self._arrays: dict[str, Any] = {}
-        self._face_field: tuple[object, Field] | None = None
+        self._face_tree: Tree | None = None
 
     def array(self, name: str) -> Any:
         """The property ``name`` as an int32 ``ti.ndarray``, made once per ``ti.init``."""
@@ -51,10 +54,21 @@ class Topology:
 
     def face_field(self) -> Field:
         """``faces`` as a field (F,) of the current runtime, of 3-vectors of indices."""
-        if self._face_field is None or self._face_field[0] is not runtime_token():
+        tree = self._face_tree
+        if tree is None or tree.token is not runtime_token():
             with python_scope():
-                self._face_field = runtime_token(), _index_field(self.faces)
-        return self._face_field[1]
+                tree = self._face_tree = self._tree_of(self.faces)
+        if is_compiling():
+            tree.is_compiled_in = True
+        return tree.fields["faces"]
+
+    @off_tape
+    def _tree_of(self, faces):
+        layout = Layout.of("faces", (len(faces),), 3, has_indices=True)
+        tree = pool.take(Tree, (("faces", layout),))
+        weakref.finalize(self, pool.give_back, tree).atexit = False
+        tree.show("mesh")["faces"].from_numpy(faces)
+        return tree
 
     def corners(self) -> Adjacency:
         """The corners around each row, as an ``Adjacency`` of arrays of the current runtime."""
@@ -183,13 +197,6 @@ def topology_of(faces, rows):
     What is derived from it is then derived once for, say, a new mesh each step.
     """
     return _topology_of_bytes(np.ascontiguousarray(faces, dtype=np.int32).tobytes(), int(rows))
-
-
-@off_tape
-def _index_field(faces):
-    field = ti.Vector.field(3, ti.i32, shape=len(faces))
-    field.from_numpy(faces)
-    return field
 
 
 def group_by_owner(owner, owners):

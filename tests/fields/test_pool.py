@@ -8,6 +8,7 @@ import pytest
 import taichi as ti
 
 import taichi_dr as dr
+from taichi_dr.fields import pool as fields_pool
 from taichi_dr.fields.group import FieldGroup
 
 TETRAHEDRON = np.array([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]], dtype=float)
@@ -129,7 +130,7 @@ def test_ti_init_empties_the_pool(own_runtime):
 def test_arrays_of_ever_new_sizes_are_not_kept_for_good(cpu32):
     for count in range(1, 200):
         group(count)
-    from taichi_dr.fields.storage import MOST_WITHOUT_FIELDS, pool
+    from taichi_dr.fields.pool import MOST_WITHOUT_FIELDS, pool
 
     kept = [storage for shelf in pool._shelves.values() for storage in shelf if not storage.fields]
     assert len(kept) <= MOST_WITHOUT_FIELDS
@@ -203,3 +204,67 @@ def test_more_fields_than_taichi_has_room_for_are_refused():
     wide.fill(1.0)
     double(wide)
     assert wide[99_999] == 2.0
+
+
+@pytest.mark.usefixtures("own_runtime")
+@pytest.mark.parametrize("run", ["first", "next"])
+def test_new_fields_take_the_place_of_dropped_ones_before_room_runs_out(monkeypatch, run):
+    """In a second run too: what is left of the first has to leave its memory alone."""
+    dr.init("cpu")
+    monkeypatch.setattr(fields_pool, "MANY_TREES", 6)
+    loss, total = ti.field(float, (), needs_grad=True), ti.field(float, 5, needs_grad=True)
+    total.fill(1.0)
+
+    @ti.kernel
+    def add_squares(field: ti.template(), factor: float):
+        for i in field:
+            loss[None] += factor * field[i] ** 2
+
+    kept = []
+    for count in range(1, 13):
+        made = FieldGroup("thing", weight=((count,), 0))
+        made.set("weight", float(count))
+        made.field("weight")
+        kept = [*kept[-2:], made]
+        first, others = kept[0], kept[1:-1]
+        with ti.ad.Tape(loss):
+            add_squares(first.field("weight"), 0.5)
+            add_squares(made.field("weight"), 1.0)
+            add_squares(total, 0.25)
+        least = max(count - 2, 1)
+        assert loss[None] == 0.5 * least**3 + count**3 + 1.25
+        assert made.gradient("weight").tolist() == [3 * count if made is first else 2 * count] * count
+        assert first is made or first.gradient("weight").tolist() == [least] * least
+        assert total.grad.to_numpy().tolist() == [0.5] * 5
+        assert not any(other.gradient("weight").any() for other in others)
+    assert trees_of_fields() <= 6
+
+
+@pytest.mark.usefixtures("own_runtime")
+def test_frames_of_ever_new_renderers_need_no_more_fields_than_those_of_a_few(monkeypatch):
+    dr.init("cpu")
+    monkeypatch.setattr(fields_pool, "MANY_TREES", 8)
+    mesh, camera, loss = dr.Mesh(TETRAHEDRON, FACES), dr.Camera.orbit(0, 0, 4), ti.field(float, (), needs_grad=True)
+    for i in range(16):
+        size = (8 + i % 5, 12)
+        with ti.ad.Tape(loss):
+            frame = dr.Rasterizer(size).render(mesh, camera)
+            dr.losses.mse(frame.color, np.zeros((1, *size, 3), np.float32), loss)
+        assert frame.face_id.to_numpy().max() >= 0
+        color = frame.color.to_numpy()
+        np.testing.assert_allclose(frame.color.grad.to_numpy(), 2 * color / color.size, rtol=1e-6)
+    assert trees_of_fields() <= 9
+
+
+def test_a_frame_s_field_that_somebody_holds_stays_as_it_is(cpu32):
+    mesh, camera = dr.Mesh(TETRAHEDRON, FACES), dr.Camera.orbit(0, 0, 4)
+    color = dr.Rasterizer(9).render(mesh, camera).color
+    before = color.to_numpy()
+    others = [dr.Rasterizer(9, background=(0.1, 0.2, 0.3)).render(mesh, camera) for _ in range(3)]
+    assert all(frame.color.to_numpy()[0, 0, 0].tolist() == pytest.approx([0.1, 0.2, 0.3]) for frame in others)
+    np.testing.assert_array_equal(color.to_numpy(), before)
+    assert color not in [frame.color for frame in others]
+
+
+def trees_of_fields():
+    return ti.lang.impl.get_runtime().prog.get_snode_tree_size()

@@ -9,7 +9,7 @@ import numpy as np
 from taichi_dr.errors import InputError
 from taichi_dr.fields.group import FieldGroup
 from taichi_dr.fields.owner import FieldOwner
-from taichi_dr.fields.storage import Layout
+from taichi_dr.fields.tree import Layout
 from taichi_dr.implicit.environment import Environment
 from taichi_dr.render.rays.implicit import Implicit
 from taichi_dr.scene.analytic import Solid
