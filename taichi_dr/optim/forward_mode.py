@@ -5,7 +5,13 @@ import taichi as ti
 from taichi.lang import impl
 from taichi.lang.enums import AutodiffMode, SNodeGradType
 
-from taichi_dr.errors import InputError
+from taichi_dr.errors import GradientError, InputError
+
+AGREEMENT = 0.05
+"""Of forward mode with a difference, along one direction ..."""
+
+ROUNDINGS = 10
+"""... and so many roundings."""
 
 
 class ForwardMode:
@@ -39,6 +45,47 @@ class ForwardMode:
         for dual in duals:
             dual.fill(0)
         return column
+
+
+class CheckedForwardMode:
+    """The Jacobian by forward mode, compared with a central difference along one direction every time."""
+
+    can_turn, is_turned = False, False  # there are no moves
+
+    def __init__(self, program, shown, vector):
+        self._forward, self._shown, self._vector = ForwardMode(program, vector), shown, vector
+        self.least = np.zeros(len(vector))
+
+    def checked(self, at, base, tiny):
+        """The Jacobian, and nothing that is known to be wrong with it."""
+        matrix = self(at, base)
+        return matrix, np.zeros_like(matrix)
+
+    def straighten(self):
+        """There are no moves."""
+
+    def __call__(self, at, base):
+        matrix = self._forward() * self._shown.weights[:, None]
+        scales = self._vector.scales(at)
+        direction = scales * np.where(np.arange(len(at)) % 2, -1.0, 1.0)
+        step = np.cbrt(self._vector.epsilons.max())
+        try:
+            moved, shown = zip(
+                *((self._vector.write(at + s * direction), self._shown()) for s in (step, -step)), strict=True
+            )
+        finally:
+            self._vector.write(at)
+        known, found = shown[0] - shown[1], matrix @ (moved[0] - moved[1])
+        rounding = self._vector.epsilons.max() * max(map(np.linalg.norm, (base, *shown)))
+        self.least[:] = rounding / scales
+        off = np.linalg.norm(known - found)
+        if off > AGREEMENT * np.linalg.norm(known) + ROUNDINGS * rounding:
+            raise GradientError(
+                f"forward mode is wrong: along one direction it says {np.linalg.norm(found):.3g}, and differences say"
+                f" {np.linalg.norm(known):.3g} ({off:.3g} apart); every field on the way needs"
+                ' needs_dual=True and is to be written once; or take way="differences"'
+            )
+        return matrix
 
 
 class _Forward:

@@ -7,7 +7,7 @@ import numpy as np
 
 from taichi_dr.errors import Error, InputError
 from taichi_dr.optim.estimate import Estimate, combinations
-from taichi_dr.optim.jacobian import Steps, Way, derivatives
+from taichi_dr.optim.jacobian import Steps, Way, derivatives, principal
 from taichi_dr.optim.observations import Observations, Program, Shown
 from taichi_dr.optim.parameter_vector import FewParameters, ParameterVector
 from taichi_dr.types import Array, ArrayLike
@@ -19,30 +19,34 @@ MOST_WRONG = 2.5
 """... or if that is not more than so many times what is wrong with the differences."""
 
 TRIALS = 12  # dampings that a step tries
+WALKS, WALK = 3, 8  # and how many full steps each has
 LARGEST_GROWTH = 1 / 3  # of what damping becomes after a good step
 
 
 class _System(NamedTuple):
     """The normal equations in scaled numbers ``y = p / scale``: ``J^T J = V diag(squares) V^T``, columns of length 1.
 
-    ``kept``: which of the columns of V are determined.
+    ``matrix``: J (M, P); ``kept``: which of the columns of V are determined.
     """
 
     scale: Array
+    matrix: Array
     squares: Array
     vectors: Array
-    gradient: Array
     kept: Array
 
-    def step(self, damping):
+    def along(self, residuals):
+        """(P,): ``V^T J^T r``."""
+        return self.vectors.T @ (self.matrix.T @ residuals)
+
+    def step(self, residuals, damping):
         """``-(J^T J + damping)^-1 J^T r`` where anything is determined, in the parameters' units."""
-        along = self.vectors.T @ self.gradient
-        moves = np.where(self.kept, -along / (np.abs(self.squares) + damping), 0.0)
+        moves = np.where(self.kept, -self.along(residuals) / (np.abs(self.squares) + damping), 0.0)
         return self.scale * (self.vectors @ moves)
 
-    def decrease(self, damping):
+    def decrease(self, residuals, damping):
         """By how much the linear model says that the sum of squares falls in that step."""
-        along = (self.vectors.T @ self.gradient)[self.kept]
+        along = self.along(residuals)[self.kept]
         squares = np.abs(self.squares[self.kept])
         return float(np.sum(along**2 * (squares + 2 * damping) / (squares + damping) ** 2))
 
@@ -107,7 +111,7 @@ class GaussNewton:
             )
         self._derivatives = derivatives(way, program, self._shown, self._vector, difference)
         self._first_damping = self._damping = damping
-        self._growth = 2.0
+        self._growth, self._is_checked, self._walks = 2.0, False, 0
         self._tiny = RANK[np.float64 if self._vector.epsilons.max() < 1e-10 else np.float32] ** 2
         self._begin(self._vector.read(), self._shown.first)
 
@@ -124,24 +128,35 @@ class GaussNewton:
     def step(self, tolerance: float = 0.01) -> bool:
         """One step, if one lowers the loss.  Returns whether the numbers have moved by more than ``tolerance``.
 
+        Where no step does any more, derivatives are checked once, and go on along combinations if two sizes of
+        differences disagree too much.  Then the loss jumps, too, and full steps are tried whatever it does at first.
+
         ``tolerance`` is in standard errors of the noise as it seems to be: a step is as nothing if without
         damping the sum of squares would have fallen by less than ``tolerance^2`` times the variance of the residuals.
         """
         at, base = self._here()
         if not np.array_equal(at, self._at):
             self._begin(at, base)
-        system = self._system(at, base)
-        total = float(np.sum(self._residuals(base) ** 2))
+        system, residuals = self._system(at, base), self._residuals(base)
+        total = float(residuals @ residuals)
+        tolerated = tolerance**2 * total / self._freedom()
         is_lower, before = False, (self._damping, self._growth)
         try:
-            is_lower = self._lower(at, system, total)
+            is_lower = self._lower(at, system, residuals)
         finally:
             if not is_lower:
                 self._vector.write(at)
                 self._damping, self._growth = before
         if not is_lower:
             self._shown()  # everything the program writes belongs to the numbers again
-        self.converged = not is_lower or system.decrease(0.0) < tolerance**2 * total / self._freedom()
+        creeps = self._damping > before[0] and total - self.losses[-1] * self._shown.count < tolerated
+        self.converged = not is_lower or creeps or system.decrease(residuals, 0.0) < tolerated
+        if self.converged and not self._is_checked:
+            self._is_checked = True
+            if self._turns():
+                return self.step(tolerance)
+        if self.converged and self._derivatives.is_turned and self._walks < WALKS:
+            self.converged = not self._walk(system, tolerated)
         return not self.converged
 
     def run(
@@ -167,6 +182,8 @@ class GaussNewton:
     def estimate(self) -> Estimate:
         """The numbers as they are now, with their covariance; Adam, or anything else, may have found them."""
         at, base = self._here()
+        if not np.array_equal(at, self._at):
+            self._derivatives.straighten()
         system = self._system(at, base, checked=True)
         self._shown()  # everything the program writes belongs to the numbers again
         kept, vectors = system.kept, system.vectors
@@ -194,6 +211,42 @@ class GaussNewton:
         """At numbers that no step of this object has led to."""
         self._at, self.losses = at, [self._loss(base)]
         self._damping, self._growth, self.converged = self._first_damping, 2.0, False
+        self._derivatives.straighten()
+        self._is_checked, self._walks = not self._derivatives.can_turn, 0
+
+    def _turns(self):
+        """Whether derivatives where steps have ended become better along combinations: then steps lead on."""
+        before = self._derivatives.turns
+        self._derivatives.checked(*self._here(), self._tiny)
+        self._shown()  # everything the program writes belongs to the numbers again
+        return self._derivatives.turns > before
+
+    def _walk(self, system, tolerated):
+        """Whether full steps by one Jacobian, wherever each leads to, pass better numbers: the best of them stay.
+
+        Where pixels jump, so does the loss, and steps that are to lower it get stuck on the stairs of a weak
+        combination.
+        """
+        self._walks += 1
+        best, base = self._here()
+        least = first = self._total(base)
+        try:
+            at = best
+            for k in range(WALK):
+                step = system.step(self._residuals(base), 0.0)
+                at = self._vector.write(at + (step if k < WALK / 2 else 0.5 * step))
+                base = self._shown()
+                if self._total(base) < least:
+                    best, least = at, self._total(base)
+        except Error:  # the numbers make no sense to the program
+            pass
+        finally:
+            self._vector.write(best)
+        self._shown()  # everything the program writes belongs to the numbers again
+        if least < first:
+            self._accept(0.0, best, least)
+            self._damping = self._first_damping
+        return first - least > tolerated
 
     def _here(self):
         return self._vector.read(), self._shown()
@@ -201,8 +254,11 @@ class GaussNewton:
     def _residuals(self, shown):
         return shown - self._shown.measured
 
+    def _total(self, shown):
+        return float(np.sum(self._residuals(shown) ** 2))
+
     def _loss(self, shown):
-        return float(np.sum(self._residuals(shown) ** 2)) / self._shown.count
+        return self._total(shown) / self._shown.count
 
     def _freedom(self):
         return self._shown.count - len(self._vector)
@@ -215,23 +271,22 @@ class GaussNewton:
         combination.  Half of what is measured is taken off again, because e is the larger one: so much made the error
         bars of a ball's throw the scatter of repeats.
         """
-        matrix, error = self._derivatives(at, base), 0.0
-        if checked:
-            error = matrix - self._derivatives.halved(at, base)
-        lengths, least = np.linalg.norm(matrix, axis=0), self._derivatives.least
-        scale = 1 / np.maximum(np.maximum(lengths, least), 1e-300)
-        used = np.where(lengths > least, scale, 0.0)
-        matrix = matrix * used
-        squares, vectors = np.linalg.eigh(matrix.T @ matrix)
-        wrong = np.sum((error * used @ vectors) ** 2, axis=0) if checked else np.zeros(len(used))
-        kept = (squares > self._tiny) & (squares > MOST_WRONG * wrong)
-        return _System(scale, squares - wrong / 2, vectors, matrix.T @ self._residuals(base), kept)
+        if not checked:
+            found = principal(self._derivatives(at, base), self._derivatives.least)
+            wrong = np.zeros(len(found.squares))
+        else:
+            matrix, error = self._derivatives.checked(at, base, self._tiny)
+            found = principal(matrix, self._derivatives.least)
+            wrong = found.wrong(error)
+        kept = (found.squares > self._tiny) & (found.squares > MOST_WRONG * wrong)
+        return _System(found.scale, found.matrix, found.squares - wrong / 2, found.vectors, kept)
 
-    def _lower(self, at, system, total):
-        """Moves the numbers so that the sum of squares falls below ``total``; returns whether a damping did it."""
+    def _lower(self, at, system, residuals):
+        """Moves the numbers so that the sum of squares falls; returns whether a damping did it."""
+        total = float(residuals @ residuals)
         for _ in range(TRIALS):
-            foreseen = system.decrease(self._damping)
-            there = self._vector.write(at + system.step(self._damping))
+            foreseen = system.decrease(residuals, self._damping)
+            there = self._vector.write(at + system.step(residuals, self._damping))
             found = self._total_at_trial()
             gain = (total - found) / foreseen if foreseen > 0 else 0.0
             if gain > 0:
@@ -245,7 +300,7 @@ class GaussNewton:
     def _total_at_trial(self):
         """The sum of squares; infinite where the numbers make no sense to the program."""
         try:
-            return float(np.sum(self._residuals(self._shown()) ** 2))
+            return self._total(self._shown())
         except Error:
             return np.inf
 

@@ -1,12 +1,12 @@
 """The Jacobian of what a program shows by a few numbers: by central differences, or by Taichi's forward mode."""
 
 from collections.abc import Mapping
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
-from taichi_dr.errors import Error, GradientError, InputError
-from taichi_dr.optim.forward_mode import ForwardMode
+from taichi_dr.errors import Error, InputError
+from taichi_dr.optim.forward_mode import CheckedForwardMode
 from taichi_dr.optim.observations import Observations, Program
 from taichi_dr.optim.parameter_vector import FewParameters, ParameterVector
 from taichi_dr.types import Array, ArrayLike
@@ -27,7 +27,15 @@ MOST_GROWTH = 100.0  # from one step that was tried to the next
 SHRINKING = 10.0  # of a step at whose ends the program fails
 ROUNDINGS = 10  # a change of less than so many roundings is none
 TRIES = 4  # steps for a number in one Jacobian
-AGREEMENT = 0.05  # of forward mode with a difference, along one direction
+
+TOO_WRONG, RIGHT = 0.25, 0.02
+"""Combinations turn if the square of what two sizes disagree about is more of the change's; steps do that have less."""
+
+BETTER = 0.7
+"""They stay turned if all of them disagree by less than so much of what they did."""
+
+TURNS = 3  # at one place
+RUNGS = 6  # sizes tried each way, along a direction
 
 
 def jacobian(
@@ -90,78 +98,207 @@ def derivatives(way, program, shown, vector, difference):
     if way == "differences":
         return Differences(shown, vector, difference)
     if way == "forward":
-        return Checked(ForwardMode(program, vector), shown, vector)
+        return CheckedForwardMode(program, shown, vector)
     raise InputError(f'way: expected "differences" or "forward", got {way!r}')
 
 
+class Principal(NamedTuple):
+    """Combinations of numbers whose changes are orthogonal: ``J^T J = V diag(squares) V^T`` of scaled columns of J.
+
+    ``scale``: what makes the columns' lengths 1; ``matrix``: (M, P), J with such columns, ``used``: 0 instead of
+    ``scale`` for those that are all rounding.
+    """
+
+    scale: Array
+    used: Array
+    matrix: Array
+    squares: Array
+    vectors: Array
+
+    def wrong(self, error):
+        """(P,): of the ``squares``, what is wrong with them if ``error`` (M, P) is with J."""
+        return np.sum((error * self.used @ self.vectors) ** 2, axis=0)
+
+
+def principal(matrix, least):
+    """``Principal`` combinations of J (M, P), whose columns are all rounding if not longer than ``least`` (P,)."""
+    lengths = np.linalg.norm(matrix, axis=0)
+    scale = 1 / np.maximum(np.maximum(lengths, least), 1e-300)
+    used = np.where(lengths > least, scale, 0.0)
+    matrix = matrix * used
+    return Principal(scale, used, matrix, *np.linalg.eigh(matrix.T @ matrix))
+
+
 class Differences:
-    """Central differences with a step for each number, which is kept from Jacobian to Jacobian.
+    """Central differences: moves along each number, whose steps are kept from Jacobian to Jacobian.
+
+    Two numbers that do almost the same, such as a turn of a camera and a shift, have derivatives whose errors may be
+    larger than what their difference changes.  Where pixels jump, a difference by a step h has an error of about 1 / h,
+    and where a program is curved one of h^2.  Along a direction of its own the combination has a step as large, or as
+    small, as it needs.  So moves turn to the ``Principal`` combinations, each with the step which agrees best with half
+    of it, if two sizes disagree too much.  ``J = C M^-1`` with the changes C (M, P) that the moves M (P, P) make.
 
     Attributes:
         least: (P,), the norm of a column that is all rounding: below it nothing is known of the number.
+        turns: how often moves have turned.
     """
 
     def __init__(self, shown, vector, difference=None):
-        self._shown, self._vector = shown, vector
+        self._shown, self._vector, self.turns = shown, vector, 0
         scales = vector.scales(vector.read())
         self.steps, self._furthest = FIRST * scales, FURTHEST * np.maximum(scales, 1.0)
         self._nearest = np.cbrt(vector.epsilons) ** 2 * scales
         self._contrast, self._is_fixed = 0.0, difference is not None
         if difference is not None:
             self.steps = vector.joined(difference, "difference")
-        self.least = np.zeros(len(vector))
+        self.least, self._turned = np.zeros(len(vector)), None
+
+    @property
+    def can_turn(self):
+        """Whether moves may turn: not if their steps are given."""
+        return not self._is_fixed
+
+    @property
+    def is_turned(self):
+        """Whether moves are along combinations."""
+        return self._turned is not None
 
     def __call__(self, at, base):
         contrast = np.linalg.norm(base - base.mean()) or np.linalg.norm(base)
         self._contrast = max(self._contrast, contrast)  # that of residuals goes to zero
         self._size = np.linalg.norm(base)
+        if self._turned is None:
+            return self._matrix(at, lambda j: self._column(at, j))
+        return self._matrix(at, lambda j: self._change(at, self._turned[:, j]))
+
+    def checked(self, at, base, tiny):
+        """The Jacobian, and how it differs from that by steps of half the size, which says what is wrong with both.
+
+        Moves turn where the sizes disagree about combinations whose squares are larger than ``tiny``, if that helps.
+        """
+        matrix, error = self._halves(at, base)
+        wrong = self._disagreement(matrix, error, tiny)
+        for _ in range(TURNS if self.can_turn and self._contrast > 0 else 0):
+            if wrong.max() < TOO_WRONG:
+                break
+            kept = self._turned, self.least
+            try:
+                self._turned = self._combined(at, matrix)
+                found = self._halves(at, base)
+                left = self._disagreement(*found, tiny)
+            except Error:  # the moves make no sense to the program
+                left = wrong
+            if left.sum() > BETTER * wrong.sum():
+                self._turned, self.least = kept
+                break
+            (matrix, error), wrong, self.turns = found, left, self.turns + 1
+        return matrix, error
+
+    def straighten(self):
+        """Moves are along the numbers again."""
+        self._turned = None
+
+    def _halves(self, at, base):
+        matrix = self(at, base)
+        moves = np.diag(self.steps) if self._turned is None else self._turned
+        return matrix, matrix - self._matrix(at, lambda j: self._change(at, 0.5 * moves[:, j]))
+
+    def _disagreement(self, matrix, error, tiny):
+        """(P,): what is wrong with the combinations, of their squares; at most 1, and 0 for those that are tiny."""
+        found = principal(matrix, self.least)
+        shares = found.wrong(error) / np.maximum(found.squares, 1e-300)
+        return np.where(found.squares > tiny, np.minimum(shares, 1.0), 0.0)
+
+    def _matrix(self, at, change):
+        """J of ``change(j)``: what is shown at one end of a move less that at the other, the move, and a norm."""
         try:
-            return np.stack([self._column(at, j) for j in range(len(at))], axis=1)
+            changes, moves, sizes = zip(*map(change, range(len(at))), strict=True)
         finally:
             self._vector.write(at)
+        inverse = _inverse(np.stack(moves, axis=1))
+        rounding = ROUNDINGS * self._vector.epsilons.max() * np.maximum(sizes, self._size)
+        self.least = np.linalg.norm(rounding[:, None] * inverse, axis=0)
+        return np.stack(changes, axis=1) @ inverse
 
-    def halved(self, at, base):
-        """The Jacobian by steps of half the size, which differs by what is wrong with both."""
-        steps, is_fixed = self.steps.copy(), self._is_fixed
-        self.steps, self._is_fixed = 0.5 * steps, True
+    def _combined(self, at, matrix):
+        """(P, P): a move in each column, along combinations; along itself of a number of which nothing is known."""
+        seen = np.flatnonzero(principal(matrix, self.least).used)
+        found = principal(matrix[:, seen], self.least[seen])
+        moves = np.diag(self.steps)
+        moves[np.ix_(seen, seen)] = found.scale[:, None] * found.vectors
         try:
-            return self(at, base)
+            for j, square in zip(seen, found.squares, strict=True):
+                moves[:, j] *= self._step(at, moves[:, j], GOOD_CHANGE * self._contrast / np.sqrt(max(square, 1e-300)))
         finally:
-            self.steps, self._is_fixed = steps, is_fixed
+            self._vector.write(at)
+        return moves
+
+    def _step(self, at, direction, first):
+        """The one of steps growing and shrinking from the ``first`` that agrees best with half of it."""
+        parts = np.maximum(np.abs(direction), 1e-300)
+        lowest, highest = np.min(self._nearest / parts), np.min(self._furthest / parts)
+        best = first = float(np.clip(first, lowest, highest))
+        changes = {}
+        wrong = self._disagreement_along(at, direction, first, changes)
+        for factor in (2.0, 0.5):
+            step = first
+            for _ in range(RUNGS):
+                step *= factor
+                if wrong < RIGHT or not lowest <= step <= highest:
+                    break
+                found = self._disagreement_along(at, direction, step, changes)
+                if found >= wrong < np.inf:
+                    break
+                best, wrong = step, found
+        return best
+
+    def _disagreement_along(self, at, direction, step, changes):
+        """Of the square of the change by a step, what half of it disagrees about; inf where there are none."""
+        for size in (step, 0.5 * step):
+            if size not in changes:
+                try:
+                    changes[size] = self._change(at, size * direction)[0] / size
+                except Error:  # it makes no sense to the program
+                    return np.inf
+        return np.sum((changes[step] - changes[0.5 * step]) ** 2) / max(np.sum(changes[step] ** 2), 1e-300)
 
     def _column(self, at, j):
-        change, width, size = self._first_change(at, j)
+        """A change along a number, by a step that is as it should be."""
+        change = self._first_change(at, j)
         for _ in range(0 if self._is_fixed else TRIES):
-            step = self._better(j, np.linalg.norm(change) / 2)
+            step = self._better(j, np.linalg.norm(change[0]) / 2)
             if step == self.steps[j]:
                 break
             try:
-                change, width, size = self._change(at, j, step)
+                change = self._change(at, self._along(j, step))
             except Error:  # a larger step makes no sense to the program
                 break
             self.steps[j] = step
-        self.least[j] = ROUNDINGS * self._vector.epsilons.max() * max(size, self._size) / width
-        return change / width
+        return change
 
     def _first_change(self, at, j):
         """That of the step as it is, or of the largest of ever smaller ones that makes sense to the program."""
         for _ in range(0 if self._is_fixed else TRIES):
             try:
-                return self._change(at, j, self.steps[j])
+                return self._change(at, self._along(j, self.steps[j]))
             except Error:
                 self.steps[j] = max(self.steps[j] / SHRINKING, self._nearest[j])
-        return self._change(at, j, self.steps[j])
+        return self._change(at, self._along(j, self.steps[j]))
 
-    def _change(self, at, j, step):
+    def _along(self, j, step):
+        move = np.zeros(len(self._vector))
+        move[j] = step
+        return move
+
+    def _change(self, at, move):
         """What is shown at one end less that at the other, how far apart they are, and the larger norm of both."""
         ends, shown = [], []
         for sign in (1, -1):
-            moved = at.copy()
-            moved[j] += sign * step
-            ends.append(self._vector.write(moved)[j])
+            ends.append(self._vector.write(at + sign * move))
             shown.append(self._shown())
-        if ends[0] == ends[1]:
-            raise InputError(f"difference: a step of {step:g} is lost in the rounding of {self._vector.names[j]}")
+        if np.array_equal(*ends):
+            names = ", ".join(self._vector.names[j] for j in np.flatnonzero(move))
+            raise InputError(f"difference: a step of {np.abs(move).max():g} is lost in the rounding of {names}")
         return shown[0] - shown[1], ends[0] - ends[1], max(map(np.linalg.norm, shown))
 
     def _better(self, j, change):
@@ -172,36 +309,7 @@ class Differences:
         return float(np.clip(self.steps[j] * min(growth, MOST_GROWTH), self._nearest[j], self._furthest[j]))
 
 
-class Checked:
-    """Forward mode that is compared with a central difference along one direction, at every Jacobian."""
-
-    def __init__(self, forward, shown, vector):
-        self._forward, self._shown, self._vector = forward, shown, vector
-        self.least = np.zeros(len(vector))
-
-    def halved(self, at, base):
-        """The same again: there are no steps."""
-        return self(at, base)
-
-    def __call__(self, at, base):
-        matrix = self._forward() * self._shown.weights[:, None]
-        scales = self._vector.scales(at)
-        direction = scales * np.where(np.arange(len(at)) % 2, -1.0, 1.0)
-        step = np.cbrt(self._vector.epsilons.max())
-        try:
-            moved, shown = zip(
-                *((self._vector.write(at + s * direction), self._shown()) for s in (step, -step)), strict=True
-            )
-        finally:
-            self._vector.write(at)
-        known, found = shown[0] - shown[1], matrix @ (moved[0] - moved[1])
-        rounding = self._vector.epsilons.max() * max(map(np.linalg.norm, (base, *shown)))
-        self.least[:] = rounding / scales
-        off = np.linalg.norm(known - found)
-        if off > AGREEMENT * np.linalg.norm(known) + ROUNDINGS * rounding:
-            raise GradientError(
-                f"forward mode is wrong: along one direction it says {np.linalg.norm(found):.3g}, and differences say"
-                f" {np.linalg.norm(known):.3g} ({off:.3g} apart); every field on the way needs"
-                ' needs_dual=True and is to be written once; or take way="differences"'
-            )
-        return matrix
+def _inverse(moves):
+    """Of moves (P, P), each row a number's, in units that make rows alike."""
+    units = np.abs(moves).max(axis=1)
+    return np.linalg.inv(moves / units[:, None]) / units

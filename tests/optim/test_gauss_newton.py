@@ -154,6 +154,73 @@ def test_what_changes_nothing_is_named(cpu32):
         found.ellipse("a[0]", "c[0]")
 
 
+def stairs(field):
+    """A program of two numbers that do almost the same, whose pixels jump; and its derivatives without the jumps.
+
+    The values of ``2 (a + b) sin 6x + 0.2 (a - b) cos 9x`` climb stairs of 0.05, each pixel's at places of its own.
+    """
+    x, places = np.linspace(0, 1, 2000), np.random.default_rng(8).uniform(size=2000)
+    both, apart = 2 * np.sin(6 * x), 0.2 * np.cos(9 * x)
+
+    def program():
+        a, b = field.to_numpy().astype(float)
+        return 0.05 * np.floor((both * (a + b) + apart * (a - b)) / 0.05 + places)
+
+    return program, np.stack([both + apart, both - apart], axis=1)
+
+
+def test_what_two_numbers_do_alike_does_not_drown_their_difference(cpu32):
+    """It is found by a difference along it, with a larger step: those along a and b are off by more than it is."""
+    field = numbers([1.0, 1.0])
+    program, matrix = stairs(field)
+    clean, random = program(), np.random.default_rng(4)
+    expected = 0.03**2 * np.linalg.inv(matrix.T @ matrix)
+    found = dr.GaussNewton(program, {"ab": field}, clean + random.normal(0, 0.03, clean.shape), noise=0.03).estimate()
+    assert found.undetermined == ()
+    np.testing.assert_allclose(found.standard_errors, np.sqrt(np.diag(expected)), rtol=0.04)
+    assert found.covariance[0, 1] == pytest.approx(expected[0, 1], rel=0.08)
+    off = repeats(program, field, clean, 0.02, random)
+    ratio = np.sqrt(np.mean(off**2, axis=0)) / found.standard_errors
+    assert ((ratio > 0.7) & (ratio < 1.4)).all(), ratio
+
+
+def repeats(program, field, clean, away, random, count=REPEATS):
+    """(K, P): how far from the truth what is found is, beginning ``away`` from it, with new noise of 0.03 each time."""
+    truth = field.to_numpy().astype(float)
+
+    def repeat():
+        field.from_numpy((truth + random.normal(0, 1, truth.shape) * away).astype(np.float32))
+        fit = dr.GaussNewton(program, field, clean + random.normal(0, 0.03, clean.shape))
+        while fit.step():
+            pass
+        return (field.to_numpy() - truth).reshape(-1)
+
+    off = np.array([repeat() for _ in range(count)])
+    field.from_numpy(truth.astype(np.float32))
+    return off
+
+
+def test_curvature_is_no_jump(cpu32):
+    """``a exp(-b t) + c exp(-d t)``, of which a combination changes little: steps and error bars of the formula."""
+    t, field = np.linspace(0, 5, 100), numbers([1, 0.7, 0.8, 2.5])
+
+    def program():
+        a, b, c, d = field.to_numpy().astype(float)
+        return a * np.exp(-b * t) + c * np.exp(-d * t)
+
+    measured = program() + np.random.default_rng(0).normal(0, 0.01, t.shape)
+    field.from_numpy(np.array([1, 1, 0.5, 3], np.float32))
+    fit = dr.GaussNewton(program, field, measured, noise=0.01)
+    found = fit.run()
+    a, b, c, d = found.values
+    slow, fast = np.exp(-b * t), np.exp(-d * t)
+    matrix = np.stack([slow, -a * t * slow, fast, -c * t * fast], axis=1)
+    assert found.undetermined == ()
+    expected = 0.01 * np.sqrt(np.diag(np.linalg.inv(matrix.T @ matrix)))
+    np.testing.assert_allclose(found.standard_errors, expected, rtol=0.2)
+    assert len(fit.losses) - 1 <= 9
+
+
 def lit_torus():
     """A program that shows a torus under a light (direction times intensity, ambient), and the light."""
     mesh, camera = dr.shapes.torus(), dr.Camera.orbit(35, 40, 3, 45)
@@ -192,6 +259,25 @@ def test_error_bars_are_the_scatter_of_repeats(cpu32):
     each = np.sum(off**2, axis=0) / found.standard_errors**2
     low, high = chi2.ppf([0.0005, 0.9995], REPEATS)
     assert ((low < each) & (each < high)).all()
+
+
+@pytest.mark.slow
+def test_the_pose_of_a_camera_from_one_image(cpu32):
+    """Six numbers, of which turns and shifts look much alike: 20 repeats scatter by 0.7 to 1.4 of the error bars."""
+    camera, renderer = dr.Camera.orbit(35, 20, 2.8, 45), dr.Rasterizer(3 * 64, antialias=True)
+    box, lights = dr.shapes.box(), dr.Lights.default()
+
+    def program():
+        color = renderer.render(box, camera, lights).numpy("color")
+        return color.reshape(64, 3, 64, 3, 3).mean(axis=(1, 3))
+
+    clean, random = program(), np.random.default_rng(1)
+    found = dr.GaussNewton(program, camera.pose, clean + random.normal(0, 0.03, clean.shape)).estimate()
+    assert found.undetermined == ()
+    away = found.standard_errors.reshape(camera.pose.to_numpy().shape)
+    off = repeats(program, camera.pose, clean, away, random, 20)
+    ratio = np.sqrt(np.mean(off**2, axis=0)) / found.standard_errors
+    assert ((ratio > 0.7) & (ratio < 1.4)).all(), ratio
 
 
 def test_brightness_of_lamp_and_paint_are_one(cpu32):
