@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 from gui.told import Program
 from gui.virtual_screen import ASIDE, until, virtual_screen
 
-HEIGHT, WIDTH = 440, 1280  # so wide that the middle is beside the panel
+HEIGHT, WIDTH = 500, 1280  # so wide that the middle is beside the panel, so high that all of that is seen
 BESIDE = 460  # column from which on the panel covers nothing
 STILL = 25  # s without a change, on a busy machine
 

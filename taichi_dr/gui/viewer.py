@@ -293,9 +293,11 @@ class Viewer:
         return [*([Text(status)] if status else []), Text(self._rendering()), *self._controls.items(), Text(message)]
 
     def _rendering(self):
-        """The size of what was rendered, and how often."""
+        """The size of what was rendered, how often while there is something to render, and the mean of how many."""
         height, width = self._bytes.shape[:2]
-        parts = [f"{width} x {height}", f"{self._rate:.0f} fps"]
+        parts = [f"{width} x {height}"]
+        if not self.finished:
+            parts.append(f"{self._rate:.0f} fps")
         if self._takes_size and self._progress.count > 1:
             parts.append(f"mean of {self._progress.count}")
         return "  ".join(parts)

@@ -10,7 +10,7 @@ ITEMS = [
     Check("l", True),
 ]
 WINDOW = (400, 600)
-WIDTH = 2 * 8 + 38 * 7
+WIDTH = 2 * 8 + 42 * 7
 HEIGHT = 19 + 2 * 8 + 3 * 17 + 4 * 23  # three lines to read (soft, show:, c: none), two of a, b, a slider, a switch
 
 

@@ -8,7 +8,7 @@ from taichi_dr.gui.windows.panel import Choice, Text
 TITLE, PAD = 19, 8  # pixels: height of its title, and space around what is in it
 TEXT, BOX = 17, 23  # pixels of height of a line to read, of a switch or slider
 LETTER = 7  # pixels of width
-FEWEST, MOST = 38, 60  # letters in a line of it
+FEWEST, MOST = 42, 60  # letters in a line of it
 SCROLLBAR = 14  # pixels of width
 APART = 8  # pixels from the window's edges, at first
 NEXT = 2  # pictures after which what the pointer has done to a panel is over
