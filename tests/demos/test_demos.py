@@ -146,6 +146,9 @@ def test_the_camera_is_found(run):
     assert results["first_angle_error_deg"] == pytest.approx(60, abs=2)
     assert results["angle_error_deg"] < 1
     assert results["eye_error"] < 0.05
+    assert results["last_angle_error_deg"] < 0.05
+    assert max(map(abs, results["sigmas_off"])) < 3.5
+    np.testing.assert_allclose(results["error_bars"], [0.008, 0.008, 0.005, 0.0004, 0.0004, 0.0002], rtol=0.5)
     assert files == ["estimate_pose.gif", "estimate_pose.png"]
 
 
