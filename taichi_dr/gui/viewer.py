@@ -38,6 +38,7 @@ HELP = (
     "Escape             close",
 )
 SMOOTH = 0.9  # weight of what went before in the frames per second that are shown
+LONGEST = 0.2  # s that a key that is held counts for at once, however long the last picture took
 COVERED = 1 / 3  # of the window that the panel may cover unfolded, unless it was asked for
 IDLE = 1 / 120  # s to sleep when there is nothing to draw
 RESTING, AWAKE = 1 / 12, 1.0  # s to sleep when there is nothing to draw and the user has done nothing for as long
@@ -100,7 +101,7 @@ class Viewer:
         self._controls, self._title, self._folder = controls or NoControls(), title, Path(folder)
         self._progress = Progressive(PASSES)
         self._flies, self._helps, self._has_panel, self._folded = False, False, True, None
-        self._turntable, self._message, self._held = None, "", frozenset()
+        self._turntable, self._message, self._is_shifted = None, "", False
         self._picture, self._bytes, self._moved, self._size = None, None, True, height_and_width
         self._rate, self._shown, self._stirred, self._rested = 0.0, time.monotonic(), time.monotonic(), False
         self._window = open_window(title, height_and_width, window)
@@ -133,7 +134,7 @@ class Viewer:
     @property
     def is_shifted(self) -> bool:
         """Whether Shift is held."""
-        return "Shift" in self._held
+        return self._is_shifted
 
     @property
     def finished(self) -> bool:
@@ -179,13 +180,15 @@ class Viewer:
         self._window.close()
 
     def _answer(self, events):
-        self._held = events.held
+        self._is_shifted = "Shift" in events.held and "Shift" not in events.pressed  # before these keys
         if not events.is_idle:
             self._stirred = time.monotonic()
         for key in events.pressed:
+            self._is_shifted |= key == "Shift"
             self._press(key)
             if not self.running:
                 return
+        events = events._replace(seconds=min(events.seconds, LONGEST))
         self.pose = (fly if self._flies else orbit)(self._pose, events)
 
     def _press(self, key):

@@ -107,6 +107,10 @@ def test_flying_looks_with_the_mouse_and_walks_with_keys_that_are_held(cpu32, tm
         assert 0.1 < way @ u < 20  # 1.35 a second
         np.testing.assert_allclose(way, (way @ u) * u, atol=1e-9)
         hands.sees(off_screen(walked))
+        hands.press("Right")  # no longer than a moment
+        tapped = pose_of(program.state(lambda state: pose_of(state) != walked, "a key that was down between two looks"))
+        np.testing.assert_allclose(tapped.eye, walked.eye, atol=1e-5)
+        assert 0 < walked.azimuth_deg - tapped.azimuth_deg <= 12  # 60 degrees in a second, 0.2 s at most
         hands.press("f", "b")
         program.state(lambda state: is_at(state, HOME), "the first view")
         hands.sees(off_screen(HOME))

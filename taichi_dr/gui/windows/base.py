@@ -7,11 +7,11 @@ from typing import NamedTuple
 class Events(NamedTuple):
     """What has happened since the last look.
 
-    ``pressed``: keys that went down, in order; ``held``: keys that are down; ``drag`` and ``push``: how far the pointer
-    went with the left and with the right button, right and up, in heights of the window; ``wheel``: steps, away from
-    the user; ``seconds`` since the last look; ``stirred``: whether the pointer has moved at all.  Keys are lower-case
-    letters, and ``"Left"``, ``"Right"``, ``"Up"``, ``"Down"``, ``"Tab"``, ``"Return"``, ``"Escape"``, ``"Shift"``,
-    ``" "``.
+    ``pressed``: keys that went down, in order; ``held``: those, what was down with them, and what is down; ``drag`` and
+    ``push``: how far the pointer went with the left and with the right button, right and up, in heights of the window;
+    ``wheel``: steps, away from the user; ``seconds`` since the last look; ``stirred``: whether the pointer has moved at
+    all.  Keys are lower-case letters, and ``"Left"``, ``"Right"``, ``"Up"``, ``"Down"``, ``"Tab"``, ``"Return"``,
+    ``"Escape"``, ``"Shift"``, ``" "``.
     """
 
     pressed: tuple[str, ...] = ()

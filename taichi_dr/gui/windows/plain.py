@@ -44,7 +44,7 @@ class PlainWindow(Window):
             return self._events()
 
     def _events(self):
-        pressed, wheel, stirred = [], 0.0, False
+        pressed, held, wheel, stirred = [], set(), 0.0, False
         drag, push = np.zeros(2), np.zeros(2)
         while self._window.get_event():
             event, stirred = self._window.event, True
@@ -55,6 +55,7 @@ class PlainWindow(Window):
             if event.type == ti.GUI.PRESS:
                 pressed.append(key)
                 self._held.add(key)
+                held |= self._held
             elif event.type == ti.GUI.RELEASE:
                 self._held.discard(key)
             elif key == ti.GUI.WHEEL:
@@ -63,7 +64,7 @@ class PlainWindow(Window):
                 self._running = False
         now = time.monotonic()
         since = now - self._looked
-        events = Events(tuple(pressed), frozenset(self._held), tuple(drag), tuple(push), wheel, since, stirred)
+        events = Events(tuple(pressed), frozenset(held | self._held), tuple(drag), tuple(push), wheel, since, stirred)
         self._looked = now
         return events
 

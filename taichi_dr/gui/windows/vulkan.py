@@ -48,7 +48,7 @@ class VulkanWindow(Window):
         self._lost.opened()
         self._canvas, self._gui = self._window.get_canvas(), self._window.get_gui()
         self._looked, self._pointer = time.monotonic(), self._window.get_cursor_pos()
-        self._down, self._on_panel, self._dock = frozenset(), False, Dock()
+        self._down, self._keys, self._on_panel, self._dock = frozenset(), frozenset(), False, Dock()
         self._open = True
         OPEN.add(self)
 
@@ -79,11 +79,12 @@ class VulkanWindow(Window):
         buttons = frozenset(name for name in ("LMB", "RMB") if self._window.is_pressed(name))
         folds = self._touched(pointer, buttons, not {"LMB", "RMB"}.isdisjoint(pressed))
         both = frozenset() if self._on_panel else buttons & self._down
-        held = frozenset(key for key in KEYS if self._window.is_pressed(key))
-        taps = tuple(key for key in pressed if key in KEYS) + (FOLD,) * folds
+        taps = tuple(key for key in pressed if key in KEYS)
+        down = frozenset(key for key in KEYS if self._window.is_pressed(key))
+        held, self._keys = down.union(taps, self._keys & {"Shift"} if taps else ()), down
         ways = [way if name in both else (0.0, 0.0) for name in ("LMB", "RMB")]
         stirred = pointer != self._pointer or buttons != self._down
-        events = Events(taps, held, ways[0], ways[1], 0.0, now - self._looked, stirred)
+        events = Events(taps + (FOLD,) * folds, held, ways[0], ways[1], 0.0, now - self._looked, stirred)
         self._looked, self._pointer, self._down = now, pointer, buttons
         return events
 

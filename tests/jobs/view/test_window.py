@@ -79,7 +79,7 @@ def test_a_photograph_is_laid_over_the_render_of_its_camera(cpu32, tmp_path):
     command = ("-m", "taichi_dr", "view", "box", "--images", "data", "--size", *size, "--backend", "cpu")
     with virtual_screen(tmp_path / "screen") as screen, Program(screen, tmp_path, *command) as program:
         hands = screen.window("taichi-dr: box")
-        hands.press("o", "Tab", "Tab")
+        hands.press("o", "Tab", "Tab", "Tab", "shift+Tab")
         render, half, photograph = (off(images) for images in (0, 0.5, 1))
         assert min(difference(render, half), difference(half, photograph)) > 10
         hands.sees(half)
