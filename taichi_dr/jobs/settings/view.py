@@ -52,7 +52,7 @@ class ViewSettings:
     #: Posed images of a mesh or result, to see it through their cameras.
     images: Annotated[Path | None, arg(metavar="DATA", help_behavior_hint="(default: those it was made of)")] = None
     #: Begin at the camera of this posed image; the first is 1.
-    camera: Annotated[int | None, arg(metavar="NUMBER", help_behavior_hint="(default: all there is)")] = None
+    camera: Annotated[int | None, arg(metavar="NUMBER", help_behavior_hint="(default: a view of all)")] = None
     #: An image to use with the mesh's texture coordinates.
     texture: Texture = None
     #: Write this image (.png, .jpg, ...) of the first view and open no window.

@@ -1,4 +1,5 @@
 """``taichi-dr view``: what has been made, in a window.
 
-Doors: ``run.view``; ``content.Content``, the contract of what can be looked at (a ``surface``, a ``field``).
+Doors: ``run.view``; ``content.Content``, the contract of what can be looked at (a ``surface``, a
+``field``, ``photographs``, or one of the former with the latter as an ``overlay``).
 """
