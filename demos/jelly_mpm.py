@@ -237,6 +237,7 @@ class Study:
         optimizer = dr.Adam(
             [self.jelly.logarithm], lr=RATE, betas=(0.6, 0.9), schedule=dr.schedules.cosine(steps, 0.02)
         )
+        self.steps = steps
         for step in range(steps):
             self.path.append(self.jelly.moduli())
             loss = self.measure()
@@ -272,7 +273,8 @@ class Study:
             axes.semilogy(path[:, index], "o-", color=color, markersize=3)
             label = f"{path[-1, index]:.2f}, true {truth:.0f}"
             axes.annotate(label, (1.01, truth), xycoords=("axes fraction", "data"), color=color, va="center")
-        axes.set(xlabel="step", ylabel="Young's modulus", ylim=(15, 150))
+        axes.set(xlabel="step", ylabel="Young's modulus", xlim=(-0.02 * self.steps, 1.02 * self.steps), ylim=(15, 150))
+        axes.locator_params(axis="x", integer=True)
         axes.set_yticks([20, 50, 100], ("20", "50", "100"))
         axes.tick_params(axis="y", which="minor", labelleft=False)
 

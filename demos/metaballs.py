@@ -200,14 +200,14 @@ class Study:
         """A picture of the movie: the lamps at a time, from where images were taken and from where none was."""
         rows = [[film[index, view] for film in self.films.values()] for view in range(2)]
         near = min(abs(index * FRAME - time) for time in TIMES) < FRAME / 2
-        title = f"{index * FRAME:.2f} s{', an image' if near else ''}"
+        title = f"{self.words()}\n{index * FRAME:.2f} s{', an image' if near else ''}"
         return sheet([[sheet(rows, tuple(self.films), ("a view", "unseen"))]], [title])
 
     def poster(self):
         """The times of the images and the unseen one, and how the errors fell."""
         titles = [*(f"{time} s" for time in TIMES), f"{UNSEEN} s, unseen view"]
         pictures = sheet([*self.shows.values()], titles, tuple(self.shows))
-        return sheet([[pictures], [plot(self.draw_errors, pictures.shape[1], 200)]])
+        return sheet([[pictures], [plot(self.draw_errors, pictures.shape[1], 200)]], [f"found: {self.words()}"])
 
     def draw_errors(self, axes):
         """The errors over the steps of the search."""

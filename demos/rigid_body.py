@@ -208,6 +208,7 @@ class Study:
         """Starts from the guess."""
         self.body.set(GUESS)
         optimizer = dr.Adam(self.body.throw, lr=RATE, betas=(0.8, 0.99), schedule=dr.schedules.cosine(steps, 0.02))
+        self.steps = steps
         for step in range(steps):
             loss = self.measure(step / steps)
             self.path.append(self.body.numbers())
@@ -257,11 +258,12 @@ class Study:
         for index, value in enumerate(truth):
             axes.axhline(value, color=f"C{index}", linestyle="--", linewidth=1)
             axes.plot(path[:, index], color=f"C{index}")
+            axes.plot(len(path) - 1, path[-1, index], "o", color=f"C{index}", markersize=4, clip_on=False)
             name = f"{'v' if index < 3 else 'w'}$_{'xyz'[index % 3]}$"
             label = f"{name} = {path[-1, index]:+.3f}, true {value:+.1f}"
             place = 0.92 - 0.17 * order.index(index)
             axes.annotate(label, (1.01, place), xycoords="axes fraction", color=f"C{index}", va="center")
-        axes.set(xlabel="step", ylabel="m/s, rad/s", ylim=(-7, 6.5))
+        axes.set(xlabel="step", ylabel="m/s, rad/s", xlim=(0, self.steps), ylim=(-7, 6.5))
 
 
 def main(arguments=None):

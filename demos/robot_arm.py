@@ -135,7 +135,8 @@ def arm_parts():
 class Study:
     """One image of an arm whose angles are then forgotten, and how well they are found."""
 
-    def __init__(self):
+    def __init__(self, steps):
+        self.steps = steps  # of the whole search
         self.arm = Arm([TRUTH])
         self.camera, self.unseen = (
             dr.Camera.orbit([azimuth], elevation, distance=5.2, fov_y_deg=26, target=(-0.3, 0.8, 0))
@@ -240,16 +241,17 @@ class Study:
             values, color = [angles[index] for angles in self.path], f"C{index}"
             axes.axhline(truth, color=color, linestyle="--", linewidth=1)
             axes.plot(values, color=color)
+            axes.plot(len(values) - 1, values[-1], "o", color=color, markersize=4, clip_on=False)
             place = 0.92 - 0.17 * sorted(TRUTH, reverse=True).index(truth)
             label = f"{name} {values[-1]:.2f}°, true {truth:.0f}°"
             axes.annotate(label, (1.01, place), xycoords="axes fraction", color=color, va="center")
-        axes.set(xlabel="step", ylabel="degrees", ylim=(-110, 110))
+        axes.set(xlabel="step", ylabel="degrees", xlim=(0, self.steps), ylim=(-110, 110))
 
 
 def main(arguments=None):
     """Takes the image, forgets the angles, finds them again."""
     options = start(__file__, __doc__, steps=160, arguments=arguments)
-    study = Study()
+    study = Study(options.steps)
     study.search(options.steps // 2)
     study.settle(options.steps - options.steps // 2)
     save_movie(options.out / "robot_arm.gif", study.movie, [0.15] * (len(study.movie) - 1) + [2.5])

@@ -197,19 +197,23 @@ class Study:
 
     def movie(self):
         """The flights side by side, one picture of the movie for each of their steps."""
-        return [self.page(index) for index in range(STEPS // 3 + 1)]
+        return [self.page(index, f"{self.words()}\n") for index in range(STEPS // 3 + 1)]
 
-    def page(self, index):
-        """A time of the flights, from where the images were taken and from where none was."""
+    def page(self, index, text=""):
+        """A time of the flights, from where the images were taken and from where none was, below ``text``."""
         rows = [[flight[index, view] for flight in self.flights.values()] for view in range(2)]
         pictures = sheet(rows, tuple(self.flights), ("a view", "unseen"))
         image = ", an image" if index * 3 in MOMENTS else ""
-        return sheet([[pictures]], [f"{index * 3 * DT:.2f} s{image}"])
+        return sheet([[pictures]], [f"{text}{index * 3 * DT:.2f} s{image}"])
+
+    def words(self):
+        """The errors of the start that was found, in words."""
+        return "found: places {:.4f} units, velocities {:.4f} units/s off on average".format(*self.errors[-1])
 
     def poster(self):
         """The times that the images are of, and how the errors fell."""
         pictures = sheet([[self.page(step // 3) for step in MOMENTS]])
-        return sheet([[pictures], [plot(self.draw_errors, pictures.shape[1], 192)]])
+        return sheet([[pictures], [plot(self.draw_errors, pictures.shape[1], 192)]], [self.words()])
 
     def draw_errors(self, axes):
         """The errors of places and velocities over the steps of the search."""
