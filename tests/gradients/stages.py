@@ -306,7 +306,7 @@ OPERATIONS = [
         "stages",
         "antialias.blend",
         {name: antialias_case(name) for name in antialias.SCENES},
-        {"claims: which edge blends two pixels": "a choice"} | CUTTING,
+        {"pieces: which edges blend which pixels": "a choice"} | CUTTING,
     ),
     Operation(
         "stages",

@@ -1,6 +1,7 @@
-"""Antialiasing pair by pair and edge by edge in NumPy float64, and a brute-force rasterizer to feed and to judge it."""
+"""Areas of polygons over pixels in NumPy float64, and a brute-force rasterizer to feed and to judge antialiasing."""
 
 import numpy as np
+from scipy.spatial import ConvexHull
 
 
 def pixel_centers(width, height):
@@ -48,70 +49,44 @@ def supersampled(clip, faces, colors, background, width, height, near, far, fact
     return fine.reshape(height, factor, width, factor, -1).mean(axis=(1, 3)).reshape(width * height, -1)
 
 
-def silhouettes(clip, faces):
-    """(face, edge) of every half-edge whose two faces lie on one side of the plane through the camera and the edge."""
-    owners = {}
-    for f, face in enumerate(faces):
-        for e in range(3):
-            owners.setdefault(frozenset((face[e], face[(e + 1) % 3])), []).append((f, e))
-    result = []
-    for sides in owners.values():
-        f, e = sides[0]
-        line = np.cross(clip[faces[f, e], :3], clip[faces[f, (e + 1) % 3], :3])
-        opposite = [clip[faces[g, (d + 2) % 3], :3] @ line for g, d in sides]
-        if len(sides) != 2 or opposite[0] * opposite[1] > 0:
-            result.extend(sides)
-    return result
+def outline(clip, faces, near):
+    """Corners (N, 2) on the screen of a convex mesh's outline beyond the near plane, counter-clockwise."""
+    triangles = [clip_polygon(clip[face], np.array([0.0, 0.0, 0.0, 1.0]), near) for face in faces]
+    points = np.concatenate([triangle for triangle in triangles if len(triangle)] or [np.zeros((0, 4))])
+    if not len(points):
+        return np.zeros((0, 2))
+    projected = points[:, :2] / points[:, 2:3]
+    return projected[ConvexHull(projected).vertices]
 
 
-def crossings(clip, faces, face_id, width, height, near):
-    """Visible silhouette edges between neighbouring pixels: list of (first pixel, second pixel, face, edge, t)."""
+def clip_polygon(corners, normal, offset):
+    """The part of a polygon (N, D) where ``normal . x >= offset``, as a polygon (M, D)."""
+    kept = []
+    for a, b in zip(corners, np.roll(corners, -1, axis=0), strict=True):
+        fa, fb = normal @ a - offset, normal @ b - offset
+        if fa >= 0:
+            kept.append(a)
+        if (fa >= 0) != (fb >= 0):
+            kept.append(a + fa / (fa - fb) * (b - a))
+    return np.array(kept).reshape(-1, np.shape(corners)[1])
+
+
+def polygon_area(corners):
+    """Signed area of a polygon (N, 2), positive counter-clockwise."""
+    x, y = np.reshape(corners, (-1, 2)).T
+    return 0.5 * np.sum(x * np.roll(y, -1) - y * np.roll(x, -1))
+
+
+def covered(polygon, width, height):
+    """The share (H*W,) of every pixel's area that a convex polygon (N, 2) in screen units covers."""
     x, y = pixel_centers(width, height)
-    ids = face_id.reshape(height, width)
-    result = []
-    for f, e in silhouettes(clip, faces):
-        a, b, inner = clip[faces[f, e]], clip[faces[f, (e + 1) % 3]], clip[faces[f, (e + 2) % 3]]
-        normal = np.cross(a[:3], b[:3])
-        normal = normal * np.sign(normal @ inner[:3])
-        axis = 0 if abs(normal[0]) >= abs(normal[1]) else 1
-        for line in range(height if axis == 0 else width):
-            position = y[line] if axis == 0 else x[line]
-            fa, fb = a[1 - axis] - position * a[2], b[1 - axis] - position * b[2]
-            if (fa < 0) == (fb < 0):
-                continue
-            point = (a * fb - b * fa) / (fb - fa)
-            if point[3] < near or point[2] <= 0:
-                continue
-            where = point[axis] / point[2]
-            centers = x if axis == 0 else -y
-            along = np.searchsorted(centers, where if axis == 0 else -where) - 1
-            if not 0 <= along < len(centers) - 1:
-                continue
-            step = centers[1] - centers[0]
-            t = ((where if axis == 0 else -where) - centers[along]) / step
-            p, q = ((line, along), (line, along + 1)) if axis == 0 else ((along, line), (along + 1, line))
-            if ids[p] != ids[q] and _visible(point, normal, f, clip, faces, near):
-                result.append((p[0] * width + p[1], q[0] * width + q[1], f, e, t))
-    return result
-
-
-def _visible(point, normal, face, clip, faces, near):
-    """Whether the face is the nearest a little to the inner side of the point on its edge."""
-    inward = normal[:2] / np.linalg.norm(normal[:2])
-    inside, depth, _ = cover((point[:2] / point[2] + 1e-7 * inward)[None], clip, faces)
-    depth = np.where(inside & (depth >= near), depth, np.inf)[0]
-    return depth[face] <= depth.min() + 1e-12
-
-
-def antialias(clip, faces, face_id, image, width, height, near):
-    """The blend of the module's docstring; one edge per pair."""
-    output, seen = image.copy(), set()
-    for p, q, _, _, t in crossings(clip, faces, face_id, width, height, near):
-        if (p, q) in seen:
-            continue
-        seen.add((p, q))
-        if t < 0.5:
-            output[p] += (0.5 - t) * (image[q] - image[p])
-        else:
-            output[q] += (t - 0.5) * (image[p] - image[q])
-    return output
+    half = 1 / min(width, height)
+    shares = np.zeros((height, width))
+    for row in range(height):
+        band = clip_polygon(polygon, np.array([0.0, 1.0]), y[row] - half)
+        band = clip_polygon(band, np.array([0.0, -1.0]), -y[row] - half)
+        for column in range(width):
+            piece = clip_polygon(band, np.array([1.0, 0.0]), x[column] - half)
+            piece = clip_polygon(piece, np.array([-1.0, 0.0]), -x[column] - half)
+            shares[row, column] = polygon_area(piece) / (2 * half) ** 2
+    return shares.ravel()

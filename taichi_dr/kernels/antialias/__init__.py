@@ -1,5 +1,5 @@
-"""Analytic antialiasing: pixels on both sides of a silhouette are blended, so that visibility has gradients.
+"""Analytic antialiasing: pixels that a silhouette passes are blended, so that visibility has gradients.
 
-Doors: ``blend.antialias``, ``blend.antialias_image_adjoint`` and ``blend.antialias_edge_adjoint``.  ``crossing`` is
-where an edge crosses the lines of pixels, ``claims`` which pairs of pixels it may blend.
+Doors: ``blend.antialias``, ``blend.antialias_image_adjoint`` and ``blend.antialias_edge_adjoint``.  ``silhouettes``
+says which edges they are, ``piece`` the area that an edge cuts off a pixel, ``sight`` what is on both sides of it.
 """

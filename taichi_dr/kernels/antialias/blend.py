@@ -1,69 +1,98 @@
 """Analytic edge antialiasing: a rasterized image made differentiable in visibility.
 
-Two neighbouring pixels p, q that show different surfaces are separated by a silhouette edge of one of them.  Where that
-edge crosses the segment from p's centre to q's, a fraction ``t`` in [0, 1] of the way, decides how far the farther
-reaching of the two surfaces extends into the other's pixel:
+A pixel that a silhouette edge passes gets the colours on both sides by the areas that they cover:
 
-    t < 1/2:  output_p = image_p + (1/2 - t) (image_q - image_p)
-    t > 1/2:  output_q = image_q + (t - 1/2) (image_p - image_q)
+    output_p = image_p + sum_pieces gained (image_inner - image_outer)
 
-which for an edge parallel to the pixel grid is exactly the coverage of the pixel's area.  ``t`` depends smoothly on the
-edge's two end points, and that is where vertices get the gradient of visibility from.  An edge is used in horizontal
-pairs if it is nearer to vertical, else in vertical pairs, so that each piece of a silhouette is counted once.
+over the pieces of silhouette edges in p; ``gained`` is the area that the edge's surface gains by the piece, compared
+with what p's centre shows (negative: loses): ``piece.area_behind``, with which the sum is the exact area, whatever
+passes through the pixel.  ``inner`` and ``outer`` are the pixels, p or near it, that show what is on both sides of the
+edge: ``sight.look``.  The areas depend smoothly on the edge's two end points, and that is where vertices get the
+gradient of visibility from.
 
-The work is done per *edge*, not per pixel pair, because few edges are silhouettes while on a fine mesh most pixels
-differ from a neighbour: each silhouette edge visits the pixel lines that it crosses and claims the pair that it
-crosses there.  It may do so only if its surface is what the pixel on its inner side shows, which is found by walking
-from the edge to that pixel through adjacent faces.  The faces between may be smaller than a pixel: a silhouette need
-not belong to a face that covers a pixel's centre.  Seen from the pixel, the walk leads to one edge only, so no two
-threads write one claim and the result does not depend on their order.  (Atomics would not do: on Mesa's software
-Vulkan driver an atomic in an inner loop ends the thread.)
+The work is done per *edge*, not per pixel, because few edges are silhouettes while on a fine mesh most pixels differ
+from a neighbour: each silhouette edge visits the lines of pixels that it touches, two pixels of each.  Sums of pieces
+are taken in the order of edges: on CPUs by one thread, on GPUs by many that look through all pieces, each for pixels of
+its own.  (Atomics would not do: on Mesa's software Vulkan driver an atomic in an inner loop ends the thread.)
 
-Half-edge ``3 f + e`` is edge e of face f, from corner e to corner (e + 1) mod 3.  Everything is evaluated in
-homogeneous coordinates (X, Y, W), so faces that reach behind the camera need no special case.
+Half-edge ``3 f + e`` is edge e of face f, from corner e to corner (e + 1) mod 3.  Edges are evaluated in homogeneous
+coordinates (X, Y, W), so faces that reach behind the camera need no special case.
 
-Source: Laine et al., Modular Primitives for High-Performance Differentiable Rendering, ACM TOG 39(6), 2020;
-the walk through adjacent faces and the edge-major order are this package's.
+Source: the area is this package's, by Green's theorem in polar coordinates; blending the colours of pixels by where
+silhouettes pass between them is that of Laine et al., Modular Primitives for High-Performance Differentiable Rendering,
+ACM TOG 39(6), 2020.
 
-Limits: surfaces that cover no pixel centre are not seen; where two edges cross one pair, one is used; lines along which
-two surfaces intersect, and the cuts of the near and far planes, are not edges and stay hard.
+Limits: surfaces that cover no pixel centre are not seen; colours are those of pixels' centres; which surfaces meet
+where outlines cross within a pixel is decided for whole pieces; lines along which two surfaces intersect, and the cuts
+of the near and far planes, are not edges and stay hard.
 """
 
 import taichi as ti
 
-from taichi_dr.errors import ShapeError
-from taichi_dr.kernels.antialias.claims import (
-    EDGES,
-    NO_EDGE,
+from taichi_dr.kernels.antialias.piece import (
+    area_behind_gradient,
+    edge_line,
+    in_pixels,
+    more_vertical,
+    part_in_pixel,
+    side_of_line,
+)
+from taichi_dr.kernels.antialias.sight import NOTHING, Scene, center_of, look
+from taichi_dr.kernels.antialias.silhouettes import (
     Edge,
     Picture,
-    Silhouettes,
-    best_claim,
-    claim_pairs,
-    claimed_edge,
     faces_camera,
+    first_along,
     is_silhouette,
-    pairs_at,
+    lines_touched,
 )
-from taichi_dr.kernels.antialias.crossing import (
-    center_coordinate,
-    crossing_position,
-    lines_crossed,
-    more_vertical,
-    pair_fraction,
-    pair_fraction_gradient,
-)
-from taichi_dr.kernels.base.launch import is_small_image, on_cpu
-from taichi_dr.kernels.base.types import Numbers, Rows
+from taichi_dr.kernels.base.launch import grain, is_small_image, on_cpu
+from taichi_dr.kernels.base.types import IntRows, Ints, Numbers, Rows
 from taichi_dr.kernels.base.views import view_of
 from taichi_dr.kernels.screen.pixels import Screen
 from taichi_dr.kernels.screen.projected_mesh import ProjectedMesh, clip_point, first_vertex
 
-CLAIMED_BLOCK = 8
+CPU_CHUNKS = 8
+GPU_CHUNK_FACES = 256
+GPU_OWNERS = 256  # threads that sum up pieces, each for its share of the pixels
+
+
+class Silhouettes:
+    """What the blend leaves for its adjoints, in arrays of ``buffers``.
+
+    ``facing`` (V*F,) i32: ``FACING`` or 0; ``counts`` (chunks + 1,) i32: the pieces that each chunk of faces lists, and
+    the most of them; ``places`` (P, 8) i32, as many rows for each chunk: half-edge of the view and line of a piece, and
+    for the two pixels it may be in the numbers of that pixel, and of those on both sides; ``shares``
+    (P, 2 (1 + channels)): for both, the area and the difference of colours.
+    """
+
+    def __init__(self, buffers, pixels, faces, channels):
+        self._buffers, self.channels = buffers, channels
+        self.serial = is_small_image(pixels, faces)
+        self._faces = faces
+        if on_cpu():
+            self.chunks = 1 if self.serial else CPU_CHUNKS
+        else:
+            self.chunks = -(-faces // GPU_CHUNK_FACES)
+
+    @property
+    def facing(self):
+        return self._buffers.get("facing", (self._faces,), ti.i32)
+
+    @property
+    def counts(self):
+        return self._buffers.get("piece_counts", (self.chunks + 1,), ti.i32)
+
+    def pieces(self, rows=1):
+        """``counts``, ``places`` and ``shares``, of at least so many rows."""
+        places = self._buffers.at_least("piece_places", rows, ti.i32, (8,))
+        columns = 2 + 2 * self.channels
+        shares = self._buffers.at_least(f"piece_shares_{columns}", places.shape[0], None, (columns,))
+        return self.counts, places, shares
 
 
 def antialias(mesh, twins, picture, silhouettes, screen, near):
-    """Blends the pixels on both sides of every visible silhouette edge.
+    """Blends the pixels that a visible silhouette edge passes.
 
     ``mesh``: ``ProjectedMesh``; ``twins`` (F, 3) from ``scene.topology``; ``picture``: a ``Picture``, whose image is
     blended in place; ``silhouettes``: what ``make_silhouettes`` made, for the adjoints; ``screen``: ``Screen``.
@@ -71,20 +100,23 @@ def antialias(mesh, twins, picture, silhouettes, screen, near):
     Raises:
         ShapeError: silhouettes of another length.
     """
-    pixels = picture.face_id.shape[0]
-    rows, got = claimed_length(pixels), tuple(a.shape[0] for a in silhouettes[:3])
-    if set(got) != {rows}:
-        raise ShapeError(f"before, claims, claimed: expected {rows} rows for {pixels} pixels, got {got}")
-    _antialias(*mesh, twins, *picture, *silhouettes, *screen, near, _serial(silhouettes))
+    settings = (silhouettes.channels, *screen, near, _owners(), silhouettes.serial)
+    for _ in range(2):
+        pieces = silhouettes.pieces()
+        needed = silhouettes.chunks * _antialias(*mesh, twins, *picture, silhouettes.facing, *pieces, *settings)
+        if needed <= pieces[1].shape[0]:
+            break
+        silhouettes.pieces(needed)  # nothing was blended
 
 
 def antialias_image_adjoint(mesh, silhouettes, adjoint, adjoint_before, screen):
     """Adjoint of :func:`antialias` for the image: turns ``adjoint`` (V*H*W, channels) of the blended image into that of
-    the image before, in place; ``adjoint_before`` keeps what it was at claimed pixels.
+    the image before, in place; ``adjoint_before`` keeps what it was at pixels that edges pass.
 
     ``silhouettes`` are what the forward left.
     """
-    _antialias_image_adjoint(*mesh, *silhouettes, adjoint, adjoint_before, *screen, _serial(silhouettes))
+    arrays = (*silhouettes.pieces(), adjoint, adjoint_before)
+    _antialias_image_adjoint(*arrays, silhouettes.channels, _owners(), on_cpu())
 
 
 def antialias_edge_adjoint(mesh, silhouettes, adjoint_before, corner_adjoint, screen, near):
@@ -94,35 +126,17 @@ def antialias_edge_adjoint(mesh, silhouettes, adjoint_before, corner_adjoint, sc
     Adds to ``corner_adjoint`` (V*F*3, >= 3) the adjoints of X, Y, W of corner k of face f in view v, in row
     (v*F + f)*3 + k.  Depth gets none: the choice of edges is not differentiated.
     """
-    arrays = (*mesh, *silhouettes, adjoint_before, corner_adjoint)
-    _antialias_edge_adjoint(*arrays, *screen, near, _serial(silhouettes))
+    arrays = (*silhouettes.pieces(), adjoint_before, corner_adjoint)
+    _antialias_edge_adjoint(*mesh, *arrays, silhouettes.channels, *screen, silhouettes.serial)
 
 
 def make_silhouettes(buffers, pixels, faces, channels):
     """``Silhouettes`` in ``buffers`` for so many pixels, and faces, of all views together."""
-    rows = claimed_length(pixels)
-    return Silhouettes(
-        before=buffers.get("before", (rows, channels)),
-        claims=buffers.get("claims", (rows, 4), ti.i32),
-        claimed=buffers.get("claimed", (rows,), ti.i32),
-        edge_mask=buffers.get("edge_mask", (faces,), ti.i32),
-        channels=channels,
-    )
+    return Silhouettes(buffers, pixels, faces, channels)
 
 
-def claimed_length(pixels):
-    """Rows of the scratch for so many pixels: whole blocks."""
-    return -(-pixels // CLAIMED_BLOCK) * CLAIMED_BLOCK
-
-
-def block_size():
-    """Pixels whose ``claimed`` are looked at together: few pixels are."""
-    return CLAIMED_BLOCK if on_cpu() else 1
-
-
-def _serial(silhouettes):
-    """On one thread: two light passes over the pixels, and the few edges that are silhouettes."""
-    return is_small_image(silhouettes.claimed.shape[0], silhouettes.edge_mask.shape[0])
+def _owners():
+    return 1 if on_cpu() else GPU_OWNERS
 
 
 @ti.kernel
@@ -134,107 +148,151 @@ def _antialias(
     face_id: Numbers,
     depth: Numbers,
     image: Rows,
-    before: Rows,
-    claims: Rows,
-    claimed: Numbers,
-    edge_mask: Numbers,
+    facing: Ints,
+    counts: Ints,
+    places: IntRows,
+    shares: Rows,
     channels: ti.template(),
     width: int,
     height: int,
     near: float,
+    owners: int,
     serial: ti.template(),
-):
+) -> ti.i32:
+    """Returns how many pieces the chunk with most of them has, and blends if ``places`` holds so many of each."""
     mesh, screen = ti.static(ProjectedMesh(clip, faces, views), Screen(width, height))
-    silhouettes = ti.static(Silhouettes(before, claims, claimed, edge_mask, channels))
-    picture = ti.static(Picture(face_id, depth, image))
+    scene = ti.static(Scene(mesh, twins, Picture(face_id, depth, image), facing, screen, near))
     ti.loop_config(serialize=serial)
-    for block in range(claimed.shape[0] // ti.static(block_size())):
-        begin, end = _claimed_range(claimed, block)
-        for i in range(begin, end):
-            if claimed[i] == 0:
-                continue
-            claimed[i] = 0
-            for k in ti.static(range(4)):
-                claims[i, k] = NO_EDGE
-    ti.loop_config(serialize=serial)
-    for i in range(edge_mask.shape[0]):
+    for i in range(facing.shape[0]):
         view = view_of(i, faces.shape[0])
-        edge_mask[i] = faces_camera(mesh, first_vertex(mesh, view), i - view * faces.shape[0])
+        facing[i] = faces_camera(mesh, first_vertex(mesh, view), i - view * faces.shape[0])
+
     ti.loop_config(serialize=serial)
-    for i in range(views * faces.shape[0]):
-        view = view_of(i, faces.shape[0])
-        face = i - view * faces.shape[0]
-        first = first_vertex(mesh, view)
-        mask = edge_mask[i]
-        for e in range(3):
-            if is_silhouette(face, e, i - face, faces, twins, edge_mask):
-                mask |= 1 << e
-                a, b = clip_point(mesh, first, face, e), clip_point(mesh, first, face, (e + 1) % 3)
-                edge = ti.static(Edge(face, e, a, b, view, first))
-                if more_vertical(a, b):
-                    claim_pairs(edge, mesh, twins, picture, silhouettes, screen, near, 0)
-                else:
-                    claim_pairs(edge, mesh, twins, picture, silhouettes, screen, near, 1)
-        edge_mask[i] = mask
+    for task in range((counts.shape[0] - 1) * ti.static(grain())):
+        if task % ti.static(grain()) == 0:
+            chunk, chunks = task // ti.static(grain()), counts.shape[0] - 1
+            rows, room = (facing.shape[0] + chunks - 1) // chunks, places.shape[0] // chunks
+            count = 0
+            for i in range(chunk * rows, ti.min((chunk + 1) * rows, facing.shape[0])):
+                for e in range(3):
+                    if is_silhouette(i, e, scene):
+                        a, b, _, _ = edge_of(3 * i + e, mesh)
+                        lines = lines_touched(a, b, near, screen)
+                        for line in range(lines[0], lines[1] + 1):
+                            if count < room:
+                                places[chunk * room + count, 0] = 3 * i + e
+                                places[chunk * room + count, 1] = line
+                            count += 1
+            counts[chunk] = count
+
+    ti.loop_config(serialize=True)
+    for _ in range(1):
+        most = 0
+        for chunk in range(counts.shape[0] - 1):
+            most = ti.max(most, counts[chunk])
+        counts[counts.shape[0] - 1] = most
+
     ti.loop_config(serialize=serial)
-    for block in range(claimed.shape[0] // ti.static(block_size())):
-        begin, end = _claimed_range(claimed, block)
-        for i in range(begin, end):
-            if claimed[i] == 0:
-                continue
-            place = _place(i, screen)
-            color = ti.Vector([before[i, c] for c in ti.static(range(channels))])
-            for k in ti.static(range(4)):
-                other, t, is_blended = _pair(mesh, claims, screen, i, place, k)
-                if is_blended:
-                    received = blend_factor(t, k)
-                    for c in ti.static(range(channels)):
-                        color[c] += received * (before[other, c] - before[i, c])
+    for k in range(counts[counts.shape[0] - 1] * (counts.shape[0] - 1)):
+        piece = piece_row(k, counts, places)
+        if piece >= 0:
+            _look_at_piece(piece, scene, places, shares, channels)
+
+    ti.loop_config(serialize=ti.static(on_cpu()))
+    for owner in range(owners):
+        for k in range(counts[counts.shape[0] - 1] * (counts.shape[0] - 1)):
+            piece = piece_row(k, counts, places)
+            if piece >= 0:
+                for side in ti.static(range(2)):
+                    pixel = places[piece, 2 + 3 * side]
+                    if pixel >= 0 and pixel % owners == owner:
+                        column = ti.static(side * (1 + channels))
+                        for c in ti.static(range(channels)):
+                            gained = shares[piece, column] * shares[piece, column + 1 + c]
+                            image[pixel, c] = image[pixel, c] + gained
+    return counts[counts.shape[0] - 1]
+
+
+@ti.func
+def piece_row(k, counts: ti.template(), places: ti.template()):
+    """The row of ``places`` of piece k among as many of every chunk; NOTHING where that has less, or all no room."""
+    chunks = counts.shape[0] - 1
+    most, room = counts[chunks], places.shape[0] // chunks
+    chunk = view_of(k, most)
+    row = NOTHING
+    if k - chunk * most < counts[chunk] and most <= room:
+        row = chunk * room + k - chunk * most
+    return row
+
+
+@ti.func
+def edge_of(half_edge, mesh: ti.template()):
+    """The ends, the third corner, and (face, corner, view, first row of ``clip``) of a view's half-edge."""
+    i, e = half_edge // 3, half_edge % 3
+    view = view_of(i, mesh.faces.shape[0])
+    face = i - view * mesh.faces.shape[0]
+    first = first_vertex(mesh, view)
+    a, b = clip_point(mesh, first, face, e), clip_point(mesh, first, face, (e + 1) % 3)
+    return a, b, clip_point(mesh, first, face, (e + 2) % 3), ti.Vector([face, e, view, first])
+
+
+@ti.func
+def _look_at_piece(piece, scene: ti.template(), places: ti.template(), shares: ti.template(), channels: ti.template()):
+    """Writes what an edge does to the two pixels of a line that it may be in."""
+    a, b, inner, who = edge_of(places[piece, 0], scene.mesh)
+    edge = ti.static(Edge(who[0], who[1], a, b, inner, who[2], who[3]))
+    line, step = places[piece, 1], ti.Vector([0, 1])
+    at = ti.Vector([line, 0])
+    if more_vertical(a, b):
+        at[1] = first_along(edge, line, scene.screen, 0)
+    else:
+        at, step = ti.Vector([first_along(edge, line, scene.screen, 1), line]), ti.Vector([1, 0])
+    for side in range(2):
+        gained, seen = look(edge, at + side * step, scene)
+        for j in ti.static(range(3)):
+            places[piece, 2 + 3 * side + j] = seen[j]
+        if seen[0] >= 0:
+            column = side * ti.static(1 + channels)
+            shares[piece, column] = gained
             for c in ti.static(range(channels)):
-                image[i, c] = color[c]
+                difference = scene.picture.image[seen[1], c] - scene.picture.image[seen[2], c]
+                shares[piece, column + 1 + c] = difference
 
 
 @ti.kernel
 def _antialias_image_adjoint(
-    clip: Rows,
-    faces: Rows,
-    views: int,
-    before: Rows,
-    claims: Rows,
-    claimed: Numbers,
-    edge_mask: Numbers,
-    channels: ti.template(),
+    counts: Ints,
+    places: IntRows,
+    shares: Rows,
     adjoint: Rows,
     adjoint_before: Rows,
-    width: int,
-    height: int,
+    channels: ti.template(),
+    owners: int,
     serial: ti.template(),
 ):
-    mesh, screen = ti.static(ProjectedMesh(clip, faces, views), Screen(width, height))
     ti.loop_config(serialize=serial)
-    for block in range(claimed.shape[0] // ti.static(block_size())):
-        begin, end = _claimed_range(claimed, block)
-        for i in range(begin, end):
-            if claimed[i] == 0:
-                continue
-            for c in ti.static(range(channels)):
-                adjoint_before[i, c] = adjoint[i, c]
-    ti.loop_config(serialize=serial)
-    for block in range(claimed.shape[0] // ti.static(block_size())):
-        begin, end = _claimed_range(claimed, block)
-        for i in range(begin, end):
-            if claimed[i] == 0:
-                continue
-            place = _place(i, screen)
-            total = ti.Vector([adjoint_before[i, c] for c in ti.static(range(channels))])
-            for k in ti.static(range(4)):
-                other, t, is_blended = _pair(mesh, claims, screen, i, place, k)
-                if is_blended:
-                    received, given = blend_factor(t, k), blend_factor(t, (k + 2) % 4)
+    for k in range(counts[counts.shape[0] - 1] * (counts.shape[0] - 1)):
+        piece = piece_row(k, counts, places)
+        if piece >= 0:
+            for side in ti.static(range(2)):
+                pixel = places[piece, 2 + 3 * side]
+                if pixel >= 0:
                     for c in ti.static(range(channels)):
-                        total[c] += given * adjoint_before[other, c] - received * adjoint_before[i, c]
-            for c in ti.static(range(channels)):
-                adjoint[i, c] = total[c]
+                        adjoint_before[pixel, c] = adjoint[pixel, c]
+    ti.loop_config(serialize=serial)
+    for owner in range(owners):
+        for k in range(counts[counts.shape[0] - 1] * (counts.shape[0] - 1)):
+            piece = piece_row(k, counts, places)
+            if piece >= 0:
+                for side in ti.static(range(2)):
+                    pixel, column = places[piece, 2 + 3 * side], ti.static(side * (1 + channels))
+                    if pixel >= 0:
+                        for giver in ti.static(range(2)):
+                            row = places[piece, 3 + 3 * side + giver]
+                            if row % owners == owner:
+                                share = ti.static((1, -1))[giver] * shares[piece, column]
+                                for c in ti.static(range(channels)):
+                                    adjoint[row, c] = adjoint[row, c] + share * adjoint_before[pixel, c]
 
 
 @ti.kernel
@@ -242,145 +300,76 @@ def _antialias_edge_adjoint(
     clip: Rows,
     faces: Rows,
     views: int,
-    before: Rows,
-    claims: Rows,
-    claimed: Numbers,
-    edge_mask: Numbers,
-    channels: ti.template(),
+    counts: Ints,
+    places: IntRows,
+    shares: Rows,
     adjoint_before: Rows,
     corner_adjoint: Rows,
+    channels: ti.template(),
     width: int,
     height: int,
-    near: float,
     serial: ti.template(),
 ):
     mesh, screen = ti.static(ProjectedMesh(clip, faces, views), Screen(width, height))
-    silhouettes = ti.static(Silhouettes(before, claims, claimed, edge_mask, channels))
     ti.loop_config(serialize=serial)
-    for i in range(views * faces.shape[0]):
-        mask = edge_mask[i] & EDGES
-        if mask != 0:
-            view = view_of(i, faces.shape[0])
-            face = i - view * faces.shape[0]
-            first = first_vertex(mesh, view)
-            for e in range(3):
-                if mask & (1 << e):
-                    a, b = clip_point(mesh, first, face, e), clip_point(mesh, first, face, (e + 1) % 3)
-                    edge = ti.static(Edge(face, e, a, b, view, first))
-                    gradient = ti.Matrix([[0.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
-                    if more_vertical(a, b):
-                        gradient = _edge_gradient(edge, silhouettes, adjoint_before, screen, near, 0)
-                    else:
-                        gradient = _edge_gradient(edge, silhouettes, adjoint_before, screen, near, 1)
-                    for k in ti.static(range(3)):
-                        start, end = 3 * i + e, 3 * i + (e + 1) % 3
-                        corner_adjoint[start, k] = corner_adjoint[start, k] + gradient[0, k]
-                        corner_adjoint[end, k] = corner_adjoint[end, k] + gradient[1, k]
+    for k in range(counts[counts.shape[0] - 1] * (counts.shape[0] - 1)):
+        piece, most = piece_row(k, counts, places), counts[counts.shape[0] - 1]
+        chunk = view_of(k, most)
+        is_first = piece >= 0 and k == chunk * most
+        if piece >= 0 and not is_first:
+            is_first = places[piece - 1, 0] // 3 != places[piece, 0] // 3
+        if is_first:  # of its face: this thread does all of them
+            i = places[piece, 0] // 3
+            for other in range(piece, piece + counts[chunk] - (k - chunk * most)):
+                if places[other, 0] // 3 != i:
+                    break
+                corner = places[other, 0] % 3
+                gradient = _piece_gradient(other, mesh, screen, places, shares, adjoint_before, channels)
+                start, end = 3 * i + corner, 3 * i + (corner + 1) % 3
+                for j in ti.static(range(3)):
+                    corner_adjoint[start, j] = corner_adjoint[start, j] + gradient[0, j]
+                    corner_adjoint[end, j] = corner_adjoint[end, j] + gradient[1, j]
 
 
 @ti.func
-def _claimed_range(claimed: ti.template(), block):
-    """First pixel of a block and the one behind its last; an empty range if none of them is claimed."""
-    size = ti.static(block_size())
-    begin, count = block * size, 0
-    for k in ti.static(range(size)):
-        count += claimed[begin + k]
-    return begin, begin + ti.select(count == 0, 0, size)
-
-
-@ti.func
-def _place(i, screen: ti.template()):
-    """View, row and column of a pixel."""
-    line = i // screen.width
-    view = line // screen.height
-    return ti.Vector([view, line - view * screen.height, i - line * screen.width])
-
-
-@ti.func
-def _pair(mesh: ti.template(), claims: ti.template(), screen: ti.template(), i, place, k: ti.template()):
-    """Pair k of pixel i (right, below, left, above): the other pixel, t of its claim, and whether it is claimed."""
-    view, row, col = place[0], place[1], place[2]
-    exists = col + 1 < screen.width
-    other = i + 1
-    if ti.static(k == 1):
-        exists = row + 1 < screen.height
-        other = i + screen.width
-    elif ti.static(k == 2):
-        exists = col > 0
-        other = i - 1
-    elif ti.static(k == 3):
-        exists = row > 0
-        other = i - screen.width
-    if not exists:
-        other = i
-    first = min(i, other)
-    claim = best_claim(claims, first, k % 2)
-    t = 0.0
-    is_claimed = exists and claim != NO_EDGE
-    if is_claimed:
-        t = _claimed_fraction(mesh, claim, view, first - view * screen.width * screen.height, screen, k % 2)
-    return other, t, is_claimed
-
-
-@ti.func
-def _claimed_fraction(mesh: ti.template(), claim, view, pixel, screen: ti.template(), axis: ti.template()):
-    """``pair_fraction`` of the edge that claims the pair that begins with a view's ``pixel``."""
-    half_edge = claimed_edge(claim)
-    face, e, first = half_edge // 3, half_edge % 3, first_vertex(mesh, view)
-    a, b = clip_point(mesh, first, face, e), clip_point(mesh, first, face, (e + 1) % 3)
-    row = pixel // screen.width
-    center = ti.Vector([center_coordinate(pixel - row * screen.width, 0, screen), center_coordinate(row, 1, screen)])
-    return pair_fraction(a, b, center[axis], center[1 - axis], screen, axis)
-
-
-@ti.func
-def blend_factor(t, k: ti.template()):
-    """What a pixel receives from the other one in its pair k: ``max(1/2 - t, 0)`` where it is the pair's first pixel
-    (k = 0, 1), ``max(t - 1/2, 0)`` where it is the second (k = 2, 3).
-    """
-    factor = t - 0.5
-    if ti.static(k < 2):
-        factor = 0.5 - t
-    return max(factor, 0.0)
-
-
-@ti.func
-def blend_factor_adjoint(t, first, step, silhouettes: ti.template(), adjoint_before: ti.template()):
-    """Adjoint of t of the pair (first, first + step): ``g . (image_first - image_second)``, g that of the pixel which
-    receives: both factors change it by the same, ``d output = -dt (image_second - image_first)``.
-    """
-    receiver = first
-    if t > 0.5:
-        receiver = first + step
-    t_adjoint = 0.0
-    for c in ti.static(range(silhouettes.channels)):
-        difference = silhouettes.before[first, c] - silhouettes.before[first + step, c]
-        t_adjoint += adjoint_before[receiver, c] * difference
-    return t_adjoint
-
-
-@ti.func
-def _edge_gradient(
-    edge: ti.template(),
-    silhouettes: ti.template(),
-    adjoint_before: ti.template(),
+def _piece_gradient(
+    piece,
+    mesh: ti.template(),
     screen: ti.template(),
-    near,
-    axis: ti.template(),
+    places: ti.template(),
+    shares: ti.template(),
+    adjoint_before: ti.template(),
+    channels: ti.template(),
 ):
-    """Adjoints of (X, Y, W) of both end points, summed over the pairs that the edge separates, in the lines' order."""
-    half_edge = 3 * edge.face + edge.corner
+    """Adjoints of (X, Y, W) of both ends of a piece's edge."""
+    a, b, inner, _ = edge_of(places[piece, 0], mesh)
     gradient = ti.Matrix([[0.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
-    first_line, last_line = lines_crossed(edge.a, edge.b, near, screen, axis)
-    for index in range(first_line, last_line + 1):
-        position, _ = crossing_position(edge.a, edge.b, index, near, screen, axis)
-        if position >= 0.0:
-            along, pixel, next_along, next_pixel, step = pairs_at(position, edge.view, index, screen, axis)
-            if claimed_edge(best_claim(silhouettes.claims, pixel, axis)) != half_edge:
-                along, pixel = next_along, next_pixel
-            if claimed_edge(best_claim(silhouettes.claims, pixel, axis)) == half_edge:
-                x, y = center_coordinate(along, axis, screen), center_coordinate(index, 1 - axis, screen)
-                t = pair_fraction(edge.a, edge.b, x, y, screen, axis)
-                t_adjoint = blend_factor_adjoint(t, pixel, step, silhouettes, adjoint_before)
-                gradient += t_adjoint * pair_fraction_gradient(edge.a, edge.b, x, y, screen, axis)
+    for side in range(2):
+        pixel, column = places[piece, 2 + 3 * side], side * ti.static(1 + channels)
+        if pixel >= 0:
+            gained_adjoint = 0.0
+            for c in ti.static(range(channels)):
+                gained_adjoint += adjoint_before[pixel, c] * shares[piece, column + 1 + c]
+            gradient += gained_adjoint * _gained_gradient(a, b, inner, pixel, screen)
+    return gradient
+
+
+@ti.func
+def _gained_gradient(a, b, inner, pixel, screen: ti.template()):
+    """d gained/d(X, Y, W) of a and b for edge ab's piece in a pixel."""
+    line = pixel // screen.width
+    center = center_of(line % screen.height, pixel - line * screen.width, screen)
+    p, q = in_pixels(a, center, screen), in_pixels(b, center, screen)
+    part = part_in_pixel(p, q)
+    gradient = ti.Matrix([[0.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
+    if part[1] > part[0]:
+        sign = 1.0
+        if side_of_line(edge_line(p, q), in_pixels(inner, center, screen)) > 0.0:
+            sign = -1.0
+        to_pixels = area_behind_gradient(p, q, part)
+        scale = sign * 0.5 * min(screen.width, screen.height)
+        for k in ti.static(range(2)):
+            gradient[k, 0], gradient[k, 1] = scale * to_pixels[k, 0], scale * to_pixels[k, 1]
+            along = scale * (center[0] * to_pixels[k, 0] + center[1] * to_pixels[k, 1])
+            gradient[k, 2] = sign * to_pixels[k, 2] - along
     return gradient

@@ -6,11 +6,11 @@ from taichi_dr.kernels.antialias.blend import (
     antialias_image_adjoint,
     make_silhouettes,
 )
-from taichi_dr.kernels.antialias.claims import Picture
+from taichi_dr.kernels.antialias.silhouettes import Picture
 
 
 class EdgeStage:
-    """Finds the silhouette edges between neighbouring pixels and blends the two by where the edge crosses."""
+    """Finds the silhouette edges that pixels are passed by and blends what is on both sides by the areas."""
 
     def __init__(self, buffers, channels=4):
         self._buffers, self._channels = buffers, channels
@@ -31,7 +31,7 @@ class EdgeStage:
         return kept
 
     def corner_adjoint(self, shot, kept, corner_adjoint):
-        """Adds the adjoint of where edges cross to X, Y, W of every corner: columns 0 to 2 of ``corner_adjoint``."""
+        """Adds the adjoint of where edges pass to X, Y, W of every corner: columns 0 to 2 of ``corner_adjoint``."""
         arrays = (shot.projected, self._silhouettes(shot), kept, corner_adjoint)
         antialias_edge_adjoint(*arrays, shot.screen, shot.camera.near)
 

@@ -18,9 +18,9 @@ class Rasterizer(MeshRenderer):
 
     Exact coverage (each pixel on a shared edge belongs to one face: top-left rule), perspective-correct
     interpolation, faces cut at the near plane.  Differentiable in everything but visibility; with
-    ``antialias=True`` in visibility too: where neighbouring pixels show different surfaces, the silhouette edge
-    between them is found, the two are blended by where it crosses, and the blend is differentiated (Laine et al.,
-    Modular Primitives for High-Performance Differentiable Rendering, 2020).  Colour and alpha are antialiased; depth,
+    ``antialias=True`` in visibility too: pixels that a silhouette passes get the colours on both sides of it by the
+    exact areas that these cover, and the blend is differentiated (after Laine et al., Modular Primitives for
+    High-Performance Differentiable Rendering, 2020).  Colour and alpha are antialiased; depth,
     normal, barycentric and face_id are those of the pixel's centre.
 
     Arguments:

@@ -5,7 +5,7 @@ from taichi_dr.render.mesh.edges import EdgeStage
 
 
 class Blend:
-    """``out`` is ``image`` with the pixels on both sides of every silhouette blended by where it crosses."""
+    """``out`` is ``image`` with the pixels that silhouettes pass blended by the areas on both sides."""
 
     def __init__(self, shot, buffers, image, out):
         self.shot, self._buffers, self._image, self._out = shot, buffers, image, out
