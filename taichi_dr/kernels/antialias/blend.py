@@ -29,6 +29,7 @@ of the near and far planes, are not edges and stay hard.
 
 import taichi as ti
 
+from taichi_dr.errors import ShapeError
 from taichi_dr.kernels.antialias.piece import (
     area_behind_gradient,
     edge_line,
@@ -53,7 +54,7 @@ from taichi_dr.kernels.screen.pixels import Screen
 from taichi_dr.kernels.screen.projected_mesh import ProjectedMesh, clip_point, first_vertex
 
 CPU_CHUNKS = 8
-GPU_CHUNK_FACES = 256
+GPU_CHUNK_FACES, GPU_CHUNKS = 256, 128  # not more: all have as much room as the one with most pieces
 GPU_OWNERS = 256  # threads that sum up pieces, each for its share of the pixels
 
 
@@ -73,7 +74,7 @@ class Silhouettes:
         if on_cpu():
             self.chunks = 1 if self.serial else CPU_CHUNKS
         else:
-            self.chunks = -(-faces // GPU_CHUNK_FACES)
+            self.chunks = min(GPU_CHUNKS, -(-faces // GPU_CHUNK_FACES))
 
     @property
     def facing(self):
@@ -98,8 +99,11 @@ def antialias(mesh, twins, picture, silhouettes, screen, near):
     blended in place; ``silhouettes``: what ``make_silhouettes`` made, for the adjoints; ``screen``: ``Screen``.
 
     Raises:
-        ShapeError: silhouettes of another length.
+        ShapeError: silhouettes made for another number of faces.
     """
+    rows, got = mesh.views * mesh.faces.shape[0], silhouettes.facing.shape[0]
+    if got != rows:
+        raise ShapeError(f"silhouettes: expected {rows} faces of all views together, got {got}: make_silhouettes anew")
     settings = (silhouettes.channels, *screen, near, _owners(), silhouettes.serial)
     for _ in range(2):
         pieces = silhouettes.pieces()

@@ -7,6 +7,7 @@ import trimesh
 from oracles import antialias as oracle
 from oracles.differences import relative_errors
 
+from taichi_dr.errors import ShapeError
 from taichi_dr.kernels.antialias.blend import (
     antialias,
     antialias_edge_adjoint,
@@ -303,6 +304,15 @@ def test_float32_backends_agree_with_float64(any32, name):
     step = 1e-6
     measured = ((area(clip + step * direction) - area(clip - step * direction)) @ weights[:, 0]) / (2 * step)
     assert abs((clip_adjoint * direction).sum() - measured) < 1e-3 * abs(clip_adjoint * direction).sum()
+
+
+def test_silhouettes_of_another_mesh_are_refused(cpu32):
+    picture = Picture(*SCENES["box"](), 16, 12)
+    picture.run()
+    arrays = array_from(picture.face_id, ti.i32), array_from(picture.depth), array_from(picture.image)
+    other = make_silhouettes(Buffers(), len(picture.image), 13, 4)
+    with pytest.raises(ShapeError, match="expected 12 faces of all views together, got 13"):
+        antialias(picture.mesh, None, BlendedPicture(*arrays), other, picture.screen, NEAR)
 
 
 def test_a_batch_is_its_views(cpu32):
