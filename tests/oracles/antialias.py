@@ -90,3 +90,20 @@ def covered(polygon, width, height):
             piece = clip_polygon(piece, np.array([-1.0, 0.0]), -x[column] - half)
             shares[row, column] = polygon_area(piece) / (2 * half) ** 2
     return shares.ravel()
+
+
+def weights(pixel, pieces, face_id):
+    """{q: v_q} of a pixel and of those that its ``pieces`` (inner, outer, area gained) name: the sum is 1, none < 0."""
+    moved = {pixel: 1.0}
+    for inner, outer, gained in pieces:
+        moved[inner] = moved.get(inner, 0.0) + gained
+        moved[outer] = moved.get(outer, 0.0) - gained
+    if min(moved.values()) >= 0:
+        return moved
+    groups = {q: 0 if q == pixel else 1 if face_id[q] >= 0 else 2 for q in moved}
+    shares = {}
+    for group in range(3):
+        within = {q: w for q, w in moved.items() if groups[q] == group}
+        net, positive = sum(within.values()), sum(max(w, 0.0) for w in within.values())
+        shares |= {q: max(w, 0.0) * max(net, 0.0) / (positive or 1.0) for q, w in within.items()}
+    return {q: share / sum(shares.values()) for q, share in shares.items()}

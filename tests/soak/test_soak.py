@@ -26,6 +26,12 @@ def test_every_number_of_a_random_scene_makes_sense(stage, name, number):
     assert looked_at(name, number, stage) == ""
 
 
+@pytest.mark.parametrize("number", [501000047, 501000100, 501000112])
+def test_antialiased_scenes_of_slivers_and_folds_make_sense(stage, number):
+    """Where outlines of several surfaces cross within pixels, their areas do not add up to 1."""
+    assert looked_at("rasterizer", number, stage) == ""
+
+
 def test_what_makes_no_sense_is_told():
     good = {"color": np.ones((1, 2, 2, 3)), "alpha": np.ones((1, 2, 2)), "depth": np.full((1, 2, 2), 5.0)}
     assert Findings(good, {"gradient of eye": np.zeros(3)}, 1.0, 5.0).wrong() == ""

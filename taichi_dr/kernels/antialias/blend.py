@@ -7,13 +7,14 @@ A pixel that a silhouette edge passes gets the colours on both sides by the area
 over the pieces of silhouette edges in p; ``gained`` is the area that the edge's surface gains by the piece, compared
 with what p's centre shows (negative: loses): ``piece.area_behind``, with which the sum is the exact area, whatever
 passes through the pixel.  ``inner`` and ``outer`` are the pixels, p or near it, that show what is on both sides of the
-edge: ``sight.look``.  The areas depend smoothly on the edge's two end points, and that is where vertices get the
-gradient of visibility from.
+edge: ``sight.look``.  Where pieces disagree, so that this is no mean of colours, it is made one: ``weights``.  The
+areas depend smoothly on the edge's two end points, and that is where vertices get the gradient of visibility from.
 
 The work is done per *edge*, not per pixel, because few edges are silhouettes while on a fine mesh most pixels differ
-from a neighbour: each silhouette edge visits the lines of pixels that it touches, two pixels of each.  Sums of pieces
-are taken in the order of edges: on CPUs by one thread, on GPUs by many that look through all pieces, each for pixels of
-its own.  (Atomics would not do: on Mesa's software Vulkan driver an atomic in an inner loop ends the thread.)
+from a neighbour: each silhouette edge visits the lines of pixels that it touches, two pixels of each.  The pieces of
+every pixel are listed in the order of edges, on CPUs by one thread, on GPUs by many that look through all pieces, each
+for pixels of its own; adjoints of colours are summed like that.  (Atomics would not do: on Mesa's software Vulkan
+driver an atomic in an inner loop ends the thread.)
 
 Half-edge ``3 f + e`` is edge e of face f, from corner e to corner (e + 1) mod 3.  Edges are evaluated in homogeneous
 coordinates (X, Y, W), so faces that reach behind the camera need no special case.
@@ -47,6 +48,21 @@ from taichi_dr.kernels.antialias.silhouettes import (
     is_silhouette,
     lines_touched,
 )
+from taichi_dr.kernels.antialias.weights import (
+    COLORS,
+    GAINED,
+    INNER,
+    INNER_WEIGHT,
+    OUTER,
+    OUTER_WEIGHT,
+    PIXEL,
+    PLACE_COLUMNS,
+    SIDES,
+    Pieces,
+    blend_pixel,
+    put_in_list,
+    share_columns,
+)
 from taichi_dr.kernels.base.launch import grain, is_small_image, on_cpu
 from taichi_dr.kernels.base.types import IntRows, Ints, Numbers, Rows
 from taichi_dr.kernels.base.views import view_of
@@ -62,15 +78,13 @@ class Silhouettes:
     """What the blend leaves for its adjoints, in arrays of ``buffers``.
 
     ``facing`` (V*F,) i32: ``FACING`` or 0; ``counts`` (chunks + 1,) i32: the pieces that each chunk of faces lists, and
-    the most of them; ``places`` (P, 8) i32, as many rows for each chunk: half-edge of the view and line of a piece, and
-    for the two pixels it may be in the numbers of that pixel, and of those on both sides; ``shares``
-    (P, 2 (1 + channels)): for both, the area and the difference of colours.
+    the most of them; ``places`` and ``shares``, as many rows for each chunk: ``Pieces``; ``lists`` (V*H*W,) i32.
     """
 
     def __init__(self, buffers, pixels, faces, channels):
         self._buffers, self.channels = buffers, channels
         self.serial = is_small_image(pixels, faces)
-        self._faces = faces
+        self._pixels, self._faces = pixels, faces
         if on_cpu():
             self.chunks = 1 if self.serial else CPU_CHUNKS
         else:
@@ -84,10 +98,14 @@ class Silhouettes:
     def counts(self):
         return self._buffers.get("piece_counts", (self.chunks + 1,), ti.i32)
 
+    @property
+    def lists(self):
+        return self._buffers.get("piece_lists", (self._pixels,), ti.i32)
+
     def pieces(self, rows=1):
         """``counts``, ``places`` and ``shares``, of at least so many rows."""
-        places = self._buffers.at_least("piece_places", rows, ti.i32, (8,))
-        columns = 2 + 2 * self.channels
+        places = self._buffers.at_least("piece_places", rows, ti.i32, (PLACE_COLUMNS,))
+        columns = 2 * share_columns(self.channels)
         shares = self._buffers.at_least(f"piece_shares_{columns}", places.shape[0], None, (columns,))
         return self.counts, places, shares
 
@@ -107,10 +125,13 @@ def antialias(mesh, twins, picture, silhouettes, screen, near):
     settings = (silhouettes.channels, *screen, near, _owners(), silhouettes.serial)
     for _ in range(2):
         pieces = silhouettes.pieces()
-        needed = silhouettes.chunks * _antialias(*mesh, twins, *picture, silhouettes.facing, *pieces, *settings)
+        arrays = (*mesh, twins, *picture, silhouettes.facing, *pieces, silhouettes.lists)
+        needed = silhouettes.chunks * _antialias(*arrays, *settings)
         if needed <= pieces[1].shape[0]:
             break
-        silhouettes.pieces(needed)  # nothing was blended
+        silhouettes.pieces(needed)
+    arrays = (picture.face_id, picture.image, *pieces, silhouettes.lists)
+    _blend(*arrays, silhouettes.channels, silhouettes.serial)
 
 
 def antialias_image_adjoint(mesh, silhouettes, adjoint, adjoint_before, screen):
@@ -156,6 +177,7 @@ def _antialias(
     counts: Ints,
     places: IntRows,
     shares: Rows,
+    lists: Ints,
     channels: ti.template(),
     width: int,
     height: int,
@@ -165,7 +187,8 @@ def _antialias(
 ) -> ti.i32:
     """Returns how many pieces the chunk with most of them has, and blends if ``places`` holds so many of each."""
     mesh, screen = ti.static(ProjectedMesh(clip, faces, views), Screen(width, height))
-    scene = ti.static(Scene(mesh, twins, Picture(face_id, depth, image), facing, screen, near))
+    picture, pieces = ti.static(Picture(face_id, depth, image), Pieces(places, shares, lists, channels))
+    scene = ti.static(Scene(mesh, twins, picture, facing, screen, near))
     ti.loop_config(serialize=serial)
     for i in range(facing.shape[0]):
         view = view_of(i, faces.shape[0])
@@ -200,7 +223,7 @@ def _antialias(
     for k in range(counts[counts.shape[0] - 1] * (counts.shape[0] - 1)):
         piece = piece_row(k, counts, places)
         if piece >= 0:
-            _look_at_piece(piece, scene, places, shares, channels)
+            _look_at_piece(piece, scene, pieces)
 
     ti.loop_config(serialize=ti.static(on_cpu()))
     for owner in range(owners):
@@ -208,13 +231,33 @@ def _antialias(
             piece = piece_row(k, counts, places)
             if piece >= 0:
                 for side in ti.static(range(2)):
-                    pixel = places[piece, 2 + 3 * side]
+                    pixel = places[piece, PIXEL + SIDES * side]
                     if pixel >= 0 and pixel % owners == owner:
-                        column = ti.static(side * (1 + channels))
-                        for c in ti.static(range(channels)):
-                            gained = shares[piece, column] * shares[piece, column + 1 + c]
-                            image[pixel, c] = image[pixel, c] + gained
+                        put_in_list(piece, side, pieces)
     return counts[counts.shape[0] - 1]
+
+
+@ti.kernel
+def _blend(
+    face_id: Numbers,
+    image: Rows,
+    counts: Ints,
+    places: IntRows,
+    shares: Rows,
+    lists: Ints,
+    channels: ti.template(),
+    serial: ti.template(),
+):
+    picture, pieces = ti.static(Picture(face_id, None, image), Pieces(places, shares, lists, channels))
+    ti.loop_config(serialize=serial)
+    for k in range(counts[counts.shape[0] - 1] * (counts.shape[0] - 1)):
+        piece = piece_row(k, counts, places)
+        if piece >= 0:
+            for side in range(2):
+                pixel = places[piece, PIXEL + SIDES * side]
+                if pixel >= 0:
+                    if lists[pixel] == 2 * piece + side + 1:  # the pixel is this thread's
+                        blend_pixel(pixel, picture, pieces)
 
 
 @ti.func
@@ -241,8 +284,9 @@ def edge_of(half_edge, mesh: ti.template()):
 
 
 @ti.func
-def _look_at_piece(piece, scene: ti.template(), places: ti.template(), shares: ti.template(), channels: ti.template()):
+def _look_at_piece(piece, scene: ti.template(), pieces: ti.template()):
     """Writes what an edge does to the two pixels of a line that it may be in."""
+    places, shares, channels = ti.static(pieces.places, pieces.shares, pieces.channels)
     a, b, inner, who = edge_of(places[piece, 0], scene.mesh)
     edge = ti.static(Edge(who[0], who[1], a, b, inner, who[2], who[3]))
     line, step = places[piece, 1], ti.Vector([0, 1])
@@ -254,13 +298,14 @@ def _look_at_piece(piece, scene: ti.template(), places: ti.template(), shares: t
     for side in range(2):
         gained, seen = look(edge, at + side * step, scene)
         for j in ti.static(range(3)):
-            places[piece, 2 + 3 * side + j] = seen[j]
+            places[piece, PIXEL + SIDES * side + j] = seen[j]
         if seen[0] >= 0:
-            column = side * ti.static(1 + channels)
-            shares[piece, column] = gained
-            for c in ti.static(range(channels)):
-                difference = scene.picture.image[seen[1], c] - scene.picture.image[seen[2], c]
-                shares[piece, column + 1 + c] = difference
+            pieces.lists[seen[0]] = 0
+            column = side * ti.static(share_columns(channels))
+            shares[piece, column + GAINED] = gained
+            for giver in ti.static(range(2)):
+                for c in ti.static(range(channels)):
+                    shares[piece, column + COLORS + giver * channels + c] = scene.picture.image[seen[1 + giver], c]
 
 
 @ti.kernel
@@ -279,7 +324,7 @@ def _antialias_image_adjoint(
         piece = piece_row(k, counts, places)
         if piece >= 0:
             for side in ti.static(range(2)):
-                pixel = places[piece, 2 + 3 * side]
+                pixel = places[piece, PIXEL + SIDES * side]
                 if pixel >= 0:
                     for c in ti.static(range(channels)):
                         adjoint_before[pixel, c] = adjoint[pixel, c]
@@ -289,14 +334,15 @@ def _antialias_image_adjoint(
             piece = piece_row(k, counts, places)
             if piece >= 0:
                 for side in ti.static(range(2)):
-                    pixel, column = places[piece, 2 + 3 * side], ti.static(side * (1 + channels))
+                    pixel, column = places[piece, PIXEL + SIDES * side], ti.static(side * share_columns(channels))
                     if pixel >= 0:
-                        for giver in ti.static(range(2)):
-                            row = places[piece, 3 + 3 * side + giver]
-                            if row % owners == owner:
-                                share = ti.static((1, -1))[giver] * shares[piece, column]
+                        inner, outer = shares[piece, column + INNER_WEIGHT], shares[piece, column + OUTER_WEIGHT]
+                        weights = ti.Vector([inner, outer, -inner - outer])  # the last are the pixel's own
+                        for giver in ti.static(range(3)):
+                            row = places[piece, ti.static((INNER, OUTER, PIXEL))[giver] + SIDES * side]
+                            if row % owners == owner and weights[giver] != 0.0:
                                 for c in ti.static(range(channels)):
-                                    adjoint[row, c] = adjoint[row, c] + share * adjoint_before[pixel, c]
+                                    adjoint[row, c] = adjoint[row, c] + weights[giver] * adjoint_before[pixel, c]
 
 
 @ti.kernel
@@ -349,11 +395,11 @@ def _piece_gradient(
     a, b, inner, _ = edge_of(places[piece, 0], mesh)
     gradient = ti.Matrix([[0.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
     for side in range(2):
-        pixel, column = places[piece, 2 + 3 * side], side * ti.static(1 + channels)
+        pixel, column = places[piece, PIXEL + SIDES * side], side * ti.static(share_columns(channels))
         if pixel >= 0:
             gained_adjoint = 0.0
             for c in ti.static(range(channels)):
-                gained_adjoint += adjoint_before[pixel, c] * shares[piece, column + 1 + c]
+                gained_adjoint += adjoint_before[pixel, c] * shares[piece, column + COLORS + c]
             gradient += gained_adjoint * _gained_gradient(a, b, inner, pixel, screen)
     return gradient
 

@@ -15,6 +15,7 @@ from taichi_dr.kernels.antialias.blend import (
     make_silhouettes,
 )
 from taichi_dr.kernels.antialias.silhouettes import Picture as BlendedPicture
+from taichi_dr.kernels.antialias.weights import share_columns
 from taichi_dr.kernels.base.arrays import array_from, make_array
 from taichi_dr.kernels.base.buffers import Buffers
 from taichi_dr.kernels.screen.pixels import Screen
@@ -172,25 +173,80 @@ def test_a_corner_within_a_pixel_by_hand(cpu64):
     assert abs(output[2, 2] - (1 - 0.5 * 0.75**2)) < 1e-12  # the diagonal cuts off a triangle of 0.75 x 0.75
 
 
+def pieces_of(picture):
+    """Half-edge, pixel, inner, outer and area gained of every piece that the last run saw."""
+    counts, places, shares = (array.to_numpy() for array in picture.silhouettes.pieces())
+    columns, room = share_columns(picture.silhouettes.channels), len(places) // picture.silhouettes.chunks
+    for chunk, count in enumerate(counts[:-1]):
+        rows = slice(chunk * room, chunk * room + count)
+        for row, share in zip(places[rows], shares[rows], strict=True):
+            for k in range(2):
+                if row[2 + 3 * k] >= 0:
+                    yield row[0], *row[2 + 3 * k : 5 + 3 * k], share[columns * k]
+
+
+def blended(picture):
+    """The blended image (H*W, C), and the numbers of the pixels whose pieces disagree, from the pieces in NumPy."""
+    lists, image, disagree = {}, picture.image.copy(), []
+    for _, pixel, *piece in pieces_of(picture):
+        lists.setdefault(pixel, []).append(piece)
+    for pixel, pieces in lists.items():
+        weights = oracle.weights(pixel, pieces, picture.face_id)
+        plain = picture.image[pixel] + sum(g * (picture.image[i] - picture.image[o]) for i, o, g in pieces)
+        image[pixel] = sum(weight * picture.image[q] for q, weight in weights.items())
+        if np.abs(image[pixel] - plain).max() > 1e-6:
+            disagree.append(pixel)
+    return image, disagree
+
+
 def test_colors_come_from_both_sides(cpu64):
     picture = Picture(*SCENES["two boxes, one before the other"](), 27, 20)
     output = picture.run()
-    _, places, shares = (array.to_numpy() for array in picture.silhouettes.pieces())
-    expected, passed = picture.image.copy(), 0
-    for row, share in zip(places[: picture.silhouettes.counts.to_numpy()[-1]], shares, strict=False):
-        for k in range(2):
-            pixel, inner, outer = row[2 + 3 * k : 5 + 3 * k]
-            if pixel >= 0:
-                assert (picture.face_id[inner] < 12) == (row[0] // 3 < 12)
-                assert picture.face_id[outer] < 0 or row[0] // 3 < 12
-                difference = picture.image[inner] - picture.image[outer]
-                np.testing.assert_array_equal(share[5 * k + 1 : 5 * k + 5], difference)
-                expected[pixel] += share[5 * k] * difference
-                passed += 1
-    assert passed > 60
+    pieces = list(pieces_of(picture))
+    for half_edge, _, inner, outer, _ in pieces:
+        assert (picture.face_id[inner] < 12) == (half_edge // 3 < 12)
+        assert picture.face_id[outer] < 0 or half_edge // 3 < 12
+    assert len(pieces) > 60
+    expected, disagree = blended(picture)
+    assert len(disagree) == 1  # a corner of the near box
     np.testing.assert_allclose(output, expected, atol=1e-14)
     true = oracle.supersampled(picture.clip, picture.faces, picture.colors, 0.0, 27, 20, NEAR, FAR)
     assert np.abs(output - true).mean() < 0.3 * np.abs(picture.image - true).mean()
+
+
+def crumpled(seed, level=2):
+    """A sphere whose vertices are scattered: slivers and folds before one another."""
+    vertices, faces = sphere(level)
+    return posed(vertices + np.random.default_rng(seed).normal(scale=0.2, size=vertices.shape), seed), faces
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_pieces_that_disagree_give_a_mean_of_colors(cpu64, seed):
+    picture = Picture(*crumpled(seed), 27, 20)
+    output = picture.run()
+    expected, disagree = blended(picture)
+    assert len(disagree) > 4
+    np.testing.assert_allclose(output, expected, atol=1e-14)
+    assert output.min() >= picture.image.min()
+    assert output.max() <= picture.image.max()
+
+
+def test_the_gradient_where_pieces_disagree(cpu64):
+    picture = Picture(*crumpled(0), 27, 20)
+    picture.run()
+    _, disagree = blended(picture)
+    weights = np.zeros(picture.image.shape)
+    weights[disagree] = np.random.default_rng(7).normal(size=(len(disagree), 4))  # of no other pixels
+    image_adjoint, clip_adjoint = picture.adjoints(weights)
+    assert np.count_nonzero(clip_adjoint) > 30
+    errors = relative_errors(
+        lambda inputs: (picture.run(**inputs) * weights).sum(),
+        {"clip": picture.clip, "image": picture.image},
+        {"clip": clip_adjoint, "image": image_adjoint},
+        ["clip", "image"],
+        components=5,
+    )
+    assert max(errors.values()) < 1e-6, errors
 
 
 def test_faces_that_do_not_know_of_each_other_blend_as_if_they_did(cpu64):
@@ -304,6 +360,17 @@ def test_float32_backends_agree_with_float64(any32, name):
     step = 1e-6
     measured = ((area(clip + step * direction) - area(clip - step * direction)) @ weights[:, 0]) / (2 * step)
     assert abs((clip_adjoint * direction).sum() - measured) < 1e-3 * abs(clip_adjoint * direction).sum()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_single_precision_where_pieces_disagree(any32, seed):
+    picture = Picture(*crumpled(seed), 27, 20, background=0.4)
+    output = picture.run()
+    expected, disagree = blended(picture)
+    assert len(disagree) > 3
+    np.testing.assert_allclose(output, expected, atol=1e-6)
+    assert output.min() >= picture.image.min() - 1e-6
+    assert output.max() <= picture.image.max() + 1e-6
 
 
 def test_silhouettes_of_another_mesh_are_refused(cpu32):

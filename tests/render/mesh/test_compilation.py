@@ -30,6 +30,7 @@ HOT = (
     interpolate._interpolate,
     interpolate._interpolate_adjoint,
     antialias._antialias,
+    antialias._blend,
     antialias._antialias_image_adjoint,
     antialias._antialias_edge_adjoint,
     soft_setup.soft_setup,
