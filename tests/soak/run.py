@@ -106,11 +106,13 @@ def soak(minutes, seed, names):
 
 def table(pieces):
     """All pieces as a table of Markdown."""
-    names = list(pieces[0]["tried"])
+    names = list(dict.fromkeys(name for piece in pieces for name in piece["tried"]))
     rows = ["| renderer | scenes | wrong |", "|---|---|---|"]
     for name in [*names, "all"]:
         these = names if name == "all" else [name]
-        tried, wrong = (sum(piece[kind][one] for piece in pieces for one in these) for kind in ("tried", "wrong"))
+        tried, wrong = (
+            sum(piece[kind].get(one, 0) for piece in pieces for one in these) for kind in ("tried", "wrong")
+        )
         rows.append(f"| {name.replace('_', ' ')} | {tried:,} | {wrong} |")
     minutes, crashes = (sum(piece[kind] for piece in pieces) for kind in ("minutes", "crashes"))
     rows += ["", f"{minutes:.0f} minutes in {len(pieces)} pieces, {crashes} crashes; memory of the process in MB:"]
@@ -125,7 +127,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=5.0)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--renderer", default="", help="only renderers whose names begin so")
+    parser.add_argument("--renderer", nargs="+", default=[""], help="only renderers whose names begin so")
     parser.add_argument("--record", type=Path, help="a file that a line is added to")
     parser.add_argument("--table", type=Path, help="print the table of such a file")
     parser.add_argument("--replay", nargs=2, metavar=("RENDERER", "NUMBER"), help="one scene again")
@@ -140,7 +142,7 @@ def main():
         print(renderer.ask(options.replay[0], int(options.replay[1])) or "nothing is wrong")
         renderer.close()
         return 0
-    piece = soak(options.minutes, options.seed, [name for name in SCENES if name.startswith(options.renderer)])
+    piece = soak(options.minutes, options.seed, [name for name in SCENES if name.startswith(tuple(options.renderer))])
     print(table([piece]))
     if options.record:
         with options.record.open("a") as file:
