@@ -9,6 +9,7 @@ import taichi as ti
 
 from taichi_dr.kernels.base import bridge
 from taichi_dr.kernels.base.arrays import make_array, write_array
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.types import Rows
 from taichi_dr.runtime import check_field_runtime, current_tape, runtime_token
 from taichi_dr.tape import off_tape
@@ -158,6 +159,7 @@ def of_field(field, name="field"):
     return Variable(name, field.shape, bridge.components(field), fields=(field,))
 
 
+@replayed
 @ti.kernel
 def add_rows(source: Rows, target: Rows):
     """``target += source``."""

@@ -3,6 +3,7 @@
 import taichi as ti
 
 from taichi_dr.kernels.base.launch import is_serial
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.types import Rows
 from taichi_dr.kernels.base.vectors import row3
 
@@ -17,6 +18,7 @@ def all_usable(one, other, first=0):
     return _count_unusable(one, other, first, rows, is_serial(rows - first, SERIAL_ROWS)) == 0
 
 
+@replayed
 @ti.kernel
 def _count_unusable(
     one: Rows,
@@ -52,6 +54,7 @@ def all_finite(one, other, rows):
     return rows == 0 or _runs_not_finite(one, other, rows, is_serial(rows, SERIAL_ROWS)) == 0
 
 
+@replayed
 @ti.kernel
 def _runs_not_finite(one: Rows, other: Rows, rows: ti.i32, serial: ti.template()) -> ti.i32:
     count = 0

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import taichi as ti
 
 from taichi_dr.kernels.base.launch import is_serial
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.types import Numbers, Rows
 from taichi_dr.kernels.base.views import view_of
 
@@ -54,6 +55,7 @@ def _gather(corner_adjoint, first, counts, adjacency, outs, views, faces):
     _gather_corners(corner_adjoint, first, counts, *adjacency, *outs, views, faces, serial)
 
 
+@replayed
 @ti.kernel
 def _gather_corners(
     corner_adjoint: Rows,
@@ -84,6 +86,7 @@ def _gather_corners(
             rest[i, c] = rest[i, c] + total[counts[0] + c]
 
 
+@replayed
 @ti.kernel
 def sum_bands(corner_adjoint: Rows, rows: ti.i32, bands: ti.i32):
     """``corner_adjoint[r] = sum_b corner_adjoint[b rows + r]``, r < rows."""
@@ -95,6 +98,7 @@ def sum_bands(corner_adjoint: Rows, rows: ti.i32, bands: ti.i32):
             corner_adjoint[row, column] = total
 
 
+@replayed
 @ti.kernel
 def sum_views(
     values: Rows,

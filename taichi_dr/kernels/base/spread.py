@@ -2,9 +2,11 @@
 
 import taichi as ti
 
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.types import Numbers, Rows
 
 
+@replayed
 @ti.kernel
 def repeat_views(
     values: Rows,
@@ -23,6 +25,7 @@ PER_MESH, PER_VIEW, SHARED = range(3)
 """Whose rows an array holds: each mesh's, each view's, or the same for all."""
 
 
+@replayed
 @ti.kernel
 def spread_to_corners(
     values: Rows,
@@ -51,6 +54,7 @@ def spread_to_corners(
                 out[3 * i + k, first + c] = values[base + index[f, k], c]
 
 
+@replayed
 @ti.kernel
 def fill_rows(row: Rows, out: Rows):
     """``out[i, c] = row[0, c]`` for the row's columns."""
@@ -59,6 +63,7 @@ def fill_rows(row: Rows, out: Rows):
             out[i, c] = row[0, c]
 
 
+@replayed
 @ti.kernel
 def fill_first(row: Rows, out: Rows, count: ti.i32):
     """``out[i, c] = row[0, c]`` for the row's columns and the first ``count`` rows."""

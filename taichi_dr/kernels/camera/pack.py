@@ -23,6 +23,7 @@ import math
 import taichi as ti
 
 from taichi_dr.kernels.base.launch import on_cpu
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.types import Rows
 from taichi_dr.kernels.base.vectors import add_row3, get3
 
@@ -43,6 +44,7 @@ _DA = tuple(k * (-1) ** k / math.factorial(2 * k + 1) for k in range(9, 0, -1))
 _DB = tuple(k * (-1) ** k / math.factorial(2 * k + 2) for k in range(9, 0, -1))
 
 
+@replayed
 @ti.kernel
 def _pack_camera(parameters: Rows, camera: Rows, aspect: float, kind: ti.template(), serial: ti.template()):
     ti.loop_config(serialize=serial)
@@ -73,6 +75,7 @@ def _pack_camera(parameters: Rows, camera: Rows, aspect: float, kind: ti.templat
         camera[i, P + 1] = aspect * parameters[i, PRINCIPAL + 1]
 
 
+@replayed
 @ti.kernel
 def _pack_camera_adjoint(
     parameters: Rows,

@@ -12,6 +12,7 @@ so that the screen position is (X/W, Y/W) in screen units, and depth the distanc
 import taichi as ti
 
 from taichi_dr.kernels.base.launch import is_serial
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.types import Ints, Rows
 from taichi_dr.kernels.base.vectors import get3
 from taichi_dr.kernels.base.views import rows_per_view, view_of
@@ -51,6 +52,7 @@ def _serial(rows):
     return is_serial(rows.shape[0], SERIAL_VERTICES)
 
 
+@replayed
 @ti.kernel
 def _transform(vertices: Rows, view_mesh: Ints, camera: Rows, clip: Rows, orthographic: ti.i32, serial: ti.template()):
     ti.loop_config(serialize=serial)
@@ -66,6 +68,7 @@ def _transform(vertices: Rows, view_mesh: Ints, camera: Rows, clip: Rows, orthog
         clip[i, 3] = depth
 
 
+@replayed
 @ti.kernel
 def _transform_adjoint(
     vertices: Rows,

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import taichi as ti
 
 from taichi_dr.kernels.base.launch import is_small_image
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.types import Numbers, Rows
 from taichi_dr.kernels.base.views import view_of
 
@@ -49,6 +50,7 @@ def _sizes(image, views):
     return image.shape[0] // views, is_small_image(image.shape[0])
 
 
+@replayed
 @ti.kernel
 def _composite(rgba: Rows, rows: Rows, per_view: ti.i32, per_pixel: ti.i32, pixels: ti.i32, serial: ti.template()):
     background = ti.static(Background(rows, per_view, per_pixel))
@@ -59,6 +61,7 @@ def _composite(rgba: Rows, rows: Rows, per_view: ti.i32, per_pixel: ti.i32, pixe
             rgba[i, c] = rgba[i, c] + share * behind[c]
 
 
+@replayed
 @ti.kernel
 def _composite_adjoint(
     adjoint: Rows, rows: Rows, per_view: ti.i32, per_pixel: ti.i32, pixels: ti.i32, serial: ti.template()
@@ -72,6 +75,7 @@ def _composite_adjoint(
         adjoint[i, 3] = adjoint[i, 3] - share_adjoint
 
 
+@replayed
 @ti.kernel
 def _lay_behind(
     color: Rows,
@@ -108,6 +112,7 @@ def background_adjoint(rgba, adjoint, background, rows_adjoint, views, partials)
     _background_adjoint(rgba, adjoint, rows, per_view, per_pixel, rows_adjoint, *_sizes(rgba, views)[:1], partials)
 
 
+@replayed
 @ti.kernel
 def _background_adjoint(
     rgba: Rows,

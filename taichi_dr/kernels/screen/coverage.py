@@ -2,9 +2,11 @@
 
 import taichi as ti
 
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.types import Numbers, Rows
 
 
+@replayed
 @ti.kernel
 def cover_channel(face_id: Numbers, image: Rows, channel: ti.i32):
     """Writes the coverage into a channel of an image."""

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import taichi as ti
 
 from taichi_dr.kernels.base.launch import grain, is_serial, on_cpu
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.types import IntRows, Ints
 
 SERIAL_FACES = 1 << 14
@@ -98,6 +99,7 @@ def _tile_range(boxes: ti.template(), item, tiles_x, tiles_y, shift):
     return tx0, ty0, tx1, ty1
 
 
+@replayed
 @ti.kernel
 def _sort_faces(
     boxes: IntRows,

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import taichi as ti
 
 from taichi_dr.kernels.base.partial_sums import CHUNK, clear_column
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.types import Numbers, Rows
 from taichi_dr.kernels.base.vectors import get3
 from taichi_dr.kernels.shading.light import (
@@ -82,6 +83,7 @@ class PointSums(NamedTuple):
     column: Any  # of ``partials``, which one thread owns
 
 
+@replayed
 @ti.kernel
 def shade_pixels(
     attributes: Rows,
@@ -116,6 +118,7 @@ def shade_pixels(
                 color[i, c] = rgb[c]
 
 
+@replayed
 @ti.kernel
 def shade_pixels_adjoint(
     attributes: Rows,

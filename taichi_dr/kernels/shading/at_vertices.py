@@ -13,6 +13,7 @@ no albedo: such arrays may then be of any size.
 import taichi as ti
 
 from taichi_dr.kernels.base.partial_sums import CHUNK, clear_column
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.types import Numbers, Rows
 from taichi_dr.kernels.base.vectors import add_row3, get3, row3
 from taichi_dr.kernels.shading.light import (
@@ -35,6 +36,7 @@ def columns_of(term):
     return 6 if term == BOTH else 3
 
 
+@replayed
 @ti.kernel
 def shade_vertices(
     albedo: Rows,
@@ -69,6 +71,7 @@ def shade_vertices(
         _write_term(albedo, row, irradiance, highlight, color, i, term)
 
 
+@replayed
 @ti.kernel
 def shade_vertices_adjoint(
     albedo: Rows,
@@ -174,6 +177,7 @@ def face_centre(vertices: ti.template(), faces: ti.template(), base, f):
     return total / 3.0
 
 
+@replayed
 @ti.kernel
 def shade_corners(
     albedo: Rows,
@@ -215,6 +219,7 @@ def shade_corners(
             _write_term(albedo, row, irradiance, highlight, color, 3 * i + k, term)
 
 
+@replayed
 @ti.kernel
 def shade_corners_adjoint(
     albedo: Rows,

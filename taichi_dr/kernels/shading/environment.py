@@ -9,12 +9,14 @@ Source: Blinn and Newell, Texture and Reflection in Computer Generated Images, 1
 
 import taichi as ti
 
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.types import Rows
 from taichi_dr.kernels.base.vectors import row3
 
 FLAT = 1e-12  # squared distance from the poles' axis below which there is no longitude
 
 
+@replayed
 @ti.kernel
 def look_up(texels: Rows, height: ti.i32, width: ti.i32, directions: Rows, colors: Rows, count: ti.i32):
     """Writes ``colors`` (count, 3) of ``texels`` (H*W, 3) in unit ``directions`` (count, 3)."""
@@ -28,6 +30,7 @@ def look_up(texels: Rows, height: ti.i32, width: ti.i32, directions: Rows, color
             colors[i, c] = color[c]
 
 
+@replayed
 @ti.kernel
 def look_up_adjoint(
     texels: Rows,

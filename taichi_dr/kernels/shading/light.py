@@ -27,6 +27,7 @@ from typing import Any, NamedTuple
 import taichi as ti
 
 from taichi_dr.kernels.base.partial_sums import add_column3, chunks_of, groups_of, sum_group, sum_groups
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.types import Rows
 from taichi_dr.kernels.base.vectors import get3, row3, unit, unit_adjoint
 from taichi_dr.kernels.camera.pack import E, W
@@ -248,6 +249,7 @@ def towards_eye_adjoint(sums: ti.template(), position_adjoint, to_eye_adjoint, o
     return result
 
 
+@replayed
 @ti.kernel
 def reduce_partials(
     partials: Rows,

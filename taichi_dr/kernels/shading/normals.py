@@ -8,6 +8,7 @@ on.
 import taichi as ti
 
 from taichi_dr.kernels.base.gather import Adjacency
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.types import Numbers, Rows
 from taichi_dr.kernels.base.vectors import add_row3, row3, unit, unit_adjoint
 
@@ -29,6 +30,7 @@ def opposite_edge(vertices: ti.template(), faces: ti.template(), base, corner):
     return row3(vertices, base + faces[f, (k + 1) % 3]) - row3(vertices, base + faces[f, (k + 2) % 3])
 
 
+@replayed
 @ti.kernel
 def face_normals(vertices: Rows, faces: Rows, normals: Rows, meshes: ti.i32):
     """``normals[b F + f] = unit((p1 - p0) x (p2 - p0))``: vertices (B*N, 3), faces (F, 3) i32, normals (B*F, 3)."""
@@ -40,6 +42,7 @@ def face_normals(vertices: Rows, faces: Rows, normals: Rows, meshes: ti.i32):
             normals[i, c] = n[c]
 
 
+@replayed
 @ti.kernel
 def face_normals_adjoint(
     vertices: Rows,
@@ -73,6 +76,7 @@ def crosses_around(vertices: ti.template(), faces: ti.template(), corners: ti.te
     return total
 
 
+@replayed
 @ti.kernel
 def vertex_normals(
     vertices: Rows, faces: Rows, corner_start: Numbers, corner_list: Numbers, normals: Rows, meshes: ti.i32
@@ -86,6 +90,7 @@ def vertex_normals(
             normals[i, c] = normal[c]
 
 
+@replayed
 @ti.kernel
 def vertex_normals_adjoint(
     vertices: Rows,

@@ -20,6 +20,7 @@ import numpy as np
 import taichi as ti
 
 from taichi_dr.kernels.base.launch import is_serial
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.types import Numbers, Rows
 from taichi_dr.kernels.base.vectors import TINY, row2, row3
 
@@ -114,6 +115,7 @@ def _serial(texels):
     return is_serial(texels, SERIAL_TEXELS)
 
 
+@replayed
 @ti.kernel
 def _copy(source: Rows, first: ti.i32, target: Rows, start: ti.i32, count: ti.i32, serial: ti.template()):
     ti.loop_config(serialize=serial)
@@ -122,6 +124,7 @@ def _copy(source: Rows, first: ti.i32, target: Rows, start: ti.i32, count: ti.i3
             target[start + i, c] = source[first + i, c]
 
 
+@replayed
 @ti.kernel
 def _add(source: Rows, first: ti.i32, target: Rows, start: ti.i32, count: ti.i32, serial: ti.template()):
     ti.loop_config(serialize=serial)
@@ -137,6 +140,7 @@ def box_weight(fine: ti.i32, coarse: ti.i32, i: ti.i32, j: ti.i32) -> float:
     return ti.max(overlap, 0) / ti.cast(fine, float)
 
 
+@replayed
 @ti.kernel
 def _downsample(
     pyramid: Rows,
@@ -166,6 +170,7 @@ def _downsample(
             pyramid[offset + i, c] = total[c]
 
 
+@replayed
 @ti.kernel
 def _downsample_adjoint(
     pyramid_adjoint: Rows,
@@ -355,6 +360,7 @@ def sample_trilinear_adjoint(
     return uv_adjoint
 
 
+@replayed
 @ti.kernel
 def texture_rungs(
     face_id: Numbers,

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import taichi as ti
 
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.simd import simd
 from taichi_dr.kernels.base.views import view_of
 from taichi_dr.kernels.shading.at_points import PointShading
@@ -73,6 +74,7 @@ class PackedAdjoints(NamedTuple):
 
 
 @simd
+@replayed
 @ti.kernel
 def soft_adjoint(
     clip: ti.types.ndarray(ndim=2),
@@ -114,6 +116,7 @@ def soft_adjoint(
     _adjoint_of_faces(all_faces, tasks, pixels, corner_adjoint, setting, cut)
 
 
+@replayed
 @ti.kernel
 def soft_adjoint_shaded(
     clip: ti.types.ndarray(ndim=2),

@@ -8,6 +8,7 @@ alpha.  Over nothing a pixel is the mean of its faces' colours, weighed among th
 
 import taichi as ti
 
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.types import Ints, Numbers, Rows
 from taichi_dr.kernels.soft.blend import REFERENCE, STATE, TOTAL, Outputs, background_reference
 from taichi_dr.kernels.soft.modes import COLOR_HARD
@@ -16,6 +17,7 @@ from taichi_dr.kernels.soft.packets import Packets, exp_negative, packet_at
 LEAST_SHARE = 1e-5  # of a pixel's colour that its faces have; what is less is rounding
 
 
+@replayed
 @ti.kernel
 def background_shares(
     face_id: Ints,
@@ -57,6 +59,7 @@ def background_weight(
     return weight
 
 
+@replayed
 @ti.kernel
 def fade(color: Rows, share: Numbers, alpha: Numbers, faded: Rows):
     """``mean`` and ``faded`` (V*H*W, 3) of a picture over black, ``color`` (V*H*W, 3), which becomes ``mean``.
@@ -71,6 +74,7 @@ def fade(color: Rows, share: Numbers, alpha: Numbers, faded: Rows):
             faded[i, c] = alpha[i] * color[i, c]
 
 
+@replayed
 @ti.kernel
 def fade_adjoint(
     mean: Rows, share: Numbers, alpha: Numbers, faded_adjoint: Rows, color_adjoint: Rows, alpha_adjoint: Numbers

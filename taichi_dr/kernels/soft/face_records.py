@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 import taichi as ti
 
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.views import first_row, view_of
 from taichi_dr.kernels.screen.projected_mesh import World
 from taichi_dr.kernels.soft.cut_records import PlacedFace, setup_cut
@@ -49,6 +50,7 @@ def record_length(attribute_count):
     return ATTRIBUTE + 3 * attribute_count
 
 
+@replayed
 @ti.kernel
 def soft_setup(
     clip: ti.types.ndarray(ndim=2),

@@ -6,6 +6,7 @@ same on a CPU, face by face.
 
 import taichi as ti
 
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.views import first_row
 from taichi_dr.kernels.shading.at_points import PointShading
 from taichi_dr.kernels.shading.light import Finish, Lights
@@ -47,6 +48,7 @@ from taichi_dr.kernels.soft.whole_face import (
 NEGLIGIBLE_SHARE = 1e-12  # a pair with less than this share of a pixel need not be coloured
 
 
+@replayed
 @ti.kernel
 def soft_forward(
     records: ti.types.ndarray(ndim=2),
@@ -87,6 +89,7 @@ def soft_forward(
     _blend_pixels(binned, background, outputs, ti.static(Setting(packets, softness, modes, coloring)), cut)
 
 
+@replayed
 @ti.kernel
 def soft_forward_shaded(
     clip: ti.types.ndarray(ndim=2),

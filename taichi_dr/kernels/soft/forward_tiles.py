@@ -14,6 +14,7 @@ import taichi as ti
 
 from taichi_dr.kernels.base.lanes import higher
 from taichi_dr.kernels.base.launch import GRAIN, cpu_threads
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.simd import simd
 from taichi_dr.kernels.base.views import first_row
 from taichi_dr.kernels.soft.blend import (
@@ -89,6 +90,7 @@ def scratch_packets(lanes):
 
 
 @simd
+@replayed
 @ti.kernel
 def soft_forward_tiles(
     records: ti.types.ndarray(ndim=2),

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import taichi as ti
 
 from taichi_dr.kernels.base.launch import grain
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.soft.background import background_weight
 from taichi_dr.kernels.soft.blend import COMBINED, REFERENCE, STATE, TOTAL, Outputs
 from taichi_dr.kernels.soft.modes import ALPHA_PRODUCT, ALPHA_SUM, COLOR_HARD
@@ -45,6 +46,7 @@ class OutputAdjoints(NamedTuple):
     depth: Any
 
 
+@replayed
 @ti.kernel
 def pack_pixel_adjoints(
     image: ti.types.ndarray(ndim=2),
@@ -139,6 +141,7 @@ def _pack_pixel(
     return color_factor
 
 
+@replayed
 @ti.kernel
 def sum_background(part: ti.types.ndarray(ndim=2), tiles: ti.i32, background_adjoint: ti.types.ndarray(ndim=1)):
     """``background_adjoint[c] += sum over the tiles of part[tile, c]``."""

@@ -20,6 +20,7 @@ import taichi as ti
 
 from taichi_dr.kernels.base.lanes import higher, lower
 from taichi_dr.kernels.base.launch import GRAIN
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.simd import simd
 from taichi_dr.kernels.base.types import IntRows, Ints, Numbers, Rows
 from taichi_dr.kernels.screen.barycentric import positive_parts
@@ -350,6 +351,7 @@ def _draw_tile(
 
 
 @simd
+@replayed
 @ti.kernel
 def draw_tiles(
     clip: Rows,

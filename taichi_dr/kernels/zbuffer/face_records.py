@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import taichi as ti
 
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.types import IntRows, Ints, Numbers, Rows
 from taichi_dr.kernels.base.views import first_row, view_of
 from taichi_dr.kernels.camera.planes import ascending, nearness_plane, principal_point, world_determinant
@@ -96,6 +97,7 @@ def plane_depth(records: ti.template(), item, row, col, test: ti.template()):
     return depth
 
 
+@replayed
 @ti.kernel
 def setup_faces(
     clip: Rows,

@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 import taichi as ti
 
 from taichi_dr.kernels.base.launch import is_small_image, on_cpu
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.types import IntRows, Ints, Numbers, Rows
 from taichi_dr.kernels.base.views import first_row, view_of
 from taichi_dr.kernels.screen.barycentric import normalize_edges, normalize_edges_adjoint
@@ -85,6 +86,7 @@ def interpolate(attributes, visible, background, image, views, coverage=False):
     _interpolate(*arrays, *strides, attributes.values.shape[1], coverage, is_small_image(image.shape[0]))
 
 
+@replayed
 @ti.kernel
 def _interpolate(
     attributes: Rows,
@@ -145,6 +147,7 @@ def interpolate_adjoint(mesh, attributes, face_id, records, adjoints, corner_adj
     _interpolate_adjoint(*arrays, *sizes, image_only, is_small_image(face_id.shape[0], items))
 
 
+@replayed
 @ti.kernel
 def _interpolate_adjoint(
     clip: Rows,
