@@ -10,6 +10,7 @@ import math
 import taichi as ti
 
 from taichi_dr.kernels.base.launch import is_serial
+from taichi_dr.kernels.base.replay import replayed
 
 SERIAL_ELEMENTS = 1 << 17
 READ, WRITE, ADD = range(3)
@@ -30,6 +31,7 @@ def add_array_to_fields(array, fields, columns=(0,)):
     _bridge(fields, array, columns, *_layout(fields), ADD)
 
 
+@replayed
 @ti.kernel
 def copy_columns(
     source: ti.types.ndarray(), target: ti.types.ndarray(), source_first: int, target_first: int, count: int
@@ -57,6 +59,7 @@ def _layout(fields):
     return tuple(components(field) for field in fields), is_serial(math.prod(fields[0].shape), SERIAL_ELEMENTS)
 
 
+@replayed
 @ti.kernel
 def _bridge(
     fields: ti.template(),

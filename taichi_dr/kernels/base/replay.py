@@ -21,11 +21,12 @@ from taichi_dr.kernels.base.launch import on_cpu
 from taichi_dr.runtime import runtime_token
 
 REAL, INTEGER = set(primitive_types.real_type_ids), set(primitive_types.integer_type_ids)
+MORTAL = ti.Ndarray, ti.Field
 MOST_KEPT = 32  # lists of arguments of a kernel
 
 
 def replayed(kernel):
-    """Has a kernel of arrays, numbers and templates that are no fields launch faster with arguments that it had before.
+    """Has a kernel of arrays, numbers and templates launch faster with arguments that it had before.
 
     Not on GPUs, where bounds are checked (``ti.init(debug=True)``), or on an open tape, which is to record it.
 
@@ -54,7 +55,7 @@ def replayed(kernel):
         elif not ti.cfg.debug and all(map(_lies_in_order, arguments)):
             if len(known) >= MOST_KEPT:
                 del known[next(iter(known))]
-            known[key] = _Launch(primal, arguments, lambda array: known.pop(key, None))
+            known[key] = _Launch(primal, arguments, lambda argument: known.pop(key, None))
         return result
 
     return launch
@@ -79,12 +80,23 @@ def _is_off_tape():
 
 
 def _mark(argument):
-    """What an argument is known by: an array of Taichi's is itself, one of NumPy's is a place in memory."""
-    if isinstance(argument, ti.Ndarray):
+    """What an argument is known by: an array of Taichi's or a field is itself, one of NumPy's is a place in memory."""
+    if isinstance(argument, MORTAL):
         return id(argument)
     if isinstance(argument, np.ndarray):
         return argument.__array_interface__["data"][0], argument.shape, argument.dtype
+    if isinstance(argument, tuple):
+        return type(argument), *map(_mark, argument)
     return argument, type(argument)
+
+
+def _mortal(arguments):
+    """The arguments that are known by themselves, those in tuples too."""
+    for argument in arguments:
+        if isinstance(argument, MORTAL):
+            yield argument
+        elif isinstance(argument, tuple):
+            yield from _mortal(argument)
 
 
 def _lies_in_order(argument):
@@ -92,7 +104,7 @@ def _lies_in_order(argument):
 
 
 class _Launch:
-    """A launch that can be made again; ``forget(array)`` is called when one of its arrays dies.
+    """A launch that can be made again; ``forget(argument)`` is called when an array or field dies.
 
     The program is not held: it has to die with its runtime.
     """
@@ -106,7 +118,7 @@ class _Launch:
         for place, (kind, value) in enumerate(passed):
             _set(self._context, place, kind, value)
         self._data = program.compile_kernel(program.config(), program.get_device_caps(), compiled)
-        self._arrays = [weakref.ref(value, forget) for value in arguments if isinstance(value, ti.Ndarray)]
+        self._arrays = [weakref.ref(argument, forget) for argument in _mortal(arguments)]
 
     def __call__(self):
         impl.get_runtime().prog.launch_kernel(self._data, self._context)

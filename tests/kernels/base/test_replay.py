@@ -1,5 +1,7 @@
 """Launches that are made again do what Taichi's own do, whatever has changed in between."""
 
+import sys
+
 import numpy as np
 import pytest
 import taichi as ti
@@ -114,6 +116,27 @@ def test_few_lists_of_arguments_are_kept(cpu32, fast):
     weigh(numbers, rows, 1.0, 0, False, out)  # long forgotten
     assert out.to_numpy().tolist() == [1] * 4
     assert len(fast) == 4
+
+
+@replayed
+@ti.kernel
+def copy(fields: ti.template(), out: Numbers):
+    for i in range(out.shape[0]):
+        out[i] = fields[0][i] + 2 * fields[1][i]
+
+
+def test_fields_are_known_by_themselves_and_not_held(cpu32, fast):
+    first, second, out = ti.field(ti.f32, 4), ti.field(ti.f32, 4), make_array((4,))
+    for k in range(3):
+        first.fill(k)
+        second.fill(1)
+        for fields, right in (((first, second), k + 2), ((second, first), 2 * k + 1)):
+            copy(fields, out)
+            assert out.to_numpy().tolist() == [right] * 4
+    assert len(fast) == 2
+    before = sys.getrefcount(first)
+    copy((first, second), out)
+    assert sys.getrefcount(first) == before
 
 
 @pytest.mark.usefixtures("own_runtime")
