@@ -9,11 +9,14 @@ import taichi as ti
 
 from taichi_dr.kernels.base import bridge
 from taichi_dr.kernels.base.arrays import make_array, write_array
+from taichi_dr.kernels.base.launch import is_serial
 from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.types import Rows
 from taichi_dr.runtime import check_field_runtime, current_tape, runtime_token
 from taichi_dr.tape import off_tape
 from taichi_dr.types import Array, Field
+
+SERIAL_NUMBERS = 1 << 17
 
 
 class Variable:
@@ -90,7 +93,7 @@ class Variable:
         if self.fields:
             bridge.add_array_to_fields(array, self._gradients(), self.columns)
         else:
-            add_rows(array, self.gradient)
+            add_rows(array, self.gradient, is_serial(math.prod(array.shape), SERIAL_NUMBERS))
 
     @off_tape
     def clear_gradient(self) -> None:
@@ -161,8 +164,9 @@ def of_field(field, name="field"):
 
 @replayed
 @ti.kernel
-def add_rows(source: Rows, target: Rows):
+def add_rows(source: Rows, target: Rows, serial: ti.template()):
     """``target += source``."""
+    ti.loop_config(serialize=serial)
     for i in range(target.shape[0]):
         for k in range(target.shape[1]):
             target[i, k] = target[i, k] + source[i, k]
