@@ -64,6 +64,7 @@ from taichi_dr.kernels.antialias.weights import (
     share_columns,
 )
 from taichi_dr.kernels.base.launch import grain, is_small_image, on_cpu
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.types import IntRows, Ints, Numbers, Rows
 from taichi_dr.kernels.base.views import view_of
 from taichi_dr.kernels.screen.pixels import Screen
@@ -164,6 +165,7 @@ def _owners():
     return 1 if on_cpu() else GPU_OWNERS
 
 
+@replayed
 @ti.kernel
 def _antialias(
     clip: Rows,
@@ -237,6 +239,7 @@ def _antialias(
     return counts[counts.shape[0] - 1]
 
 
+@replayed
 @ti.kernel
 def _blend(
     face_id: Numbers,
@@ -308,6 +311,7 @@ def _look_at_piece(piece, scene: ti.template(), pieces: ti.template()):
                     shares[piece, column + COLORS + giver * channels + c] = scene.picture.image[seen[1 + giver], c]
 
 
+@replayed
 @ti.kernel
 def _antialias_image_adjoint(
     counts: Ints,
@@ -345,6 +349,7 @@ def _antialias_image_adjoint(
                                     adjoint[row, c] = adjoint[row, c] + weights[giver] * adjoint_before[pixel, c]
 
 
+@replayed
 @ti.kernel
 def _antialias_edge_adjoint(
     clip: Rows,
