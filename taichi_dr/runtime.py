@@ -1,7 +1,8 @@
 """Backend and precision choice, and the state of Taichi's runtime.
 
-What this file reads below Taichi's documented interface, and why (``compilation``, ``tape``, ``kernels.base.arrays``,
-``kernels.base.launch`` and ``kernels.march.packets`` say it of theirs):
+What this file reads below Taichi's documented interface, and why (``compilation``, ``tape``, ``fields.tree``,
+``kernels.base.arrays``, ``kernels.base.launch``, ``kernels.base.replay`` and ``kernels.march.packets`` say it of
+theirs):
 
 * ``runtime_token``, ``current_tape`` and ``recording_tape`` read ``ti.lang.impl.get_runtime()``: Taichi tells neither
   that a second ``ti.init`` has invalidated every field nor which tape is open and whether it records.  Gone when Taichi
