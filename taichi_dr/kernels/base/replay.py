@@ -28,7 +28,8 @@ MOST_KEPT = 32  # lists of arguments of a kernel
 def replayed(kernel):
     """Has a kernel of arrays, numbers and templates launch faster with arguments that it had before.
 
-    Not on GPUs, where bounds are checked (``ti.init(debug=True)``), or on an open tape, which is to record it.
+    Not on GPUs, where bounds are checked (``ti.init(debug=True)``), with keywords, or on an open tape, which is to
+    record it.
 
     Raises:
         TypeError: a parameter is something else.
@@ -37,10 +38,10 @@ def replayed(kernel):
     _require_plain(primal)
 
     @functools.wraps(kernel)
-    def launch(*arguments):
+    def launch(*arguments, **keywords):
         nonlocal runtime
-        if not on_cpu() or not _is_off_tape():
-            return kernel(*arguments)
+        if keywords or not on_cpu() or not _is_off_tape():
+            return kernel(*arguments, **keywords)
         if runtime is not runtime_token():
             runtime = runtime_token()
             known.clear()

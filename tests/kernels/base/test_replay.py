@@ -77,6 +77,13 @@ def test_other_numbers_templates_and_arrays_are_told_apart(cpu32, fast):
                 assert count == numbers.shape[0] + shift
 
 
+def test_keywords_are_passed_on(cpu32):
+    numbers, rows, out = array_from(np.ones(4)), array_from(np.ones((4, 1)), ti.i32), make_array((4,))
+    for shift in (0, 1, 1, 1):
+        assert weigh(numbers, rows, 1.0, shift=shift, twice=False, out=out) == 4 + shift
+        assert out.to_numpy().tolist() == [1 + shift] * 4
+
+
 def test_an_array_in_the_place_of_one_that_died_is_another(cpu32, fast):
     rows = array_from(np.ones((4, 1)), ti.i32)
     for k in range(60):  # Python gives a new object the address of one that is no more
