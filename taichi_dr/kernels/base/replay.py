@@ -1,21 +1,24 @@
 """Launches with arguments that a kernel has had before, without Taichi's looking at each of them again.
 
 Before every launch Taichi goes through the arguments in Python: 55 us for 12 arrays and 5 numbers, of which the launch
-itself takes 3.  Rendering step by step the arguments are the same arrays and the same numbers each time, so on CPUs
-``replayed`` keeps what Taichi makes of them (a launch context, with the addresses of the arrays) and launches by that.
+itself takes 3.  Rendering step by step the arguments are the same arrays each time, so on CPUs ``replayed`` keeps what
+Taichi makes of them (a launch context, with the addresses of the arrays) and launches by that.
 This file reads ``Kernel.compiled_kernels``, ``make_launch_context`` and ``Program.launch_kernel`` below Taichi's
 documented interface.  Gone when Taichi's launches take a few microseconds.
 """
 
 import functools
 import math
+import operator
 import weakref
 
 import numpy as np
 import taichi as ti
 from taichi.lang import impl, runtime_ops
+from taichi.lang.util import cook_dtype
 from taichi.types import primitive_types
 from taichi.types.ndarray_type import NdarrayType
+from taichi.types.utils import is_signed
 
 from taichi_dr.kernels.base.launch import on_cpu
 from taichi_dr.runtime import runtime_token
@@ -26,7 +29,7 @@ MOST_KEPT = 32  # lists of arguments of a kernel
 
 
 def replayed(kernel):
-    """Has a kernel of arrays, numbers and templates launch faster with arguments that it had before.
+    """Has a kernel of arrays, numbers and templates launch faster with arrays and templates that it had before.
 
     Not on GPUs, where bounds are checked (``ti.init(debug=True)``), with keywords, or on an open tape, which is to
     record it.
@@ -35,19 +38,20 @@ def replayed(kernel):
         TypeError: a parameter is something else.
     """
     primal, known, seen, runtime = kernel._primal, {}, set(), None
-    _require_plain(primal)
+    numbers = _places_of_numbers(primal)
+    others = [i for i in range(len(primal.arguments)) if i not in numbers]
 
     @functools.wraps(kernel)
     def launch(*arguments, **keywords):
         nonlocal runtime
-        if keywords or not on_cpu() or not _is_off_tape():
+        if keywords or len(arguments) != len(primal.arguments) or not on_cpu() or not _is_off_tape():
             return kernel(*arguments, **keywords)
         if runtime is not runtime_token():
             runtime = runtime_token()
             known.clear()
-        key = tuple(map(_mark, arguments))
+        key = tuple([_mark(arguments[i]) for i in others])
         if key in known:
-            return known[key]()
+            return known[key]([arguments[i] for i in numbers])
         result = kernel(*arguments)
         if key not in seen:  # what is never seen again is not worth it
             if len(seen) >= MOST_KEPT:
@@ -56,19 +60,24 @@ def replayed(kernel):
         elif not ti.cfg.debug and all(map(_lies_in_order, arguments)):
             if len(known) >= MOST_KEPT:
                 del known[next(iter(known))]
-            known[key] = _Launch(primal, arguments, lambda argument: known.pop(key, None))
+            known[key] = _Launch(primal, arguments, numbers, lambda argument: known.pop(key, None))
         return result
 
     return launch
 
 
-def _require_plain(primal):
-    for argument in primal.arguments:
-        kind = argument.annotation
-        if not (_is_template(kind) or isinstance(kind, NdarrayType) or id(kind) in REAL | INTEGER):
+def _places_of_numbers(primal):
+    """The places of numbers among the parameters."""
+    numbers = []
+    for i, parameter in enumerate(primal.arguments):
+        kind = parameter.annotation
+        if id(kind) in REAL | INTEGER:
+            numbers.append(i)
+        elif not (_is_template(kind) or isinstance(kind, NdarrayType)):
             raise TypeError(
-                f"{primal.func.__name__}: {argument.name} is a {kind}; expected an array, number or template"
+                f"{primal.func.__name__}: {parameter.name} is a {kind}; expected an array, number or template"
             )
+    return numbers
 
 
 def _is_template(annotation):
@@ -105,23 +114,35 @@ def _lies_in_order(argument):
 
 
 class _Launch:
-    """A launch that can be made again; ``forget(argument)`` is called when an array or field dies.
+    """A launch that can be made again, with other numbers at the places ``numbers``.
 
-    The program is not held: it has to die with its runtime.
+    ``forget(argument)`` is called when an array or field dies.  The program is not held: it dies with its runtime.
     """
 
-    def __init__(self, primal, arguments, forget):
+    def __init__(self, primal, arguments, numbers, forget):
         program = impl.get_runtime().prog
         compiled = primal.compiled_kernels[primal.ensure_compiled(*arguments)]
-        kinds = [argument.annotation for argument in primal.arguments]
-        passed = [(kind, value) for kind, value in zip(kinds, arguments, strict=True) if not _is_template(kind)]
+        kinds = [parameter.annotation for parameter in primal.arguments]
+        passed = [i for i, kind in enumerate(kinds) if not _is_template(kind)]
         self._primal, self._context = primal, compiled.make_launch_context()
-        for place, (kind, value) in enumerate(passed):
-            _set(self._context, place, kind, value)
+        self._numbers, self._setters = None, []
+        for place, i in enumerate(passed):
+            if i in numbers:
+                self._setters.append(_setter(self._context, place, kinds[i]))
+            else:
+                # as memory of somebody else's: a launch takes addresses for its own arrays and leaves them in their
+                # place
+                shape = arguments[i].shape[: kinds[i].ndim]
+                self._context.set_arg_external_array_with_shape((place,), *_memory(arguments[i]), shape, 0)
         self._data = program.compile_kernel(program.config(), program.get_device_caps(), compiled)
-        self._arrays = [weakref.ref(argument, forget) for argument in _mortal(arguments)]
+        self._mortal = [weakref.ref(argument, forget) for argument in _mortal(arguments)]
 
-    def __call__(self):
+    def __call__(self, numbers):
+        if numbers != self._numbers:
+            self._numbers = None
+            for number, setter in zip(numbers, self._setters, strict=True):
+                setter(number)
+            self._numbers = numbers
         impl.get_runtime().prog.launch_kernel(self._data, self._context)
         if self._primal.return_type is None:
             return None
@@ -133,14 +154,12 @@ class _Launch:
         return returned[0] if len(returned) == 1 else returned
 
 
-def _set(context, place, kind, value):
-    if isinstance(kind, NdarrayType):
-        # as memory of somebody else's: a launch takes addresses for its own arrays and leaves them in their place
-        context.set_arg_external_array_with_shape((place,), *_memory(value), value.shape[: kind.ndim], 0)
-    elif id(kind) in REAL:
-        context.set_arg_float((place,), float(value))
-    else:
-        context.set_arg_int((place,), int(value))
+def _setter(context, place, kind):
+    """Sets the number at a place."""
+    if id(kind) in REAL:
+        return lambda number: context.set_arg_float((place,), float(number))
+    set_integer = context.set_arg_int if is_signed(cook_dtype(kind)) else context.set_arg_uint
+    return lambda number: set_integer((place,), operator.index(number))
 
 
 def _memory(array):

@@ -37,7 +37,7 @@ def fast(monkeypatch):
     """Counts the launches that are made again."""
     launches.clear()
     call = replay._Launch.__call__
-    monkeypatch.setattr(replay._Launch, "__call__", lambda self: launches.append(1) or call(self))
+    monkeypatch.setattr(replay._Launch, "__call__", lambda self, given: launches.append(1) or call(self, given))
     return launches
 
 
@@ -110,19 +110,50 @@ def test_an_array_of_numpy_that_is_not_in_order_is_refused_each_time(cpu32):
             weigh(np.arange(8, dtype=np.float32)[::2], rows, 1.0, 0, False, out)
 
 
-def test_few_lists_of_arguments_are_kept(cpu32, fast):
+def test_few_lists_of_arrays_are_kept(cpu32, fast):
     numbers, rows = array_from(np.ones(4)), array_from(np.ones((4, 1)), ti.i32)
-    out = make_array((4,))
-    for shift in range(2 * replay.MOST_KEPT):
-        for _ in range(2):
-            weigh(numbers, rows, 1.0, shift, False, out)
-    for shift in range(2 * replay.MOST_KEPT - 4, 2 * replay.MOST_KEPT):
-        weigh(numbers, rows, 1.0, shift, False, out)
-        assert out.to_numpy().tolist() == [shift + 1] * 4
+    outs = [make_array((4,)) for _ in range(2 * replay.MOST_KEPT)]
+
+    def weigh_in(out):
+        weigh(numbers, rows, 1.0, 0, False, out)
+        assert out.to_numpy().tolist() == [1] * 4
+        out.fill(0)
+
+    for out in outs:
+        weigh_in(out)
+        weigh_in(out)
+    for out in outs[-4:]:
+        weigh_in(out)
     assert len(fast) == 4
-    weigh(numbers, rows, 1.0, 0, False, out)  # long forgotten
-    assert out.to_numpy().tolist() == [1] * 4
+    weigh_in(outs[0])  # long forgotten
     assert len(fast) == 4
+
+
+@replayed
+@ti.kernel
+def put(real: float, double: ti.f64, signed: ti.i32, unsigned: ti.u32, out: ti.types.ndarray(dtype=ti.f64, ndim=1)):
+    out[0], out[1], out[2], out[3] = real, double, signed, unsigned
+
+
+def test_numbers_of_every_type_are_put_in_their_places(cpu32, fast):
+    out = make_array((4,), ti.f64)
+    for k in range(4):
+        given = 0.5 * k, 0.1 * k, -3 * k, 2**32 - 1 - k
+        put(*given, out)
+        assert out.to_numpy().tolist() == list(given)
+    put(np.float32(0.25), 2, np.int64(-7), np.uint32(2**31), out)
+    assert out.to_numpy().tolist() == [0.25, 2, -7, 2**31]
+    assert len(fast) == 3
+
+
+def test_a_number_that_is_none_leaves_the_next_launch_right(cpu32, fast):
+    out = make_array((4,), ti.f64)
+    for _ in range(3):
+        put(1.0, 2.0, 3, 4, out)
+    with pytest.raises(TypeError):
+        put(9.0, 9.0, 0.5, 4, out)
+    put(1.0, 2.0, 3, 4, out)
+    assert out.to_numpy().tolist() == [1, 2, 3, 4]
 
 
 @replayed
