@@ -6,6 +6,7 @@ import taichi as ti
 
 from taichi_dr.errors import InputError
 from taichi_dr.fields.variable import Variable
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.types import Numbers, Rows
 from taichi_dr.losses.inputs import add_sum, check_field, check_loss, check_same, push_gradient, rows, runs, scratch
 from taichi_dr.tape import tape_operation
@@ -94,6 +95,7 @@ def _rows(closest, mask):
     return rows("closest", closest, 0), rows("closest mask", mask, 0)
 
 
+@replayed
 @ti.kernel
 def _sums(
     closest: Rows,
@@ -114,6 +116,7 @@ def _sums(
         partial[thread] = total
 
 
+@replayed
 @ti.kernel
 def _slopes(closest: Rows, mask: Rows, gradient: Rows, softness: float, kind: ti.template()):
     for i in range(closest.shape[0]):

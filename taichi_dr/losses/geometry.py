@@ -8,6 +8,7 @@ import taichi as ti
 from taichi_dr.errors import InputError, ShapeError
 from taichi_dr.fields.variable import Variable
 from taichi_dr.kernels.base.checks import LARGEST
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.types import Numbers, Rows
 from taichi_dr.losses.inputs import (
     add_sum,
@@ -136,6 +137,7 @@ def _seen(prediction, target, alpha, mask, kind):
     return a, t, seen, _compared(a, t, *hits, seen, kind)
 
 
+@replayed
 @ti.kernel
 def _compared(a: Rows, t: Rows, alpha: Rows, mask: Rows, seen: ti.types.ndarray(ndim=1), kind: ti.template()) -> int:
     count = 0
@@ -156,6 +158,7 @@ def _is_comparable(a: ti.template(), t: ti.template(), i, kind: ti.template()):
     return usable
 
 
+@replayed
 @ti.kernel
 def _sums(
     a: Rows,
@@ -178,6 +181,7 @@ def _sums(
         partial[thread] = total
 
 
+@replayed
 @ti.kernel
 def _slopes(a: Rows, t: Rows, seen: ti.types.ndarray(ndim=1), gradient: Rows, delta: float, kind: ti.template()):
     """The derivatives of ``_penalty`` by a."""

@@ -9,6 +9,7 @@ import math
 import taichi as ti
 
 from taichi_dr.errors import ShapeError
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.types import Numbers, Rows
 from taichi_dr.losses.inputs import add_sum, check_field, check_loss, full_shape, push_gradient, rows, scratch
 from taichi_dr.tape import tape_operation
@@ -125,6 +126,7 @@ def _bend(numbers: ti.template(), row, c, index, count, strides, per_unit):
     return total
 
 
+@replayed
 @ti.kernel
 def _sum_slopes(numbers: Rows, partial: Numbers, nx: int, ny: int, nz: int, px: float, py: float, pz: float):
     count, strides, per_unit = ti.Vector([nx, ny, nz]), ti.Vector([ny * nz, nz, 1]), ti.Vector([px, py, pz])
@@ -136,6 +138,7 @@ def _sum_slopes(numbers: Rows, partial: Numbers, nx: int, ny: int, nz: int, px: 
         partial[line] = total
 
 
+@replayed
 @ti.kernel
 def _slope_adjoint(numbers: Rows, slopes: Rows, nx: int, ny: int, nz: int, px: float, py: float, pz: float):
     """``2 (|g| - 1) g / |g|``: the derivative of a point's term by its slope."""
@@ -150,6 +153,7 @@ def _slope_adjoint(numbers: Rows, slopes: Rows, nx: int, ny: int, nz: int, px: f
             slopes[row, k] = factor * g[k]
 
 
+@replayed
 @ti.kernel
 def _gather_slopes(slopes: Rows, gradient: Rows, nx: int, ny: int, nz: int, px: float, py: float, pz: float):
     """The derivative by every number: what the slopes of its neighbours, and at an end its own, take from it."""
@@ -171,6 +175,7 @@ def _gather_slopes(slopes: Rows, gradient: Rows, nx: int, ny: int, nz: int, px: 
         gradient[row, 0] = total
 
 
+@replayed
 @ti.kernel
 def _sum_bends(numbers: Rows, partial: Numbers, nx: int, ny: int, nz: int, px: float, py: float, pz: float):
     count, strides, per_unit = ti.Vector([nx, ny, nz]), ti.Vector([ny * nz, nz, 1]), ti.Vector([px, py, pz])
@@ -182,6 +187,7 @@ def _sum_bends(numbers: Rows, partial: Numbers, nx: int, ny: int, nz: int, px: f
         partial[line] = total
 
 
+@replayed
 @ti.kernel
 def _bends(numbers: Rows, bends: Rows, nx: int, ny: int, nz: int, px: float, py: float, pz: float):
     count, strides, per_unit = ti.Vector([nx, ny, nz]), ti.Vector([ny * nz, nz, 1]), ti.Vector([px, py, pz])
@@ -190,6 +196,7 @@ def _bends(numbers: Rows, bends: Rows, nx: int, ny: int, nz: int, px: float, py:
             bends[row, c] = _bend(numbers, row, c, _index(row, ny, nz), count, strides, per_unit)
 
 
+@replayed
 @ti.kernel
 def _gather_bends(bends: Rows, gradient: Rows, nx: int, ny: int, nz: int, px: float, py: float, pz: float):
     """Half the derivative by every number: what is taken from it by its own bend and by its neighbours'."""

@@ -8,6 +8,7 @@ from taichi_dr.errors import InputError
 from taichi_dr.fields.variable import Variable
 from taichi_dr.kernels.base import bridge
 from taichi_dr.kernels.base.elements import get_component, set_component, unflatten
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.types import Numbers, Rows
 from taichi_dr.losses.inputs import (
     add_sum,
@@ -120,6 +121,7 @@ def _rows(prediction, target, n):
     return rows("pixel prediction", prediction, n), rows("pixel target", target, n)
 
 
+@replayed
 @ti.kernel
 def _row_sums(
     prediction: Rows,
@@ -141,6 +143,7 @@ def _row_sums(
         partial[chunk] = total
 
 
+@replayed
 @ti.kernel
 def _row_adjoint(prediction: Rows, target: Rows, gradient: Rows, delta: float, kind: ti.template()):
     for i in range(prediction.shape[0]):
@@ -148,6 +151,7 @@ def _row_adjoint(prediction: Rows, target: Rows, gradient: Rows, delta: float, k
             gradient[i, k] = _slope(prediction[i, k] - target[i, k], delta, kind)
 
 
+@replayed
 @ti.kernel
 def _field_sums(
     prediction: ti.template(),
@@ -174,6 +178,7 @@ def _field_sums(
         partial[chunk] = total
 
 
+@replayed
 @ti.kernel
 def _array_sums(
     prediction: ti.template(),
@@ -198,6 +203,7 @@ def _array_sums(
         partial[chunk] = total
 
 
+@replayed
 @ti.kernel
 def _field_adjoint(
     prediction: ti.template(),
@@ -216,6 +222,7 @@ def _field_adjoint(
             set_component(grad, index, k, n, value)
 
 
+@replayed
 @ti.kernel
 def _array_adjoint(
     prediction: ti.template(),

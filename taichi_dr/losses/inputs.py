@@ -12,6 +12,7 @@ from taichi_dr.fields.variable import Variable
 from taichi_dr.kernels.base import bridge
 from taichi_dr.kernels.base.arrays import make_array
 from taichi_dr.kernels.base.elements import get_component, set_component, unflatten
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.runtime import backend, check_field_runtime, float_dtype, runtime_token
 
 
@@ -163,6 +164,7 @@ def _not_finite(read):
     return f"the numbers in {' and '.join(read)} are so large that their sum overflows: scale them down"
 
 
+@replayed
 @ti.kernel
 def _add_sum(values: ti.types.ndarray(ndim=1), loss: ti.template(), scale: float, constant: float) -> float:
     added = 0.0
@@ -176,6 +178,7 @@ def _add_sum(values: ti.types.ndarray(ndim=1), loss: ti.template(), scale: float
     return added
 
 
+@replayed
 @ti.kernel
 def add_value(loss: ti.template(), value: float):
     """``loss += value``."""
@@ -196,6 +199,7 @@ def push_gradient(gradient, field, loss, scale):
         _push_rows(gradient, field.gradient, loss.grad, scale)
 
 
+@replayed
 @ti.kernel
 def _push_rows(gradient: ti.types.ndarray(ndim=2), grad: ti.types.ndarray(ndim=2), seed: ti.template(), scale: float):
     for row in range(gradient.shape[0]):
@@ -203,6 +207,7 @@ def _push_rows(gradient: ti.types.ndarray(ndim=2), grad: ti.types.ndarray(ndim=2
             grad[row, k] = grad[row, k] + seed[None] * scale * gradient[row, k]
 
 
+@replayed
 @ti.kernel
 def _push(gradient: ti.types.ndarray(ndim=2), grad: ti.template(), seed: ti.template(), n: ti.template(), scale: float):
     for row in range(gradient.shape[0]):

@@ -8,6 +8,7 @@ import taichi as ti
 
 from taichi_dr.errors import InputError
 from taichi_dr.kernels.base.arrays import array_from
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.losses.inputs import add_sum, check_field, check_loss, push_gradient, rows, scratch
 from taichi_dr.runtime import runtime_token
 from taichi_dr.tape import tape_operation
@@ -111,6 +112,7 @@ def _neighbor_edges(topology):
     return array
 
 
+@replayed
 @ti.kernel
 def _cotangents(
     positions: ti.types.ndarray(ndim=2),
@@ -137,6 +139,7 @@ def _cotangents(
         edge_weights[i] = ti.max(total, 0.0)
 
 
+@replayed
 @ti.kernel
 def _differences(
     positions: ti.types.ndarray(ndim=2),
@@ -166,6 +169,7 @@ def _differences(
                 deltas[i, k] = total[k] / sum_of_weights
 
 
+@replayed
 @ti.kernel
 def _sum_squares(deltas: ti.types.ndarray(ndim=2), partial: ti.types.ndarray(ndim=1)):
     chunks, count = partial.shape[0], deltas.shape[0]
@@ -177,6 +181,7 @@ def _sum_squares(deltas: ti.types.ndarray(ndim=2), partial: ti.types.ndarray(ndi
         partial[chunk] = total
 
 
+@replayed
 @ti.kernel
 def _gradient(
     deltas: ti.types.ndarray(ndim=2),

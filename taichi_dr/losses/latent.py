@@ -7,6 +7,7 @@ import taichi as ti
 from taichi_dr.errors import InputError, ShapeError
 from taichi_dr.fields.variable import Variable
 from taichi_dr.kernels.base import bridge
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.types import Numbers, Rows
 from taichi_dr.losses.inputs import add_sum, check_field, check_loss, full_shape, push_gradient, rows, runs, scratch
 from taichi_dr.tape import tape_operation
@@ -55,6 +56,7 @@ def _adjoint(codes, loss, scale):
 _operation = tape_operation(_forward, _adjoint)
 
 
+@replayed
 @ti.kernel
 def _square_sums(z: Rows, partial: Numbers, length: int, outer: int, inner: int):
     for thread in range(partial.shape[0]):

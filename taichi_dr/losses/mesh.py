@@ -13,6 +13,7 @@ import taichi as ti
 
 from taichi_dr.errors import InputError
 from taichi_dr.kernels.base.arrays import array_from
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.losses.inputs import add_sum, check_field, check_loss, push_gradient, rows, scratch
 from taichi_dr.runtime import runtime_token
 from taichi_dr.tape import tape_operation
@@ -169,6 +170,7 @@ def _stencils(topology, kind):
     return known[kind]
 
 
+@replayed
 @ti.kernel
 def _sum_stencils(
     vertices: ti.types.ndarray(ndim=2),
@@ -212,6 +214,7 @@ def _sum_stencils(
         partial[chunk] = total
 
 
+@replayed
 @ti.kernel
 def _stencil_adjoint(
     vertices: ti.types.ndarray(ndim=2),
@@ -280,6 +283,7 @@ def _share(u):
     return 1.0 / ti.sqrt(1.0 + u * u)
 
 
+@replayed
 @ti.kernel
 def _gather(
     corners: ti.types.ndarray(ndim=2),

@@ -7,6 +7,7 @@ import taichi as ti
 
 from taichi_dr.errors import InputError
 from taichi_dr.fields.variable import Variable
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.losses.inputs import (
     add_sum,
     check_field,
@@ -96,6 +97,7 @@ def _view_sums(a, t, views, values, kind):
     return sums
 
 
+@replayed
 @ti.kernel
 def _partial_sums(
     a: ti.types.ndarray(ndim=2),
@@ -118,6 +120,7 @@ def _partial_sums(
         partial[i, 1] = union
 
 
+@replayed
 @ti.kernel
 def _add_pieces(
     partial: ti.types.ndarray(ndim=2),
@@ -137,6 +140,7 @@ def _add_pieces(
         values[view] = difference / ti.max(union, tiny)
 
 
+@replayed
 @ti.kernel
 def _gradient(
     own: ti.types.ndarray(ndim=2),

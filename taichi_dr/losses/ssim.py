@@ -8,6 +8,7 @@ from taichi_dr.fields.variable import Variable
 from taichi_dr.kernels.base import bridge
 from taichi_dr.kernels.base.arrays import array_from
 from taichi_dr.kernels.base.launch import grain
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.losses.inputs import (
     add_sum,
     check_field,
@@ -132,6 +133,7 @@ def _window():
     return _windows["weights"]
 
 
+@replayed
 @ti.kernel
 def _flatten(values: ti.types.ndarray(ndim=2), flat: ti.types.ndarray(ndim=1)):
     for i in range(values.shape[0]):
@@ -139,6 +141,7 @@ def _flatten(values: ti.types.ndarray(ndim=2), flat: ti.types.ndarray(ndim=1)):
             flat[i * values.shape[1] + k] = values[i, k]
 
 
+@replayed
 @ti.kernel
 def _moments_across(
     x: ti.types.ndarray(ndim=1),
@@ -170,6 +173,7 @@ def _moments_across(
             across[4, i + lane] = m_xy[lane]
 
 
+@replayed
 @ti.kernel
 def _similarity(
     across: ti.types.ndarray(ndim=2),
@@ -198,6 +202,7 @@ def _similarity(
         sums[first_line + line] = total.sum()
 
 
+@replayed
 @ti.kernel
 def _slopes(
     across: ti.types.ndarray(ndim=2),
@@ -229,6 +234,7 @@ def _slopes(
                     slopes[2, start + i + lane] = 2.0 * a1[lane] / (b1[lane] * b2[lane])
 
 
+@replayed
 @ti.kernel
 def _spread_down(
     slopes: ti.types.ndarray(ndim=2),
@@ -252,6 +258,7 @@ def _spread_down(
                     down[m, taps * components + i + lane] = total[lane]
 
 
+@replayed
 @ti.kernel
 def _spread_across(
     down: ti.types.ndarray(ndim=2),

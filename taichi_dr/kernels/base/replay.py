@@ -40,6 +40,7 @@ def replayed(kernel):
     primal, known, seen, runtime = kernel._primal, {}, set(), None
     numbers = _places_of_numbers(primal)
     others = [i for i in range(len(primal.arguments)) if i not in numbers]
+    arrays = [i for i in others if not _is_template(primal.arguments[i].annotation)]
 
     @functools.wraps(kernel)
     def launch(*arguments, **keywords):
@@ -57,7 +58,7 @@ def replayed(kernel):
             if len(seen) >= MOST_KEPT:
                 seen.clear()
             seen.add(key)
-        elif not ti.cfg.debug and all(map(_lies_in_order, arguments)):
+        elif not ti.cfg.debug and all(_is_memory(arguments[i]) for i in arrays):
             if len(known) >= MOST_KEPT:
                 del known[next(iter(known))]
             known[key] = _Launch(primal, arguments, numbers, lambda argument: known.pop(key, None))
@@ -109,8 +110,9 @@ def _mortal(arguments):
             yield from _mortal(argument)
 
 
-def _lies_in_order(argument):
-    return not isinstance(argument, np.ndarray) or argument.flags.c_contiguous
+def _is_memory(array):
+    """Whether an array is a single piece of memory of Taichi's or NumPy's."""
+    return isinstance(array, ti.Ndarray) or (isinstance(array, np.ndarray) and array.flags.c_contiguous)
 
 
 class _Launch:

@@ -2,6 +2,7 @@
 
 import taichi as ti
 
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.types import Ints, Numbers, Rows, VectorVolume
 from taichi_dr.kernels.fit.rays import interpolate, ray_in_cells
 
@@ -12,6 +13,7 @@ STEP, TRUST = 0.5, 0.8
 """The least step in cells; the part of a distance that a step is."""
 
 
+@replayed
 @ti.kernel
 def approach(
     distances: VectorVolume,

@@ -9,6 +9,7 @@ Trilinear interpolation.  The adjoint is that of the values by the grid's number
 import taichi as ti
 
 from taichi_dr.kernels.base.launch import cpu_threads, grain, on_cpu
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.types import Ints, Numbers, Rows, VectorVolume
 from taichi_dr.kernels.fit.rays import cell_of, ray_in_cells
 
@@ -16,6 +17,7 @@ SLAB = 4
 """Planes of nodes that belong to one thread; the next ones are another's, because objects are in the middle."""
 
 
+@replayed
 @ti.kernel
 def sample_rays(
     numbers: VectorVolume,
@@ -60,6 +62,7 @@ def sample_rays_adjoint(*arguments):
     _sample_rays_adjoint(*arguments, cpu_threads() if on_cpu() else arguments[2].shape[0])
 
 
+@replayed
 @ti.kernel
 def _sample_rays_adjoint(
     numbers_adjoint: VectorVolume,

@@ -9,6 +9,7 @@ Source: Kutulakos and Seitz, A Theory of Shape by Space Carving, 2000.
 
 import taichi as ti
 
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.types import IntRows, Rows, VectorVolume, Volume
 from taichi_dr.kernels.base.vectors import get3
 from taichi_dr.kernels.distance.silhouettes import BACKWARD, EYE, FOCAL, PRINCIPAL, RIGHT, UP
@@ -22,6 +23,7 @@ WHOLE = 0.9  # alpha of pixels whose colour is the surface's alone
 STEP, TRUST = 0.5, 0.9  # the least step in cells; the part of a distance that a step is
 
 
+@replayed
 @ti.kernel
 def look(
     distances: VectorVolume,
@@ -62,6 +64,7 @@ def look(
         depths[v, row, col], solid[v, row, col] = met, inside
 
 
+@replayed
 @ti.kernel
 def agreement(
     distances: VectorVolume,

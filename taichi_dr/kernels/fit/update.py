@@ -6,9 +6,11 @@ that is smooth over the surface takes larger steps).
 
 import taichi as ti
 
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.types import IntRows, Numbers, VectorVolume
 
 
+@replayed
 @ti.kernel
 def add_moments(
     gradient: VectorVolume,
@@ -36,6 +38,7 @@ def add_moments(
                 ti.atomic_max(largest[0], second[i, j, k, c])
 
 
+@replayed
 @ti.kernel
 def move(
     numbers: VectorVolume,

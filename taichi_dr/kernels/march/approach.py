@@ -7,6 +7,7 @@ where |f| is least on its way through the bounds, or past them.
 import taichi as ti
 
 from taichi_dr.kernels.base.lanes import higher, lower
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.simd import simd
 from taichi_dr.kernels.base.types import Numbers, Rows
 from taichi_dr.kernels.camera.rays import Eye, footprint, ray_components
@@ -21,6 +22,7 @@ HALVINGS = 7  # of the step around the closest sample; then the vertex of a para
 
 
 @simd
+@replayed
 @ti.kernel
 def approach(
     func: ti.template(),

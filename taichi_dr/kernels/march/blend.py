@@ -19,12 +19,14 @@ Source: Porter and Duff, Compositing Digital Images, 1984, section 4.3, for the 
 
 import taichi as ti
 
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.types import Ints, Numbers, Rows
 from taichi_dr.kernels.base.vectors import add_row3, get3, row3, unit, unit_adjoint
 from taichi_dr.kernels.camera.pack import E, W
 from taichi_dr.kernels.march.rows import CENTER, COVERED
 
 
+@replayed
 @ti.kernel
 def blend(first: Ints, edge: Ints, coverage: Numbers, normal: Rows, color: Rows, rgba: Rows):
     """Writes ``rgba`` (V*H*W, 4), over nothing, of rows with ``color`` (R, 3).
@@ -45,6 +47,7 @@ def blend(first: Ints, edge: Ints, coverage: Numbers, normal: Rows, color: Rows,
         rgba[i, 3] = union
 
 
+@replayed
 @ti.kernel
 def show(
     first: Ints,
@@ -74,6 +77,7 @@ def show(
             normal[i, k], position[i, k] = n[k], p[k]
 
 
+@replayed
 @ti.kernel
 def blend_adjoint(
     first: Ints,
@@ -108,6 +112,7 @@ def blend_adjoint(
                 g_union -= g_visible * overlap_slope(union, a, c)
 
 
+@replayed
 @ti.kernel
 def show_adjoint(
     first: Ints,

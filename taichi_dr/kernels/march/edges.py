@@ -28,6 +28,7 @@ deeper, to f = -d n; where it enters is found on the parabola through the closes
 
 import taichi as ti
 
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.types import Ints, Numbers, Rows
 from taichi_dr.kernels.base.vectors import add_row3, get3, row3
 from taichi_dr.kernels.camera.pack import F, U, V, W
@@ -46,6 +47,7 @@ SHALLOW = (
 )
 
 
+@replayed
 @ti.kernel
 def place_edges(
     camera: Rows,
@@ -77,6 +79,7 @@ def place_edges(
                 points[(first + 3) * count + i, k] = there - SIDE * up[k]
 
 
+@replayed
 @ti.kernel
 def place_ends(
     camera: Rows,
@@ -130,6 +133,7 @@ def _changes(values: ti.template(), count, i):
     return weights.dot(right), weights.dot(up), weights[0]
 
 
+@replayed
 @ti.kernel
 def fold_ends(count: ti.i32, points_adjoint: Rows):
     """Adds the adjoints of the points behind to those of the points in front: as if both were at the closest one."""
@@ -137,6 +141,7 @@ def fold_ends(count: ti.i32, points_adjoint: Rows):
         add_row3(points_adjoint, i, 0, row3(points_adjoint, count + i))
 
 
+@replayed
 @ti.kernel
 def cover_adjoint(
     values: Rows,
@@ -173,6 +178,7 @@ def _sides(normal: ti.template(), i):
     return ti.max(a, b, 0.7), ti.max(ti.min(a, b), 1e-6)
 
 
+@replayed
 @ti.kernel
 def cover(
     camera: Rows,
@@ -226,6 +232,7 @@ def cover(
             points[2 * count + i, k] = origin[k] + row_t[row[i]] * direction[k]
 
 
+@replayed
 @ti.kernel
 def enter(
     t: Numbers,
@@ -250,6 +257,7 @@ def enter(
         row_t[row[i]] = at
 
 
+@replayed
 @ti.kernel
 def place_closest(
     camera: Rows,
@@ -268,6 +276,7 @@ def place_closest(
         scale[i] = 1.0 / (constant + slope * t[i])
 
 
+@replayed
 @ti.kernel
 def to_pixels(values: Rows, scale: Numbers, closest: Numbers):
     """``closest[i] = values[i, 0] scale[i]``: a distance in pixels."""
@@ -275,6 +284,7 @@ def to_pixels(values: Rows, scale: Numbers, closest: Numbers):
         closest[i] = values[i, 0] * scale[i]
 
 
+@replayed
 @ti.kernel
 def to_pixels_adjoint(scale: Numbers, closest_adjoint: Numbers, values_adjoint: Rows):
     """Writes ``values_adjoint``, the adjoint of the distance; the width of a pixel is held constant."""

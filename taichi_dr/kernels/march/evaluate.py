@@ -6,6 +6,7 @@ copies points and adjoints through fields of a fixed size, a piece at a time, an
 
 import taichi as ti
 
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.simd import simd
 from taichi_dr.kernels.base.types import Rows
 from taichi_dr.kernels.march.packets import distances
@@ -22,6 +23,7 @@ def value_at(x, y, z, distance: ti.template()):
 
 
 @simd
+@replayed
 @ti.kernel
 def evaluate(func: ti.template(), lanes: ti.template(), points: Rows, values: Rows, count: ti.i32):
     """``values[i, 0] = func(points[i])``, ``lanes`` points at once."""
@@ -39,6 +41,7 @@ def evaluate(func: ti.template(), lanes: ti.template(), points: Rows, values: Ro
                     values[packet * lanes + lane, 0] = value[lane]
 
 
+@replayed
 @ti.kernel
 def evaluate_vectors(func: ti.template(), components: ti.template(), points: Rows, values: Rows, count: ti.i32):
     """``values[i] = func(points[i])`` of several components."""

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import taichi as ti
 
 from taichi_dr.kernels.base.lanes import higher, lower
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.simd import simd
 from taichi_dr.kernels.base.types import Ints, Numbers, Rows
 from taichi_dr.kernels.camera.rays import Eye
@@ -74,6 +75,7 @@ def _along_z(row, w, numbers: ti.template(), lanes: ti.template()):
 
 
 @simd
+@replayed
 @ti.kernel
 def trace(
     values: Rows,
@@ -106,6 +108,7 @@ def trace(
 
 
 @simd
+@replayed
 @ti.kernel
 def follow(
     values: Rows,
@@ -140,6 +143,7 @@ def follow(
 
 
 @simd
+@replayed
 @ti.kernel
 def approach(
     values: Rows,

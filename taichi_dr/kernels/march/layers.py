@@ -12,6 +12,7 @@ import taichi as ti
 
 from taichi_dr.kernels.base.lanes import higher, lower
 from taichi_dr.kernels.base.launch import grain
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.simd import simd
 from taichi_dr.kernels.base.types import Ints, Numbers, Rows
 from taichi_dr.kernels.camera.rays import Eye
@@ -37,6 +38,7 @@ class Grazing(NamedTuple):
 
 
 @simd
+@replayed
 @ti.kernel
 def follow(
     func: ti.template(),

@@ -12,6 +12,7 @@ A point that something cuts off stays on it, a plane or a sphere with the normal
 import taichi as ti
 
 from taichi_dr.kernels.base.partial_sums import clear_column
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.types import Ints, Numbers, Rows
 from taichi_dr.kernels.base.vectors import get3, row3
 from taichi_dr.kernels.camera.pack import PACKED, E, P, W
@@ -73,6 +74,7 @@ def ray_of_row(
     return view, origin, direction
 
 
+@replayed
 @ti.kernel
 def rows_adjoint(
     first: Ints,
@@ -148,6 +150,7 @@ def _slide_adjoint(g, p, direction, view, near, eye: ti.template(), bounds: ti.t
     return g - along * normal, ti.select(by_near, along, 0.0)
 
 
+@replayed
 @ti.kernel
 def centers_adjoint(
     pixel: Ints,

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import taichi as ti
 
 from taichi_dr.kernels.base.launch import is_serial
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.types import Ints, Numbers
 from taichi_dr.kernels.march.bounds import NEVER
 from taichi_dr.kernels.march.settings import BAND, BROKEN, CUT, LAYERS, MISS
@@ -72,6 +73,7 @@ def chunks(pixels):
     return -(-pixels // CHUNK)
 
 
+@replayed
 @ti.kernel
 def _list_grazing(status: Ints, block: Ints, grazing: Ints, count: ti.i32, serial: ti.template()) -> ti.i32:
     ti.loop_config(serialize=True)
@@ -110,6 +112,7 @@ def _running_sum(block: ti.template(), count):
     block[count] = total
 
 
+@replayed
 @ti.kernel
 def _gather_rows(
     status: Ints,

@@ -3,6 +3,7 @@
 import taichi as ti
 
 from taichi_dr.kernels.base.partial_sums import clear_column
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.types import Ints, Numbers, Rows
 from taichi_dr.kernels.base.vectors import row3
 from taichi_dr.kernels.march.rows import rows_of
@@ -12,6 +13,7 @@ from taichi_dr.kernels.shading.light import Finish, Lights
 LIT = Layout(albedo=True, lit=True)
 
 
+@replayed
 @ti.kernel
 def shade_rows(
     albedo: Rows,
@@ -38,6 +40,7 @@ def shade_rows(
             color[i, c] = rgb[c]
 
 
+@replayed
 @ti.kernel
 def shade_rows_adjoint(
     albedo: Rows,

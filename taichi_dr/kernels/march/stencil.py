@@ -7,9 +7,11 @@
 
 import taichi as ti
 
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.types import Rows
 
 
+@replayed
 @ti.kernel
 def spread(points: Rows, offsets: Rows, count: ti.i32, around: Rows):
     """``around[k count + i] = points[i] + offsets[k]``."""
@@ -19,6 +21,7 @@ def spread(points: Rows, offsets: Rows, count: ti.i32, around: Rows):
                 around[k * count + i, c] = points[i, c] + offsets[k, c]
 
 
+@replayed
 @ti.kernel
 def spread_adjoint(around_adjoint: Rows, offsets: Rows, count: ti.i32, points_adjoint: Rows):
     """Adds to ``points_adjoint`` (count, 3)."""
@@ -30,6 +33,7 @@ def spread_adjoint(around_adjoint: Rows, offsets: Rows, count: ti.i32, points_ad
             points_adjoint[i, c] = total
 
 
+@replayed
 @ti.kernel
 def combine(values: Rows, offsets: Rows, scale: float, count: ti.i32, gradients: Rows):
     """``gradients[i] = scale sum_k offsets[k] values[k count + i]``; values (K*count, 1), gradients (count, 3)."""
@@ -42,6 +46,7 @@ def combine(values: Rows, offsets: Rows, scale: float, count: ti.i32, gradients:
             gradients[i, c] = scale * total[c]
 
 
+@replayed
 @ti.kernel
 def combine_adjoint(gradients_adjoint: Rows, offsets: Rows, scale: float, count: ti.i32, values_adjoint: Rows):
     """Writes ``values_adjoint`` (K*count, 1)."""

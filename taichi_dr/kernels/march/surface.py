@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import taichi as ti
 
 from taichi_dr.kernels.base.lanes import higher, lower
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.simd import simd
 from taichi_dr.kernels.base.types import Ints, Numbers, Rows
 from taichi_dr.kernels.base.vectors import get3, row3
@@ -43,6 +44,7 @@ class RayRows(NamedTuple):
     shift: Any
 
 
+@replayed
 @ti.kernel
 def place_rows(
     camera: Rows,
@@ -66,6 +68,7 @@ def place_rows(
             points[count + i, k] = origin[k] + (t[i] - step) * direction[k]
 
 
+@replayed
 @ti.kernel
 def find_slopes(
     t: Numbers,
@@ -86,6 +89,7 @@ def find_slopes(
             inverse[i] = 1.0 / ti.min((values[i, 0] - values[count + i, 0]) / (2.0 * step), -STEEP)
 
 
+@replayed
 @ti.kernel
 def converge(
     camera: Rows,
@@ -120,6 +124,7 @@ def converge(
             points[i, k] = origin[k] + t[i] * direction[k]
 
 
+@replayed
 @ti.kernel
 def converge_adjoint(
     camera: Rows,
@@ -142,6 +147,7 @@ def converge_adjoint(
 
 
 @simd
+@replayed
 @ti.kernel
 def find_surface(
     func: ti.template(),

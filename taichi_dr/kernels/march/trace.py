@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import taichi as ti
 
 from taichi_dr.kernels.base.lanes import higher, lower
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.simd import simd
 from taichi_dr.kernels.base.types import Ints, Numbers, Rows
 from taichi_dr.kernels.camera.pack import F
@@ -49,6 +50,7 @@ class Ray(NamedTuple):
 
 
 @simd
+@replayed
 @ti.kernel
 def trace(
     func: ti.template(),

@@ -13,6 +13,7 @@ Source: Liu et al., DIST, 2020, section 3.3.
 
 import taichi as ti
 
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.types import Ints, Numbers, Rows
 from taichi_dr.kernels.base.vectors import get3, row3
 from taichi_dr.kernels.camera.pack import W
@@ -22,6 +23,7 @@ from taichi_dr.kernels.march.rays import ray_of_row
 from taichi_dr.kernels.screen.pixels import Screen
 
 
+@replayed
 @ti.kernel
 def begin_march(
     camera: Rows,
@@ -46,6 +48,7 @@ def begin_march(
         t[i] = ti.max(entry, near / cosine)
 
 
+@replayed
 @ti.kernel
 def place_steps(
     camera: Rows,
@@ -69,6 +72,7 @@ def place_steps(
             points[row, c] = origin[c] + (t[row] + offset) * direction[c]
 
 
+@replayed
 @ti.kernel
 def march_on(
     values: Rows, moves: Numbers, scale: float, count: ti.i32, slot: ti.i32, close: float, t: Numbers, trail: Numbers
@@ -88,6 +92,7 @@ def march_on(
     return going
 
 
+@replayed
 @ti.kernel
 def unroll_adjoint(
     camera: Rows,
@@ -126,6 +131,7 @@ def unroll_adjoint(
             adjoint *= 1.0 + scale * (behind[row, 0] - before[row, 0]) / (2.0 * step)
 
 
+@replayed
 @ti.kernel
 def sum_steps(
     t: Numbers, steps_adjoint: Rows, count: ti.i32, steps: ti.i32, origin_adjoint: Rows, direction_adjoint: Rows

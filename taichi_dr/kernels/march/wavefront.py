@@ -14,6 +14,7 @@ State that a ray has between steps is a row of ``state``; the columns are named.
 import taichi as ti
 
 from taichi_dr.kernels.base.launch import is_serial
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.types import Ints, Numbers, Rows
 from taichi_dr.kernels.camera.pack import F
 from taichi_dr.kernels.camera.rays import Eye, ray_components
@@ -74,6 +75,7 @@ def chunks(count):
     return -(-count // CHUNK)
 
 
+@replayed
 @ti.kernel
 def _compact(active: Ints, keep: Ints, count: ti.i32, block: Ints, kept: Ints, serial: ti.template()) -> ti.i32:
     ti.loop_config(serialize=serial)
@@ -115,6 +117,7 @@ def cone_ray(block, eye: ti.template(), screen: ti.template()):
     return ox, oy, oz, dx, dy, dz, cosine, constant, slope
 
 
+@replayed
 @ti.kernel
 def place(
     camera: Rows,
@@ -144,6 +147,7 @@ def place(
             points[i, 0], points[i, 1], points[i, 2] = ox + t * dx, oy + t * dy, oz + t * dz
 
 
+@replayed
 @ti.kernel
 def begin_cones(
     camera: Rows,
@@ -170,6 +174,7 @@ def begin_cones(
         start[block] = NEVER
 
 
+@replayed
 @ti.kernel
 def advance_cones(
     camera: Rows,
@@ -202,6 +207,7 @@ def advance_cones(
         start[block] = ti.select(t < state[block, LEAVE], t, NEVER)
 
 
+@replayed
 @ti.kernel
 def begin_pixels(
     camera: Rows,
@@ -235,6 +241,7 @@ def begin_pixels(
         keep[pixel] = ti.select(t < leave, 1, 0)
 
 
+@replayed
 @ti.kernel
 def advance_pixels(
     camera: Rows,
@@ -302,6 +309,7 @@ def _arrive(pixel, t, h, w, band, state: ti.template(), where: ti.template()):
     state[pixel, T] = t
 
 
+@replayed
 @ti.kernel
 def begin_settling(status: Ints, keep: Ints):
     """Keeps the rays that are there."""
@@ -309,6 +317,7 @@ def begin_settling(status: Ints, keep: Ints):
         keep[pixel] = ti.select(status[pixel] == OPAQUE, 1, 0)
 
 
+@replayed
 @ti.kernel
 def settle(
     camera: Rows,
@@ -338,6 +347,7 @@ def settle(
             status[pixel] = CUT
 
 
+@replayed
 @ti.kernel
 def begin_grazing(
     camera: Rows,
@@ -369,6 +379,7 @@ def begin_grazing(
         keep[i] = ti.select(t <= state[i, LEAVE], 1, 0)
 
 
+@replayed
 @ti.kernel
 def advance_grazing(
     camera: Rows,
@@ -468,6 +479,7 @@ def _end_layer(
     found[i] += 1
 
 
+@replayed
 @ti.kernel
 def begin_closing(bracket: Rows, grazing: Ints, pixels: Ints, count: ti.i32, keep: Ints):
     """Keeps the layers (count,) that have a bracket; ``pixels`` gets whose they are."""
@@ -476,6 +488,7 @@ def begin_closing(bracket: Rows, grazing: Ints, pixels: Ints, count: ti.i32, kee
         keep[row] = ti.select(bracket[row, 0] < NEVER, 1, 0)
 
 
+@replayed
 @ti.kernel
 def place_probes(
     camera: Rows,
@@ -497,6 +510,7 @@ def place_probes(
         points[i, 0], points[i, 1], points[i, 2] = ox + t * dx, oy + t * dy, oz + t * dz
 
 
+@replayed
 @ti.kernel
 def narrow(
     camera: Rows,
@@ -543,6 +557,7 @@ def narrow(
         ti.atomic_add(evaluations[pixels[row]], PROBES)
 
 
+@replayed
 @ti.kernel
 def begin_approach(
     camera: Rows,
@@ -570,6 +585,7 @@ def begin_approach(
         keep[pixel] = ti.select(entry < leave and t < state[pixel, LEAVE], 1, 0)
 
 
+@replayed
 @ti.kernel
 def advance_approach(
     camera: Rows,
@@ -600,6 +616,7 @@ def advance_approach(
             keep[i] = ti.select(t + step < state[pixel, LEAVE], 1, 0)
 
 
+@replayed
 @ti.kernel
 def bracket_approach(state: Rows, count: ti.i32, bracket: Rows, keep: Ints):
     """A bracket around the closest of each ray's samples; those that have none are not kept."""
@@ -610,6 +627,7 @@ def bracket_approach(state: Rows, count: ti.i32, bracket: Rows, keep: Ints):
         keep[pixel] = ti.select(reach > 0.0, 1, 0)
 
 
+@replayed
 @ti.kernel
 def copy_best(state: Rows, t: Numbers):
     """Writes where every ray has been closest."""

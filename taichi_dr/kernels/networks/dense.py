@@ -13,6 +13,7 @@ import numpy as np
 import taichi as ti
 
 from taichi_dr.kernels.base.launch import on_cpu
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.types import Numbers, Rows
 from taichi_dr.kernels.networks import wide
 from taichi_dr.kernels.networks.activations import (
@@ -196,6 +197,7 @@ def add_columns(source, target, rows, columns):
         move_columns(*source, *target, rows, columns, True)
 
 
+@replayed
 @ti.kernel
 def activate_rows(
     y: Rows,
@@ -211,6 +213,7 @@ def activate_rows(
         y[y_row + i, y_column + j] = activate(y[y_row + i, y_column + j], activation, beta)
 
 
+@replayed
 @ti.kernel
 def multiply_slope(
     y: Rows,
@@ -230,6 +233,7 @@ def multiply_slope(
         g[g_row + i, g_column + j] = g[g_row + i, g_column + j] * slope
 
 
+@replayed
 @ti.kernel
 def add_slices(
     partials: Numbers,
@@ -248,6 +252,7 @@ def add_slices(
         target[first + i, 0] = target[first + i, 0] + total
 
 
+@replayed
 @ti.kernel
 def multiply_code(
     code: Rows,
@@ -267,6 +272,7 @@ def multiply_code(
         biases[first_bias + j, 0] = total
 
 
+@replayed
 @ti.kernel
 def multiply_code_adjoint(
     weights: Rows,
@@ -286,6 +292,7 @@ def multiply_code_adjoint(
         code_adjoint[first_code + k, 0] = code_adjoint[first_code + k, 0] + total
 
 
+@replayed
 @ti.kernel
 def add_code_products(
     code: Rows,
@@ -306,6 +313,7 @@ def add_code_products(
         weights_adjoint[first + i, 0] = weights_adjoint[first + i, 0] + value * g[first_g + i - k * outputs, 0]
 
 
+@replayed
 @ti.kernel
 def move_columns(
     source: Rows,

@@ -5,10 +5,12 @@ At most exp(15): more is as opaque, and rounding errors times its slope would dr
 
 import taichi as ti
 
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.types import Rows
 from taichi_dr.kernels.networks.activations import EXP, MOST_SLOPE, activate, activation_slope
 
 
+@replayed
 @ti.kernel
 def exponentiate(logits: Rows, column: ti.i32, densities: Rows, count: ti.i32):
     """Writes the first column of ``densities`` (count, >= 1) of a column of ``logits``; 0 gives 1."""
@@ -16,6 +18,7 @@ def exponentiate(logits: Rows, column: ti.i32, densities: Rows, count: ti.i32):
         densities[n, 0] = ti.min(activate(logits[n, column], EXP, 1.0), MOST_SLOPE)
 
 
+@replayed
 @ti.kernel
 def exponentiate_adjoint(logits: Rows, column: ti.i32, densities_adjoint: Rows, logits_adjoint: Rows, count: ti.i32):
     """Adds to the column of ``logits_adjoint`` what the first column of ``densities_adjoint`` implies.

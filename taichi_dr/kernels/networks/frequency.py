@@ -23,6 +23,7 @@ import numpy as np
 import taichi as ti
 
 from taichi_dr.kernels.base.launch import on_cpu
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.types import Rows
 
 
@@ -89,6 +90,7 @@ def _octaves(frequencies, dtype):
     return 2 ** np.arange(frequencies, dtype=dtype)[:, None]
 
 
+@replayed
 @ti.kernel
 def write_positional(
     x: Rows,
@@ -111,6 +113,7 @@ def write_positional(
             phase, column = 2.0 * phase, column + 2 * columns
 
 
+@replayed
 @ti.kernel
 def add_positional(
     y: Rows,
@@ -139,6 +142,7 @@ def add_positional(
         x_adjoint[x_row + i, x_column + j] = x_adjoint[x_row + i, x_column + j] + total
 
 
+@replayed
 @ti.kernel
 def write_fourier(
     x: Rows,
@@ -161,6 +165,7 @@ def write_fourier(
         y[y_row + i, y_column + waves + k] = ti.sin(math.tau * turns)
 
 
+@replayed
 @ti.kernel
 def add_fourier(
     matrix: Rows,

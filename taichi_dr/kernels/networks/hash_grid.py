@@ -17,6 +17,7 @@ are added up (``quantum``).  So the same numbers come out whatever the threads d
 import taichi as ti
 
 from taichi_dr.kernels.base.launch import grain, is_serial, on_cpu
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.types import IntRows, Numbers, Rows
 from taichi_dr.kernels.base.vectors import add_row3, row3
 from taichi_dr.kernels.networks import hash_vectors
@@ -80,6 +81,7 @@ def encode(table, levels, box, points, features, count, width):
     _encode(table, levels, box, points, features, count, step, width, is_serial(count, SERIAL_POINTS))
 
 
+@replayed
 @ti.kernel
 def _encode(
     table: Rows,
@@ -131,6 +133,7 @@ def encode_adjoint(table, levels, box, points, features_adjoint, points_adjoint,
         _add_to_points(table, levels, box, points, features_adjoint, points_adjoint, count, width)
 
 
+@replayed
 @ti.kernel
 def _add_to_levels(
     levels: IntRows,
@@ -154,6 +157,7 @@ def _add_to_levels(
                         table_adjoint[row, c] = table_adjoint[row, c] + weight * g[c]  # `+=` would be an atomic add
 
 
+@replayed
 @ti.kernel
 def _add_integers(
     levels: IntRows,
@@ -211,6 +215,7 @@ def fixed_point(value, unit):
     return ti.cast(high, ti.i32), ti.cast((q - high) * ti.static(2.0**LOW_BITS) + 0.5, ti.i32)
 
 
+@replayed
 @ti.kernel
 def _add_to_points(
     table: Rows,

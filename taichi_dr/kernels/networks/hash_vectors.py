@@ -7,6 +7,7 @@ half the time of number by number.  Places are numbers here, not vectors, whose 
 import taichi as ti
 
 from taichi_dr.kernels.base.launch import grain, on_cpu
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.simd import simd
 from taichi_dr.kernels.base.types import IntRows, Rows
 from taichi_dr.kernels.networks.hash_levels import POINTS_PER_TASK, PRIMES, mixed, read_level
@@ -40,6 +41,7 @@ def _vectors(array):
 
 
 @simd
+@replayed
 @ti.kernel
 def _encode(
     table: Vectors,
@@ -63,6 +65,7 @@ def _encode(
 
 
 @simd
+@replayed
 @ti.kernel
 def _add_to_levels(
     table: Vectors,

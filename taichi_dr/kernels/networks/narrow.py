@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import taichi as ti
 
 from taichi_dr.kernels.base.launch import cpu_threads, grain
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.simd import simd
 from taichi_dr.kernels.base.types import Numbers, Rows
 from taichi_dr.kernels.networks.activations import LINEAR, SIGMOID
@@ -164,6 +165,7 @@ def _pieces(rows):
 
 
 @simd
+@replayed
 @ti.kernel
 def _forward(
     packed: Vectors,
@@ -246,6 +248,7 @@ def _layer_forward(
 
 
 @simd
+@replayed
 @ti.kernel
 def _adjoint(
     packed: Vectors,

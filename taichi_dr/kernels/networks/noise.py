@@ -5,6 +5,7 @@ import math
 import taichi as ti
 
 from taichi_dr.kernels.base.random import uniform
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.types import Rows
 
 
@@ -15,6 +16,7 @@ def normal(seed, index):
     return radius * ti.cos(math.tau * uniform(seed, index, 1))
 
 
+@replayed
 @ti.kernel
 def add_normal(
     y: Rows,

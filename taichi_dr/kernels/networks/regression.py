@@ -2,6 +2,7 @@
 
 import taichi as ti
 
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.types import Numbers, Rows
 
 
@@ -20,6 +21,7 @@ def clamped_difference(value, target, reach):
     return difference
 
 
+@replayed
 @ti.kernel
 def clamped_l1_adjoint(
     values: Rows,
@@ -45,6 +47,7 @@ def clamped_l1_adjoint(
         values_adjoint[i, 0] = seed * ti.math.sign(e)
 
 
+@replayed
 @ti.kernel
 def prior_adjoint(codes: Rows, first: ti.i32, count: ti.i32, codes_adjoint: Rows, seed: float):
     """Adds the adjoint of ``seed |z|^2``, ``2 seed z``, of a code of ``count`` numbers from ``first`` on."""
@@ -52,6 +55,7 @@ def prior_adjoint(codes: Rows, first: ti.i32, count: ti.i32, codes_adjoint: Rows
         codes_adjoint[first + i, 0] = codes_adjoint[first + i, 0] + 2.0 * seed * codes[first + i, 0]
 
 
+@replayed
 @ti.kernel
 def squared_error_adjoint(
     values: Rows,

@@ -11,6 +11,7 @@ from math import pi, sqrt
 
 import taichi as ti
 
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.types import Rows
 from taichi_dr.kernels.base.vectors import add_row3, row3
 
@@ -84,6 +85,7 @@ def _polynomial(d, terms: ti.template()):
     return total
 
 
+@replayed
 @ti.kernel
 def encode(directions: Rows, numbers: Rows, column: ti.i32, count: ti.i32, degree: ti.template()):
     """Writes the functions at ``directions`` (count, 3) into ``numbers``, from a column on."""
@@ -93,6 +95,7 @@ def encode(directions: Rows, numbers: Rows, column: ti.i32, count: ti.i32, degre
             numbers[n, column + i] = values[i]
 
 
+@replayed
 @ti.kernel
 def encode_adjoint(
     directions: Rows,

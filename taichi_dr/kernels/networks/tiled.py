@@ -11,6 +11,7 @@ Algebra, SC 2008.
 
 import taichi as ti
 
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.types import Numbers, Rows
 from taichi_dr.kernels.networks.activations import LINEAR, activate
 
@@ -28,6 +29,7 @@ def add_products(sums: ti.template(), above: ti.template(), beside: ti.template(
             sums[r] = sums[r] + above[k * PITCH + down + r * SIDE] * column
 
 
+@replayed
 @ti.kernel
 def multiply(
     x: Rows,
@@ -89,6 +91,7 @@ def multiply(
                     y[y_row + i, y_column + j] = activate(total, activation, beta)
 
 
+@replayed
 @ti.kernel
 def outer_products(
     x: Rows,

@@ -18,6 +18,7 @@ import taichi as ti
 
 from taichi_dr.kernels.base.arrays import make_array
 from taichi_dr.kernels.base.launch import cpu_threads, grain, is_serial, on_cpu
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.types import Rows
 from taichi_dr.kernels.base.vectors import TINY, add_row3, row3
 from taichi_dr.kernels.networks.lattice import LINEAR, around, cell_and_place, nearest_in_bounds, read_lattice, row_of
@@ -167,6 +168,7 @@ class PrivateSums:
         return self._array, pieces, rows
 
 
+@replayed
 @ti.kernel
 def _interpolate(
     numbers: Rows,
@@ -184,6 +186,7 @@ def _interpolate(
             values[i, c] = value[c]
 
 
+@replayed
 @ti.kernel
 def _interpolate_adjoint(
     numbers: Rows,
@@ -298,6 +301,7 @@ def value_and_gradient_adjoint(numbers, lattice, points, adjoints, points_adjoin
     )
 
 
+@replayed
 @ti.kernel
 def _value_and_gradient(
     numbers: Rows,
@@ -338,6 +342,7 @@ def sample_with_gradient(numbers: ti.template(), lattice: ti.template(), p, kind
     return distance_outside(value, p - q), gradient * lattice.per_unit
 
 
+@replayed
 @ti.kernel
 def _value_and_gradient_adjoint(
     numbers: Rows,

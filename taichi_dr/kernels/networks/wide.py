@@ -14,6 +14,7 @@ import numpy as np
 import taichi as ti
 
 from taichi_dr.kernels.base.launch import cpu_threads, grain, has_long_vectors, on_cpu
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.simd import simd
 from taichi_dr.kernels.base.types import Rows
 from taichi_dr.runtime import float_dtype
@@ -155,6 +156,7 @@ def _copy(source, target, rows, columns):
 
 
 @simd
+@replayed
 @ti.kernel
 def _multiply(
     x: Rows,
@@ -230,6 +232,7 @@ def _mask_rows(first, end, g: ti.template(), g_first, g_stride, y: ti.template()
 
 
 @simd
+@replayed
 @ti.kernel
 def _mask(
     g: Vectors,
@@ -251,6 +254,7 @@ def _mask(
 
 
 @simd
+@replayed
 @ti.kernel
 def _go_back(
     g: Rows,
@@ -296,6 +300,7 @@ def _go_back(
 
 
 @simd
+@replayed
 @ti.kernel
 def _sum_products(
     x: Rows,

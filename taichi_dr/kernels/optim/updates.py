@@ -6,11 +6,13 @@ norm) and adds ``decay`` times the parameter.
 
 import taichi as ti
 
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.types import Numbers, Rows
 
 UNCLIPPED = 1e30  # as ``clip``: larger than any gradient whose square float32 holds
 
 
+@replayed
 @ti.kernel
 def gradient_sums(
     gradient: Rows,
@@ -41,6 +43,7 @@ def gradient_sums(
         sums[first + chunk, 1] = wrong
 
 
+@replayed
 @ti.kernel
 def sgd(
     parameter: Rows,
@@ -63,6 +66,7 @@ def sgd(
             parameter[i, k] = p - lr * (v + nesterov * (g + momentum * v - v))
 
 
+@replayed
 @ti.kernel
 def adam(
     parameter: Rows,
@@ -91,6 +95,7 @@ def adam(
             parameter[i, k] = p - lr * (m / correction1) / (ti.sqrt(v / correction2) + epsilon)
 
 
+@replayed
 @ti.kernel
 def uniform_adam(
     parameter: Rows,

@@ -10,6 +10,7 @@ import taichi as ti
 
 from taichi_dr.kernels.base.lanes import higher
 from taichi_dr.kernels.base.launch import grain, on_cpu
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.simd import simd
 from taichi_dr.kernels.base.types import Numbers, Rows
 from taichi_dr.kernels.base.vectors import add_row3, row3
@@ -30,6 +31,7 @@ from taichi_dr.kernels.radiance_grid.rows import (
 
 
 @simd
+@replayed
 @ti.kernel
 def at_points(
     rows: RowArray,
@@ -61,6 +63,7 @@ def at_points(
 
 
 @simd
+@replayed
 @ti.kernel
 def at_points_adjoint(
     rows: RowArray,

@@ -13,6 +13,7 @@ import taichi as ti
 
 from taichi_dr.kernels.base.launch import GRAIN, cpu_threads, on_cpu
 from taichi_dr.kernels.base.random import uniform
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.simd import simd
 from taichi_dr.kernels.base.types import IntRows, Numbers, Rows
 from taichi_dr.kernels.camera.rays import Eye, ray_components
@@ -39,6 +40,7 @@ def parts():
 
 
 @simd
+@replayed
 @ti.kernel
 def fit(
     rows: RowArray,

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import taichi as ti
 
 from taichi_dr.kernels.base.launch import GRAIN, on_cpu
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.simd import simd
 from taichi_dr.kernels.base.types import Numbers, Rows
 from taichi_dr.kernels.camera.rays import Eye, ray_components
@@ -25,6 +26,7 @@ class Film(NamedTuple):
 
 
 @simd
+@replayed
 @ti.kernel
 def render(
     rows: RowArray,
@@ -67,6 +69,7 @@ def render(
 
 
 @simd
+@replayed
 @ti.kernel
 def render_adjoint(
     rows: RowArray,

@@ -5,11 +5,13 @@ variation = sum over edges between two vertices with rows (c |color_a - color_b|
 
 import taichi as ti
 
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.simd import simd
 from taichi_dr.kernels.radiance_grid.rows import Index, RowArray, RowSums
 
 
 @simd
+@replayed
 @ti.kernel
 def smooth(
     rows: RowArray,

@@ -6,6 +6,7 @@ A row was touched if a weight is noted in its sums.  It is noted in the row as w
 import taichi as ti
 
 from taichi_dr.kernels.base.lanes import higher
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.simd import simd
 from taichi_dr.kernels.radiance_grid.rows import RowArray, RowSums
 
@@ -14,6 +15,7 @@ EPSILON = 1e-8
 
 
 @simd
+@replayed
 @ti.kernel
 def update(
     rows: RowArray,

@@ -11,6 +11,7 @@ in between.  The samples of a pixel are spread evenly over the light.  What is b
 import taichi as ti
 
 from taichi_dr.kernels.base.random import spread_pair
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.types import IntRows, Ints, Rows
 from taichi_dr.kernels.base.vectors import get3, row3, unit
 from taichi_dr.kernels.rays.bounce import clearance, roundings
@@ -23,6 +24,7 @@ PARTIALS = COLUMNS + 3
 SHORT = 16.0  # roundings that a shadow ray ends before its light
 
 
+@replayed
 @ti.kernel
 def aim_at(
     what: Ints,
@@ -57,6 +59,7 @@ def aim_at(
         ends[i, 0], ends[i, 1] = 0.0, last
 
 
+@replayed
 @ti.kernel
 def shine(
     what: Ints,
@@ -90,6 +93,7 @@ def shine(
                     local[i, c] = local[i, c] + seen[i, ALBEDO + c] * radiance[0, c] * arriving
 
 
+@replayed
 @ti.kernel
 def shine_adjoint(
     what: Ints,

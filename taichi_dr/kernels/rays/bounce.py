@@ -19,6 +19,7 @@ Source: Whitted, An improved illumination model for shaded display, 1980; Born a
 import taichi as ti
 
 from taichi_dr.kernels.base.random import uniform
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.types import Ints, Rows
 from taichi_dr.kernels.base.vectors import get3, row3
 from taichi_dr.kernels.rays.surface import (
@@ -82,6 +83,7 @@ def is_reflected(index, side, cosine, seed, path, bounce):
     return uniform(seed, path, bounce * NUMBERS + FORK) < share
 
 
+@replayed
 @ti.kernel
 def goes_on(what: Ints, objects: Ints, materials: Rows, count: ti.i32, keep: Ints):
     """Which rays go on, 1 or 0: those that meet what reflects or refracts."""
@@ -93,6 +95,7 @@ def goes_on(what: Ints, objects: Ints, materials: Rows, count: ti.i32, keep: Int
                 keep[i] = 1
 
 
+@replayed
 @ti.kernel
 def go_on(
     parent: Ints,
@@ -133,6 +136,7 @@ def go_on(
         next_ends[j, 0], next_ends[j, 1], next_path[j] = 0.0, ENDLESS, path[i]
 
 
+@replayed
 @ti.kernel
 def go_on_adjoint(
     parent: Ints,
@@ -193,6 +197,7 @@ def own_share(thing, materials: ti.template()):
     return ti.select(materials[thing, REFRACTION] > 0.0, 0.0, 1.0 - materials[thing, REFLECTIVITY])
 
 
+@replayed
 @ti.kernel
 def leave(
     what: Ints, seen: Rows, objects: Ints, materials: Rows, local: Rows, behind: Rows, count: ti.i32, radiance: Rows
@@ -209,6 +214,7 @@ def leave(
             radiance[i, c] = color[c]
 
 
+@replayed
 @ti.kernel
 def leave_adjoint(
     what: Ints,
@@ -249,6 +255,7 @@ def leave_adjoint(
             local_adjoint[i, c], behind_adjoint[i, c] = by_local[c], by_behind[c]
 
 
+@replayed
 @ti.kernel
 def return_light(parent: Ints, weight: Rows, next_radiance: Rows, count: ti.i32, radiance: Rows):
     """Adds what comes along the next rays to the radiance along those that they come from."""
@@ -257,6 +264,7 @@ def return_light(parent: Ints, weight: Rows, next_radiance: Rows, count: ti.i32,
             radiance[parent[j], c] = radiance[parent[j], c] + weight[j, 0] * next_radiance[j, c]
 
 
+@replayed
 @ti.kernel
 def return_light_adjoint(
     parent: Ints,

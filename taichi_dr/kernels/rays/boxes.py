@@ -3,6 +3,7 @@
 import taichi as ti
 
 from taichi_dr.kernels.base.lanes import higher, lower
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.types import IntRows, Ints, Rows
 from taichi_dr.kernels.base.vectors import row3
 
@@ -17,6 +18,7 @@ LEAST_STEP = 1e-30
 """Of a direction's components, for their reciprocals to be finite."""
 
 
+@replayed
 @ti.kernel
 def face_boxes(vertices: Rows, faces: IntRows, boxes: Rows, order: Ints):
     """Writes ``boxes`` (F, 6), the lower and the upper corner of each face's box, and ``order`` (F,), 0, 1, 2, ..."""

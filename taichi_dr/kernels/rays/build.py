@@ -15,6 +15,7 @@ On CPUs one thread parts the list down to pieces, and then all threads take a pi
 import taichi as ti
 
 from taichi_dr.kernels.base.launch import grain
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.types import IntRows, Ints, Rows, Volume
 from taichi_dr.kernels.rays.boxes import EMPTY, half_area
 
@@ -190,6 +191,7 @@ def _grow(
     return made
 
 
+@replayed
 @ti.kernel
 def build_top(
     triangle_boxes: Rows,
@@ -233,6 +235,7 @@ def build_top(
     return count
 
 
+@replayed
 @ti.kernel
 def build_pieces(
     triangle_boxes: Rows,

@@ -2,6 +2,7 @@
 
 import taichi as ti
 
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.types import IntRows, Ints, Rows
 from taichi_dr.kernels.base.vectors import get3, row3
 from taichi_dr.kernels.rays.boxes import reciprocal, span
@@ -61,6 +62,7 @@ def walk(
     return row, nearest, u, v
 
 
+@replayed
 @ti.kernel
 def closest(
     triangles: Rows,
@@ -88,6 +90,7 @@ def closest(
         hits[r, 0], hits[r, 1], hits[r, 2] = t, u, v
 
 
+@replayed
 @ti.kernel
 def occluded(
     triangles: Rows,

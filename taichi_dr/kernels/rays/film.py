@@ -2,10 +2,12 @@
 
 import taichi as ti
 
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.types import Ints, Rows
 from taichi_dr.kernels.rays.primary import LANES, Samples, place_of
 
 
+@replayed
 @ti.kernel
 def average(
     radiance: Rows,
@@ -43,6 +45,7 @@ def average(
             rgba[pixel, 3] = alpha / float(count)
 
 
+@replayed
 @ti.kernel
 def average_adjoint(
     rgba_adjoint: Rows,

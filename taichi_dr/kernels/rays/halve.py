@@ -8,6 +8,7 @@ cheapest.
 import numpy as np
 import taichi as ti
 
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.types import IntRows, Ints
 
 SMALL = 256  # triangles of a piece, at most
@@ -36,6 +37,7 @@ def curve_order(boxes):
     return np.argsort(codes, kind="stable")
 
 
+@replayed
 @ti.kernel
 def halve(triangles: ti.i32, levels: ti.i32, children: IntRows, pieces: IntRows, top: Ints):
     """``build.build_top``: nodes h = 1, 2, ... level by level; those below node h are 2 h and 2 h + 1."""

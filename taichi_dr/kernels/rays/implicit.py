@@ -16,6 +16,7 @@ Sources: Hart, Sphere tracing, 1996; Liu et al., DIST, 2020 (the implicit functi
 
 import taichi as ti
 
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.types import Ints, Numbers, Rows
 from taichi_dr.kernels.base.vectors import get3, row3, unit, unit_adjoint
 from taichi_dr.kernels.march.bounds import Bounds, interval
@@ -33,6 +34,7 @@ def steep(slope):
     return ti.select(slope < 0.0, ti.min(slope, -FLAT), ti.max(slope, FLAT))
 
 
+@replayed
 @ti.kernel
 def enter(
     origins: Rows,
@@ -61,6 +63,7 @@ def enter(
         keep[i] = 1 if t[i] < last[i] else 0
 
 
+@replayed
 @ti.kernel
 def place(active: Ints, count: ti.i32, origins: Rows, directions: Rows, t: Numbers, points: Rows):
     """Writes the points (count, 3) where active rays are."""
@@ -70,6 +73,7 @@ def place(active: Ints, count: ti.i32, origins: Rows, directions: Rows, t: Numbe
             points[j, c] = origins[i, c] + t[i] * directions[i, c]
 
 
+@replayed
 @ti.kernel
 def advance(
     active: Ints,
@@ -103,6 +107,7 @@ def advance(
             t[i] += step
 
 
+@replayed
 @ti.kernel
 def is_there(state: Ints, count: ti.i32, keep: Ints):
     """Which rays have met the surface."""
@@ -110,6 +115,7 @@ def is_there(state: Ints, count: ti.i32, keep: Ints):
         keep[i] = 1 if state[i] == MET else 0
 
 
+@replayed
 @ti.kernel
 def place_beside(active: Ints, count: ti.i32, origins: Rows, directions: Rows, t: Numbers, nearby: float, points: Rows):
     """Writes ``points`` (3 count, 3): of each active ray where it is, and ``nearby`` before and behind that."""
@@ -121,6 +127,7 @@ def place_beside(active: Ints, count: ti.i32, origins: Rows, directions: Rows, t
             points[3 * j + 2, c] = origins[i, c] + (t[i] + nearby) * directions[i, c]
 
 
+@replayed
 @ti.kernel
 def polish(active: Ints, count: ti.i32, values: Rows, nearby: float, near: float, t: Numbers, slopes: Numbers):
     """A step of Newton's method along every active ray, by twice ``near`` at most; writes ``slopes`` (count,)."""
@@ -130,6 +137,7 @@ def polish(active: Ints, count: ti.i32, values: Rows, nearby: float, near: float
         t[active[j]] -= ti.max(ti.min(step, 2.0 * near), -2.0 * near)
 
 
+@replayed
 @ti.kernel
 def arrive(active: Ints, count: ti.i32, code: ti.i32, t: Numbers, what: Ints, hits: Rows):
     """Writes what active rays meet, and where."""
@@ -139,6 +147,7 @@ def arrive(active: Ints, count: ti.i32, code: ti.i32, t: Numbers, what: Ints, hi
         hits[i, 0], hits[i, 1], hits[i, 2] = t[i], 0.0, 0.0
 
 
+@replayed
 @ti.kernel
 def block(active: Ints, count: ti.i32, met: Ints):
     """Sets ``met`` of active rays to 1."""
@@ -146,6 +155,7 @@ def block(active: Ints, count: ti.i32, met: Ints):
         met[active[j]] = 1
 
 
+@replayed
 @ti.kernel
 def is_code(what: Ints, count: ti.i32, code: ti.i32, keep: Ints):
     """Which rays meet the thing of that code."""
@@ -153,6 +163,7 @@ def is_code(what: Ints, count: ti.i32, code: ti.i32, keep: Ints):
         keep[i] = 1 if what[i] == code else 0
 
 
+@replayed
 @ti.kernel
 def place_hits(active: Ints, count: ti.i32, origins: Rows, directions: Rows, hits: Rows, points: Rows):
     """Writes the points (count, 3) where active rays meet something."""
@@ -162,6 +173,7 @@ def place_hits(active: Ints, count: ti.i32, origins: Rows, directions: Rows, hit
             points[j, c] = origins[i, c] + hits[i, 0] * directions[i, c]
 
 
+@replayed
 @ti.kernel
 def see(
     active: Ints,
@@ -184,6 +196,7 @@ def see(
             seen[i, GEOMETRIC + c], seen[i, ALBEDO + c] = outward[c] * side, colors[j, c] * materials[thing, TINT + c]
 
 
+@replayed
 @ti.kernel
 def see_adjoint(
     active: Ints,
@@ -209,6 +222,7 @@ def see_adjoint(
             seen_adjoint[i, POSITION + c], seen_adjoint[i, NORMAL + c] = 0.0, 0.0
 
 
+@replayed
 @ti.kernel
 def arrive_adjoint(
     active: Ints, count: ti.i32, directions: Rows, slopes: Numbers, points_adjoint: Rows, values_adjoint: Rows
@@ -218,6 +232,7 @@ def arrive_adjoint(
         values_adjoint[j, 0] = -row3(directions, active[j]).dot(row3(points_adjoint, j)) / slopes[j]
 
 
+@replayed
 @ti.kernel
 def add_to_rays(
     active: Ints, count: ti.i32, hits: Rows, points_adjoint: Rows, origins_adjoint: Rows, directions_adjoint: Rows
@@ -230,6 +245,7 @@ def add_to_rays(
             directions_adjoint[i, c] = directions_adjoint[i, c] + hits[i, 0] * points_adjoint[j, c]
 
 
+@replayed
 @ti.kernel
 def copy_t(active: Ints, count: ti.i32, hits: Rows, t: Numbers):
     """``t[i] = hits[i, 0]`` of active rays."""

@@ -2,12 +2,14 @@
 
 import taichi as ti
 
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.types import Ints, Rows
 from taichi_dr.kernels.base.vectors import row3
 
 BLOCKED, NOT_YET = 0, -1
 
 
+@replayed
 @ti.kernel
 def look_by_mirror(mirror: Rows, count: ti.i32, origins: Rows, directions: Rows):
     """Turns rays of a mirrored camera into those of the real one, in place; ``mirror`` (2, 3): point, unit normal."""
@@ -20,6 +22,7 @@ def look_by_mirror(mirror: Rows, count: ti.i32, origins: Rows, directions: Rows)
             origins[i, c], directions[i, c] = origin[c], direction[c]
 
 
+@replayed
 @ti.kernel
 def look_into_mirror(what: Ints, count: ti.i32, mirror: ti.i32, seen: Ints, hits: Rows):
     """Writes, of pairs of rays that both meet the mirror first, that they meet nothing in it (``follow`` adds what they
@@ -32,6 +35,7 @@ def look_into_mirror(what: Ints, count: ti.i32, mirror: ti.i32, seen: Ints, hits
             seen[i] = NOT_YET
 
 
+@replayed
 @ti.kernel
 def follow(parent: Ints, count: ti.i32, what: Ints, hits: Rows, hits_before: Rows, seen: Ints, distances: Rows):
     """Writes what rays meet behind the mirror, and how far from their origin by way of it."""

@@ -2,6 +2,7 @@
 
 import taichi as ti
 
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.types import IntRows, Ints, Numbers, Rows
 from taichi_dr.kernels.base.vectors import get3, row3, unit
 from taichi_dr.kernels.camera.rays import Eye
@@ -19,6 +20,7 @@ from taichi_dr.kernels.rays.spans import chord, half_screen, half_width, shadow_
 from taichi_dr.kernels.rays.triangle import across
 
 
+@replayed
 @ti.kernel
 def measure(
     edges: IntRows,
@@ -80,6 +82,7 @@ def may_be_silhouette(outlines: ti.template(), kinds: ti.template(), k, light, p
     return possible
 
 
+@replayed
 @ti.kernel
 def place(
     edges: IntRows,

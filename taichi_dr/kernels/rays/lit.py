@@ -2,6 +2,7 @@
 
 import taichi as ti
 
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.types import Ints, Rows
 from taichi_dr.kernels.base.vectors import get3, row3, unit
 from taichi_dr.kernels.rays.bounce import own_share
@@ -9,6 +10,7 @@ from taichi_dr.kernels.rays.solids import solid_at
 from taichi_dr.kernels.rays.surface import ALBEDO, EMISSION, NORMAL, POSITION, is_before, takes_light
 
 
+@replayed
 @ti.kernel
 def add_alpha(radiance: Rows, what: Ints, count: ti.i32, shown: ti.template(), rgba: Rows):
     """Writes ``rgba`` (R, 4) of rays as the film has them; ``shown``: what is behind everything counts too."""
@@ -18,6 +20,7 @@ def add_alpha(radiance: Rows, what: Ints, count: ti.i32, shown: ti.template(), r
             rgba[i, c] = radiance[i, c] * (1.0 if ti.static(shown) else rgba[i, 3])
 
 
+@replayed
 @ti.kernel
 def shine(
     what: Ints,
@@ -50,6 +53,7 @@ def shine(
             local[i, c] = result[c]
 
 
+@replayed
 @ti.kernel
 def leave_alone(what: Ints, objects: Ints, materials: Rows, local: Rows, count: ti.i32, rgba: Rows):
     """Writes what of ``local`` (R, 3) a surface shows, and no alpha, into ``rgba`` (R, 4)."""

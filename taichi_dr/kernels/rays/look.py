@@ -2,6 +2,7 @@
 
 import taichi as ti
 
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.types import Ints, Numbers, Rows
 from taichi_dr.kernels.base.vectors import get3, row3
 from taichi_dr.kernels.camera.pack import PACKED, E, W
@@ -9,6 +10,7 @@ from taichi_dr.kernels.rays.primary import Samples, place_of
 from taichi_dr.kernels.rays.surface import ALBEDO, NORMAL, POSITION
 
 
+@replayed
 @ti.kernel
 def show(
     what: Ints,
@@ -49,6 +51,7 @@ def show(
                 normal[i, c], position[i, c] = n[c], p[c]
 
 
+@replayed
 @ti.kernel
 def show_adjoint(
     what: Ints,

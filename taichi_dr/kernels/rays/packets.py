@@ -12,6 +12,7 @@ Source: Boulos, Wald and Shirley, Geometric and arithmetic culling methods for e
 import taichi as ti
 
 from taichi_dr.kernels.base.lanes import higher, lower
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.simd import simd
 from taichi_dr.kernels.base.types import IntRows, Ints, Rows
 from taichi_dr.kernels.base.vectors import get3, row3, unit
@@ -26,6 +27,7 @@ SLACK = 1.0 + 2.0**-20  # of reciprocals' bounds
 
 
 @simd
+@replayed
 @ti.kernel
 def closest(
     triangles: Rows,

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import taichi as ti
 
 from taichi_dr.kernels.base.random import uniform_pair
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.types import Ints, Rows
 from taichi_dr.kernels.base.vectors import row3
 from taichi_dr.kernels.camera.pack import PACKED, E, W
@@ -61,6 +62,7 @@ def screen_place(r, samples: ti.template()):
     return (2.0 * x - float(samples.width)) * inverse, (float(samples.height) - 2.0 * y) * inverse, index
 
 
+@replayed
 @ti.kernel
 def place(
     camera: Rows,
@@ -95,6 +97,7 @@ def place(
         ends[i, 0], ends[i, 1], path[i] = near / cosine, far / cosine, index
 
 
+@replayed
 @ti.kernel
 def place_adjoint(
     camera: Rows,
@@ -128,6 +131,7 @@ def place_adjoint(
             partials[view * PACKED + c, column] = partials[view * PACKED + c, column] + total[c]
 
 
+@replayed
 @ti.kernel
 def copy_eye(camera: Rows, view: ti.i32, eye: Rows):
     """Writes the point (1, 3) that all rays of a view come from."""

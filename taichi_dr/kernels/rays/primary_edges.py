@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 import taichi as ti
 
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.types import IntRows, Ints, Numbers, Rows
 from taichi_dr.kernels.base.vectors import get3, row2, row3
 from taichi_dr.kernels.camera.pack import PACKED, E, U, V, W
@@ -40,6 +41,7 @@ FURTHEST = 1e30
 LONGEST = 8.0  # of an arc, in screen units: one that passes the eye by
 
 
+@replayed
 @ti.kernel
 def measure(
     edges: IntRows,
@@ -129,6 +131,7 @@ def arc_length(outlines: ti.template(), eye: ti.template(), view, k, first, last
     return length
 
 
+@replayed
 @ti.kernel
 def place(
     edges: IntRows,
@@ -234,6 +237,7 @@ def pixel_at(x, width, height):
     return pixel
 
 
+@replayed
 @ti.kernel
 def accumulate(
     edges: IntRows,

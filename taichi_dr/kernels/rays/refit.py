@@ -3,6 +3,7 @@
 import taichi as ti
 
 from taichi_dr.kernels.base.launch import grain
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.types import IntRows, Ints, Rows
 from taichi_dr.kernels.base.vectors import get3, row3
 from taichi_dr.kernels.rays.boxes import EMPTY, pad
@@ -10,6 +11,7 @@ from taichi_dr.kernels.rays.build import leaf_count, leaf_first
 from taichi_dr.kernels.rays.triangle import REACH, reach
 
 
+@replayed
 @ti.kernel
 def gather(vertices: Rows, faces: IntRows, order: Ints, triangles: Rows):
     """Writes ``triangles`` (F, 10): of each face the three corners and ``reach``, in the order of the list."""
@@ -21,6 +23,7 @@ def gather(vertices: Rows, faces: IntRows, order: Ints, triangles: Rows):
         triangles[q, REACH] = reach(get3(triangles, q, 0), get3(triangles, q, 3), get3(triangles, q, 6))
 
 
+@replayed
 @ti.kernel
 def refit_pieces(
     triangles: Rows, children: IntRows, pieces: IntRows, count: ti.i32, sequence: Ints, made: Ints, boxes: Rows
@@ -33,6 +36,7 @@ def refit_pieces(
                 _fit(sequence[pieces[p, 0] + made[p] - 1 - back], triangles, children, boxes)
 
 
+@replayed
 @ti.kernel
 def refit_nodes(
     triangles: Rows, children: IntRows, sequence: Ints, first: ti.i32, end: ti.i32, boxes: Rows, serial: ti.template()
@@ -43,6 +47,7 @@ def refit_nodes(
         _fit(sequence[end - 1 - back], triangles, children, boxes)
 
 
+@replayed
 @ti.kernel
 def refit_root(triangles: Rows, children: IntRows, boxes: Rows):
     """The same of the node above the root, which has one child."""

@@ -14,6 +14,7 @@ and vector of each light, a column for every part of the rays.
 
 import taichi as ti
 
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.types import IntRows, Ints, Rows
 from taichi_dr.kernels.base.vectors import get3, row3, unit, unit_adjoint
 from taichi_dr.kernels.rays.bounce import ENDLESS, clearance, roundings
@@ -43,6 +44,7 @@ from taichi_dr.kernels.shading.light import (
 )
 
 
+@replayed
 @ti.kernel
 def aim(
     what: Ints,
@@ -73,6 +75,7 @@ def aim(
         ends[i, 0], ends[i, 1] = 0.0, last
 
 
+@replayed
 @ti.kernel
 def aim_from(
     what: Ints,
@@ -126,6 +129,7 @@ def is_reached(kind, vector: ti.template(), k, toward):
     return reached
 
 
+@replayed
 @ti.kernel
 def shade(
     what: Ints,
@@ -167,6 +171,7 @@ def shade(
             local[i, c] = result[c]
 
 
+@replayed
 @ti.kernel
 def shade_adjoint(
     what: Ints,

@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 
 import taichi as ti
 
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.types import IntRows, Ints, Numbers, Rows
 from taichi_dr.kernels.base.vectors import get3, row2, row3, unit
 from taichi_dr.kernels.camera.pack import PACKED
@@ -59,6 +60,7 @@ class ReceiverSums(NamedTuple):
     solid_owner: Any  # (M,) i32
 
 
+@replayed
 @ti.kernel
 def cast(
     edges: IntRows,
@@ -130,6 +132,7 @@ def lit_side(outlines: ti.template(), k, s, place):
     return whether, lit
 
 
+@replayed
 @ti.kernel
 def land(
     edges: IntRows,
@@ -221,6 +224,7 @@ def normal_at(points: ti.template(), solids: ti.template(), kinds: ti.template()
     return normal
 
 
+@replayed
 @ti.kernel
 def accumulate(
     edges: IntRows,

@@ -12,6 +12,7 @@ Source: Veach and Guibas, Optimally combining sampling techniques for Monte Carl
 import taichi as ti
 
 from taichi_dr.kernels.base.random import spread_pair, uniform
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.types import IntRows, Ints, Numbers, Rows
 from taichi_dr.kernels.base.vectors import get3, row3
 from taichi_dr.kernels.rays.bounce import ENDLESS, clearance
@@ -30,6 +31,7 @@ def around_normal(normal, r1, r2):
     return sine * ti.cos(angle) * p + sine * ti.sin(angle) * q + ti.sqrt(ti.max(1.0 - r1, 0.0)) * normal
 
 
+@replayed
 @ti.kernel
 def aim_up(
     what: Ints,
@@ -67,6 +69,7 @@ def aim_up(
         ends[i, 0], ends[i, 1], inverse[i] = 0.0, last, weight
 
 
+@replayed
 @ti.kernel
 def shine_down(
     what: Ints,
@@ -88,6 +91,7 @@ def shine_down(
                 local[i, c] = local[i, c] + seen[i, ALBEDO + c] * arriving[i, c] * share
 
 
+@replayed
 @ti.kernel
 def shine_down_adjoint(
     what: Ints,

@@ -8,6 +8,7 @@ import numpy as np
 import taichi as ti
 
 from taichi_dr.kernels.base.arrays import array_from, make_array
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.types import IntRows, Ints, Rows
 from taichi_dr.kernels.base.vectors import get3, row3
 from taichi_dr.kernels.rays.boxes import reciprocal, span
@@ -63,6 +64,7 @@ class SolidBoxes:
         return solids, kinds, *self._planes, self._bounded, self._bvh.order, boxes, children
 
 
+@replayed
 @ti.kernel
 def place_corners(solids: Rows, kinds: Ints, bounded: Ints, corners: Rows):
     """Writes ``corners`` (2 B, 3): the lower and the upper corner of the box around each solid of ``bounded`` (B,)."""
@@ -77,6 +79,7 @@ def place_corners(solids: Rows, kinds: Ints, bounded: Ints, corners: Rows):
             corners[2 * i, x], corners[2 * i + 1, x] = solids[s, x] - reach[x], solids[s, x] + reach[x]
 
 
+@replayed
 @ti.kernel
 def closest_in_boxes(
     solids: Rows,
@@ -116,6 +119,7 @@ def closest_in_boxes(
             hits[r, 0], hits[r, 1], hits[r, 2] = t, u, v
 
 
+@replayed
 @ti.kernel
 def occluded_in_boxes(
     solids: Rows,

@@ -20,6 +20,7 @@ Whitted, An improved illumination model for shaded display, 1980.
 
 import taichi as ti
 
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.types import Ints, Rows
 from taichi_dr.kernels.base.vectors import get3, row3, unit, unit_adjoint
 from taichi_dr.kernels.rays.meeting import meeting_adjoint
@@ -29,6 +30,7 @@ SPHERE, PLANE, RECTANGLE, IMPLICIT = range(4)
 COLUMNS = 9
 
 
+@replayed
 @ti.kernel
 def closest_solids(
     solids: Rows,
@@ -61,6 +63,7 @@ def closest_solids(
             hits[r, 0], hits[r, 1], hits[r, 2] = nearest, u, v
 
 
+@replayed
 @ti.kernel
 def occluded_solids(solids: Rows, kinds: Ints, origins: Rows, directions: Rows, ends: Rows, count: ti.i32, met: Ints):
     """Sets ``met`` (R,) to 1 where a ray meets a solid; arguments as of ``closest_solids``."""

@@ -8,6 +8,7 @@ piece have is added afterwards, piece by piece.
 import taichi as ti
 
 from taichi_dr.kernels.base.launch import grain, on_cpu
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.types import IntRows, Ints, Rows
 from taichi_dr.kernels.rays.surface import COLORS, MATERIAL, MATERIALS, NORMALS, SHAPE, TEXCOORDS
 
@@ -22,6 +23,7 @@ def tally_columns(rays, codes):
     return max(2, min(CELLS // codes, 8 if on_cpu() else 256, -(-rays // PIECE)))
 
 
+@replayed
 @ti.kernel
 def sort_rays(what: Ints, count: ti.i32, tally: IntRows, order: Ints) -> ti.i32:
     """Writes the rays that meet something in the order of what they meet; returns their number.
@@ -79,6 +81,7 @@ def share_of(i, code, face_count, hits: ti.template(), back: ti.template()):
     return share
 
 
+@replayed
 @ti.kernel
 def add_pieces(
     order: Ints,
@@ -134,6 +137,7 @@ def _add_row(array: ti.template(), row, share):
             array[row, CORNER * k + c] = array[row, CORNER * k + c] + share[CORNER * k + c]
 
 
+@replayed
 @ti.kernel
 def add_ends(found: ti.i32, ends: IntRows, end_shares: Rows, shares: Rows):
     """Adds the runs at the ends of pieces to ``shares``."""
@@ -147,6 +151,7 @@ def add_ends(found: ti.i32, ends: IntRows, end_shares: Rows, shares: Rows):
                         shares[code, c] = shares[code, c] + end_shares[2 * piece + end, c]
 
 
+@replayed
 @ti.kernel
 def split_shares(shares: Rows, face_count: ti.i32, corners: Rows, solids: Rows):
     """Writes the adjoints of faces' corners (3F, CORNER) and of solids (S, 9)."""
@@ -160,6 +165,7 @@ def split_shares(shares: Rows, face_count: ti.i32, corners: Rows, solids: Rows):
                 solids[code - face_count, c] = shares[code, c]
 
 
+@replayed
 @ti.kernel
 def gather_materials(shares: Rows, first: IntRows, materials: Rows):
     """Writes the adjoints of the objects' materials; object o has the codes ``first[o, 0]`` to ``first[o, 1]``."""
@@ -170,6 +176,7 @@ def gather_materials(shares: Rows, first: IntRows, materials: Rows):
         materials[thing, c] = total
 
 
+@replayed
 @ti.kernel
 def add_columns(partials: Rows, first: ti.i32, step: ti.i32, out: Rows):
     """``out[k, c] += sum of row first + k step + c`` of ``partials`` (rows, C)."""
@@ -181,6 +188,7 @@ def add_columns(partials: Rows, first: ti.i32, step: ti.i32, out: Rows):
         out[k, c] = total
 
 
+@replayed
 @ti.kernel
 def place_rows(source: Rows, start: ti.i32, count: ti.i32, target: Rows, first: ti.i32, column: ti.i32):
     """``target[first + i, column + c] = source[start + i, c]`` of ``count`` rows."""
@@ -189,6 +197,7 @@ def place_rows(source: Rows, start: ti.i32, count: ti.i32, target: Rows, first: 
             target[first + i, column + c] = source[start + i, c]
 
 
+@replayed
 @ti.kernel
 def add_rows(source: Rows, first: ti.i32, column: ti.i32, count: ti.i32, target: Rows, start: ti.i32):
     """The adjoint of ``place_rows``: ``target[start + i, c] += source[first + i, column + c]``, which are 0 then.

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 
 import taichi as ti
 
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.types import IntRows, Ints, Rows
 from taichi_dr.kernels.base.vectors import get3, row2, row3, unit, unit_adjoint
 from taichi_dr.kernels.rays.meeting import barycentric_slopes, meeting_adjoint
@@ -122,6 +123,7 @@ def is_before(seen: ti.template(), i, toward):
     return outside and toward.dot(get3(seen, i, NORMAL)) > 0.0
 
 
+@replayed
 @ti.kernel
 def see(
     what: Ints,
@@ -186,6 +188,7 @@ def see(
             seen[i, SIDE] = side
 
 
+@replayed
 @ti.kernel
 def see_adjoint(
     what: Ints,

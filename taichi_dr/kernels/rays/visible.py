@@ -2,9 +2,11 @@
 
 import taichi as ti
 
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.types import IntRows, Ints
 
 
+@replayed
 @ti.kernel
 def copy_met(blocked: Ints, count: ti.i32, row: ti.i32, met: IntRows):
     """``met[row, i] = blocked[i]``."""
@@ -12,6 +14,7 @@ def copy_met(blocked: Ints, count: ti.i32, row: ti.i32, met: IntRows):
         met[row, i] = blocked[i]
 
 
+@replayed
 @ti.kernel
 def is_met(face: Ints, count: ti.i32, blocked: Ints):
     """``blocked[i]``: 1 where a face is met."""

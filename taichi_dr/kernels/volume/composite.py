@@ -17,6 +17,7 @@ Source: Mildenhall et al., NeRF, 2020, eq. 3; Max, Optical Models for Direct Vol
 
 import taichi as ti
 
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.types import Ints, Numbers, Rows
 from taichi_dr.kernels.base.vectors import get3
 
@@ -47,6 +48,7 @@ def write_seen(seen: ti.template(), r, through, color, distance):
     seen[r, 3], seen[r, 4] = 1.0 - through, distance
 
 
+@replayed
 @ti.kernel
 def composite(first: Ints, t: Numbers, lengths: Numbers, values: Rows, rays: ti.i32, tolerance: float, seen: Rows):
     """Writes ``seen`` (R, 5): C, opacity and distance of ``rays`` rays.
@@ -59,6 +61,7 @@ def composite(first: Ints, t: Numbers, lengths: Numbers, values: Rows, rays: ti.
         write_seen(seen, r, through, color, distance)
 
 
+@replayed
 @ti.kernel
 def composite_adjoint(
     first: Ints,

@@ -12,6 +12,7 @@ Source: Barron et al., Mip-NeRF 360, 2022, eq. 10.
 
 import taichi as ti
 
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.types import Rows
 from taichi_dr.kernels.base.vectors import row3
 
@@ -42,6 +43,7 @@ def stretch(q, direction):
     return ti.sqrt(ti.max(across * across * (1.0 - along * along), 0.0) + along * along / (r * r * r * r))
 
 
+@replayed
 @ti.kernel
 def contract_points(points: Rows, center: Rows, radius: float, contracted: Rows, count: ti.i32):
     """Writes ``contracted`` (count, 3) of ``points`` (count, 3); ``center`` (1, 3)."""
@@ -51,6 +53,7 @@ def contract_points(points: Rows, center: Rows, radius: float, contracted: Rows,
             contracted[i, k] = p[k]
 
 
+@replayed
 @ti.kernel
 def contract_points_adjoint(
     points: Rows, center: Rows, radius: float, contracted_adjoint: Rows, points_adjoint: Rows, count: ti.i32

@@ -15,9 +15,11 @@ Source: Barron et al., Mip-NeRF 360, CVPR 2022, eq. 15; Sun et al., DVGO v2, 202
 
 import taichi as ti
 
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.types import Ints, Numbers, Rows
 
 
+@replayed
 @ti.kernel
 def distortion(first: Ints, t: Numbers, extents: Numbers, lengths: Numbers, values: Rows, rays: ti.i32, found: Numbers):
     """Writes ``found`` (R,) of packed samples, as ``composite`` has them; ``extents`` (P,).
@@ -36,6 +38,7 @@ def distortion(first: Ints, t: Numbers, extents: Numbers, lengths: Numbers, valu
         found[r] = total
 
 
+@replayed
 @ti.kernel
 def distortion_adjoint(
     first: Ints,

@@ -6,6 +6,7 @@ As ``kernels.march.evaluate`` for functions of a point alone: the adjoint copies
 import taichi as ti
 
 from taichi_dr.kernels.base.checks import LARGEST
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.simd import simd
 from taichi_dr.kernels.base.types import Rows
 from taichi_dr.kernels.base.vectors import row3
@@ -14,6 +15,7 @@ from taichi_dr.kernels.march.point import as_vector
 
 
 @simd
+@replayed
 @ti.kernel
 def evaluate_samples(
     func: ti.template(), lanes: ti.template(), points: Rows, directions: Rows, values: Rows, count: ti.i32
@@ -78,6 +80,7 @@ def load_sample_piece(
             value_gradient[i][c] = values_adjoint[first + i, c]
 
 
+@replayed
 @ti.kernel
 def count_wrong(values: Rows, count: ti.i32) -> ti.types.vector(4, ti.i32):
     """Of ``count`` rows: how many densities are NaN, too large, or negative, and how many colours are not finite."""

@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 import taichi as ti
 
 from taichi_dr.kernels.base.random import uniform
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.types import Ints, Numbers, Rows
 from taichi_dr.kernels.base.vectors import row3
 from taichi_dr.kernels.networks.lattice import cell_and_place, read_lattice
@@ -70,6 +71,7 @@ def sum_of_weights(ray: ti.template(), step, lattice: ti.template(), densities: 
     return total + 1.0 - ti.exp(-depth)
 
 
+@replayed
 @ti.kernel
 def place_by_densities(
     origins: Rows,

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import taichi as ti
 
 from taichi_dr.kernels.base.random import uniform
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.types import Ints, Numbers, Rows
 from taichi_dr.kernels.base.vectors import row3
 from taichi_dr.kernels.march.bounds import Bounds, interval
@@ -59,6 +60,7 @@ def numbered_cell(number, lattice: ti.template()):
     return ti.Vector([number // (j * k), number // k % j, number % k])
 
 
+@replayed
 @ti.kernel
 def place_probes(lattice: Rows, cells: Ints, count: ti.i32, seed: ti.i32, points: Rows):
     """Writes ``points`` (count, 3), one at random in each of ``cells`` (count,)."""
@@ -70,6 +72,7 @@ def place_probes(lattice: Rows, cells: Ints, count: ti.i32, seed: ti.i32, points
             points[i, axis] = grid.lower[axis] + place / grid.per_unit[axis]
 
 
+@replayed
 @ti.kernel
 def remember(cells: Ints, count: ti.i32, found: Rows, decay: float, densities: Numbers):
     """Updates ``densities`` of ``cells`` (count,) by what was found in them, ``found`` (count, >= 1)."""
@@ -77,6 +80,7 @@ def remember(cells: Ints, count: ti.i32, found: Rows, decay: float, densities: N
         densities[cells[i]] = ti.max(decay * densities[cells[i]], found[i, 0])
 
 
+@replayed
 @ti.kernel
 def mark(lattice: Rows, densities: Numbers, threshold: float, free: Ints, scratch: Ints):
     """Writes ``free`` of cells that are occupied where the density is above the threshold; ``scratch`` is as long.
@@ -159,6 +163,7 @@ def walk(ray: ti.template(), lattice: ti.template(), free: ti.template(), step, 
     return samples, k
 
 
+@replayed
 @ti.kernel
 def count_samples(
     origins: Rows,
@@ -183,6 +188,7 @@ def count_samples(
         counts[r], _ = walk(ray, ti.static(read_lattice(lattice)), free, step, 0, ALL, None)
 
 
+@replayed
 @ti.kernel
 def place_samples(
     origins: Rows,
@@ -207,6 +213,7 @@ def place_samples(
         walk(ray, ti.static(read_lattice(lattice)), free, step, 0, ALL, samples)
 
 
+@replayed
 @ti.kernel
 def walk_on(
     origins: Rows,
@@ -241,6 +248,7 @@ def walk_on(
             counts[r], pieces[r] = count, behind
 
 
+@replayed
 @ti.kernel
 def pack_found(
     rays: ti.i32, most: ti.i32, first: Ints, t: Numbers, lengths: Numbers, packed_t: Numbers, packed_lengths: Numbers
@@ -259,6 +267,7 @@ def _shift(pixel, seed, stratified: ti.template()):
     return shift
 
 
+@replayed
 @ti.kernel
 def find_ends(origins: Rows, directions: Rows, rays: ti.i32, bounds: Numbers, ends: Rows):
     """Writes ``ends`` (R, 2): where ``rays`` rays enter and leave a box, not before their origins.

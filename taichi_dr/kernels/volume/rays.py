@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import taichi as ti
 
 from taichi_dr.kernels.base.partial_sums import clear_column
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.types import Ints, Numbers, Rows
 from taichi_dr.kernels.base.vectors import get3, row3
 from taichi_dr.kernels.camera.pack import PACKED, W
@@ -50,6 +51,7 @@ def _pixel_ray(pixel, eye: ti.template(), screen: ti.template()):
     return view, x, y, ti.Vector([ox, oy, oz]), ti.Vector([dx, dy, dz]), cosine
 
 
+@replayed
 @ti.kernel
 def find_rays(
     camera: Rows,
@@ -70,6 +72,7 @@ def find_rays(
         status[pixel] = ti.select(entry < leave, BAND, MISS)
 
 
+@replayed
 @ti.kernel
 def place_rays(
     camera: Rows,
@@ -98,6 +101,7 @@ def place_rays(
             origins[i, k], directions[i, k] = origin[k], direction[k]
 
 
+@replayed
 @ti.kernel
 def rays_adjoint(
     camera: Rows,
@@ -167,6 +171,7 @@ def _slide_adjoint(t_adjoint, origin, direction, t, bounds: ti.template()):
     return -t_adjoint / steepness * normal
 
 
+@replayed
 @ti.kernel
 def look(camera: Rows, orthographic: ti.template(), width: ti.i32, height: ti.i32, directions: Rows):
     """Writes ``directions`` (V*H*W, 3): those of the rays of all pixels."""
@@ -177,6 +182,7 @@ def look(camera: Rows, orthographic: ti.template(), width: ti.i32, height: ti.i3
             directions[pixel, k] = direction[k]
 
 
+@replayed
 @ti.kernel
 def list_all(pixel: Ints):
     """Writes 0, 1, 2, ..."""

@@ -19,6 +19,7 @@ Source: Mildenhall et al., NeRF, 2020, section 5.2, and the authors' code.
 import taichi as ti
 
 from taichi_dr.kernels.base.random import uniform
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.types import Ints, Numbers, Rows
 from taichi_dr.kernels.volume.sample import from_share, to_share
 
@@ -28,6 +29,7 @@ BEYOND = 1e10
 LEAST_WEIGHT, LEAST_SHARE = 1e-5, 1e-5
 
 
+@replayed
 @ti.kernel
 def place_to_ends(
     ends: Rows,
@@ -76,6 +78,7 @@ def measure(t: ti.template(), lengths: ti.template(), begin, count):
     lengths[begin + count - 1] = BEYOND
 
 
+@replayed
 @ti.kernel
 def place_by_weights(
     t: Numbers,

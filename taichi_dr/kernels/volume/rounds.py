@@ -6,11 +6,13 @@ of a round's.  Rounds together make what ``composite.composite`` makes of all sa
 
 import taichi as ti
 
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.types import Ints, Numbers, Rows
 from taichi_dr.kernels.base.vectors import row3
 from taichi_dr.kernels.volume.composite import SEEN, add_samples, write_seen
 
 
+@replayed
 @ti.kernel
 def begin(rays: ti.i32, through: Numbers, seen: Rows):
     """Writes what there is before the first round: ``through`` (R,) 1, ``seen`` (R, 5) 0."""
@@ -20,6 +22,7 @@ def begin(rays: ti.i32, through: Numbers, seen: Rows):
             seen[r, c] = 0.0
 
 
+@replayed
 @ti.kernel
 def count_next(first: Ints, rays: ti.i32, done: ti.i32, most: ti.i32, through: Numbers, tolerance: float, counts: Ints):
     """Writes ``counts`` (R,): up to ``most`` behind the first ``done`` samples, of rays that see on."""
@@ -28,6 +31,7 @@ def count_next(first: Ints, rays: ti.i32, done: ti.i32, most: ti.i32, through: N
         counts[r] = ti.select(through[r] > tolerance, left, 0)
 
 
+@replayed
 @ti.kernel
 def take_next(
     first: Ints,
@@ -46,6 +50,7 @@ def take_next(
             t_of_round[i], lengths_of_round[i] = t[behind + i], lengths[behind + i]
 
 
+@replayed
 @ti.kernel
 def composite_next(
     first: Ints,

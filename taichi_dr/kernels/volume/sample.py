@@ -16,10 +16,12 @@ so that as many parts as there are before ``scale`` are left for all that is beh
 import taichi as ti
 
 from taichi_dr.kernels.base.random import uniform
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.types import Ints, Numbers, Rows
 from taichi_dr.kernels.base.vectors import row3
 
 
+@replayed
 @ti.kernel
 def place_evenly(
     ends: Rows,
@@ -43,6 +45,7 @@ def place_evenly(
             lengths[r * samples + k] = length
 
 
+@replayed
 @ti.kernel
 def place_evenly_adjoint(
     pixel: Ints,
@@ -85,6 +88,7 @@ def share_slope(t, scale):
     return ti.select(t < scale, 0.5 / scale, 0.5 * scale / (beyond * beyond))
 
 
+@replayed
 @ti.kernel
 def place_far(
     ends: Rows,
@@ -112,6 +116,7 @@ def place_far(
             begin = end
 
 
+@replayed
 @ti.kernel
 def place_far_adjoint(
     ends: Rows,
@@ -161,6 +166,7 @@ def offset_of(pixel: ti.template(), ray, k, stratified: ti.template(), seed):
     return offset
 
 
+@replayed
 @ti.kernel
 def place_points(
     origins: Rows, directions: Rows, rays: ti.i32, first: Ints, t: Numbers, points: Rows, point_directions: Rows
@@ -174,6 +180,7 @@ def place_points(
                 point_directions[i, k] = direction[k]
 
 
+@replayed
 @ti.kernel
 def place_points_adjoint(
     directions: Rows,

@@ -6,6 +6,7 @@ The depth of a pixel is the mean distance of what is seen, along the viewing axi
 
 import taichi as ti
 
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.types import Ints, Numbers, Rows
 from taichi_dr.kernels.base.vectors import get3, row3
 from taichi_dr.kernels.camera.pack import W
@@ -14,6 +15,7 @@ from taichi_dr.kernels.volume.composite import SEEN
 FAINT = 1e-5  # opacity below which nothing has a depth
 
 
+@replayed
 @ti.kernel
 def show(
     camera: Rows,
@@ -36,6 +38,7 @@ def show(
             depth[at] = _cosine(camera, at // pixels_of_view, directions, r) * seen[r, 4] / opacity
 
 
+@replayed
 @ti.kernel
 def show_adjoint(
     camera: Rows,

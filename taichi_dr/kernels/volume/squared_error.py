@@ -7,9 +7,11 @@ A background that is another one every time leaves nothing to hide behind: only 
 
 import taichi as ti
 
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.types import Numbers, Rows
 
 
+@replayed
 @ti.kernel
 def compare(seen: Rows, pixels: Rows, backgrounds: Rows, rays: ti.i32, weight: float, errors: Numbers, adjoint: Rows):
     """Writes ``errors`` (R,) of ``seen`` (R, 5), and the ``adjoint`` (R, 5) of ``weight`` times their sum.

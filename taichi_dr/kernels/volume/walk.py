@@ -6,6 +6,7 @@ an array of samples: for pictures.  The way back needs one, and goes the other w
 
 import taichi as ti
 
+from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.simd import simd
 from taichi_dr.kernels.base.types import Ints, Rows
 from taichi_dr.kernels.base.vectors import row3
@@ -16,6 +17,7 @@ from taichi_dr.kernels.volume.sample import offset_of
 
 
 @simd
+@replayed
 @ti.kernel
 def see_evenly(
     func: ti.template(),
