@@ -111,6 +111,8 @@ def sector_gradient(p):
     """dS/dp."""
     u, v = p[0], p[1]
     gradient = ti.Vector([0.0, 0.0])
+    grow = ti.max(1.0, (1.0 / 64.0) / ti.max(ti.abs(u), ti.max(ti.abs(v), 1e-30)))
+    u, v = u * grow, v * grow
     if ti.abs(u) >= ti.abs(v):
         safe = ti.select(u == 0.0, 1.0, u)
         gradient = ti.Vector([-v / (8.0 * safe * safe), 1.0 / (8.0 * safe)])
@@ -130,7 +132,7 @@ def sector_between(p, q):
     """``S(q) - S(p)`` the short way around, in [-1/2, 1/2], with the sign of ``p x q``."""
     turned = sector(q) - sector(p)
     turned -= ti.floor(turned + 0.5)
-    if ti.abs(turned) > 0.25 and (turned > 0.0) != (cross(p, q) > 0.0):
+    if ti.abs(turned) > 0.25 and cross(p, q) != 0.0 and (turned > 0.0) != (cross(p, q) > 0.0):
         turned += ti.select(turned > 0.0, -1.0, 1.0)
     return turned
 

@@ -19,9 +19,10 @@ from taichi_dr.kernels.antialias.piece import (
     in_pixels,
     part_in_pixel,
     point_between,
+    sector_between,
     side_of_line,
 )
-from taichi_dr.kernels.antialias.silhouettes import FACING
+from taichi_dr.kernels.antialias.silhouettes import FACING, is_silhouette
 from taichi_dr.kernels.screen.projected_mesh import clip_point
 
 NOTHING = -1
@@ -62,16 +63,40 @@ def look(edge: ti.template(), at, scene: ti.template()):
             is_left = side_of_line(line, in_pixels(edge.inner, center, scene.screen)) > 0.0
             p, q = point_between(a, b, part[0]), point_between(a, b, part[1])
             area = area_behind(p, q)
-            inside = (cross(p, q) > 0.0) == is_left
+            turn = sector_between(p, q)
+            inside = (turn > 0.0) == is_left
             if _passes_centre(p, q):
-                if inside != _is_on_surface(edge, middle, at, inside, scene):
+                shown = _is_on_surface(edge, middle, at, inside, scene)
+                if _is_to_flip(edge, ti.abs(cross(p, q)) / (q - p).norm(), inside, shown, center, scene):
                     inside = not inside
-                    area -= ti.select(cross(p, q) > 0.0, 1.0, -1.0)
+                    area -= ti.select(turn > 0.0, 1.0, -1.0)
             inner, outer = _sides(edge, middle, at, _inwards(line, is_left), inside, scene)
             if inner >= 0 and outer >= 0:
                 gained = ti.select(is_left, -area, area)
                 places = ti.Vector([pixel, inner, outer])
     return gained, places
+
+
+@ti.func
+def _is_to_flip(edge: ti.template(), distance, inside, shown, center, scene: ti.template()):
+    """Whether it is this of the face's silhouettes near a centre whose sides the rasterizer has swapped."""
+    all_inside, is_nearest = inside, inside != shown
+    for k in range(1, 3):
+        corner = (edge.corner + k) % 3
+        if is_silhouette(edge.view * scene.mesh.faces.shape[0] + edge.face, corner, scene):
+            a = in_pixels(clip_point(scene.mesh, edge.first, edge.face, corner), center, scene.screen)
+            b = in_pixels(clip_point(scene.mesh, edge.first, edge.face, (corner + 1) % 3), center, scene.screen)
+            c = in_pixels(clip_point(scene.mesh, edge.first, edge.face, (corner + 2) % 3), center, scene.screen)
+            part = part_in_pixel(a, b)
+            if part[1] > part[0]:
+                p, q = point_between(a, b, part[0]), point_between(a, b, part[1])
+                if _passes_centre(p, q):
+                    other = (sector_between(p, q) > 0.0) == (side_of_line(edge_line(a, b), c) > 0.0)
+                    far = ti.abs(cross(p, q)) / (q - p).norm()
+                    all_inside = all_inside and other
+                    if other != shown and (far < distance or (far == distance and corner < edge.corner)):
+                        is_nearest = False
+    return all_inside != shown and is_nearest
 
 
 @ti.func

@@ -93,8 +93,8 @@ def _lines_between(p, q, screen: ti.template(), across: ti.template()):
     """First and last row (across = 1) or column (0) of pixels from point p to q."""
     u = pixel_position(p[across] / p[2], across, screen)
     v = pixel_position(q[across] / q[2], across, screen)
-    first = ti.cast(ti.floor(max(min(u, v) + 0.5, 0.0)), ti.i32)
-    last = ti.cast(ti.floor(min(max(u, v) + 0.5, screen[across] - 1.0)), ti.i32)
+    first = ti.cast(ti.floor(min(max(min(u, v) + 0.5, 0.0), screen[across] + 0.0)), ti.i32)
+    last = ti.cast(ti.floor(max(min(max(u, v) + 0.5, screen[across] - 1.0), -1.0)), ti.i32)
     return ti.Vector([first, last])
 
 
