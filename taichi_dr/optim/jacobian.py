@@ -137,6 +137,7 @@ class Differences:
     and where a program is curved one of h^2.  Along a direction of its own the combination has a step as large, or as
     small, as it needs.  So moves turn to the ``Principal`` combinations, each with the step which agrees best with half
     of it, if two sizes disagree too much.  ``J = C M^-1`` with the changes C (M, P) that the moves M (P, P) make.
+    Where the program fails at the ends of moves that were turned elsewhere, they are along the numbers again.
 
     Attributes:
         least: (P,), the norm of a column that is all rounding: below it nothing is known of the number.
@@ -164,42 +165,69 @@ class Differences:
         return self._turned is not None
 
     def __call__(self, at, base):
-        contrast = np.linalg.norm(base - base.mean()) or np.linalg.norm(base)
-        self._contrast = max(self._contrast, contrast)  # that of residuals goes to zero
-        self._size = np.linalg.norm(base)
-        if self._turned is None:
-            return self._matrix(at, lambda j: self._column(at, j))
-        return self._matrix(at, lambda j: self._change(at, self._turned[:, j]))
+        self._look(base)
+        return self._or_straight(lambda: self._whole(at))
 
     def checked(self, at, base, tiny):
         """The Jacobian, and how it differs from that by steps of half the size, which says what is wrong with both.
 
         Moves turn where the sizes disagree about combinations whose squares are larger than ``tiny``, if that helps.
         """
-        matrix, error = self._halves(at, base)
+        self._look(base)
+        matrix, error = self._or_straight(lambda: self._halves(at))
         wrong = self._disagreement(matrix, error, tiny)
         for _ in range(TURNS if self.can_turn and self._contrast > 0 else 0):
             if wrong.max() < TOO_WRONG:
                 break
-            kept = self._turned, self.least
-            try:
-                self._turned = self._combined(at, matrix)
-                found = self._halves(at, base)
-                left = self._disagreement(*found, tiny)
-            except Error:  # the moves make no sense to the program
-                left = wrong
-            if left.sum() > BETTER * wrong.sum():
-                self._turned, self.least = kept
+            found = self._turn(at, matrix, wrong, tiny)
+            if found is None:
                 break
-            (matrix, error), wrong, self.turns = found, left, self.turns + 1
+            (matrix, error), wrong = found
         return matrix, error
 
     def straighten(self):
         """Moves are along the numbers again."""
         self._turned = None
 
-    def _halves(self, at, base):
-        matrix = self(at, base)
+    def _look(self, base):
+        contrast = np.linalg.norm(base - base.mean()) or np.linalg.norm(base)
+        self._contrast = max(self._contrast, contrast)  # that of residuals goes to zero
+        self._size = np.linalg.norm(base)
+
+    def _or_straight(self, take):
+        """What ``take()`` returns, after ``straighten`` if turned moves make no sense to the program here."""
+        if self.is_turned:
+            try:
+                return take()
+            except Error:
+                self.straighten()
+        return take()
+
+    def _turn(self, at, matrix, wrong, tiny):
+        """What moves along the combinations of J find, and what is wrong with it; None, and no turn, if not better."""
+        kept, is_better = (self._turned, self.least), False
+        try:
+            self._turned = self._combined(at, matrix)
+            found = self._halves(at)
+            left = self._disagreement(*found, tiny)
+            is_better = left.sum() <= BETTER * wrong.sum()
+        except Error:  # the moves make no sense to the program
+            pass
+        finally:
+            if not is_better:
+                self._turned, self.least = kept
+        if not is_better:
+            return None
+        self.turns += 1
+        return found, left
+
+    def _whole(self, at):
+        if self._turned is None:
+            return self._matrix(at, lambda j: self._column(at, j))
+        return self._matrix(at, lambda j: self._change(at, self._turned[:, j]))
+
+    def _halves(self, at):
+        matrix = self._whole(at)
         moves = np.diag(self.steps) if self._turned is None else self._turned
         return matrix, matrix - self._matrix(at, lambda j: self._change(at, 0.5 * moves[:, j]))
 
@@ -310,6 +338,13 @@ class Differences:
 
 
 def _inverse(moves):
-    """Of moves (P, P), each row a number's, in units that make rows alike."""
+    """Of moves (P, P), each row a number's, in units that make rows alike.
+
+    Raises:
+        InputError: rounding has left fewer than P directions.
+    """
     units = np.abs(moves).max(axis=1)
-    return np.linalg.inv(moves / units[:, None]) / units
+    alike = moves / np.where(units > 0, units, 1.0)[:, None]
+    if np.linalg.matrix_rank(alike / np.abs(alike).max(axis=0)) < len(units):
+        raise InputError("difference: steps along combinations are lost in the rounding of their numbers")
+    return np.linalg.inv(alike) / units

@@ -200,6 +200,45 @@ def repeats(program, field, clean, away, random, count=REPEATS):
     return off
 
 
+@pytest.mark.parametrize("low", [0.0, -0.05])
+@pytest.mark.parametrize("fails", ["raises", "shows NaN"])
+def test_combinations_that_make_no_sense_at_later_numbers(cpu32, low, fails):
+    """Differences are along ``a - b`` where steps first ended, and then numbers come near ``a - b = low``."""
+    field = numbers([1.0, 1.0])
+    program, _ = stairs(field)
+    clean, random = program(), np.random.default_rng(1)
+
+    def limited():
+        a, b = field.to_numpy().astype(float)
+        if a - b < low and fails == "raises":
+            raise dr.InputError("a is below b")
+        return program() if a - b >= low else np.full_like(clean, np.nan)
+
+    for start in [(1.1, 0.9), (1.3, 1.2), (0.9, 0.7), (1.05, 0.8)]:
+        field.from_numpy(np.array(start, np.float32))
+        found = dr.GaussNewton(limited, field, clean + random.normal(0, 0.03, clean.shape)).run()
+        assert sum(found.values) == pytest.approx(2, abs=5e-3)
+        assert found.values[0] - found.values[1] >= low
+
+
+@pytest.mark.parametrize(("f", "factor", "g"), [(1e3, 1e4, 1.0), (1e3, 1e4, 1.3), (1e5, 100.0, 1.0)])
+def test_combinations_that_are_lost_in_rounding(cpu32, f, factor, g):
+    """The rounding of f changes ``factor f`` by 0.6: steps of f as small as those of g are none."""
+    of_f, of_g, both = numbers([f]), numbers([g]), numbers([0.0, 0.0])
+    program, _ = stairs(both)
+
+    def rounded():
+        both.from_numpy(np.array([factor * (of_f[0] - f) + 1, of_g[0]], np.float32))
+        return program()
+
+    measured = rounded() + np.random.default_rng(4).normal(0, 0.03, 2000)
+    fit = dr.GaussNewton(rounded, {"f": of_f, "g": of_g}, measured, noise=0.03)
+    for found in (fit.estimate(), fit.run()):
+        assert found.values[0] == f
+        assert found.values[1] == pytest.approx(g, abs=0.02)
+        assert (found.standard_errors > 0).all()
+
+
 def test_curvature_is_no_jump(cpu32):
     """``a exp(-b t) + c exp(-d t)``, of which a combination changes little: steps and error bars of the formula."""
     t, field = np.linspace(0, 5, 100), numbers([1, 0.7, 0.8, 2.5])

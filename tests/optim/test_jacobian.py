@@ -1,5 +1,6 @@
 """Jacobians: closed forms by differences and by forward mode, and forward mode where it would be silently wrong."""
 
+import itertools
 import math
 
 import numpy as np
@@ -8,7 +9,7 @@ import taichi as ti
 
 import taichi_dr as dr
 from taichi_dr.optim.forward_mode import ForwardMode
-from taichi_dr.optim.jacobian import Differences
+from taichi_dr.optim.jacobian import Differences, _inverse
 from taichi_dr.optim.observations import Observations
 from taichi_dr.optim.parameter_vector import ParameterVector
 
@@ -111,6 +112,74 @@ def test_rounding_is_that_of_the_larger_numbers_shown(cpu32):
     differences = Differences(shown, vector)
     differences(vector.read(), shown.first)
     np.testing.assert_allclose(differences.least, 25 * 2.0**-23, rtol=1e-4)
+
+
+X = np.linspace(0, 6, 400)
+ON_STAIRS = np.stack([np.sin(X) + 0.05 * np.cos(X), np.sin(X) - 0.05 * np.cos(X)], axis=1)
+
+
+@pytest.fixture
+def on_stairs(cpu32):
+    """``ON_STAIRS (a, b)`` at (1, 2) climbs stairs, each pixel's at places of its own, so that differences turn.
+
+    ``(differences, check, limits)``: ``check()`` looks at them; the program raises an Error where ``a - b`` is above
+    ``limits["apart"]``, and what Ctrl-C does at its run number ``limits["runs"]`` from now.
+    """
+    p, places = ti.field(ti.f32, shape=2), np.random.default_rng(0).uniform(size=400)
+    p.from_numpy(np.array([1, 2], np.float32))
+    limits = {"apart": np.inf, "runs": 0}
+
+    def program():
+        limits["runs"] -= 1
+        if limits["runs"] == 0:
+            raise KeyboardInterrupt
+        if p[0] - p[1] > limits["apart"]:
+            raise dr.InputError("a is too large")
+        return 0.05 * np.floor(ON_STAIRS @ p.to_numpy() / 0.05 + places)
+
+    shown, vector = Observations(program), ParameterVector(p)
+    differences = Differences(shown, vector)
+    return differences, lambda: differences.checked(vector.read(), shown.first, 1e-6), limits
+
+
+@pytest.mark.parametrize("is_checked", [False, True])
+def test_differences_straighten_where_turned_ones_make_no_sense(on_stairs, is_checked):
+    """Moves along ``a - b = -1`` are larger than 0.5, those along a and b are not."""
+    differences, check, limits = on_stairs
+    check()
+    assert differences.is_turned
+    limits["apart"] = -0.5
+    matrix = check()[0] if is_checked else differences(np.array([1.0, 2.0]), ON_STAIRS @ [1, 2])
+    assert not differences.is_turned
+    off = np.linalg.norm(matrix - ON_STAIRS, axis=0) / np.linalg.norm(ON_STAIRS, axis=0)
+    assert (off < 0.2).all(), off
+
+
+@pytest.mark.parametrize("moves", [[[1, 1], [2, 2]], [[1e-9, 1e-9], [1e3, 1e3]], [[0, 0], [1, 2]]])
+def test_moves_of_too_few_directions_are_refused(moves):
+    with pytest.raises(dr.InputError, match="steps along combinations are lost in the rounding"):
+        _inverse(np.array(moves, float))
+
+
+def test_moves_of_very_different_sizes_are_none_of_these():
+    """The inverse of ``[[1e-9, 1], [-1e3, 1e15]]``, whose determinant is 1e6 + 1e3."""
+    found = _inverse(np.array([[1e-9, 1.0], [-1e3, 1e15]]))
+    np.testing.assert_allclose(found, np.array([[1e15, -1.0], [1e3, 1e-9]]) / 1.001e6, rtol=1e-9)
+
+
+def test_ctrl_c_leaves_no_turn_that_was_not_looked_at(on_stairs):
+    differences, check, limits = on_stairs
+    check()
+    for run in itertools.count(1):
+        differences.straighten()
+        differences.turns, limits["runs"] = 0, run
+        try:
+            check()
+        except KeyboardInterrupt:
+            assert differences.is_turned == (differences.turns > 0)
+        else:
+            break
+    assert run > 16, "there was a turn to interrupt"
 
 
 def test_a_field_without_a_dual_on_the_way_is_found_out(cpu32):
