@@ -58,7 +58,9 @@ class GaussNewton:
 
     lambda falls after a step that lowered the sum of squares as foreseen, and grows, the step being tried again, after
     one that did not (Levenberg 1944; Marquardt 1963; Nielsen 1999; Nocedal and Wright 10.3).  Near the end steps are
-    those of Newton, where Adam's wander: 5 to 10 of them, each of 2 P + 2 runs of the program and no tape.
+    those of Newton, where Adam's wander: 5 to 10 of them, each of 2 P + 2 runs of the program and no tape.  Differences
+    are checked where steps end, and for the error bars: 4 P runs each time, 10 to 30 P more for each attempt (of up to
+    3) to take them along combinations, and up to 27 for full steps by those.
 
         fit = dr.GaussNewton(lambda: renderer.render(mesh, camera).color, {"pose": camera.pose}, images)
         found = fit.run()  # camera.pose is the best one now
