@@ -11,7 +11,9 @@ dropped owner of other layouts.
 
 import gc
 from collections import deque
+from contextlib import contextmanager
 
+import taichi as ti
 from taichi.lang import impl
 
 from taichi_dr.errors import TooLargeError
@@ -68,25 +70,29 @@ class Pool:
         for kept in plain[:-MOST_WITHOUT_FIELDS]:
             self._take_off(kept)
 
-    def make_room(self, owner):
-        """Destroys a dropped tree if there are many; the next one that is made takes its place.
+    @contextmanager
+    def room(self, owner):
+        """Within the block a tree is placed, where a dropped one was that is destroyed if there are many.
 
-        It has to be made at once: Taichi has a place that is empty end the process as soon as a tape clears gradients.
-        Not with Vulkan, which has room for any number.
+        Taichi has a place that stays empty end the process as soon as a tape clears gradients.  Not with Vulkan, which
+        has room for any number.
 
         Raises:
             TooLargeError: there is no room for another tree, the one of ``ti.field`` left aside.
         """
         trees = 0 if backend() == "vulkan" else impl.get_runtime().prog.get_snode_tree_size()
-        if trees < MANY_TREES:
-            return
-        if self._given_up() or (gc.collect() and self._given_up()):
-            return
-        if trees >= MOST_TREES - 1:
+        is_given = trees >= MANY_TREES and (self._given_up() or (gc.collect() > 0 and self._given_up()))
+        if trees >= MOST_TREES - 1 and not is_given:
             raise TooLargeError(
                 f"{owner}: expected at most {MOST_TREES - 1} groups of fields at a time, for which Taichi has"
                 " room in a run: numpy(), set() and gradient() need no fields, or call taichi_dr.init() anew"
             )
+        try:
+            yield
+        except BaseException:
+            if is_given:
+                _fill_place()
+            raise
 
     def _given_up(self):
         """Whether there was a free tree, the oldest of which is destroyed."""
@@ -102,6 +108,12 @@ class Pool:
 
     def _kept(self):
         return [tree for shelf in self._shelves.values() for tree in shelf]
+
+
+def _fill_place():
+    builder = ti.FieldsBuilder()
+    builder.dense(ti.i, 1).place(ti.field(ti.i32))
+    builder.finalize()
 
 
 pool = Pool()

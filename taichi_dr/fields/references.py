@@ -28,6 +28,14 @@ def count_held_by_kernels():
     return held
 
 
+def is_compiled_in(ids):
+    """Whether the kernel that is being compiled has none of the objects of these ids among its arguments."""
+    kernel, held = impl.get_runtime().current_kernel, Counter()
+    for key in kernel.mapper.mapping if kernel is not None else ():
+        _count_members(key, held)
+    return kernel is not None and not any(held[each] for each in ids)
+
+
 def _count_members(key, held):
     for part in key:
         if isinstance(part, tuple):

@@ -1,5 +1,6 @@
 """Taichi fields in a tree of their own, which can be handed on and destroyed."""
 
+import weakref
 from collections import Counter
 from typing import NamedTuple
 
@@ -10,8 +11,8 @@ from taichi.lang.matrix import MatrixField
 
 from taichi_dr.errors import InputError
 from taichi_dr.fields.pool import pool
-from taichi_dr.fields.references import ALONE, count_held_by_kernels, references
-from taichi_dr.runtime import float_dtype, python_scope, runtime_token
+from taichi_dr.fields.references import ALONE, count_held_by_kernels, is_compiled_in, references
+from taichi_dr.runtime import float_dtype, is_compiling, python_scope, runtime_token
 
 AXES = (ti.i, ti.ij, ti.ijk, ti.ijkl)
 
@@ -53,8 +54,7 @@ class Tree:
         """
         with python_scope():
             if not self.fields:
-                pool.make_room(owner)
-                self._place_fields()
+                self._place_fields(owner)
             for name, field in self.fields.items():
                 field.full_name = f"{owner}.{name}"
         return self.fields
@@ -78,20 +78,37 @@ class Tree:
         # them
         self._tree.destroy_snode_tree(impl.get_runtime().prog)
 
-    def _place_fields(self):
-        builder, by_shape = ti.FieldsBuilder(), {}
+    def _place_fields(self, owner):
+        builder, shown, by_shape = ti.FieldsBuilder(), {}, {}
         for name, layout in self.layouts:
-            shown = tuple(_new_field(components, layout.has_indices) for _, _, components in layout.members)
+            fields = tuple(self._new_field(components, layout.has_indices) for _, _, components in layout.members)
             names, columns, _ = zip(*layout.members, strict=True)
-            self._shown[name] = shown, columns
-            self.fields.update(zip(names, shown, strict=True))
+            shown[name] = names, fields, columns
             # one node for a shape: a tape launches a kernel per node to clear gradients
             parts = by_shape.setdefault(layout.shape, [])
-            parts.extend(part for field in shown for part in (field, field.grad) if part is not None)
+            parts.extend(part for field in fields for part in (field, field.grad) if part is not None)
         for shape, parts in by_shape.items():
             builder.dense(AXES[len(shape) - 1], shape).place(*parts)
-        # not the SNodeTree itself, which holds the program: dying after ti.init, that frees the arrays of the next
-        self._tree = builder.finalize().ptr
+        try:
+            with pool.room(owner):
+                # not the SNodeTree, which holds the program: dying after ti.init, that frees the arrays of the next
+                self._tree = builder.finalize().ptr
+        finally:
+            impl.get_runtime().unfinalized_fields_builder.pop(builder, None)  # or no kernel would run any more
+        for name, (names, fields, columns) in shown.items():
+            self._shown[name] = fields, columns
+            self.fields.update(zip(names, fields, strict=True))
+
+    def _new_field(self, components, has_indices):
+        dtype = ti.i32 if has_indices else float_dtype()
+        if components:
+            field, kind = ti.Vector.field(components, dtype, needs_grad=not has_indices), NamedVectorField
+        else:
+            field, kind = ti.field(dtype, needs_grad=not has_indices), NamedScalarField
+        parts = [part for part in (field, field.grad) if part is not None]
+        for part in parts:
+            part.__class__, part.tree, part.ids = kind, weakref.ref(self), tuple(map(id, parts))
+        return field
 
     def _handles(self):
         """Every object of it that somebody may hold: those that it holds once itself, and those that it holds twice."""
@@ -103,20 +120,37 @@ class Tree:
         return once, [*self.fields.values()]
 
 
-class NamedVectorField(MatrixField):
-    """A field that says what to do where people try to assign whole arrays to it."""
+class Named:
+    """Has a field say what to do where people try to assign whole arrays to it, and notice kernels that it is part of.
+
+    ``tree``: a weak reference to its Tree; ``ids``: of the field and of its gradient.
+    """
 
     def _pad_key(self, key):
         _refuse_slices(self, key)
         return super()._pad_key(key)
 
+    def _get_field_members(self):
+        self._notice()
+        return super()._get_field_members()
 
-class NamedScalarField(ScalarField):
-    """As ``NamedVectorField``."""
+    def _loop_range(self):
+        self._notice()
+        return super()._loop_range()
 
-    def _pad_key(self, key):
-        _refuse_slices(self, key)
-        return super()._pad_key(key)
+    def _notice(self):
+        """A kernel that Taichi is compiling names the field: nobody else may have it if it is no argument of it."""
+        tree = self.tree()
+        if tree is not None and is_compiling() and is_compiled_in(self.ids):
+            tree.is_compiled_in = True
+
+
+class NamedVectorField(Named, MatrixField):
+    """``Named``."""
+
+
+class NamedScalarField(Named, ScalarField):
+    """``Named``."""
 
 
 def _refuse_slices(field, key):
@@ -127,14 +161,3 @@ def _refuse_slices(field, key):
             f"{field.full_name}[...]: a Taichi field is read and written one element at a time;"
             f' {owner}.set("{name}", values) writes all of it, {field.full_name}.to_numpy() reads it'
         )
-
-
-def _new_field(components, has_indices):
-    dtype = ti.i32 if has_indices else float_dtype()
-    if components:
-        field = ti.Vector.field(components, dtype, needs_grad=not has_indices)
-        field.__class__ = NamedVectorField
-    else:
-        field = ti.field(dtype, needs_grad=not has_indices)
-        field.__class__ = NamedScalarField
-    return field

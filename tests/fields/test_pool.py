@@ -102,6 +102,55 @@ def test_a_storage_that_a_kernel_has_compiled_in_is_never_handed_on(cpu32):
     assert storage_of(group(6)) is not storage
 
 
+def test_a_field_that_a_kernel_has_by_a_name_of_its_own_is_never_handed_on(cpu32):
+    color = dr.Rasterizer(7).render(dr.Mesh(TETRAHEDRON, FACES), dr.Camera.orbit(0, 0, 4)).color
+    weight = group(8).field("weight")
+
+    @ti.kernel
+    def read() -> float:
+        total = color[0, 3, 3].norm()
+        for i in weight:
+            total += weight[i]
+        return total
+
+    expected = read()
+    color = weight = None  # what is compiled reads them still
+    others = [group(8) for _ in range(5)]
+    for other in others:
+        other.set("weight", 100.0)
+        other.field("weight")
+    mesh, camera = dr.Mesh(TETRAHEDRON, FACES), dr.Camera.orbit(0, 0, 4)
+    frames = [dr.Rasterizer(7, background=(0, 0, 9)).render(mesh, camera) for _ in range(5)]
+    assert all(frame.color[0, 0, 0].z == 9 for frame in frames)
+    assert read() == expected
+
+
+@pytest.mark.usefixtures("own_runtime")
+def test_a_place_that_cannot_be_filled_is_not_left_empty(monkeypatch):
+    dr.init("cpu")
+    monkeypatch.setattr(fields_pool, "MANY_TREES", 3)
+    for count in range(1, 5):
+        group(count).field("weight")
+    finalize, calls = ti.FieldsBuilder.finalize, []
+
+    def fail_once(self, *arguments, **keywords):
+        calls.append(self)
+        if len(calls) == 1:
+            ti.lang.impl.get_runtime().finalize_fields_builder(self)
+            raise RuntimeError("out of memory")
+        return finalize(self, *arguments, **keywords)
+
+    monkeypatch.setattr(ti.FieldsBuilder, "finalize", fail_once)
+    made = group(9)
+    with pytest.raises(RuntimeError, match="out of memory"):
+        made.field("weight")
+    assert len(calls) == 2
+    loss = ti.field(float, (), needs_grad=True)
+    with ti.ad.Tape(loss):
+        double(made.field("weight"))
+    assert made.get("weight").tolist() == [4] * 9
+
+
 def test_an_open_tape_keeps_what_it_has_recorded(cpu32):
     loss = ti.field(ti.f32, shape=(), needs_grad=True)
 

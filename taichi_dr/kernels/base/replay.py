@@ -51,16 +51,17 @@ def replayed(kernel):
             runtime = runtime_token()
             known.clear()
         key = tuple([_mark(arguments[i]) for i in others])
-        if key in known:
-            return known[key]([arguments[i] for i in numbers])
+        kept = known.get(key)
+        if kept is not None:
+            return kept([arguments[i] for i in numbers])
         result = kernel(*arguments)
-        if key not in seen:  # what is never seen again is not worth it
+        if hash(key) not in seen:  # what is never seen again is not worth it
             if len(seen) >= MOST_KEPT:
                 seen.clear()
-            seen.add(key)
+            seen.add(hash(key))
         elif not ti.cfg.debug and all(_is_memory(arguments[i]) for i in arrays):
             if len(known) >= MOST_KEPT:
-                del known[next(iter(known))]
+                known.pop(next(iter(known)), None)
             known[key] = _Launch(primal, arguments, numbers, lambda argument: known.pop(key, None))
         return result
 
@@ -95,7 +96,7 @@ def _mark(argument):
     if isinstance(argument, MORTAL):
         return id(argument)
     if isinstance(argument, np.ndarray):
-        return argument.__array_interface__["data"][0], argument.shape, argument.dtype
+        return argument.__array_interface__["data"][0], argument.shape, argument.strides, argument.dtype
     if isinstance(argument, tuple):
         return type(argument), *map(_mark, argument)
     return argument, type(argument)

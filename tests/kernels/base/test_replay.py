@@ -105,6 +105,11 @@ def test_arrays_of_numpy_are_places_in_memory(cpu32, fast):
 
 def test_an_array_of_numpy_that_is_not_in_order_is_refused_each_time(cpu32):
     rows, out = array_from(np.ones((4, 1)), ti.i32), make_array((4,))
+    numbers = np.arange(8, dtype=np.float32)
+    for _ in range(3):
+        weigh(numbers[:4], rows, 1.0, 0, False, out)  # at the same place, and of the same shape
+        with pytest.raises(ValueError, match="contiguous"):
+            weigh(numbers[::2], rows, 1.0, 0, False, out)
     for _ in range(2):
         with pytest.raises(ValueError, match="contiguous"):
             weigh(np.arange(8, dtype=np.float32)[::2], rows, 1.0, 0, False, out)
