@@ -41,7 +41,7 @@ SMOOTH = 0.9  # weight of what went before in the frames per second that are sho
 LONGEST = 0.2  # s that a key that is held counts for at once, however long the last picture took
 COVERED = 1 / 3  # of the window that the panel may cover unfolded, unless it was asked for
 IDLE = 1 / 120  # s to sleep when there is nothing to draw
-RESTING, AWAKE = 1 / 12, 1.0  # s to sleep when there is nothing to draw and the user has done nothing for as long
+RESTING, AWAKE = 1 / 12, 1.0  # s to sleep when there is nothing to draw, and nothing has happened for as long
 LEVELS = 1 << 14  # steps of linear light from black to white that the display's values are looked up by
 
 
@@ -103,7 +103,8 @@ class Viewer:
         self._flies, self._helps, self._has_panel, self._folded = False, False, True, None
         self._turntable, self._message, self._is_shifted = None, "", False
         self._picture, self._bytes, self._moved, self._size = None, None, True, height_and_width
-        self._rate, self._shown, self._stirred, self._rested = 0.0, time.monotonic(), time.monotonic(), False
+        self._rate, self._rested = 0.0, False
+        self._shown = self._ended = self._stirred = time.monotonic()
         self._window = open_window(title, height_and_width, window)
 
     @property
@@ -158,6 +159,8 @@ class Viewer:
         """
         if not self.running:
             return
+        if changed:
+            self._stirred = time.monotonic()
         self._answer(self._window.events())
         if not self.running:
             return
@@ -173,7 +176,9 @@ class Viewer:
             self._look(self._drawn(self._camera((0.0, 0.0)), self._size))
         else:
             self._rest()
-        self._present()
+        if self.running:  # unless ``draw`` has closed it
+            self._present()
+        self._ended = time.monotonic()
 
     def close(self) -> None:
         """Closes the window."""
@@ -222,9 +227,11 @@ class Viewer:
             warnings.warn(str(error), stacklevel=3)
 
     def _rest(self):
-        """Sleeps: shortly while the user does something, and longer else, so that a still window costs little."""
-        self._rested = time.monotonic() - self._stirred > AWAKE
-        time.sleep(RESTING if self._rested else IDLE)
+        """Sleeps until some time after the last ``show``: shortly while the user or the scene does something, and
+        longer else, so that a still window costs little."""
+        now = time.monotonic()
+        self._rested = now - self._stirred > AWAKE
+        time.sleep(max(0.0, self._ended + (RESTING if self._rested else IDLE) - now))
 
     def _turn(self):
         """One picture of the turntable."""

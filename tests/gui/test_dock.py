@@ -21,6 +21,14 @@ def test_a_panel_is_as_large_as_its_lines():
     assert Dock().fitted(ITEMS, WINDOW) == Place(8, 8, WIDTH, HEIGHT)
 
 
+def test_names_of_sliders_and_switches_are_not_cut():
+    label = 19 * 7 + 4 + 2 * 8  # in the 35 % of the width that the slider leaves
+    assert panel_size([Slider("initial temperature", 1.0, 0.0, 2.0)])[0] == -(-label * 100 // 35)
+    assert panel_size([Check("n" * 50, True)])[0] == 2 * 8 + 23 + 50 * 7
+    assert panel_size([Choice("c", "n" * 50, ("n" * 50,), {})])[0] == 2 * 8 + 23 + 50 * 7
+    assert Dock().fitted([Check("n" * 90, True)], WINDOW).width == 600 - 16
+
+
 def test_a_small_window_has_room_for_part_of_it_and_a_scrollbar():
     assert Dock().fitted(ITEMS, (100, 600)) == Place(8, 8, WIDTH + 14, 84)
     assert Dock().fitted(ITEMS, (400, 116)) == Place(8, 8, 100, HEIGHT)

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
+import taichi_dr as dr
+
 WIDTH, HEIGHT = 1280, 1024
 HEADER = 25  # numbers at the beginning of an XWD file (XWDFile.h)
 XLIB = {
@@ -35,6 +37,13 @@ def until(holds, what, seconds=LONGEST):
             pytest.fail(f"waited {seconds} s for {what}")
         time.sleep(0.05)
     return found
+
+
+def require(kind):
+    """Skips where windows of a kind cannot be opened, or fails where they have to be."""
+    if kind == "vulkan" and "vulkan" not in dr.available_backends():
+        message = "no Vulkan device on this machine"
+        pytest.fail(message) if os.environ.get("TAICHI_DR_REQUIRE_VULKAN") else pytest.skip(message)
 
 
 def difference(a, b):

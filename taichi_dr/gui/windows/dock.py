@@ -1,13 +1,15 @@
 """Where the panel of a ``ti.ui.Window`` is, and how large: what the library that draws it, ImGui, tells nobody."""
 
+import math
 import textwrap
 from typing import NamedTuple
 
-from taichi_dr.gui.windows.panel import Choice, Text
+from taichi_dr.gui.windows.panel import Choice, Slider, Text
 
 TITLE, PAD = 19, 8  # pixels: height of its title, and space around what is in it
 TEXT, BOX = 17, 23  # pixels of height of a line to read, of a switch or slider
 LETTER = 7  # pixels of width
+BESIDE, GAP = 0.35, 4  # part of the panel's width that is beside a slider, for its name; pixels between them
 FEWEST, MOST = 42, 60  # letters in a line of it
 SCROLLBAR = 14  # pixels of width
 APART = 8  # pixels from the window's edges, at first
@@ -97,16 +99,24 @@ class Faint(NamedTuple):
 
 
 def panel_size(items):
-    """(width, height) in pixels of a panel with ``items``, its lines no longer than ``MOST`` letters.
+    """(width, height) in pixels of a panel with ``items``, its texts in lines no longer than ``MOST`` letters.
 
     >>> panel_size([Text("a"), Text("b" * 100)])  # three lines
     (436, 86)
     """
     lines = in_lines(items)
-    texts = [line.text for line in lines if isinstance(line, (Text, Faint))]
-    letters = max(map(len, texts), default=0)
-    height = TITLE + 2 * PAD + TEXT * len(texts) + BOX * (len(lines) - len(texts))
-    return 2 * PAD + LETTER * max(FEWEST, letters), height
+    texts = sum(isinstance(line, (Text, Faint)) for line in lines)
+    height = TITLE + 2 * PAD + TEXT * texts + BOX * (len(lines) - texts)
+    return max([2 * PAD + LETTER * FEWEST, *map(_width, lines)]), height
+
+
+def _width(line):
+    """Pixels of width of a panel in which a line is not cut off."""
+    if isinstance(line, (Text, Faint)):
+        return 2 * PAD + LETTER * len(line.text)
+    if isinstance(line, Slider):
+        return math.ceil((2 * PAD + GAP + LETTER * len(line.name)) / BESIDE)
+    return 2 * PAD + BOX + LETTER * len(line.name)  # a switch is as wide as it is high
 
 
 def in_lines(items):

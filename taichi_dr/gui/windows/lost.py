@@ -41,24 +41,30 @@ HANDLER = ctypes.CFUNCTYPE(NUMBER, POINTER, ctypes.POINTER(XError))
 
 
 class Lost:
-    """Tells whether a window is gone that this process opens between the making of it and ``opened``.
+    """Tells whether a window is gone.
 
     ``happened``: it is.  X tells of it as an error of the next thing that is asked of it, which ends a process unless
-    it is ``watched``; Taichi may ask nothing for long, so ``look`` asks, on a connection of its own.  Without X,
-    nothing is ever lost.
+    it is ``watched``; Taichi may ask nothing for long, so ``look`` asks, on a connection of its own, about the window
+    that was ``opening``.  Without X, nothing is ever lost.
     """
 
     def __init__(self):
         self.happened = False
         self._library, self._display, self._window = _x(), None, None
         self._handler, self._before = HANDLER(self._answer), None
+
+    @contextmanager
+    def opening(self):
+        """Connects; the window is the one that this process opens in the block."""
         if self._library is not None:
             self._display = self._library.XOpenDisplay(None)
-        self._others = self._own_windows()
-
-    def opened(self):
-        """The window is there now."""
-        self._window = next(iter(self._own_windows() - self._others), None)
+        others = self._own_windows()
+        try:
+            yield
+        except BaseException:
+            self.close()
+            raise
+        self._window = next(iter(self._own_windows() - others), None)
 
     def look(self):
         """Asks whether the window is still there; returns ``happened``."""
@@ -76,7 +82,8 @@ class Lost:
 
     @contextmanager
     def watched(self):
-        """For the length of the block, errors of X about windows that are gone set ``happened`` and do nothing else."""
+        """For the length of the block, errors of X about windows that are gone do nothing but set ``happened``, if they
+        are about this window, or it is not known which this is."""
         if self._library is None:
             yield
             return
@@ -88,7 +95,7 @@ class Lost:
 
     def _answer(self, display, error):
         if error.contents.code in GONE:
-            self.happened = True
+            self.happened |= self._window in (None, error.contents.resource)
             return 0
         return HANDLER(self._before)(display, error)
 

@@ -9,6 +9,7 @@ from taichi_dr.errors import BackendError
 from taichi_dr.gui.windows.base import Events, Window
 from taichi_dr.gui.windows.lost import Lost
 from taichi_dr.gui.windows.panel import Check, Choice, Slider
+from taichi_dr.gui.windows.vulkan import OPEN
 from taichi_dr.runtime import without_messages
 
 NAMES = {"Shift_L": "Shift", "Shift_R": "Shift", "Control_L": "Control", "Control_R": "Control"}
@@ -29,17 +30,22 @@ class PlainWindow(Window):
         except RuntimeError as error:
             raise BackendError(f"no window can be opened: {error}") from error
         self._looked, self._pointer, self._held = time.monotonic(), (0.5, 0.5), set()
-        self._running, self._lost = True, Lost()
+        self._open, self._is_asked_to_close, self._lost = True, False, Lost()
+        OPEN.add(self)
 
     @property
     def running(self):
-        return self._running and not self._lost.happened and self._window.running
+        if self._open and (self._is_asked_to_close or self._lost.happened or not self._window.running):
+            self.close()
+        return self._open
 
     @property
     def size(self):
         return self._size
 
     def events(self):
+        if not self._open:
+            return Events()
         with self._lost.watched():
             return self._events()
 
@@ -61,7 +67,7 @@ class PlainWindow(Window):
             elif key == ti.GUI.WHEEL:
                 wheel += np.sign(event.delta[1])
             elif key == ti.GUI.EXIT:
-                self._running = False
+                self._is_asked_to_close = True
         now = time.monotonic()
         since = now - self._looked
         events = Events(tuple(pressed), frozenset(held | self._held), tuple(drag), tuple(push), wheel, since, stirred)
@@ -76,6 +82,8 @@ class PlainWindow(Window):
         return way
 
     def show(self, picture, title, items):
+        if not self._open:
+            return {}
         rows = (np.arange(self._size[0]) * picture.shape[0]) // self._size[0]
         columns = (np.arange(self._size[1]) * picture.shape[1]) // self._size[1]
         self._window.set_image(picture[rows[::-1]][:, columns].swapaxes(0, 1))
@@ -92,7 +100,9 @@ class PlainWindow(Window):
         return len(list(_lines(items))) * LINE / self._size[0] * SHARE
 
     def close(self):
-        self._running = False
+        if not self._open:
+            return
+        self._open = False
         with self._lost.watched():
             self._window.close()
 

@@ -43,9 +43,9 @@ class VulkanWindow(Window):
             raise BackendError("window: no Vulkan device on this machine; 'plain' needs none")
         height, width = size
         self._keeps_memory = MEMORY.exists()
-        self._lost = Lost()
-        self._window = ti.ui.Window(title, (width, height), vsync=False)
-        self._lost.opened()
+        self._lost, self._size = Lost(), size
+        with self._lost.opening():
+            self._window = ti.ui.Window(title, (width, height), vsync=False)
         self._canvas, self._gui = self._window.get_canvas(), self._window.get_gui()
         self._looked, self._pointer = time.monotonic(), self._window.get_cursor_pos()
         self._down, self._keys, self._on_panel, self._dock = frozenset(), frozenset(), False, Dock()
@@ -60,8 +60,10 @@ class VulkanWindow(Window):
 
     @property
     def size(self):
-        width, height = self._window.get_window_shape()
-        return max(height, 1), max(width, 1)
+        if self._open:
+            width, height = self._window.get_window_shape()
+            self._size = max(height, 1), max(width, 1)
+        return self._size
 
     def events(self):
         if not self._open:
@@ -107,21 +109,22 @@ class VulkanWindow(Window):
     def show(self, picture, title, items):
         if not self._open:
             return {}
+        with self._lost.watched():
+            changed = self._prepare(picture, title, items)
         if self._lost.look():  # what draws in a window that is not there ends the process
             self.close()
             return {}
         with self._lost.watched():
-            return self._show(picture, title, items)
+            self._window.show()
+        return changed
 
-    def _show(self, picture, title, items):
+    def _prepare(self, picture, title, items):
+        """Hands on what is to be shown; returns what was set in the panel."""
         self._canvas.set_image(np.ascontiguousarray(picture[::-1].swapaxes(0, 1)))
         if items:
-            changed = self._panel(title, items)
-        else:
-            changed = {}
-            self._dock.hide()
-        self._window.show()
-        return changed
+            return self._panel(title, items)
+        self._dock.hide()
+        return {}
 
     def _panel(self, title, items):
         height, width = self.size

@@ -348,7 +348,7 @@ class _Run:
             "version": __version__,
             "model": self.model.describe(),
             "files": files,
-            "settings": _plain(self.settings),
+            "settings": _plain(self.settings) | {"data": str(self.settings.data.resolve())},
         }
         write_json(out / "metrics.json", metrics)
         self.audience.progressed("writing", 1.0)

@@ -36,30 +36,32 @@ def find_content(name, texture=None, images=None):
     if texture is not None and not isinstance(content, Surface):
         raise InputError(f"{name}: has no texture coordinates to use {texture} with")
     if images is not None:
-        return _overlay(name, content, images)
+        try:
+            return _overlay(content, images)
+        except InputError as error:
+            raise InputError(f"--images {images}: {name}: {error}") from error
     if file is not None and not isinstance(content, Photographs) and (made_of := _made_of(file.parent)):
         try:
-            return _overlay(name, content, *made_of)
+            return _overlay(content, *made_of)
         except Error as error:
             warnings.warn(f"{name}: the images that it was made of cannot be laid over it: {error}", stacklevel=2)
     return content
 
 
-def _overlay(name, content, images, background=None):
-    try:
-        return Overlay(content, content.within(_posed(Path(images), background)))
-    except InputError as error:
-        raise InputError(f"--images {images}: {name}: {error}") from error
+def _overlay(content, images, background=None):
+    return Overlay(content, content.within(_posed(Path(images), background)))
 
 
 def _made_of(folder):
-    """(posed images, their background) that ``reconstruct`` made what is in a folder of, None where they are not."""
+    """(posed images, their background) that ``reconstruct`` made what is in a folder of, None where they are not, or
+    where it is not known: a relative path is one from a working directory that nobody has noted."""
     try:
         settings = parse_json(read_bytes(folder / "metrics.json"))["settings"]
-        data, background = settings["data"], settings["keyed"]
+        data, background = Path(settings["data"]), settings["keyed"]
+        is_known = data.is_absolute() and data.exists() and isinstance(background, (str, type(None)))
     except (Error, *DAMAGED):
         return None
-    return (data, background) if Path(data).exists() else None
+    return (data, background) if is_known else None
 
 
 def _found(path, name, texture):

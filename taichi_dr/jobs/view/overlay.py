@@ -5,7 +5,7 @@ import numpy as np
 from taichi_dr.jobs.reconstruct.radiance.orbit import upwards
 from taichi_dr.jobs.view.content import Content
 from taichi_dr.jobs.view.looks import laid_over
-from taichi_dr.jobs.view.photographs import poses_of
+from taichi_dr.jobs.view.photographs import POINT_SIZE, poses_of
 
 SAME = 1e-4  # by which a camera and that of a photograph may differ: in directions, in distances to the target
 
@@ -20,6 +20,7 @@ class Overlay(Content):
         self._content, self._posed = content, posed
         self.home, self.radius, self.missing = content.home._replace(up=_up(posed)), content.radius, content.missing
         distance = np.linalg.norm(posed.camera_to_world[:, :3, 3] - content.home.target, axis=1)
+        distance = np.where(distance > POINT_SIZE, distance, 1.0)  # a camera in the very centre looks ahead
         self.poses = poses_of(posed, self.home.up, distance)
 
     @property

@@ -135,13 +135,15 @@ def data(tmp_path):
     return tmp_path / "data"
 
 
-def test_a_kind_needs_its_methods_alone_to_be_reconstructed(data, tmp_path):
+def test_a_kind_needs_its_methods_alone_to_be_reconstructed(data, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     ears = Ears()
-    summary = reconstruct(BallSettings(data, tmp_path / "out", steps=4, backend="cpu"), ears)
+    summary = reconstruct(BallSettings(Path("data"), tmp_path / "out", steps=4, backend="cpu"), ears)
     assert {path.name for path in summary.folder.iterdir()} == {*REPORTS, "grey.txt"}
     assert float((summary.folder / "grey.txt").read_text()) == pytest.approx(GREY * (1 - 0.5**4), rel=0.02)
     metrics = json.loads((summary.folder / "metrics.json").read_text())
     assert (metrics["as"], metrics["steps"], metrics["settings"]["pace"]) == ("ball", 4, 0.5)
+    assert metrics["settings"]["data"] == str(data)  # wherever it is read
     assert metrics["model"] == {"grey": pytest.approx(GREY * (1 - 0.5**4), rel=0.02)}
     assert metrics["held_out"]["iou"] > 0.85  # of 32 x 32 pixels
     assert [moment[0] for moment in ears.moments] == [0, 1, 2, 3, 4]

@@ -156,8 +156,32 @@ def test_a_result_has_the_images_that_it_was_made_of(data, tmp_path):
     (data / "transforms.json").write_text("{}")
     with pytest.warns(UserWarning, match=r"out: the images that it was made of cannot be laid over it: .*transforms"):
         assert not find_content(str(out)).poses
-    (out / "metrics.json").write_text(json.dumps({"settings": {"data": str(tmp_path / "gone"), "keyed": None}}))
-    assert not find_content(str(out)).poses
+    for settings in (
+        {"data": str(tmp_path / "gone"), "keyed": None},
+        *({"data": wrong, "keyed": None} for wrong in (None, 5, {}, "", "\0")),
+        {"data": str(data), "keyed": 5},
+        [],
+    ):
+        (out / "metrics.json").write_text(json.dumps({"settings": settings}))
+        assert not find_content(str(out)).poses
+
+
+def test_images_of_a_relative_path_may_be_others(data, tmp_path, monkeypatch):
+    (tmp_path / "out").mkdir()
+    save_mesh(shapes.box(), tmp_path / "out" / "mesh.ply")
+    (tmp_path / "out" / "metrics.json").write_text(json.dumps({"settings": {"data": "data", "keyed": None}}))
+    monkeypatch.chdir(tmp_path)
+    assert not find_content("out").poses
+    assert len(find_content("out", images="data").poses) == len(NAMES)
+
+
+def test_a_camera_in_the_very_centre_looks_ahead(cpu32):
+    given = posed()
+    given.camera_to_world[0, :3, 3] = 0
+    box = Surface("box")
+    pose = Overlay(box, box.within(given)).poses[0]
+    np.testing.assert_allclose(pose.eye, [0, 0, 0], atol=1e-6)
+    assert pose.distance == 1
 
 
 def test_images_and_a_texture_may_be_given(data, own_runtime, tmp_path):

@@ -2,7 +2,7 @@
 
 import imageio.v3 as iio
 from gui.told import Program
-from gui.virtual_screen import difference, until, virtual_screen
+from gui.virtual_screen import difference, require, until, virtual_screen
 from oracles import photographs
 
 from taichi_dr.gui.viewer import display_bytes
@@ -24,6 +24,7 @@ def off_screen(box, renderer="antialiased", **options):
 
 
 def test_the_window_shows_what_a_screenshot_does(cpu32, tmp_path):
+    require("vulkan")  # whose panel is clicked
     box = Surface("box")
     (tmp_path / "screen").mkdir()
     command = ("-m", "taichi_dr", "view", "box", "--size", *SIZE, "--backend", "cpu")
