@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 from dataclasses import dataclass
 from types import SimpleNamespace
 
