@@ -1,5 +1,5 @@
-"""A program of the tests: three viewers of a grey picture that is always drawn anew, one after the other; tells how many
-connections to others there are after each.  The third is shown until it is gone; the others close while they draw.
+"""A program of the tests: three viewers of a grey picture that is always drawn anew, one after the other; tells how
+many connections to others there are after each.  The third is shown until it is gone; the others close while they draw.
 
 show_grey.py KIND_OF_WINDOW
 """

@@ -8,7 +8,7 @@ from taichi_dr.io.archives import DAMAGED, names_in
 from taichi_dr.io.files import parse_json, read_bytes
 from taichi_dr.io.images import SAVED
 from taichi_dr.io.meshes import SUFFIXES
-from taichi_dr.io.posed.load import load_posed_images, splits
+from taichi_dr.io.posed.load import load_cameras, load_posed_images, splits
 from taichi_dr.jobs.pictures.named_mesh import SHAPES, no_such_file
 from taichi_dr.jobs.reconstruct.radiance.scene import is_radiance
 from taichi_dr.jobs.view.field import Field
@@ -23,10 +23,11 @@ OF_A_MODEL = (".bin", ".txt", ".ini")  # suffixes of what lies beside these
 MOST = 3  # names that an error gives
 
 
-def find_content(name, texture=None, images=None):
+def find_content(name, texture=None, images=None, has_pictures=True):
     """The Content of a name: of a file, a folder, or a procedural shape.
 
-    ``texture``: an image for a mesh; ``images``: posed images to lay over it; if None, those that a result was made of.
+    ``texture``: an image for a mesh; ``images``: posed images to lay over it; if None, those that a result was made of;
+    ``has_pictures``: whether the pictures of these are read, not their cameras alone, whose up is that of the content.
 
     Raises:
         FileError, DataSetError: nothing of that name that can be read.
@@ -37,19 +38,20 @@ def find_content(name, texture=None, images=None):
         raise InputError(f"{name}: has no texture coordinates to use {texture} with")
     if images is not None:
         try:
-            return _overlay(content, images)
+            return _overlay(content, Path(images), None, has_pictures)
         except InputError as error:
             raise InputError(f"--images {images}: {name}: {error}") from error
     if file is not None and not isinstance(content, Photographs) and (made_of := _made_of(file.parent)):
         try:
-            return _overlay(content, *made_of)
+            return _overlay(content, *made_of, has_pictures)
         except Error as error:
             warnings.warn(f"{name}: the images that it was made of cannot be laid over it: {error}", stacklevel=2)
     return content
 
 
-def _overlay(content, images, background=None):
-    return Overlay(content, content.within(_posed(Path(images), background)))
+def _overlay(content, images, background, has_pictures):
+    posed = _posed(images, background) if has_pictures else load_cameras(images, _split_of(images))
+    return Overlay(content, content.within(posed))
 
 
 def _made_of(folder):
@@ -120,9 +122,12 @@ def _cameras_of(path):
 
 def _posed(path, background=None):
     """The PosedImages of a folder or file, of whatever split there is; those without pictures are left out."""
-    names = splits(path)
-    split = names[0] if names and "train" not in names else "train"
     try:
-        return load_posed_images(path, split, largest=LARGEST, skip_missing=True, background=background)
+        return load_posed_images(path, _split_of(path), largest=LARGEST, skip_missing=True, background=background)
     except DataSetError as error:
         raise DataSetError(f"{error}; taichi-dr inspect says more of posed images") from error
+
+
+def _split_of(path):
+    names = splits(path)
+    return names[0] if names and "train" not in names else "train"

@@ -27,7 +27,8 @@ def view(settings):
     if settings.screenshot is not None:
         check_picture(settings.screenshot)
     runtime.init(settings.backend)
-    content = find_content(settings.content, settings.texture, settings.images)
+    looks_through = settings.screenshot is None or settings.camera is not None
+    content = find_content(settings.content, settings.texture, settings.images, looks_through)
     choice = _choice(content, settings)
     start = content.home if choice.current is None else content.poses[choice.current]
     if settings.screenshot is not None:

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 
+import imageio.v3 as iio
 import numpy as np
 import pytest
 from jobs.view.ball_field import write_ball_field
@@ -13,9 +14,11 @@ from oracles.photographs import NAMES
 from taichi_dr.errors import InputError
 from taichi_dr.gui.orbit import orbit
 from taichi_dr.gui.pose import Pose, camera_of
+from taichi_dr.gui.viewer import display_bytes
 from taichi_dr.gui.windows.base import Events
 from taichi_dr.io.images import save_image
 from taichi_dr.io.meshes import save_mesh
+from taichi_dr.io.posed import load
 from taichi_dr.jobs.settings.view import ViewSettings
 from taichi_dr.jobs.view.content import Choice
 from taichi_dr.jobs.view.field import Field
@@ -24,7 +27,7 @@ from taichi_dr.jobs.view.keys import Keys
 from taichi_dr.jobs.view.looks import laid_over
 from taichi_dr.jobs.view.overlay import Overlay, is_at, seen_through
 from taichi_dr.jobs.view.photographs import Photographs
-from taichi_dr.jobs.view.run import view
+from taichi_dr.jobs.view.run import _refined, view
 from taichi_dr.jobs.view.surface import Surface
 from taichi_dr.scene import shapes
 from taichi_dr.scene.mesh import Mesh
@@ -182,6 +185,22 @@ def test_a_camera_in_the_very_centre_looks_ahead(cpu32):
     pose = Overlay(box, box.within(given)).poses[0]
     np.testing.assert_allclose(pose.eye, [0, 0, 0], atol=1e-6)
     assert pose.distance == 1
+
+
+@pytest.mark.parametrize("camera", [None, 2])
+def test_a_screenshot_of_the_first_view_reads_no_photographs(data, own_runtime, tmp_path, monkeypatch, camera):
+    read = []
+    decode = load.decode_image
+    monkeypatch.setattr(load, "decode_image", lambda *given: read.append(given) or decode(*given))
+    file = tmp_path / "box.png"
+    view(ViewSettings("box", SIZE, "hard", images=data, camera=camera, screenshot=file, backend="cpu"))
+    assert len(read) == (0 if camera is None else len(NAMES))
+    content = find_content("box", images=data)
+    choice = Choice("hard", images=content.opacity, current=None if camera is None else camera - 1)
+    pose = content.home if camera is None else content.poses[camera - 1]
+    expected = display_bytes(_refined(content, choice, SIZE, pose)).astype(int)
+    assert np.abs(iio.imread(file)[..., :3] - expected).max() <= 1
+    assert expected.std() > 5
 
 
 def test_images_and_a_texture_may_be_given(data, own_runtime, tmp_path):
