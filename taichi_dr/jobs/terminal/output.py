@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -30,15 +31,28 @@ def alone_in(folder, writes=True):
     made = make_folder_of(folder)
     held = None
     try:
-        with suppress(OSError):
+        try:
             folder.mkdir()
             made.insert(0, folder)
-        held = _locked(folder)
+        except OSError:
+            _let_its_maker_in(folder)
+        try:
+            held = _locked(folder)
+        except FileError:
+            made.clear()  # another run may be in what was made here
+            raise
         yield
     finally:
         remove_empty(made)
         if held is not None:
             os.close(held)
+
+
+def _let_its_maker_in(folder):
+    """Waits if a folder was made a moment ago: the run that made it takes it away if nothing has been put in it."""
+    with suppress(OSError):
+        if time.time() - folder.stat().st_mtime < 1:
+            time.sleep(0.1)
 
 
 def _locked(folder):
