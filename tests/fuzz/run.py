@@ -21,6 +21,7 @@ import numpy as np
 
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS, MEGABYTES = 20.0, 1500
+FIRST_SECONDS = 120.0  # of a format in a process: Taichi starts, kernels compile
 OUTCOMES = ("valid", "refused", "anything else")
 
 
@@ -64,7 +65,7 @@ class Reader:
     """A process that reads tries, started again when it was ended."""
 
     def __init__(self, folder):
-        self._folder, self._process = folder, None
+        self._folder, self._process, self._read = folder, None, set()
 
     def ask(self, name, number):
         """``(outcome, words)`` of a try."""
@@ -74,9 +75,9 @@ class Reader:
             self._process = context.Process(target=work, args=(other, str(self._folder)), daemon=True)
             self._process.start()
             other.close()
-            patience = 120.0  # Taichi starts
-        else:
-            patience = SECONDS
+            self._read.clear()
+        patience = SECONDS if name in self._read else FIRST_SECONDS
+        self._read.add(name)
         try:
             self._pipe.send((name, number))
             if self._pipe.poll(patience):
@@ -84,7 +85,7 @@ class Reader:
                 if words.endswith(" MB"):
                     self.close()  # what it holds counts against the next try
                 return outcome, words
-            words = f"more than {SECONDS:g} s"
+            words = f"more than {patience:g} s"
         except (EOFError, OSError):
             words = "the process has ended"
         self.close()
