@@ -73,7 +73,7 @@ class Tree:
         )
 
     def destroy(self):
-        """Gives Taichi the place of the fields back: see ``Pool.make_room``."""
+        """Gives Taichi the place of the fields back: see ``Pool.room``."""
         # not SNodeTree.destroy(), which forgets all compiled kernels: those of these fields run no more, for nobody has
         # them
         self._tree.destroy_snode_tree(impl.get_runtime().prog)

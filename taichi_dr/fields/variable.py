@@ -16,8 +16,6 @@ from taichi_dr.runtime import check_field_runtime, current_tape, runtime_token
 from taichi_dr.tape import off_tape
 from taichi_dr.types import Array, Field
 
-SERIAL_NUMBERS = 1 << 17
-
 
 class Variable:
     """Numbers and their gradient: what a field with ``needs_grad=True`` is, without a field.
@@ -93,7 +91,7 @@ class Variable:
         if self.fields:
             bridge.add_array_to_fields(array, self._gradients(), self.columns)
         else:
-            add_rows(array, self.gradient, is_serial(math.prod(array.shape), SERIAL_NUMBERS))
+            add_rows(array, self.gradient, is_serial(math.prod(array.shape), bridge.SERIAL_ELEMENTS))
 
     @off_tape
     def clear_gradient(self) -> None:

@@ -55,12 +55,10 @@ class _Safe:
         """The numbers themselves as a NumPy array, on a CPU: for as long as the array is held."""
         check_runtime(self.runtime, "array")
         if self._shared is None:
-            dtype = np.dtype(ti.lang.util.to_numpy_type(self.dtype))
-            shape = (*self.shape, *self.element_shape)
-            size = math.prod(shape) * dtype.itemsize
-            address = self.runtime.prog.get_ndarray_data_ptr_as_int(self.arr)
+            address, size = place_of(self)
             buffer = (ctypes.c_char * size).from_address(address)
-            self._shared = np.frombuffer(buffer, dtype).reshape(shape)
+            dtype = ti.lang.util.to_numpy_type(self.dtype)
+            self._shared = np.frombuffer(buffer, dtype).reshape((*self.shape, *self.element_shape))
         return self._shared
 
     def __del__(self, get_runtime=impl.get_runtime):
@@ -78,6 +76,13 @@ class Array(_Safe, ScalarNdarray):
 
 class VectorArray(_Safe, VectorNdarray):
     """A ``ti.ndarray`` of vectors: what kernels load whole, where ``simd`` keeps vectors whole."""
+
+
+def place_of(array):
+    """(address, size in bytes) of a ``ti.ndarray``, on a CPU."""
+    count = math.prod((*array.shape, *array.element_shape))
+    size = count * np.dtype(ti.lang.util.to_numpy_type(array.dtype)).itemsize
+    return impl.get_runtime().prog.get_ndarray_data_ptr_as_int(array.arr), size
 
 
 def new_array(dtype, shape):

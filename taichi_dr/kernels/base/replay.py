@@ -8,7 +8,6 @@ documented interface.  Gone when Taichi's launches take a few microseconds.
 """
 
 import functools
-import math
 import operator
 import weakref
 
@@ -20,6 +19,7 @@ from taichi.types import primitive_types
 from taichi.types.ndarray_type import NdarrayType
 from taichi.types.utils import is_signed
 
+from taichi_dr.kernels.base.arrays import place_of
 from taichi_dr.kernels.base.launch import on_cpu
 from taichi_dr.runtime import runtime_token
 
@@ -167,7 +167,4 @@ def _setter(context, place, kind):
 
 def _memory(array):
     """(address, size in bytes) of an array."""
-    if isinstance(array, np.ndarray):
-        return array.ctypes.data, array.nbytes
-    size = math.prod((*array.shape, *array.element_shape)) * np.dtype(ti.lang.util.to_numpy_type(array.dtype)).itemsize
-    return impl.get_runtime().prog.get_ndarray_data_ptr_as_int(array.arr), size
+    return (array.ctypes.data, array.nbytes) if isinstance(array, np.ndarray) else place_of(array)
