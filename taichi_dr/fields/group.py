@@ -3,7 +3,6 @@
 Everything here is kept off an open tape: its reverse would put zeros where gradients are to be.
 """
 
-import weakref
 from functools import cached_property
 
 import numpy as np
@@ -39,8 +38,7 @@ class FieldGroup(Inputs):
         self.layouts = {
             name: layout if isinstance(layout, Layout) else Layout.of(name, *layout) for name, layout in layouts.items()
         }
-        self._storage = pool.take(Storage, tuple(self.layouts.items()))
-        weakref.finalize(self, pool.give_back, self._storage).atexit = False
+        self._storage = pool.lend(self, Storage, tuple(self.layouts.items()))
         self.arrays, self.adjoints = self._storage.arrays, self._storage.adjoints
 
     def check(self) -> None:

@@ -10,6 +10,7 @@ dropped owner of other layouts.
 """
 
 import gc
+import weakref
 from collections import deque
 from contextlib import contextmanager
 
@@ -46,6 +47,12 @@ class Pool:
         if tree is None:
             return kind(layouts)
         tree.renew()
+        return tree
+
+    def lend(self, owner, kind, layouts):
+        """What ``take`` gives, until the owner is no more."""
+        tree = self.take(kind, layouts)
+        weakref.finalize(owner, self.give_back, tree).atexit = False
         return tree
 
     def _free_one(self, shelf):

@@ -1,7 +1,6 @@
 """What a renderer returns: images as fields with gradients, made when they are first asked for."""
 
 import math
-import weakref
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -290,8 +289,7 @@ class Frame:
     @off_tape
     def _place(self, name):
         layout = Layout.of(name, self.shape, self._components(name), self.is_index(name))
-        tree = self._trees[name] = pool.take(Tree, ((name, layout),))
-        weakref.finalize(self, pool.give_back, tree).atexit = False
+        tree = self._trees[name] = pool.lend(self, Tree, ((name, layout),))
         field = tree.show("frame")[name]
         if field.grad is not None:
             field.grad.fill(0)  # of its last owner

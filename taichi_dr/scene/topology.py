@@ -1,6 +1,5 @@
 """How the faces of a mesh hang together: corners around vertices, edges, neighbours.  NumPy, built on first use."""
 
-import weakref
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
@@ -65,8 +64,7 @@ class Topology:
     @off_tape
     def _tree_of(self, faces):
         layout = Layout.of("faces", (len(faces),), 3, has_indices=True)
-        tree = pool.take(Tree, (("faces", layout),))
-        weakref.finalize(self, pool.give_back, tree).atexit = False
+        tree = pool.lend(self, Tree, (("faces", layout),))
         tree.show("mesh")["faces"].from_numpy(faces)
         return tree
 
