@@ -51,6 +51,13 @@ class _Safe:
         else:
             memory[...] = values
 
+    def fill(self, value):
+        """Makes all numbers ``value``."""
+        if on_cpu():
+            self.memory().fill(value)
+        else:
+            super().fill(value)
+
     def memory(self):
         """The numbers themselves as a NumPy array, on a CPU: for as long as the array is held."""
         check_runtime(self.runtime, "array")

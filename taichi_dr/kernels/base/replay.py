@@ -19,7 +19,7 @@ from taichi.types import primitive_types
 from taichi.types.ndarray_type import NdarrayType
 from taichi.types.utils import is_signed
 
-from taichi_dr.kernels.base.arrays import place_of
+from taichi_dr.kernels.base.arrays import Array, place_of
 from taichi_dr.kernels.base.launch import on_cpu
 from taichi_dr.runtime import runtime_token
 
@@ -37,20 +37,21 @@ def replayed(kernel):
     Raises:
         TypeError: a parameter is something else.
     """
-    primal, known, seen, runtime = kernel._primal, {}, set(), None
+    primal, known, seen = kernel._primal, {}, set()
+    runtime, can_replay = None, False
     numbers = _places_of_numbers(primal)
     others = [i for i in range(len(primal.arguments)) if i not in numbers]
     arrays = [i for i in others if not _is_template(primal.arguments[i].annotation)]
 
     @functools.wraps(kernel)
     def launch(*arguments, **keywords):
-        nonlocal runtime
-        if keywords or len(arguments) != len(primal.arguments) or not on_cpu() or not _is_off_tape():
-            return kernel(*arguments, **keywords)
-        if runtime is not runtime_token():
-            runtime = runtime_token()
+        nonlocal runtime, can_replay
+        if runtime is not (latest := runtime_token()):
+            runtime, can_replay = latest, on_cpu()
             known.clear()
-        key = tuple([_mark(arguments[i]) for i in others])
+        if not can_replay or keywords or len(arguments) != len(primal.arguments) or not _is_off_tape():
+            return kernel(*arguments, **keywords)
+        key = tuple([id(one) if type(one := arguments[i]) is Array else _mark(one) for i in others])
         kept = known.get(key)
         if kept is not None:
             return kept([arguments[i] for i in numbers])
