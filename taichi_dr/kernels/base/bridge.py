@@ -92,13 +92,12 @@ def _move_element(
     mode: ti.template(),
 ):
     for f in ti.static(range(len(fields))):
-        for k in ti.static(range(max(counts[f], 1))):
-            if ti.static(len(array.shape) == 1):
-                _move(fields[f][index], array[row], mode)
-            elif ti.static(counts[f] == 0):
-                _move(fields[f][index], array[row, columns[f]], mode)
-            else:
-                _move(fields[f][index][k], array[row, columns[f] + k], mode)
+        if ti.static(len(array.shape) == 1):
+            _move(fields[f][index], array[row], mode)
+        elif ti.static(counts[f] == 0):
+            _move(fields[f][index], array[row, columns[f]], mode)
+        else:
+            _move_vector(fields[f][index], array, row, columns[f], counts[f], mode)
 
 
 @ti.func
@@ -109,3 +108,21 @@ def _move(element: ti.template(), entry: ti.template(), mode: ti.template()):
         element = entry
     else:
         element = element + entry  # one thread owns each element: += would make it an atomic
+
+
+@ti.func
+def _move_vector(
+    element: ti.template(), array: ti.template(), row, column: ti.template(), count: ti.template(), mode: ti.template()
+):
+    """All components are read before any is written: a number written might be one of those that are to be read, as far
+    as the compiler knows, or an address.
+    """
+    if ti.static(mode == READ):
+        numbers = element
+        for k in ti.static(range(count)):
+            array[row, column + k] = numbers[k]
+    else:
+        numbers = ti.Vector([array[row, column + k] for k in ti.static(range(count))])
+        if ti.static(mode == ADD):
+            numbers = element + numbers
+        element = numbers
