@@ -41,6 +41,7 @@ from taichi_dr.kernels.antialias.piece import (
 )
 from taichi_dr.kernels.antialias.sight import NOTHING, Scene, center_of, look
 from taichi_dr.kernels.antialias.silhouettes import (
+    FACING,
     Edge,
     Picture,
     faces_camera,
@@ -67,6 +68,7 @@ from taichi_dr.kernels.base.launch import grain, is_small_image, on_cpu
 from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.types import IntRows, Ints, Numbers, Rows
 from taichi_dr.kernels.base.views import view_of
+from taichi_dr.kernels.screen.face_flags import SHOWN
 from taichi_dr.kernels.screen.pixels import Screen
 from taichi_dr.kernels.screen.projected_mesh import ProjectedMesh, clip_point, first_vertex
 
@@ -111,11 +113,12 @@ class Silhouettes:
         return self.counts, places, shares
 
 
-def antialias(mesh, twins, picture, silhouettes, screen, near):
+def antialias(mesh, twins, oriented, picture, silhouettes, screen, near):
     """Blends the pixels that a visible silhouette edge passes.
 
-    ``mesh``: ``ProjectedMesh``; ``twins`` (F, 3) from ``scene.topology``; ``picture``: a ``Picture``, whose image is
-    blended in place; ``silhouettes``: what ``make_silhouettes`` made, for the adjoints; ``screen``: ``Screen``.
+    ``mesh``: ``ProjectedMesh``; ``twins`` (F, 3) and ``oriented`` from ``scene.topology``; ``picture``: a ``Picture``,
+    whose image is blended in place; ``silhouettes``: what ``make_silhouettes`` made, for the adjoints; ``screen``:
+    ``Screen``.
 
     Raises:
         ShapeError: silhouettes made for another number of faces.
@@ -126,7 +129,7 @@ def antialias(mesh, twins, picture, silhouettes, screen, near):
     settings = (silhouettes.channels, *screen, near, _owners(), silhouettes.serial)
     for _ in range(2):
         pieces = silhouettes.pieces()
-        arrays = (*mesh, twins, *picture, silhouettes.facing, *pieces, silhouettes.lists)
+        arrays = (*mesh, twins, int(oriented), *picture, silhouettes.facing, *pieces, silhouettes.lists)
         needed = silhouettes.chunks * _antialias(*arrays, *settings)
         if needed <= pieces[1].shape[0]:
             break
@@ -172,8 +175,10 @@ def _antialias(
     faces: Rows,
     views: int,
     twins: Rows,
+    oriented: int,
     face_id: Numbers,
     depth: Numbers,
+    face_flags: Ints,
     image: Rows,
     facing: Ints,
     counts: Ints,
@@ -189,12 +194,17 @@ def _antialias(
 ) -> ti.i32:
     """Returns how many pieces the chunk with most of them has, and blends if ``places`` holds so many of each."""
     mesh, screen = ti.static(ProjectedMesh(clip, faces, views), Screen(width, height))
-    picture, pieces = ti.static(Picture(face_id, depth, image), Pieces(places, shares, lists, channels))
-    scene = ti.static(Scene(mesh, twins, picture, facing, screen, near))
+    picture, pieces = ti.static(Picture(face_id, depth, face_flags, image), Pieces(places, shares, lists, channels))
+    scene = ti.static(Scene(mesh, twins, oriented, picture, facing, screen, near))
+    ti.loop_config(serialize=True)
+    for _ in range(1):
+        counts[counts.shape[0] - 1] = 0  # whether a face is shown from behind, until it is the most
     ti.loop_config(serialize=serial)
     for i in range(facing.shape[0]):
         view = view_of(i, faces.shape[0])
         facing[i] = faces_camera(mesh, first_vertex(mesh, view), i - view * faces.shape[0])
+        if facing[i] != FACING and face_flags[i] & SHOWN:
+            counts[counts.shape[0] - 1] = 1
 
     ti.loop_config(serialize=serial)
     for task in range((counts.shape[0] - 1) * ti.static(grain())):
@@ -203,6 +213,9 @@ def _antialias(
             rows, room = (facing.shape[0] + chunks - 1) // chunks, places.shape[0] // chunks
             count = 0
             for i in range(chunk * rows, ti.min((chunk + 1) * rows, facing.shape[0])):
+                # a surface of one winding leads from a face seen from behind to no others
+                if facing[i] != FACING and oriented and counts[chunks] == 0:
+                    continue
                 for e in range(3):
                     if is_silhouette(i, e, scene):
                         a, b, _, _ = edge_of(3 * i + e, mesh)
@@ -251,7 +264,7 @@ def _blend(
     channels: ti.template(),
     serial: ti.template(),
 ):
-    picture, pieces = ti.static(Picture(face_id, None, image), Pieces(places, shares, lists, channels))
+    picture, pieces = ti.static(Picture(face_id, None, None, image), Pieces(places, shares, lists, channels))
     ti.loop_config(serialize=serial)
     for k in range(counts[counts.shape[0] - 1] * (counts.shape[0] - 1)):
         piece = piece_row(k, counts, places)

@@ -22,7 +22,7 @@ from taichi_dr.kernels.antialias.piece import (
     sector_between,
     side_of_line,
 )
-from taichi_dr.kernels.antialias.silhouettes import FACING, is_silhouette
+from taichi_dr.kernels.antialias.silhouettes import is_silhouette
 from taichi_dr.kernels.screen.projected_mesh import clip_point
 
 NOTHING = -1
@@ -38,6 +38,7 @@ class Scene(NamedTuple):
 
     mesh: Any  # ``ProjectedMesh``
     twins: Any  # (F, 3)
+    oriented: Any  # whether neighbours have one winding
     picture: Any  # ``Picture``
     facing: Any  # (V*F,): ``faces_camera``
     screen: Any  # ``Screen``
@@ -160,8 +161,8 @@ def _sides(edge: ti.template(), middle, at, inwards, inside, scene: ti.template(
         searching = True
         for k in range(10):
             if searching:
-                if k == 1:
-                    searching = _may_be_seen(edge, middle, at, scene)
+                if k == 1:  # it is not where it should be: is it worth while to look around?
+                    searching = not _is_hidden(edge, middle, pixel_at(edge.view, at[0], at[1], scene.screen), scene)
                 around = within
                 if k > 0:
                     around = ti.Vector([at[0] + (k - 1) // 3 - 1, at[1] + (k - 1) % 3 - 1])
@@ -171,18 +172,6 @@ def _sides(edge: ti.template(), middle, at, inwards, inside, scene: ti.template(
         if searching:
             inner = _nearest_of_face(edge, at, scene)
     return inner, outer
-
-
-@ti.func
-def _may_be_seen(edge: ti.template(), middle, at, scene: ti.template()):
-    """Whether it is worth while to look around for the surface of an edge, that is not where it should be."""
-    own = scene.facing[edge.view * scene.mesh.faces.shape[0] + edge.face]
-    seen = own == FACING or scene.twins[edge.face, edge.corner] < 0
-    if seen:
-        pixel = pixel_at(edge.view, at[0], at[1], scene.screen)
-        if scene.picture.face_id[pixel] >= 0:
-            seen = not _is_hidden(edge, middle, pixel, scene)
-    return seen
 
 
 @ti.func

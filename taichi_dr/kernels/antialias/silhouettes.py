@@ -41,6 +41,7 @@ class Picture(NamedTuple):
 
     face_id: Any  # (V*H*W,), -1 for the background
     depth: Any  # (V*H*W,), the far distance for the background
+    face_flags: Any  # (V*F,), SHOWN where a pixel shows the face
     image: Any  # (V*H*W, channels)
 
 
@@ -66,8 +67,9 @@ def is_silhouette(i, e, scene: ti.template()):
     face = i - first
     twin = scene.twins[face, e]
     if twin >= 0:
-        same_winding = faces[twin // 3, twin % 3] != faces[face, e]
-        silhouette = (scene.facing[i] != scene.facing[first + twin // 3]) == same_winding
+        silhouette = scene.facing[i] != scene.facing[first + twin // 3]
+        if not scene.oriented and faces[twin // 3, twin % 3] == faces[face, e]:
+            silhouette = not silhouette
     return silhouette
 
 

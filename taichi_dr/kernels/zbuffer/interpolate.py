@@ -27,9 +27,9 @@ from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.types import IntRows, Ints, Numbers, Rows
 from taichi_dr.kernels.base.views import first_row, view_of
 from taichi_dr.kernels.screen.barycentric import normalize_edges, normalize_edges_adjoint
+from taichi_dr.kernels.screen.face_flags import SHOWN
 from taichi_dr.kernels.screen.pixels import Screen, pixel_center, pixel_size
 from taichi_dr.kernels.screen.projected_mesh import ProjectedMesh, first_vertex
-from taichi_dr.kernels.zbuffer.face_records import SHOWN
 
 CLIP = 4  # corner adjoints start with X, Y, W, depth
 WORK_ITEMS = 256  # of fewer (view, face) pairs than this a GPU gets bands of boxes, so that its threads have work

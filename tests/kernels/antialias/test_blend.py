@@ -18,9 +18,10 @@ from taichi_dr.kernels.antialias.silhouettes import Picture as BlendedPicture
 from taichi_dr.kernels.antialias.weights import share_columns
 from taichi_dr.kernels.base.arrays import array_from, make_array
 from taichi_dr.kernels.base.buffers import Buffers
+from taichi_dr.kernels.screen.face_flags import SHOWN
 from taichi_dr.kernels.screen.pixels import Screen
 from taichi_dr.kernels.screen.projected_mesh import ProjectedMesh
-from taichi_dr.scene.topology import build_twins
+from taichi_dr.scene.topology import Topology
 
 NEAR, FAR = 1.0, 100.0
 
@@ -46,7 +47,8 @@ class Picture:
         self.background = background
         self.face_id, self.depth, self.bary = oracle.rasterize(clip, self.faces, width, height, NEAR, FAR)
         self.image = oracle.shade(self.face_id, self.bary, self.faces, self.colors, background)
-        self.views = 1
+        self.views, self.topology = 1, Topology(self.faces, len(clip))
+        self.oriented = self.topology.is_oriented
 
     def run(self, clip=None, image=None):
         image = self.image if image is None else image
@@ -54,9 +56,13 @@ class Picture:
         self.mesh = ProjectedMesh(clip, array_from(self.faces, ti.i32), self.views)
         self.screen = Screen(self.width, self.height)
         self.silhouettes = make_silhouettes(Buffers(), len(image), self.views * len(self.faces), image.shape[1])
-        twins = array_from(build_twins(self.faces), ti.i32)
-        blended = BlendedPicture(array_from(self.face_id, ti.i32), array_from(self.depth), array_from(image))
-        antialias(self.mesh, twins, blended, self.silhouettes, self.screen, NEAR)
+        flags = np.zeros(self.views * len(self.faces))
+        seen = np.flatnonzero(self.face_id >= 0)
+        flags[seen // (self.width * self.height) * len(self.faces) + self.face_id[seen]] = SHOWN
+        shown = array_from(self.face_id, ti.i32), array_from(self.depth), array_from(flags, ti.i32)
+        blended = BlendedPicture(*shown, array_from(image))
+        twins = self.topology.array("twins"), self.oriented
+        antialias(self.mesh, *twins, blended, self.silhouettes, self.screen, NEAR)
         return blended.image.to_numpy()
 
     def adjoints(self, output_adjoint):
@@ -261,6 +267,41 @@ def test_faces_that_do_not_know_of_each_other_blend_as_if_they_did(cpu64):
     assert error.mean() < 0.03 * np.abs(joined.run() - joined.image)[outside].mean() + 0.01
 
 
+def with_a_hole():
+    """A sphere without some of the faces that are nearest: the others are seen from behind there."""
+    clip, faces = SCENES["coarse sphere"]()
+    return clip, faces[np.argsort(clip[faces, 3].mean(axis=1))[9:]]
+
+
+WITH_BACKS = SCENES | {
+    "with a hole": with_a_hole,
+    "from within": lambda: (posed(sphere(1)[0], 1, (0.1, 0.2, -0.3)), sphere(1)[1]),
+}
+
+
+@pytest.mark.parametrize("name", WITH_BACKS)
+def test_faces_from_behind_that_nothing_shows_are_left_out_without_a_trace(cpu64, name):
+    picture = Picture(*WITH_BACKS[name](), 27, 20)
+    assert picture.oriented
+    some = picture.run(), *picture.adjoints(picture.image)
+    picture.oriented = False  # so that none are left out
+    every = picture.run(), *picture.adjoints(picture.image)
+    for one, other in zip(some, every, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("name", ["box", "coarse sphere", "with a hole", "from within"])
+def test_windings_do_not_matter(cpu64, name):
+    clip, faces = WITH_BACKS[name]()
+    turned = np.where(np.random.default_rng(1).random((len(faces), 1)) < 0.4, faces[:, ::-1], faces)
+    one, other = Picture(clip, faces, 27, 20), Picture(clip, turned, 27, 20)
+    assert not other.oriented
+    np.testing.assert_allclose(other.run(), one.run(), atol=1e-12)
+    weights = np.random.default_rng(3).normal(size=one.image.shape)
+    for first, second in zip(one.adjoints(weights), other.adjoints(weights), strict=True):
+        np.testing.assert_allclose(second, first, atol=1e-9)
+
+
 @pytest.mark.parametrize("name", SCENES)
 def test_adjoint_matches_central_differences(cpu64, name):
     picture = Picture(*SCENES[name](), 27, 20)
@@ -376,10 +417,9 @@ def test_single_precision_where_pieces_disagree(any32, seed):
 def test_silhouettes_of_another_mesh_are_refused(cpu32):
     picture = Picture(*SCENES["box"](), 16, 12)
     picture.run()
-    arrays = array_from(picture.face_id, ti.i32), array_from(picture.depth), array_from(picture.image)
     other = make_silhouettes(Buffers(), len(picture.image), 13, 4)
     with pytest.raises(ShapeError, match="expected 12 faces of all views together, got 13"):
-        antialias(picture.mesh, None, BlendedPicture(*arrays), other, picture.screen, NEAR)
+        antialias(picture.mesh, None, True, None, other, picture.screen, NEAR)
 
 
 def test_a_batch_is_its_views(cpu32):
