@@ -24,6 +24,7 @@ import taichi as ti
 
 from taichi_dr.kernels.base.launch import is_small_image, on_cpu
 from taichi_dr.kernels.base.replay import replayed
+from taichi_dr.kernels.base.simd import simd
 from taichi_dr.kernels.base.types import IntRows, Ints, Numbers, Rows
 from taichi_dr.kernels.base.views import first_row, view_of
 from taichi_dr.kernels.screen.barycentric import normalize_edges, normalize_edges_adjoint
@@ -31,6 +32,7 @@ from taichi_dr.kernels.screen.face_flags import SHOWN
 from taichi_dr.kernels.screen.pixels import Screen, pixel_center, pixel_size
 from taichi_dr.kernels.screen.projected_mesh import ProjectedMesh, first_vertex
 
+CORNERS = 3  # whose numbers are dealt with at once
 CLIP = 4  # corner adjoints start with X, Y, W, depth
 WORK_ITEMS = 256  # of fewer (view, face) pairs than this a GPU gets bands of boxes, so that its threads have work
 MOST_BANDS = 64
@@ -68,7 +70,7 @@ class FaceSums(NamedTuple):
     xh: Any
     yh: Any
     depth: Any
-    values: Any  # (3, C)
+    values: Any  # (C,) of each corner
 
 
 def interpolate(attributes, visible, background, image, views, coverage=False):
@@ -144,9 +146,10 @@ def interpolate_adjoint(mesh, attributes, face_id, records, adjoints, corner_adj
     items = mesh.views * mesh.faces.shape[0]
     arrays = (*mesh, *attributes, face_id, records.boxes, records.flags, *adjoints, corner_adjoint)
     sizes = (*screen, corner_adjoint.shape[0] // (3 * items), attributes.values.shape[1])
-    _interpolate_adjoint(*arrays, *sizes, image_only, is_small_image(face_id.shape[0], items))
+    _interpolate_adjoint(*arrays, *sizes, image_only, is_small_image(face_id.shape[0], items), CORNERS)
 
 
+@simd
 @replayed
 @ti.kernel
 def _interpolate_adjoint(
@@ -168,6 +171,7 @@ def _interpolate_adjoint(
     components: ti.template(),
     image_only: ti.template(),
     serial: ti.template(),
+    lanes: ti.template(),
 ):
     mesh, screen = ti.static(ProjectedMesh(clip, faces, views), Screen(width, height))
     attribute_rows = ti.static(Attributes(attributes, attribute_faces))
@@ -181,7 +185,8 @@ def _interpolate_adjoint(
         face = item - view * faces.shape[0]
         by_x, by_y, by_w = _zero3(), _zero3(), _zero3()
         sum_depth = _zero3()
-        sum_values = ti.Matrix([[0.0 for _ in ti.static(range(components))] for _ in ti.static(range(3))])
+        sum_a, sum_b, sum_c = _zeros(components), _zeros(components), _zeros(components)
+        sum_values = ti.static((sum_a, sum_b, sum_c))
         if flags[item] & SHOWN:
             top, bottom = boxes[item, 1], boxes[item, 3] + 1
             if bands > 1:
@@ -214,7 +219,12 @@ def _interpolate_adjoint(
             corner_adjoint[corner, 2] = by_w[k]
             corner_adjoint[corner, 3] = sum_depth[k]
             for n in ti.static(range(components)):
-                corner_adjoint[corner, CLIP + n] = sum_values[k, n]
+                corner_adjoint[corner, CLIP + n] = sum_values[k][n]
+
+
+@ti.func
+def _zeros(n: ti.template()):
+    return ti.Vector([0.0 for _ in ti.static(range(n))])
 
 
 @ti.func
@@ -246,11 +256,12 @@ def _add_pixel(
         sums.depth += p * adjoints.depth[pixel]
         for k in ti.static(range(3)):
             p_adjoint[k] += adjoints.barycentric[pixel, k]
+    passed = ti.Vector([adjoints.image[pixel, n] for n in ti.static(range(corners.values.m))])
+    for k in ti.static(range(3)):
+        sums.values[k] += p[k] * passed
     for n in ti.static(range(corners.values.m)):
-        passed = adjoints.image[pixel, n]
         for k in ti.static(range(3)):
-            p_adjoint[k] += passed * corners.values[k, n]
-            sums.values[k, n] += p[k] * passed
+            p_adjoint[k] += passed[n] * corners.values[k, n]
     h = normalize_edges_adjoint(p, q, p_adjoint)
     sums.h += h
     sums.xh += x * h
