@@ -68,7 +68,7 @@ def look(edge: ti.template(), at, scene: ti.template()):
             inside = (turn > 0.0) == is_left
             if _passes_centre(p, q):
                 shown = _is_on_surface(edge, middle, at, inside, scene)
-                if _is_to_flip(edge, ti.abs(cross(p, q)) / (q - p).norm(), inside, shown, center, scene):
+                if _is_to_flip(edge, _from_centre(p, q), is_left, inside, shown, center, scene):
                     inside = not inside
                     area -= ti.select(turn > 0.0, 1.0, -1.0)
             inner, outer = _sides(edge, middle, at, _inwards(line, is_left), inside, scene)
@@ -79,7 +79,7 @@ def look(edge: ti.template(), at, scene: ti.template()):
 
 
 @ti.func
-def _is_to_flip(edge: ti.template(), distance, inside, shown, center, scene: ti.template()):
+def _is_to_flip(edge: ti.template(), distance, is_left, inside, shown, center, scene: ti.template()):
     """Whether it is this of the face's silhouettes near a centre whose sides the rasterizer has swapped."""
     all_inside, is_nearest = inside, inside != shown
     for k in range(1, 3):
@@ -87,13 +87,11 @@ def _is_to_flip(edge: ti.template(), distance, inside, shown, center, scene: ti.
         if is_silhouette(edge.view * scene.mesh.faces.shape[0] + edge.face, corner, scene):
             a = in_pixels(clip_point(scene.mesh, edge.first, edge.face, corner), center, scene.screen)
             b = in_pixels(clip_point(scene.mesh, edge.first, edge.face, (corner + 1) % 3), center, scene.screen)
-            c = in_pixels(clip_point(scene.mesh, edge.first, edge.face, (corner + 2) % 3), center, scene.screen)
             part = part_in_pixel(a, b)
             if part[1] > part[0]:
                 p, q = point_between(a, b, part[0]), point_between(a, b, part[1])
                 if _passes_centre(p, q):
-                    other = (sector_between(p, q) > 0.0) == (side_of_line(edge_line(a, b), c) > 0.0)
-                    far = ti.abs(cross(p, q)) / (q - p).norm()
+                    other, far = (cross(p, q) > 0.0) == is_left, _from_centre(p, q)
                     all_inside = all_inside and other
                     if other != shown and (far < distance or (far == distance and corner < edge.corner)):
                         is_nearest = False
@@ -131,6 +129,12 @@ def _passes_centre(p, q):
     """Whether the piece from p to q passes the pixel's centre so closely that rounding may have swapped their sides."""
     d = q - p
     return ti.abs(cross(p, q)) < SNAP * d.norm() and p.dot(d) <= 0.0 and q.dot(d) >= 0.0
+
+
+@ti.func
+def _from_centre(p, q):
+    """The distance of the pixel's centre from the line through p and q."""
+    return ti.abs(cross(p, q)) / (q - p).norm()
 
 
 @ti.func
