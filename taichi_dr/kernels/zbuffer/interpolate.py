@@ -183,8 +183,8 @@ def _interpolate_adjoint(
         item = work - band * items
         view = view_of(item, faces.shape[0])
         face = item - view * faces.shape[0]
-        by_x, by_y, by_w = _zero3(), _zero3(), _zero3()
-        sum_depth = _zero3()
+        by_x, by_y, by_w = _zeros(3), _zeros(3), _zeros(3)
+        sum_depth = _zeros(3)
         sum_a, sum_b, sum_c = _zeros(components), _zeros(components), _zeros(components)
         sum_values = ti.static((sum_a, sum_b, sum_c))
         if flags[item] & SHOWN:
@@ -195,13 +195,13 @@ def _interpolate_adjoint(
             left, right = boxes[item, 0], boxes[item, 2]
 
             x0, y0 = pixel_center(top, left, screen)
-            px, py, w, depth = _zero3(), _zero3(), _zero3(), _zero3()
+            px, py, w, depth = _zeros(3), _zeros(3), _zeros(3), _zeros(3)
             values = ti.Matrix([[0.0 for _ in ti.static(range(components))] for _ in ti.static(range(3))])
             corners = ti.static(FaceCorners(px, py, w, depth, values))
             _load_corners(corners, mesh, attribute_rows, view, face, x0, y0)
             e0, e_x, e_y = px.cross(py), py.cross(w), w.cross(px)
             size = pixel_size(screen)
-            sum_h, sum_xh, sum_yh = _zero3(), _zero3(), _zero3()
+            sum_h, sum_xh, sum_yh = _zeros(3), _zeros(3), _zeros(3)
             sums = ti.static(FaceSums(sum_h, sum_xh, sum_yh, sum_depth, sum_values))
             for row in range(top, bottom):
                 start = (view * height + row) * width
@@ -225,11 +225,6 @@ def _interpolate_adjoint(
 @ti.func
 def _zeros(n: ti.template()):
     return ti.Vector([0.0 for _ in ti.static(range(n))])
-
-
-@ti.func
-def _zero3():
-    return ti.Vector([0.0, 0.0, 0.0])
 
 
 @ti.func
