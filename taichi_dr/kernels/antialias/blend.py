@@ -7,7 +7,7 @@ A pixel that a silhouette edge passes gets the colours on both sides by the area
 over the pieces of silhouette edges in p; ``gained`` is the area that the edge's surface gains by the piece, compared
 with what p's centre shows (negative: loses): ``piece.area_behind``, with which the sum is the exact area, whatever
 passes through the pixel.  ``inner`` and ``outer`` are the pixels, p or near it, that show what is on both sides of the
-edge: ``sight.look``.  Where pieces disagree, so that this is no mean of colours, it is made one: ``weights``.  The
+edge: ``sight.sides``.  Where pieces disagree, so that this is no mean of colours, it is made one: ``weights``.  The
 areas depend smoothly on the edge's two end points, and that is where vertices get the gradient of visibility from.
 
 The work is done per *edge*, not per pixel, because few edges are silhouettes while on a fine mesh most pixels differ
@@ -31,27 +31,20 @@ of the near and far planes, are not edges and stay hard.
 import taichi as ti
 
 from taichi_dr.errors import ShapeError
+from taichi_dr.kernels.antialias.find import edge_of, find_pieces, owners, piece_row
 from taichi_dr.kernels.antialias.piece import (
     area_behind_gradient,
+    center_of,
     edge_line,
     in_pixels,
-    more_vertical,
     part_in_pixel,
     side_of_line,
 )
-from taichi_dr.kernels.antialias.sight import NOTHING, Scene, center_of, look
 from taichi_dr.kernels.antialias.silhouettes import (
-    FACING,
-    Edge,
     Picture,
-    faces_camera,
-    first_along,
-    is_silhouette,
-    lines_touched,
 )
 from taichi_dr.kernels.antialias.weights import (
     COLORS,
-    GAINED,
     INNER,
     INNER_WEIGHT,
     OUTER,
@@ -61,20 +54,17 @@ from taichi_dr.kernels.antialias.weights import (
     SIDES,
     Pieces,
     blend_pixel,
-    put_in_list,
     share_columns,
 )
-from taichi_dr.kernels.base.launch import grain, is_small_image, on_cpu
+from taichi_dr.kernels.base.launch import is_small_image, on_cpu
 from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.types import IntRows, Ints, Numbers, Rows
 from taichi_dr.kernels.base.views import view_of
-from taichi_dr.kernels.screen.face_flags import SHOWN
 from taichi_dr.kernels.screen.pixels import Screen
-from taichi_dr.kernels.screen.projected_mesh import ProjectedMesh, clip_point, first_vertex
+from taichi_dr.kernels.screen.projected_mesh import ProjectedMesh
 
 CPU_CHUNKS = 8
 GPU_CHUNK_FACES, GPU_CHUNKS = 256, 128  # not more: all have as much room as the one with most pieces
-GPU_OWNERS = 256  # threads that sum up pieces, each for its share of the pixels
 
 
 class Silhouettes:
@@ -126,15 +116,8 @@ def antialias(mesh, twins, oriented, picture, silhouettes, screen, near):
     rows, got = mesh.views * mesh.faces.shape[0], silhouettes.facing.shape[0]
     if got != rows:
         raise ShapeError(f"silhouettes: expected {rows} faces of all views together, got {got}: make_silhouettes anew")
-    settings = (silhouettes.channels, *screen, near, _owners(), silhouettes.serial)
-    for _ in range(2):
-        pieces = silhouettes.pieces()
-        arrays = (*mesh, twins, int(oriented), *picture, silhouettes.facing, *pieces, silhouettes.lists)
-        needed = silhouettes.chunks * _antialias(*arrays, *settings)
-        if needed <= pieces[1].shape[0]:
-            break
-        silhouettes.pieces(needed)
-    arrays = (picture.face_id, picture.image, *pieces, silhouettes.lists)
+    find_pieces(mesh, twins, oriented, picture, silhouettes, screen, near)
+    arrays = (picture.face_id, picture.image, *silhouettes.pieces(), silhouettes.lists)
     _blend(*arrays, silhouettes.channels, silhouettes.serial)
 
 
@@ -145,7 +128,7 @@ def antialias_image_adjoint(mesh, silhouettes, adjoint, adjoint_before, screen):
     ``silhouettes`` are what the forward left.
     """
     arrays = (*silhouettes.pieces(), adjoint, adjoint_before)
-    _antialias_image_adjoint(*arrays, silhouettes.channels, _owners(), on_cpu())
+    _antialias_image_adjoint(*arrays, silhouettes.channels, owners(), on_cpu())
 
 
 def antialias_edge_adjoint(mesh, silhouettes, adjoint_before, corner_adjoint, screen, near):
@@ -164,94 +147,6 @@ def make_silhouettes(buffers, pixels, faces, channels):
     return Silhouettes(buffers, pixels, faces, channels)
 
 
-def _owners():
-    return 1 if on_cpu() else GPU_OWNERS
-
-
-@replayed
-@ti.kernel
-def _antialias(
-    clip: Rows,
-    faces: Rows,
-    views: int,
-    twins: Rows,
-    oriented: int,
-    face_id: Numbers,
-    depth: Numbers,
-    face_flags: Ints,
-    image: Rows,
-    facing: Ints,
-    counts: Ints,
-    places: IntRows,
-    shares: Rows,
-    lists: Ints,
-    channels: ti.template(),
-    width: int,
-    height: int,
-    near: float,
-    owners: int,
-    serial: ti.template(),
-) -> ti.i32:
-    """Returns how many pieces the chunk with most of them has, and blends if ``places`` holds so many of each."""
-    mesh, screen = ti.static(ProjectedMesh(clip, faces, views), Screen(width, height))
-    picture, pieces = ti.static(Picture(face_id, depth, face_flags, image), Pieces(places, shares, lists, channels))
-    scene = ti.static(Scene(mesh, twins, oriented, picture, facing, screen, near))
-    ti.loop_config(serialize=True)
-    for _ in range(1):
-        counts[counts.shape[0] - 1] = 0  # whether a face is shown from behind, until it is the most
-    ti.loop_config(serialize=serial)
-    for i in range(facing.shape[0]):
-        view = view_of(i, faces.shape[0])
-        facing[i] = faces_camera(mesh, first_vertex(mesh, view), i - view * faces.shape[0])
-        if facing[i] != FACING and face_flags[i] & SHOWN:
-            counts[counts.shape[0] - 1] = 1
-
-    ti.loop_config(serialize=serial)
-    for task in range((counts.shape[0] - 1) * ti.static(grain())):
-        if task % ti.static(grain()) == 0:
-            chunk, chunks = task // ti.static(grain()), counts.shape[0] - 1
-            rows, room = (facing.shape[0] + chunks - 1) // chunks, places.shape[0] // chunks
-            count = 0
-            for i in range(chunk * rows, ti.min((chunk + 1) * rows, facing.shape[0])):
-                # a surface of one winding leads from a face seen from behind to no others
-                if facing[i] != FACING and oriented and counts[chunks] == 0:
-                    continue
-                for e in range(3):
-                    if is_silhouette(i, e, scene):
-                        a, b, _, _ = edge_of(3 * i + e, mesh)
-                        lines = lines_touched(a, b, near, screen)
-                        for line in range(lines[0], lines[1] + 1):
-                            if count < room:
-                                places[chunk * room + count, 0] = 3 * i + e
-                                places[chunk * room + count, 1] = line
-                            count += 1
-            counts[chunk] = count
-
-    ti.loop_config(serialize=True)
-    for _ in range(1):
-        most = 0
-        for chunk in range(counts.shape[0] - 1):
-            most = ti.max(most, counts[chunk])
-        counts[counts.shape[0] - 1] = most
-
-    ti.loop_config(serialize=serial)
-    for k in range(counts[counts.shape[0] - 1] * (counts.shape[0] - 1)):
-        piece = piece_row(k, counts, places)
-        if piece >= 0:
-            _look_at_piece(piece, scene, pieces)
-
-    ti.loop_config(serialize=ti.static(on_cpu()))
-    for owner in range(owners):
-        for k in range(counts[counts.shape[0] - 1] * (counts.shape[0] - 1)):
-            piece = piece_row(k, counts, places)
-            if piece >= 0:
-                for side in ti.static(range(2)):
-                    pixel = places[piece, PIXEL + SIDES * side]
-                    if pixel >= 0 and pixel % owners == owner:
-                        put_in_list(piece, side, pieces)
-    return counts[counts.shape[0] - 1]
-
-
 @replayed
 @ti.kernel
 def _blend(
@@ -264,7 +159,7 @@ def _blend(
     channels: ti.template(),
     serial: ti.template(),
 ):
-    picture, pieces = ti.static(Picture(face_id, None, None, image), Pieces(places, shares, lists, channels))
+    picture, pieces = ti.static(Picture(face_id, None, image), Pieces(places, shares, lists, channels))
     ti.loop_config(serialize=serial)
     for k in range(counts[counts.shape[0] - 1] * (counts.shape[0] - 1)):
         piece = piece_row(k, counts, places)
@@ -274,54 +169,6 @@ def _blend(
                 if pixel >= 0:
                     if lists[pixel] == 2 * piece + side + 1:  # the pixel is this thread's
                         blend_pixel(pixel, picture, pieces)
-
-
-@ti.func
-def piece_row(k, counts: ti.template(), places: ti.template()):
-    """The row of ``places`` of piece k among as many of every chunk; NOTHING where that has less, or all no room."""
-    chunks = counts.shape[0] - 1
-    most, room = counts[chunks], places.shape[0] // chunks
-    chunk = view_of(k, most)
-    row = NOTHING
-    if k - chunk * most < counts[chunk] and most <= room:
-        row = chunk * room + k - chunk * most
-    return row
-
-
-@ti.func
-def edge_of(half_edge, mesh: ti.template()):
-    """The ends, the third corner, and (face, corner, view, first row of ``clip``) of a view's half-edge."""
-    i, e = half_edge // 3, half_edge % 3
-    view = view_of(i, mesh.faces.shape[0])
-    face = i - view * mesh.faces.shape[0]
-    first = first_vertex(mesh, view)
-    a, b = clip_point(mesh, first, face, e), clip_point(mesh, first, face, (e + 1) % 3)
-    return a, b, clip_point(mesh, first, face, (e + 2) % 3), ti.Vector([face, e, view, first])
-
-
-@ti.func
-def _look_at_piece(piece, scene: ti.template(), pieces: ti.template()):
-    """Writes what an edge does to the two pixels of a line that it may be in."""
-    places, shares, channels = ti.static(pieces.places, pieces.shares, pieces.channels)
-    a, b, inner, who = edge_of(places[piece, 0], scene.mesh)
-    edge = ti.static(Edge(who[0], who[1], a, b, inner, who[2], who[3]))
-    line, step = places[piece, 1], ti.Vector([0, 1])
-    at = ti.Vector([line, 0])
-    if more_vertical(a, b):
-        at[1] = first_along(edge, line, scene.screen, 0)
-    else:
-        at, step = ti.Vector([first_along(edge, line, scene.screen, 1), line]), ti.Vector([1, 0])
-    for side in range(2):
-        gained, seen = look(edge, at + side * step, scene)
-        for j in ti.static(range(3)):
-            places[piece, PIXEL + SIDES * side + j] = seen[j]
-        if seen[0] >= 0:
-            pieces.lists[seen[0]] = 0
-            column = side * ti.static(share_columns(channels))
-            shares[piece, column + GAINED] = gained
-            for giver in ti.static(range(2)):
-                for c in ti.static(range(channels)):
-                    shares[piece, column + COLORS + giver * channels + c] = scene.picture.image[seen[1 + giver], c]
 
 
 @replayed

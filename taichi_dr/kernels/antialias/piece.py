@@ -20,6 +20,8 @@ camera.
 
 import taichi as ti
 
+NOTHING = -1
+
 
 @ti.func
 def center_coordinate(index, axis: ti.template(), screen: ti.template()):
@@ -28,6 +30,21 @@ def center_coordinate(index, axis: ti.template(), screen: ti.template()):
     if ti.static(axis == 1):
         offset = -offset
     return offset
+
+
+@ti.func
+def center_of(row, col, screen: ti.template()):
+    """Screen position of a pixel's centre."""
+    return ti.Vector([center_coordinate(col, 0, screen), center_coordinate(row, 1, screen)])
+
+
+@ti.func
+def pixel_at(view, row, col, screen: ti.template()):
+    """Number of a pixel, NOTHING outside the image."""
+    pixel = NOTHING
+    if 0 <= row < screen.height and 0 <= col < screen.width:
+        pixel = (view * screen.height + row) * screen.width + col
+    return pixel
 
 
 @ti.func

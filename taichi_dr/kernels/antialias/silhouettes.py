@@ -40,9 +40,20 @@ class Picture(NamedTuple):
     """What is blended, and what decides where."""
 
     face_id: Any  # (V*H*W,), -1 for the background
-    depth: Any  # (V*H*W,), the far distance for the background
     face_flags: Any  # (V*F,), SHOWN where a pixel shows the face
     image: Any  # (V*H*W, channels)
+
+
+class Scene(NamedTuple):
+    """What edges and their pieces are looked at in; a kernel may leave out what it does not need."""
+
+    mesh: Any  # ``ProjectedMesh``
+    twins: Any  # (F, 3)
+    oriented: Any  # whether neighbours have one winding
+    picture: Any  # ``Picture``
+    facing: Any  # (V*F,): ``faces_camera``
+    screen: Any  # ``Screen``
+    near: Any
 
 
 @ti.func

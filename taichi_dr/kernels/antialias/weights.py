@@ -45,10 +45,8 @@ class Pieces(NamedTuple):
     """The pieces of silhouettes in two pixels each, and the lists of those of every pixel."""
 
     places: Any  # (P, PLACE_COLUMNS) i32: half-edge, line; for both sides pixel, inner, outer; for both the next entry
-    shares: (
-        Any  # (P, 2 share_columns), for both sides g, weights of inner and outer, colours of inner (then d output/dg)
-    )
-    # and outer
+    shares: Any  # (P, 2 share_columns), for both sides g, weights of inner and outer, colours of inner (later d output
+    # /dg) and outer
     lists: Any  # (V*H*W,) i32: a pixel's first entry; of pixels without pieces, anything
     channels: Any  # of colours; static
 

@@ -17,7 +17,7 @@ class EdgeStage:
 
     def forward(self, shot, image):
         """Blends ``image`` (V*H*W, channels), of which a rasterizer's are colour and alpha, in place."""
-        picture = Picture(shot.visible.face_id, shot.visible.depth, shot.face_flags, image)
+        picture = Picture(shot.visible.face_id, shot.face_flags, image)
         topology, silhouettes = shot.mesh.topology, self._silhouettes(shot)
         twins = topology.array("twins"), topology.is_oriented
         antialias(shot.projected, *twins, picture, silhouettes, shot.screen, shot.camera.near)

@@ -59,7 +59,7 @@ class Picture:
         flags = np.zeros(self.views * len(self.faces))
         seen = np.flatnonzero(self.face_id >= 0)
         flags[seen // (self.width * self.height) * len(self.faces) + self.face_id[seen]] = SHOWN
-        shown = array_from(self.face_id, ti.i32), array_from(self.depth), array_from(flags, ti.i32)
+        shown = array_from(self.face_id, ti.i32), array_from(flags, ti.i32)
         blended = BlendedPicture(*shown, array_from(image))
         twins = self.topology.array("twins"), self.oriented
         antialias(self.mesh, *twins, blended, self.silhouettes, self.screen, NEAR)
