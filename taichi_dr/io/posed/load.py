@@ -2,6 +2,7 @@
 
 import os
 import warnings
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -71,12 +72,37 @@ def load_posed_images(
             lens, borders without one colour where ``background`` is to be found.
         InputError: a size larger than the pictures, or not positive; a ``background`` that is no colour.
     """
+    with _told_of_data():
+        return _opened(folder, split, (size, scale, largest), skip_missing, background).read(require_alpha, progress)
+
+
+def open_posed_images(
+    folder: PathLike,
+    split: str = "train",
+    *,
+    largest: int | None = None,
+    skip_missing: bool = False,
+    background: str | None = None,
+) -> "Pictures":
+    """What ``load_posed_images`` reads, of which only the headers of pictures and masks have been read yet.
+
+    Raises:
+        DataSetError, InputError: as ``load_posed_images``, but for what is found out as pictures are decoded.
+    """
+    with _told_of_data():
+        return _opened(folder, split, (None, 1.0, largest), skip_missing, background)
+
+
+def _opened(folder, split, wanted, skip_missing, background):
+    capture = read_capture(Path(folder), split)
+    return Pictures(capture, _present(capture, skip_missing), wanted, background)
+
+
+@contextmanager
+def _told_of_data():
+    """For the length of the block, errors of files are those of a data set."""
     try:
-        capture = read_capture(Path(folder), split)
-        pictures = _Pictures(capture, _present(capture, skip_missing), (size, scale, largest))
-        if background is not None:
-            pictures.key(background)
-        return pictures.read(require_alpha, progress)
+        yield
     except DataSetError:
         raise
     except FileError as error:
@@ -187,46 +213,52 @@ def _present(capture, skip_missing):
             " and by the ends of their paths"
         )
     if missing:
-        warnings.warn(f"{capture.file}: {len(missing)} missing images are left out: {shown(missing)}", stacklevel=3)
+        warnings.warn(f"{capture.file}: {len(missing)} missing images are left out: {shown(missing)}", stacklevel=4)
     return present
 
 
-class _Pictures:
-    """The pictures of a capture on their way to one size; what that is is known before any is decoded."""
+class Pictures:
+    """The pictures of a capture on their way to one size; what that is is known before any is decoded.
 
-    def __init__(self, capture, views, wanted):
+    ``cameras``: their PosedImages without pictures, black and transparent, which take no memory.
+    """
+
+    def __init__(self, capture, views, wanted, background):
         self._capture, self._views = capture, views
         stored = [self._stored(view) for view in views]
         self._upright = [upright for _, upright in stored]
         self._lenses = self._scaled([side for side, _ in stored])
         self._check_sizes([side for side, _ in stored])
+        for view, side in zip(views, [side for side, _ in stored], strict=True):
+            _check_mask(view, side)
         self._straight = [self._checked(view, straight_lens, lens) for view, lens in self._both()]
         sides = np.array([(lens.height, lens.width) for lens in self._straight], dtype=int)
         self._common = tuple(sides.min(axis=0).tolist())
         self._cut = bool((self._common >= (1 - LARGEST_CUT) * sides).all())
-        self._background = None
+        self._keyed, self._background = background, None if background is None else named_background(background)
         size, scale, largest = wanted
         self.size = target_size(size, scale, self._common)
         if largest is not None and max(self.size) > largest:
             self.size = target_size(largest, 1.0, self.size)
+        shape = (len(views), *self.size)
+        nothing = np.zeros((), np.float32)
+        self.cameras = self._posed(np.broadcast_to(nothing, (*shape, 3)), np.broadcast_to(nothing, shape), True)
 
-    def key(self, background):
-        """Takes a colour's name, or ``auto``, for the background of the pictures that have no alpha.
+    def _look_at_borders(self):
+        """Finds the background that is keyed, if it is ``auto``; warns where borders are of another colour, if not.
 
         Raises:
-            InputError: it is no colour.
             DataSetError: ``auto``, and the borders have no one colour.
         """
-        color = named_background(background)
         few = np.unique(np.linspace(0, len(self._views) - 1, BORDERS).round().astype(int))
         decoded = [self._decoded(i) for i in few]
         opaque = [linear_to_srgb(colors) for colors, _, transparent in decoded if not transparent]
-        where = f"{self._capture.file}: --background {background}"
-        if opaque and color is None:
-            color = border_color(opaque, where)
+        where = f"{self._capture.file}: --background {self._keyed}"
+        if opaque and self._background is None:
+            self._background = border_color(opaque, where)
         elif opaque:
-            warn_of_other_borders(opaque, color, where)
-        self._background = color
+            warn_of_other_borders(opaque, self._background, where)
+        self._keyed = None  # whether there is anything opaque or not
 
     def _both(self):
         return zip(self._views, self._lenses, strict=True)
@@ -260,7 +292,7 @@ class _Pictures:
                 f"{self._where(self._views[odd[0]])}: its lens is for pictures of {lens.width:g} × {lens.height:g}"
                 f" pixels, but it has {width} × {height}, another aspect: its focal lengths are stretched to fit"
                 f" ({len(odd)} of {len(lenses)} images)",
-                stacklevel=4,
+                stacklevel=5,
             )
         return [lens.scaled(*side) for lens, side in zip(lenses, sizes, strict=True)]
 
@@ -278,7 +310,7 @@ class _Pictures:
                 f"{self._where(self._views[swapped[0]])}: its lens is for pictures of {h} × {w} pixels, but it has"
                 f" {w} × {h}: width and height are taken to be swapped, focal lengths to be right"
                 f" ({len(swapped)} of {len(lenses)} images)",
-                stacklevel=5,
+                stacklevel=6,
             )
         return [lens.with_sides_swapped() if i in swapped else lens for i, lens in enumerate(lenses)]
 
@@ -295,7 +327,7 @@ class _Pictures:
                 f"{self._where(self._views[outside[0]])}: its principal point, {lens.center[0]:g}, {lens.center[1]:g}"
                 f" pixels from the upper left corner, is not within the {lens.width:g} × {lens.height:g} pixels of the"
                 f" picture ({len(outside)} of {len(lenses)} images): is it of another size, or from the middle?",
-                stacklevel=5,
+                stacklevel=6,
             )
 
     def _check_sizes(self, sizes):
@@ -319,11 +351,13 @@ class _Pictures:
         count = len(self._views)
         height, width = self.size
         check_memory(f"{count} images of {width} × {height} pixels", 16 * count * width * height, "read them smaller")
+        if self._keyed is not None:
+            self._look_at_borders()
         images = np.empty((count, *self.size, 3), dtype=np.float32)
         alpha = np.empty((count, *self.size), dtype=np.float32)
-        cameras, has_alpha = np.empty((count, 4)), False
+        has_alpha = False
         for i in range(count):
-            images[i], alpha[i], cameras[i], transparent = self._picture(i)
+            images[i], alpha[i], transparent = self._picture(i)
             if require_alpha and not transparent:
                 path = self._views[i].picture
                 raise DataSetError(
@@ -333,13 +367,29 @@ class _Pictures:
             has_alpha |= transparent
             if progress is not None:
                 progress(i + 1, count)
+        return self._posed(images, alpha, has_alpha)
+
+    def picture(self, i):
+        """Colours (H, W, 3) and alpha (H, W) of one picture, as ``load_posed_images`` has them.
+
+        Raises:
+            DataSetError: as ``load_posed_images``.
+        """
+        with _told_of_data():
+            if self._keyed is not None and self._background is None:
+                self._look_at_borders()
+            return self._picture(i)[:2]
+
+    def _posed(self, images, alpha, has_alpha):
+        """The PosedImages that have these pictures."""
         depths = [view.depths or (np.nan, np.nan) for view in self._views]
+        lenses = [self._kept(i)[1] for i in range(len(self._views))]
         return PosedImages(
             images,
             alpha,
             np.stack([view.camera_to_world for view in self._views]),
-            cameras[:, :2],
-            cameras[:, 2:],
+            np.array([lens.focal for lens in lenses]),
+            np.array([lens.center for lens in lenses]),
             tuple(view.name for view in self._views),
             has_alpha,
             self._capture.points,
@@ -348,8 +398,11 @@ class _Pictures:
         )
 
     def _picture(self, i):
-        """Colours, alpha, (fl_x, fl_y, cx, cy) and whether there was alpha, of picture ``i`` at its final size."""
+        """Colours, alpha and whether there was alpha, of picture ``i`` at its final size."""
         colors, alpha, transparent = self._decoded(i)
+        if self._background is not None and not transparent:
+            colors, alpha = keyed(colors, self._background)
+            transparent = True
         lens = self._lenses[i]
         if lens.is_distorted:
             planes = np.concatenate([colors * alpha[:, :, None], alpha[:, :, None]], axis=2) if transparent else colors
@@ -357,15 +410,18 @@ class _Pictures:
             alpha = planes[:, :, 3] if transparent else np.ones(planes.shape[:2], np.float32)
             colors = planes[:, :, :3] / np.where(alpha > 0, alpha, 1)[:, :, None]
             colors = np.clip(colors, 0, 1)
-        lens = self._straight[i]
+        part = self._kept(i)[0]
+        return *averaged_down(colors[part], alpha[part], self.size), transparent
+
+    def _kept(self, i):
+        """The part of picture ``i`` that is kept, slices of rows and columns, and its lens at the final size."""
+        lens, part = self._straight[i], (slice(None), slice(None))
         if self._cut and (lens.height, lens.width) != self._common:
             height, width = self._common
             top, left = (lens.height - height) // 2, (lens.width - width) // 2
             part = slice(top, top + height), slice(left, left + width)
-            colors, alpha, lens = colors[part], alpha[part], lens.cut(left, top, width, height)
-        colors, alpha = averaged_down(colors, alpha, self.size)
-        lens = lens.scaled(self.size[1], self.size[0])
-        return colors, alpha, (*lens.focal, *lens.center), transparent
+            lens = lens.cut(left, top, width, height)
+        return part, lens.scaled(self.size[1], self.size[0])
 
     def _decoded(self, i):
         view = self._views[i]
@@ -377,31 +433,32 @@ class _Pictures:
             mask = _fitting_mask(view, alpha.shape)
             mask = 1 - mask if is_left_out(view.mask) else mask
             alpha, transparent = alpha * mask, True
-        colors = picture[:, :, :3]
-        if self._background is not None and not transparent:
-            colors, alpha = keyed(colors, self._background)
-            transparent = True
-        return colors, alpha, transparent
+        return picture[:, :, :3], alpha, transparent
 
 
-def _fitting_mask(view, shape):
-    """The mask of a view at the size (H, W) of its picture; one of another size but the same aspect is resampled.
+def _check_mask(view, side):
+    """Checks the mask of a view, if it has one, by its header: it is not decoded.
 
     Raises:
-        DataSetError: it is of another aspect or more than ``MOST_FINER`` times as large, which its header tells: it
-            is not decoded.
+        DataSetError: it is of another aspect than the picture of ``side`` (width, height), or more than ``MOST_FINER``
+            times as large.
     """
-    (height, width), (wide, tall) = shape, picture_sizes(view.mask)[0]
+    if view.mask is None:
+        return
+    (width, height), (wide, tall) = side, picture_sizes(view.mask)[0]
     if abs(wide * height / (tall * width) - 1) > SQUARE:
         raise DataSetError(f"{view.mask}: is {wide} × {tall}, but {view.picture} is {width} × {height}: another aspect")
     if tall > MOST_FINER * height:
         raise DataSetError(
             f"{view.mask}: is {wide} × {tall}, but {view.picture} is {width} × {height}: give it its size"
         )
+
+
+def _fitting_mask(view, shape):
+    """The mask of a view at the size (H, W) of its picture; one of another size but the same aspect is resampled."""
     mask = load_mask(view.mask)
     if mask.shape == shape:
         return mask
-    resized = Image.fromarray(mask).resize(
-        (width, height), Image.Resampling.BOX if tall > height else Image.Resampling.BILINEAR
-    )
-    return np.asarray(resized)
+    height, width = shape
+    resampling = Image.Resampling.BOX if len(mask) > height else Image.Resampling.BILINEAR
+    return np.asarray(Image.fromarray(mask).resize((width, height), resampling))

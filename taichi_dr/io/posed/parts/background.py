@@ -58,7 +58,7 @@ def warn_of_other_borders(pictures, background, where):
         warnings.warn(
             f"{where}: {share:.0%} of the pixels at the borders of the images have that colour, the middle one is"
             f" {hexadecimal(np.median(border, axis=0))}",
-            stacklevel=4,
+            stacklevel=5,
         )
 
 
