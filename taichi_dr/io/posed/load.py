@@ -109,28 +109,6 @@ def _told_of_data():
         raise DataSetError(str(error)) from error
 
 
-def load_cameras(folder: PathLike, split: str = "train") -> PosedImages:
-    """The cameras of ``load_posed_images(..., skip_missing=True)``, each with one pixel, black and transparent, and its
-    lens without distortion for that: no picture is opened.
-
-    Raises:
-        DataSetError: no such data, corrupt files, missing keys, no picture that is there, a camera that is not rigid.
-    """
-    capture = read_capture(Path(folder), split)
-    views = _present(capture, True)
-    lenses = [view.lens.scaled(1, 1) for view in views]
-    return PosedImages(
-        np.zeros((len(views), 1, 1, 3), np.float32),
-        np.zeros((len(views), 1, 1), np.float32),
-        np.stack([view.camera_to_world for view in views]),
-        np.array([lens.focal for lens in lenses]),
-        np.array([lens.center for lens in lenses]),
-        tuple(view.name for view in views),
-        points=capture.points,
-        region=capture.region,
-    )
-
-
 def read_capture(folder: Path, split: str = "train") -> Capture:
     """The ``Capture`` of a folder, or of the file that has its cameras.
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from taichi_dr.errors import InputError
 from taichi_dr.gui.pose import Pose
+from taichi_dr.jobs.view.album import Album
 
 RENDERERS = ("hard", "antialiased", "soft", "ray traced", "sdf", "volume")
 LOOKS = ("colour", "normals", "depth", "faces", "alpha")
@@ -44,6 +45,12 @@ class Content(ABC):
 
     opacity: float = 1.0
     """Of posed images, at first."""
+
+    album: Album = Album((), None)
+    """The photographs of these views; what is not there yet is left out of what is drawn."""
+
+    shows_all: bool = False
+    """Whether small pictures of all photographs are seen in the first view."""
 
     @abstractmethod
     def draw(self, camera, size, choice):

@@ -8,26 +8,27 @@ from taichi_dr.io.archives import DAMAGED, names_in
 from taichi_dr.io.files import parse_json, read_bytes
 from taichi_dr.io.images import SAVED
 from taichi_dr.io.meshes import SUFFIXES
-from taichi_dr.io.posed.load import load_cameras, load_posed_images, splits
+from taichi_dr.io.posed.load import open_posed_images, splits
 from taichi_dr.jobs.pictures.named_mesh import SHAPES, no_such_file
 from taichi_dr.jobs.reconstruct.radiance.scene import is_radiance
+from taichi_dr.jobs.view.album import Album
 from taichi_dr.jobs.view.field import Field
 from taichi_dr.jobs.view.overlay import Overlay
 from taichi_dr.jobs.view.photographs import Photographs
 from taichi_dr.jobs.view.surface import Surface
 
 RESULTS = ("scene.npz", "mesh.glb", "mesh.obj", "mesh.ply")  # of reconstruct, the best first
-LARGEST = 640  # pixels of the longer side of posed images
+LARGEST = 1280  # pixels of the longer side of posed images: a window is seldom larger
 MODEL = ("cameras.bin", "cameras.txt")  # of COLMAP
 OF_A_MODEL = (".bin", ".txt", ".ini")  # suffixes of what lies beside these
 MOST = 3  # names that an error gives
 
 
-def find_content(name, texture=None, images=None, has_pictures=True):
+def find_content(name, texture=None, images=None):
     """The Content of a name: of a file, a folder, or a procedural shape.
 
-    ``texture``: an image for a mesh; ``images``: posed images to lay over it; if None, those that a result was made of;
-    ``has_pictures``: whether the pictures of these are read, not their cameras alone, whose up is that of the content.
+    ``texture``: an image for a mesh; ``images``: posed images to lay over it; if None, those that a result was made of.
+    Of posed images no more than the headers is read: the album of the content reads them as they are looked at.
 
     Raises:
         FileError, DataSetError: nothing of that name that can be read.
@@ -38,20 +39,20 @@ def find_content(name, texture=None, images=None, has_pictures=True):
         raise InputError(f"{name}: has no texture coordinates to use {texture} with")
     if images is not None:
         try:
-            return _overlay(content, Path(images), None, has_pictures)
+            return _overlay(content, Path(images), None)
         except InputError as error:
             raise InputError(f"--images {images}: {name}: {error}") from error
     if file is not None and not isinstance(content, Photographs) and (made_of := _made_of(file.parent)):
         try:
-            return _overlay(content, *made_of, has_pictures)
+            return _overlay(content, *made_of)
         except Error as error:
             warnings.warn(f"{name}: the images that it was made of cannot be laid over it: {error}", stacklevel=2)
     return content
 
 
-def _overlay(content, images, background, has_pictures):
-    posed = _posed(images, background) if has_pictures else load_cameras(images, _split_of(images))
-    return Overlay(content, content.within(posed))
+def _overlay(content, images, background):
+    posed, album = _posed(images, background)
+    return Overlay(content, content.within(posed), album)
 
 
 def _made_of(folder):
@@ -75,7 +76,7 @@ def _found(path, name, texture):
             return Surface(name, texture), None
         raise no_such_file(name)
     if cameras := _cameras_of(path):
-        return Photographs(_posed(cameras)), None
+        return Photographs(*_posed(cameras)), None
     if path.suffix.lower() in SAVED:
         raise FileError(f"{path}: is one picture; expected the folder that has its camera too, or a mesh")
     return Field(name) if is_radiance(path) else Surface(name, texture), path
@@ -88,14 +89,14 @@ def _of_folder(path, texture):
     if results and ((path / "metrics.json").exists() or not posed):
         return _found(results[0], str(results[0]), texture)
     if posed:
-        return Photographs(_posed(path)), None
+        return Photographs(*_posed(path)), None
     if str(path) in SHAPES:
         return Surface(str(path), texture), None
     within = [each for each in sorted(path.iterdir()) if _is_shown(each)]
     if within:
         names = " or ".join(map(str, within[:MOST]))
         raise FileError(f"{path}: is neither a result nor posed images; did you mean {names}?")
-    return Photographs(_posed(path)), None  # whose error says what was expected
+    return Photographs(*_posed(path)), None  # whose error says what was expected
 
 
 def _is_shown(path):
@@ -121,11 +122,13 @@ def _cameras_of(path):
 
 
 def _posed(path, background=None):
-    """The PosedImages of a folder or file, of whatever split there is; those without pictures are left out."""
+    """The PosedImages, without pictures, and the Album of a folder or file, of whatever split there is; images that are
+    not there are left out."""
     try:
-        return load_posed_images(path, _split_of(path), largest=LARGEST, skip_missing=True, background=background)
+        given = open_posed_images(path, _split_of(path), largest=LARGEST, skip_missing=True, background=background)
     except DataSetError as error:
         raise DataSetError(f"{error}; taichi-dr inspect says more of posed images") from error
+    return given.cameras, Album(given.cameras.names, given.picture)
 
 
 def _split_of(path):

@@ -2,7 +2,7 @@
 
 import math
 
-from taichi_dr.gui.windows.panel import Check, Choice, Controls, Slider
+from taichi_dr.gui.windows.panel import Check, Choice, Controls, Slider, Text
 from taichi_dr.jobs.view.content import LOOKS, RENDERERS
 
 LOW, HIGH = -6.0, -1.0  # powers of ten that sigma and gamma may be
@@ -18,7 +18,9 @@ class Keys(Controls):
 
     def items(self):
         choice = self._choice
-        items = [Choice("renderer", choice.renderer, RENDERERS, self._content.missing)]
+        fault = self._content.album.fault(choice.current)
+        items = [Text(str(fault))] if fault else []
+        items.append(Choice("renderer", choice.renderer, RENDERERS, self._content.missing))
         if choice.renderer == "soft":
             items += [
                 Slider(f"log10 {name}", math.log10(getattr(choice, name)), LOW, HIGH) for name in ("sigma", "gamma")
@@ -76,10 +78,11 @@ class Keys(Controls):
 
     def status(self):
         choice = self._choice
-        shown = choice.renderer if choice.look == "colour" else f"{choice.renderer}, {choice.look}"
-        return (
-            shown if choice.current is None else f"{shown}, camera {choice.current + 1} of {len(self._content.poses)}"
-        )
+        parts = [choice.renderer] if choice.look == "colour" else [choice.renderer, choice.look]
+        if choice.current is not None:
+            parts.append(f"camera {choice.current + 1} of {len(self._content.poses)}")
+        note = self._content.album.note(choice.current) if choice.images else ""
+        return ", ".join([*parts, note] if note else parts)
 
 
 _SWITCHES = {"l": "lit", "m": "edges"}

@@ -3,6 +3,7 @@
 import numpy as np
 
 from taichi_dr.jobs.reconstruct.radiance.orbit import upwards
+from taichi_dr.jobs.view.album import Album, multiplied
 from taichi_dr.jobs.view.content import Content
 from taichi_dr.jobs.view.looks import laid_over
 from taichi_dr.jobs.view.photographs import POINT_SIZE, poses_of
@@ -12,12 +13,15 @@ SAME = 1e-4  # by which a camera and that of a photograph may differ: in directi
 
 class Overlay(Content):
     """Another Content, and the PosedImages of it, in its own axes: each is seen through its camera alone, exactly where
-    that camera has it, as opaque as ``Choice.images``; up is where it is for the cameras."""
+    that camera has it, as opaque as ``Choice.images``; up is where it is for the cameras.
+
+    ``album``: their photographs, if ``posed`` has none.
+    """
 
     opacity = 0.5
 
-    def __init__(self, content, posed):
-        self._content, self._posed = content, posed
+    def __init__(self, content, posed, album=None):
+        self._content, self._posed, self.album = content, posed, album or Album.of(posed)
         self.home, self.radius, self.missing = content.home._replace(up=_up(posed)), content.radius, content.missing
         distance = np.linalg.norm(posed.camera_to_world[:, :3, 3] - content.home.target, axis=1)
         distance = np.where(distance > POINT_SIZE, distance, 1.0)  # a camera in the very centre looks ahead
@@ -37,7 +41,9 @@ class Overlay(Content):
         picture = self._content.draw(camera, size, choice)
         if not choice.images or choice.current is None or not is_at(camera, self.poses[choice.current]):
             return picture
-        return laid_over(picture, seen_through(camera, size, self._posed, choice.current), choice.images)
+        if (photograph := self.album.photograph(choice.current)) is None:
+            return picture
+        return laid_over(picture, seen_through(camera, size, self._posed, choice.current, photograph), choice.images)
 
 
 def _up(posed):
@@ -51,11 +57,12 @@ def is_at(camera, pose):
     return max(*ways, abs(float(np.rad2deg(camera.numpy("fov_y")[0])) - pose.fov_y_deg)) < SAME
 
 
-def seen_through(camera, size, posed, view):
+def seen_through(camera, size, posed, view, photograph=None):
     """The picture (H, W, 4), linear RGB with straight alpha, that a view's photograph is for a camera of its pose.
 
     What is ``(x, y)`` in the camera's own image, one before it, is ``principal_point + focal (x, -y)`` in the
-    photograph, between whose pixels is interpolated; outside of it there is NaN.
+    photograph, between whose pixels is interpolated; outside of it there is NaN.  ``photograph`` (H, W, 4): it, its
+    colours multiplied by alpha; if None, what ``posed`` has.
     """
     height, width = size
     _, _, matrix = (part[0] for part in camera.to_opencv(width, height))
@@ -63,9 +70,9 @@ def seen_through(camera, size, posed, view):
     y = (np.arange(height) + 0.5 - matrix[1, 2]) / matrix[1, 1]
     columns = posed.principal_point[view, 0] + posed.focal[view, 0] * x
     rows = posed.principal_point[view, 1] + posed.focal[view, 1] * y
-    alpha = posed.alpha[view][..., None]
-    whole = np.concatenate([posed.images[view] * alpha, alpha], axis=-1)
-    seen = _interpolated(_interpolated(whole, rows), columns, axis=1)
+    if photograph is None:
+        photograph = multiplied(posed.images[view], posed.alpha[view])
+    seen = _interpolated(_interpolated(photograph, rows), columns, axis=1)
     seen[..., :3] /= np.maximum(seen[..., 3:], 1e-6)
     seen[(rows < 0) | (rows > posed.height)] = np.nan
     seen[:, (columns < 0) | (columns > posed.width)] = np.nan

@@ -4,17 +4,17 @@ import numpy as np
 
 from taichi_dr.gui.pose import pose_of_axes
 from taichi_dr.io.posed.bounds import scene_bounds
-from taichi_dr.io.posed_images import averaged_down
 from taichi_dr.jobs.reconstruct.radiance.orbit import upwards
+from taichi_dr.jobs.view.album import Album, over_white, small_size
 from taichi_dr.jobs.view.content import Content
 from taichi_dr.jobs.view.looks import laid_over, looked
 from taichi_dr.render.mesh.rasterizer import Rasterizer
 from taichi_dr.scene.material import Material
 from taichi_dr.scene.mesh import Mesh
 
-THUMBNAIL = 128  # pixels of the longer side of images at frustums
 LENGTH = 0.2  # of frustums, in distances of the cameras from the centre
 MOST_POINTS = 50_000
+UNREAD = 0.1  # the grey of images that are not there
 LINE, POINT, CHOSEN = (0.9, 0.9, 0.9), (0.35, 0.55, 0.9), (1.0, 0.45, 0.05)
 HOME_FOV, BESIDE = 40.0, (20.0, 15.0)  # degrees; of the first view, turned from behind the first camera
 POINT_SIZE = 1e-7  # of what is no larger than a point
@@ -23,11 +23,16 @@ BEHIND = 1e-3  # of its depth by which a line may be behind what covers it
 
 
 class Photographs(Content):
-    """PosedImages: rasterized, the images as textures, lines and points laid over them where nothing hides them."""
+    """PosedImages: rasterized, the images as textures, lines and points laid over them where nothing hides them.
 
-    def __init__(self, posed):
+    ``album``: their photographs, if ``posed`` has none.
+    """
+
+    shows_all = True
+
+    def __init__(self, posed, album=None):
         bounds = scene_bounds(posed)
-        self._posed = posed
+        self._posed, self.album = posed, album or Album.of(posed)
         eyes = posed.camera_to_world[:, :3, 3]
         distance = _distances(eyes, bounds.center)
         self._length = LENGTH * float(np.median(distance))
@@ -37,7 +42,7 @@ class Photographs(Content):
         self.poses = poses_of(posed, self._up, distance)
         self._corners = np.stack([_corners(posed, view, self._length) for view in range(len(posed))])
         self.home, self.radius = self._whole(bounds)
-        self._all = _quads(self._corners, [_thumbnail(posed, view) for view in range(len(posed))])
+        self._all = _Quads(self._corners, small_size(posed.height, posed.width))
         self._chosen, self._one = None, None
         self._renderers = {}
         points = np.empty((0, 3)) if posed.points is None else posed.points
@@ -89,11 +94,45 @@ class Photographs(Content):
     def _quads_of(self, choice):
         """The mesh of all images, or of the one that was stepped to, in full."""
         if choice.current is None:
-            return self._all
-        if choice.current != self._chosen:
-            view = self._chosen = choice.current
-            self._one = _quads(self._corners[view : view + 1], [_over_white(self._posed, view)])
+            return self._all.showing([self.album.small(view) for view in range(len(self._posed))])
+        view, photograph = choice.current, self.album.photograph(choice.current)
+        if (view, photograph is not None) != self._chosen:
+            picture = self.album.small(view) if photograph is None else over_white(photograph)
+            size = (1, 1) if picture is None else picture.shape[:2]
+            self._chosen = view, photograph is not None
+            self._one = _Quads(self._corners[view : view + 1], size).showing([picture])
         return self._one
+
+
+class _Quads:
+    """The mesh of quads (V, 4, 3) that show pictures of one size (h, w), which lie side by side in one texture."""
+
+    def __init__(self, corners, size):
+        count, (height, width) = len(corners), size
+        columns = int(np.ceil(np.sqrt(count)))
+        rows = -(-count // columns)
+        self._size, self._columns, self._shown = size, columns, set()
+        self._atlas = np.full((rows * height, columns * width, 3), UNREAD, np.float32)
+        inset = 0.5 / width, 0.5 / height
+        row, column = np.divmod(np.arange(count), columns)
+        left, right = (column + inset[0]) / columns, (column + 1 - inset[0]) / columns
+        top, bottom = 1 - (row + inset[1]) / rows, 1 - (row + 1 - inset[1]) / rows
+        uv = np.stack([left, top, right, top, right, bottom, left, bottom], axis=-1).reshape(-1, 2)
+        faces = (4 * np.arange(count)[:, None, None] + np.array([[0, 3, 2], [0, 2, 1]])).reshape(-1, 3)
+        given = {"uv": uv, "texture": self._atlas, "material": Material("none"), "name": "images"}
+        self._mesh = Mesh(corners.reshape(-1, 3), faces.astype(np.int32), **given)
+
+    def showing(self, pictures):
+        """The mesh with the pictures (V,) of which some may be None: they are left as they are."""
+        height, width = self._size
+        new = {view for view, picture in enumerate(pictures) if picture is not None} - self._shown
+        for view in new:
+            row, column = divmod(view, self._columns)
+            self._atlas[row * height : (row + 1) * height, column * width : (column + 1) * width] = pictures[view]
+        if new:
+            self._shown |= new
+            self._mesh.set("texture", self._atlas)
+        return self._mesh
 
 
 def poses_of(posed, up, distance):
@@ -114,41 +153,11 @@ def _corners(posed, view, depth):
     return local @ matrix[:3, :3].T + matrix[:3, 3]
 
 
-def _over_white(posed, view):
-    alpha = posed.alpha[view][..., None]
-    return posed.images[view] * alpha + (1 - alpha)
-
-
-def _thumbnail(posed, view):
-    ratio = min(1.0, THUMBNAIL / max(posed.height, posed.width))
-    size = max(1, round(posed.height * ratio)), max(1, round(posed.width * ratio))
-    return averaged_down(_over_white(posed, view), np.ones((posed.height, posed.width), np.float32), size)[0]
-
-
 def _distances(eyes, center):
     """Of cameras from the centre (V,); 1 if all are where it is: a single image says nothing about sizes."""
     distance = np.linalg.norm(eyes - center, axis=1)
     is_point = np.median(distance) <= max(POINT_SIZE, 1e-9 * np.linalg.norm(center))
     return np.ones(len(eyes)) if is_point else distance
-
-
-def _quads(corners, pictures):
-    """The mesh of quads (V, 4, 3) that show pictures of one size, which lie side by side in one texture."""
-    count, (height, width) = len(corners), pictures[0].shape[:2]
-    columns = int(np.ceil(np.sqrt(count)))
-    rows = -(-count // columns)
-    atlas = np.zeros((rows * height, columns * width, 3), np.float32)
-    uv = np.empty((count, 4, 2))
-    for number, picture in enumerate(pictures):
-        row, column = divmod(number, columns)
-        atlas[row * height : (row + 1) * height, column * width : (column + 1) * width] = picture
-        inset = 0.5 / width, 0.5 / height
-        left, right = (column + inset[0]) / columns, (column + 1 - inset[0]) / columns
-        top, bottom = 1 - (row + inset[1]) / rows, 1 - (row + 1 - inset[1]) / rows
-        uv[number] = [[left, top], [right, top], [right, bottom], [left, bottom]]
-    faces = (4 * np.arange(count)[:, None, None] + np.array([[0, 3, 2], [0, 2, 1]])).reshape(-1, 3)
-    given = {"uv": uv.reshape(-1, 2), "texture": atlas, "material": Material("none"), "name": "images"}
-    return Mesh(corners.reshape(-1, 3), faces.astype(np.int32), **given)
 
 
 def _outline(corners, eye):

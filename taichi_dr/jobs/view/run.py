@@ -8,6 +8,7 @@ from taichi_dr.gui.pose import camera_of
 from taichi_dr.gui.progressive import PASSES, jitter
 from taichi_dr.gui.viewer import Viewer, depths, shift
 from taichi_dr.io.images import check_picture, save_image
+from taichi_dr.jobs.terminal.progress import progress_bar
 from taichi_dr.jobs.view.content import Choice
 from taichi_dr.jobs.view.finding import find_content
 from taichi_dr.jobs.view.keys import Keys
@@ -27,11 +28,12 @@ def view(settings):
     if settings.screenshot is not None:
         check_picture(settings.screenshot)
     runtime.init(settings.backend)
-    looks_through = settings.screenshot is None or settings.camera is not None
-    content = find_content(settings.content, settings.texture, settings.images, looks_through)
+    content = find_content(settings.content, settings.texture, settings.images)
     choice = _choice(content, settings)
     start = content.home if choice.current is None else content.poses[choice.current]
     if settings.screenshot is not None:
+        if content.shows_all and choice.current is None:
+            _read_small(content.album, len(content.poses))
         save_image(settings.screenshot, np.clip(_refined(content, choice, settings.size, start), 0, 1))
         return settings.screenshot
     keys = Keys(content, choice)
@@ -45,12 +47,21 @@ def view(settings):
         controls=keys,
     )
     viewer.pose = start
-    try:
-        while viewer.running:
-            viewer.show(changed=False)
-    finally:
-        viewer.close()
+    with content.album as album:
+        try:
+            while viewer.running:
+                viewer.show(changed=album.arrived())
+        finally:
+            viewer.close()
     return None
+
+
+def _read_small(album, count):
+    """Reads the small pictures of an album, which may take as long as a second each, with a bar."""
+    with progress_bar("reading") as update:
+        for view in range(count):
+            album.small(view)
+            update((view + 1) / count, f"{view + 1} of {count} images")
 
 
 def _choice(content, settings):

@@ -1,18 +1,25 @@
 """What is looked at: which content a name means, what each renderer draws, where images and points are."""
 
+import threading
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from gui.virtual_screen import until
 from jobs.view.ball_field import write_ball_field
 
-from taichi_dr.errors import FileError, InputError
+from taichi_dr.errors import DataSetError, FileError, InputError
 from taichi_dr.gui.pose import camera_of
+from taichi_dr.gui.windows.panel import Text
 from taichi_dr.io.posed_images import PosedImages
 from taichi_dr.jobs.settings.view import ViewSettings
+from taichi_dr.jobs.view.album import Album
 from taichi_dr.jobs.view.content import Choice
 from taichi_dr.jobs.view.field import Field
 from taichi_dr.jobs.view.finding import find_content
 from taichi_dr.jobs.view.keys import Keys
 from taichi_dr.jobs.view.looks import depth_color, depth_normals, face_color, with_edges
+from taichi_dr.jobs.view.overlay import Overlay
 from taichi_dr.jobs.view.photographs import Photographs
 from taichi_dr.jobs.view.run import view
 from taichi_dr.jobs.view.surface import Surface
@@ -121,6 +128,55 @@ def test_an_images_own_camera_sees_it_fill_the_picture(cpu32):
     np.testing.assert_allclose(picture[60, 90], [0, 0, 1, 1], atol=1e-5)
     without = content.draw(camera_of(pose, 0.05, 50), (80, 120), Choice("hard", current=0, images=False))
     assert without[20, 30, 3] == 0
+
+
+def test_images_that_are_not_there_yet_are_grey(cpu32):
+    given, goes_on = posed(), threading.Event()
+
+    def read(view):
+        assert goes_on.wait(60)
+        return given.images[view], given.alpha[view]
+
+    content = Photographs(replace(given, images=np.zeros_like(given.images)), Album(given.names, read))
+    first, one = camera_of(content.poses[0], 0.05, 50), Choice("hard", current=0)
+    keys = Keys(content, one)
+    with content.album as album:
+        np.testing.assert_allclose(content.draw(first, (80, 120), one)[20, 30], [0.1, 0.1, 0.1, 1], atol=1e-6)
+        assert keys.status() == "hard, camera 1 of 2, reading"
+        every = Choice("hard")
+        assert Keys(content, every).status() == "hard, 0 of 2 images read"
+        grey = content.draw(ahead(content), SIZE, every)
+        goes_on.set()
+        until(album.arrived, "the image")
+        until(lambda: album.small(1) is not None, "the other one")
+        np.testing.assert_allclose(content.draw(first, (80, 120), one)[20, 30], [1, 0, 0, 1], atol=1e-6)
+        assert keys.status() == "hard, camera 1 of 2"
+        assert Keys(content, every).status() == "hard"
+        assert np.abs(content.draw(ahead(content), SIZE, every) - grey).max() > 0.5
+    np.testing.assert_array_equal(
+        content.draw(ahead(content), SIZE, every), Photographs(given).draw(ahead(content), SIZE, every)
+    )
+
+
+@pytest.mark.filterwarnings("ignore:.*a.png")
+def test_a_damaged_image_is_named_in_the_panel_and_the_render_is_shown_alone(cpu32):
+    def read(view):
+        raise DataSetError("data/images/a.png: not a PNG or JPEG, or damaged")
+
+    box = Surface("box")
+    content, choice = Overlay(box, box.within(posed()), Album(("a.png", "b.png"), read)), Choice("hard", current=0)
+    first, keys = camera_of(content.poses[0], 0.05, 50), Keys(content, choice)
+    with pytest.raises(DataSetError, match=r"images/a\.png: not"):
+        content.draw(first, SIZE, choice)
+    with content.album:
+        content.draw(first, SIZE, choice)
+        until(lambda: content.album.fault(0), "what is wrong")
+    assert keys.status() == "hard, camera 1 of 2, a.png cannot be read"
+    assert keys.items()[0] == Text("data/images/a.png: not a PNG or JPEG, or damaged")
+    with content.album:
+        np.testing.assert_array_equal(content.draw(first, SIZE, choice), box.draw(first, SIZE, choice))
+    choice.images = 0
+    assert keys.status() == "hard, camera 1 of 2"
 
 
 def test_what_there_is_of_posed_images_is_in_the_middle_of_the_first_view(cpu32):

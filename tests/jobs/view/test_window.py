@@ -1,6 +1,7 @@
 """``taichi-dr view`` in a real window: it shows what --screenshot writes, and keys and sliders set what is shown."""
 
 import imageio.v3 as iio
+import pytest
 from gui.told import Program
 from gui.virtual_screen import difference, require, until, virtual_screen
 from oracles import photographs
@@ -91,3 +92,35 @@ def test_a_photograph_is_laid_over_the_render_of_its_camera(cpu32, tmp_path):
         hands.ask_to_close()
         assert program.ended() == 0
         assert program.told == ["view of box\n"]
+
+
+@pytest.mark.filterwarnings("ignore:.*b.png")
+def test_images_appear_at_their_frustums_and_a_damaged_one_is_named(cpu32, tmp_path):
+    photographs.save_photographs(tmp_path / "data" / "images", (60.0, 60.0), (33.0, 24.0))
+    photographs.write_nerfstudio(tmp_path / "data" / "transforms.json", (60.0, 60.0), (33.0, 24.0))
+    damaged = tmp_path / "data" / "images" / photographs.NAMES[1]
+    damaged.write_bytes(damaged.read_bytes()[:1000])
+    content, size = find_content(tmp_path / "data"), (240, 320)
+
+    def off(current):
+        pose = content.home if current is None else content.poses[current]
+        return display_bytes(_refined(content, Choice("antialiased", current=current), size, pose))
+
+    with content.album as album:
+        off(None)
+        until(lambda: album.small(4) is not None, "the last image")
+        whole = off(None)
+        until(lambda: album.photograph(2) is not None, "the third image")
+        third = off(2)
+    (tmp_path / "screen").mkdir()
+    command = ("-m", "taichi_dr", "view", "data", "--size", *size, "--backend", "cpu")
+    with virtual_screen(tmp_path / "screen") as screen, Program(screen, tmp_path, *command) as program:
+        hands = screen.window("taichi-dr: data")
+        hands.press("o")
+        hands.sees(whole, 0.05)
+        hands.press("Tab", "Tab", "Tab")  # past the damaged one
+        hands.sees(third)
+        hands.press("Escape")
+        assert program.ended() == 0
+        assert len(program.told) == 2
+        assert "data/images/b.png: not a PNG or JPEG, or damaged" in "".join(program.told)
