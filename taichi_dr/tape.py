@@ -1,13 +1,15 @@
 """How the package's kernels join the user's ``ti.ad.Tape``: as one operation with an adjoint of its own.
 
-``off_tape`` sets ``grad_replaced``, the flag by which Taichi's own ``ti.ad.no_grad`` and ``ti.ad.grad_replaced`` keep
+``off_tape`` raises ``grad_replaced``, the flag by which Taichi's own ``ti.ad.no_grad`` and ``ti.ad.grad_replaced`` keep
 kernels off the tape.  Theirs cannot be nested: the inner one is recorded although the outer one is not, and resets the
-flag on leaving, so that the rest of the outer one is back on the tape; so ``tape_operation`` looks at the flag first.
-Gone when they can.
+flag on leaving, so that the rest of the outer one is back on the tape.  So ``_count_nesting`` has the flag count, which
+serves functions that were decorated before this file is imported as well, and tapes record what is not nested alone.  A
+tape that is opened within either recorded nothing, and one within another ended the other one's recording without a
+word: the first records, the second is refused.  Gone when Taichi does all of that.
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import wraps
 from types import SimpleNamespace
@@ -17,9 +19,51 @@ import taichi as ti
 from taichi.lang import impl
 
 from taichi_dr.errors import GradientError
-from taichi_dr.runtime import recording_tape
+from taichi_dr.runtime import current_tape, recording_tape
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def _count_nesting():
+    """Has Taichi's flag count how deep what it keeps off the tape is nested, in ``times_off``, and tapes mind it."""
+    kind, tape = type(impl.get_runtime()), ti.ad.Tape
+    enter, leave, insert = tape.__enter__, tape.__exit__, tape.insert
+
+    def count(runtime, is_off):
+        runtime.times_off = max(runtime.times_off + (1 if is_off else -1), 0)
+
+    def enter_alone(self):
+        if current_tape() is not None:
+            raise GradientError(
+                "a ti.ad.Tape within another one: Taichi has one at a time, and the outer one would record nothing more"
+                " and find gradients of the inner one in its fields: open this one before or after the other"
+            )
+        result, runtime = enter(self), impl.get_runtime()
+        self.times_off, runtime.times_off = runtime.times_off, 0
+        return result
+
+    def leave_as_before(self, *error):
+        try:
+            return leave(self, *error)
+        finally:
+            self.runtime.times_off = self.times_off
+
+    def insert_outermost(self, function, arguments):
+        if not _is_nested():
+            insert(self, function, arguments)
+
+    kind.times_off = 0
+    impl.get_runtime().times_off = int(impl.get_runtime().grad_replaced)
+    kind.grad_replaced = property(lambda runtime: runtime.times_off > 0, count)
+    tape.__enter__, tape.__exit__, tape.insert = enter_alone, leave_as_before, insert_outermost
+
+
+def _is_nested():
+    """Whether what is to be recorded is part of something that is recorded, or kept off the tape, as a whole."""
+    return impl.get_runtime().times_off > 1
+
+
+_count_nesting()
 
 
 def off_tape(function: Function) -> Function:
@@ -28,11 +72,11 @@ def off_tape(function: Function) -> Function:
     @wraps(function)
     def run(*arguments, **keywords):
         runtime = impl.get_runtime()
-        outer, runtime.grad_replaced = runtime.grad_replaced, True
+        runtime.times_off += 1
         try:
             return function(*arguments, **keywords)
         finally:
-            runtime.grad_replaced = outer
+            runtime.times_off -= 1
 
     return cast(Function, run)
 
@@ -51,7 +95,7 @@ class _Calls:
         _require_no_whole_write(function)
         if not hasattr(function, "grad"):
             self._insert_write(function, *arguments)
-        elif not _own_name(function).endswith(("_to_ext_arr", "_image")):  # shows NumPy numbers: no gradient
+        elif not _is_nested() and not _own_name(function).endswith(("_to_ext_arr", "_image")):  # NumPy: no gradient
             self.calls.append((function, arguments))
 
     def _insert_write(self, write, place, value):
@@ -104,8 +148,7 @@ def noted(function: Callable[..., object], *arguments: Any) -> list[tuple[Any, t
 def unnoted(function: Callable[..., object], *arguments: Any) -> None:
     """Calls ``function(*arguments)``, of which no tape records anything.
 
-    For operations that run a user's kernels: unlike ``off_tape``, it holds after a call of what is under Taichi's
-    ``ti.ad.no_grad`` or ``ti.ad.grad_replaced`` as well.
+    For operations whose adjoint calls it again by ``noted``: unlike within ``off_tape``, what could not be is refused.
     """
     tape = impl.get_runtime().target_tape
     with _in_place_of_the_tape(None if tape is None else _Nobody(tape)):
@@ -122,12 +165,17 @@ def _in_place_of_the_tape(recorder):
     """Within the block it is ``recorder`` that records, and neither a tape nor ``recorded``."""
     global _record
     runtime = impl.get_runtime()
-    outer = runtime.target_tape, runtime.grad_replaced, _record
-    runtime.target_tape, runtime.grad_replaced, _record = recorder, False, None
+    outer = runtime.target_tape, runtime.times_off, _record
+    runtime.target_tape, runtime.times_off, _record = recorder, 0, None
     try:
         yield
     finally:
-        runtime.target_tape, runtime.grad_replaced, _record = outer
+        runtime.target_tape, runtime.times_off, _record = outer
+
+
+def without_tape() -> AbstractContextManager[None]:
+    """Within the block it is as if no tape were open, and nothing kept off it: for Taichi's forward mode."""
+    return _in_place_of_the_tape(None)
 
 
 def go_back(calls: list[tuple[Any, tuple]]) -> None:
@@ -154,16 +202,19 @@ def recorded() -> Iterator[list[tuple[Callable[..., object], tuple]]]:
     For those who go back by themselves: ``for adjoint, arguments in reversed(calls): adjoint(*arguments)``.
     """
     global _record
-    outer, _record = _record, []
+    runtime = impl.get_runtime()
+    outer = _record, runtime.times_off
+    _record, runtime.times_off = [], 0
     try:
         yield _record
     finally:
-        _record = outer
+        _record, runtime.times_off = outer
 
 
 def _refuse_forward_mode():
     """Raises GradientError within ``ti.ad.FwdMode``, where kernels with hand-written adjoints would give zeros."""
-    if impl.get_runtime().fwd_mode_manager is not None:
+    runtime = impl.get_runtime()
+    if runtime.fwd_mode_manager is not None and not runtime.grad_replaced:
         raise GradientError(
             "renderers, losses and tape operations have adjoints, written by hand, and no forward mode (ti.ad.FwdMode):"
             ' use ti.ad.Tape, or dr.jacobian(program, parameters, way="differences")'
@@ -177,7 +228,7 @@ def tape_operation(forward: Callable[..., object], adjoint: Callable[..., object
     Not if ``forward`` raised: Taichi records a call before running it and goes back after an exception as well, and
     what an adjoint of half a call raises would take the exception's place.
 
-    Raises, when called within ``ti.ad.FwdMode``:
+    Raises, when called within ``ti.ad.FwdMode``, but for what is under ``ti.ad.no_grad`` there:
         GradientError: it has no forward mode.
     """
 

@@ -3,7 +3,8 @@
 import pytest
 import taichi as ti
 
-from taichi_dr.tape import off_tape, tape_operation
+from taichi_dr.errors import GradientError
+from taichi_dr.tape import off_tape, recorded, tape_operation
 
 
 @ti.kernel
@@ -95,3 +96,90 @@ def test_an_operation_within_another_is_part_of_it(cpu32):
     with ti.ad.Tape(y):
         outer()
     assert (y[None], adjoints, x.grad[None]) == (6.0, ["outer"], 0.0)
+
+
+def nested(*decorators):
+    """``call(function)`` runs it under all of the decorators, the first one outermost, after a call of another."""
+    nothing = ti.ad.no_grad(lambda: None)
+
+    def call(function):
+        def run():
+            nothing()
+            function()
+
+        for decorator in reversed(decorators):
+            run = decorator(run)
+        run()
+
+    return call
+
+
+NESTINGS = {
+    "no_grad": nested(ti.ad.no_grad),
+    "off_tape": nested(off_tape),
+    "no_grad in no_grad": nested(ti.ad.no_grad, ti.ad.no_grad),
+    "off_tape in no_grad": nested(ti.ad.no_grad, off_tape),
+    "no_grad in off_tape": nested(off_tape, ti.ad.no_grad),
+}
+
+
+@pytest.mark.parametrize("call", NESTINGS.values(), ids=NESTINGS)
+def test_nothing_is_recorded_after_what_is_nested(cpu32, call):
+    """Taichi's inner ``no_grad`` put the rest of the outer one back on the tape."""
+    x, y = two_fields()
+    with ti.ad.Tape(y) as tape:
+        add(x, y, 1.0)
+        call(lambda: add(x, y, 2.0))
+        assert all(not arguments for _, arguments in tape.calls[1:])  # of ``no_grad`` alone, whose adjoint is empty
+        add(x, y, 4.0)
+    assert (y[None], x.grad[None]) == (21.0, 5.0)
+
+
+@pytest.mark.parametrize("call", NESTINGS.values(), ids=NESTINGS)
+def test_a_gradient_of_ones_own_is_not_taken_of_what_has_none(cpu32, call):
+    x, y = two_fields()
+    adjoints = []
+    tripled = ti.ad.grad_replaced(lambda: add(x, y, 3.0))
+    ti.ad.grad_for(tripled)(lambda: adjoints.append(3.0))
+    with ti.ad.Tape(y):
+        call(tripled)
+        tripled()
+    assert (y[None], adjoints) == (18.0, [3.0])
+
+
+@pytest.mark.parametrize("decorator", [off_tape, ti.ad.no_grad], ids=["off_tape", "no_grad"])
+def test_a_tape_or_list_that_is_opened_off_the_tape_records(cpu32, decorator):
+    x, y = two_fields()
+    operation = tape_operation(lambda: add(x, y, 2.0), lambda: None)
+
+    def take():
+        with ti.ad.Tape(y):
+            add(x, y, 5.0)
+            ti.ad.no_grad(lambda: add(x, y, 1.0))()
+        with recorded() as calls:
+            operation()
+        assert len(calls) == 1
+
+    decorator(take)()
+    assert x.grad[None] == 5.0
+    with ti.ad.Tape(y):
+        add(x, y, 3.0)
+    assert x.grad[None] == 3.0
+
+
+@pytest.mark.parametrize("decorator", [lambda function: function, ti.ad.no_grad], ids=["in it", "in no_grad"])
+def test_a_tape_within_a_tape_is_refused(cpu32, decorator):
+    """Taichi's outer one recorded nothing from then on, without a word if the inner one was under ``no_grad``."""
+    x, y = two_fields()
+    other = ti.field(ti.f32, (), needs_grad=True)
+
+    def inner():
+        with ti.ad.Tape(other):
+            add(x, other, 1.0)
+
+    with ti.ad.Tape(y):
+        add(x, y, 2.0)
+        with pytest.raises(GradientError, match=r"a ti\.ad\.Tape within another one"):
+            decorator(inner)()
+        add(x, y, 4.0)
+    assert (y[None], x.grad[None]) == (18.0, 6.0)

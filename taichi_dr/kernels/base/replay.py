@@ -89,7 +89,7 @@ def _is_template(annotation):
 
 def _is_off_tape():
     runtime = impl.get_runtime()
-    return runtime.grad_replaced or not (runtime.target_tape or runtime.fwd_mode_manager)
+    return runtime.times_off > 0 or not (runtime.target_tape or runtime.fwd_mode_manager)
 
 
 def _mark(argument):
