@@ -11,6 +11,7 @@ differentiation*, Optimization Methods and Software 1, 1992, with one level of c
 import math
 import weakref
 from collections.abc import Callable, Sequence
+from numbers import Integral
 from weakref import WeakKeyDictionary
 
 import taichi as ti
@@ -52,7 +53,8 @@ def checkpointed(
     The gradient is that of all steps on the tape, number for number but for rounding.  Time: each step runs twice
     forward.  Memory: S + 1 rows, and ``steps / S + 2`` copies of one.
 
-    As steps run again on the way back:
+    Off the tape (none is open, or ``ti.ad.no_grad(run)()``) it plays the simulation, and a step may do what it likes:
+    render, save pictures, write whole fields.  On it steps run again on the way back, and so:
 
     * they give the same numbers when they are called again: no ``ti.random``;
     * they assign (``=``) to what is not their own: what they add to elsewhere is added to twice, and its gradient alone
@@ -64,16 +66,17 @@ def checkpointed(
       and what steps write from Python are as the first segment left them.
 
     Args:
-        step: ``step(row, number)``; may call kernels, operations of ``tape_operation`` and losses, but no renderer.
+        step: ``step(row, number)``; may call kernels, operations of ``tape_operation`` and losses; on a tape no
+            renderer.
         states: fields with gradients, scalars, vectors or matrices, all with S + 1 rows: everything that a step needs
             of the one before.
         steps: how many; at least 1.
         scratch: fields with gradients that no step needs of the one before.
 
     Raises:
-        InputError: a state without gradients, no state, fewer than one step.
+        InputError: a state without gradients, no state, a number of steps that is no integer or less than one.
         ShapeError: fewer than two rows, or states with different numbers of them.
-        GradientError: a step writes whole fields from Python (``from_numpy``, ``fill``).
+        GradientError: on a tape a step renders, or writes whole fields from Python (``from_numpy``, ``fill``).
         GradientError: called within a tape after a run over the same states, its own or another one's, which would be
             overwritten before its gradient is found.
         RuntimeStateError: called after another ``ti.init``.
@@ -116,6 +119,8 @@ class _Simulation:
 
     def __init__(self, step, states, steps, scratch):
         require_init()
+        if not isinstance(steps, Integral):
+            raise InputError(f"steps: expected an integer, got {steps!r}")
         if steps < 1:
             raise InputError(f"steps: expected at least 1, got {steps}")
         if not states:
@@ -138,8 +143,7 @@ class _Simulation:
         check_runtime(self.token, "simulation")
         self._refuse_overwriting()
         tape = recording_tape()
-        if tape is not None:
-            self.tape = weakref.ref(tape)
+        self.tape = None if tape is None else weakref.ref(tape)
         self.operation()
         if tape is not None:
             _runs.setdefault(tape, []).append(self)
@@ -167,7 +171,10 @@ class _Simulation:
         for segment in range(self.segments):
             self._copy(self.states, self.copies, self.size if segment else 0, segment, FROM_FIELD)
             self._begin(segment)
-            unnoted(self._advance, segment)
+            if self.tape is None:  # nobody comes back: a step may do what it likes
+                self._advance(segment)
+            else:
+                unnoted(self._advance, segment)
 
     @off_tape
     def _adjoint(self):

@@ -5,7 +5,7 @@ import pytest
 import taichi as ti
 
 import taichi_dr as dr
-from taichi_dr.tape import recorded
+from taichi_dr.tape import off_tape, recorded
 
 
 def fields(rows, dtype=float):
@@ -503,12 +503,59 @@ def test_a_render_within_a_step_is_refused(cpu64):
     run()
 
 
+@pytest.mark.parametrize("outer", [ti.ad.no_grad, off_tape], ids=["no_grad", "off_tape"])
+@pytest.mark.parametrize("inner", [ti.ad.no_grad, off_tape, lambda function: function])
+def test_a_step_may_do_what_it_likes_off_the_tape(cpu64, outer, inner):
+    """It renders, writes whole fields and calls what is under ``no_grad``, with no tape and an open one."""
+    x, start, factor, loss = fields(3)
+    start[None], factor[None] = 2.0, 1.1
+    mesh, camera, renderer = dr.shapes.icosphere(0), dr.Camera.orbit(20, 30, 3, 45), dr.Rasterizer(4)
+    counter, seen = ti.field(float, 1, needs_grad=True), []
+
+    def step(row, number):
+        ti.ad.no_grad(lambda: None)()
+        counter.from_numpy(np.array([number]))
+        grow(x, factor, row)
+        seen.append(renderer.render(mesh, camera).numpy("alpha").max())
+
+    run = dr.checkpointed(step, x, steps=6)
+    watch = outer(lambda: (ti.ad.no_grad(release)(x, start), inner(run)()))
+    watch()
+    with ti.ad.Tape(loss):
+        watch()
+        add_last(x, loss, 2)
+    assert (seen, counter[0]) == (12 * [1.0], 5.0)
+    assert loss[None] == pytest.approx((2 * 1.1**6) ** 2)
+    assert (start.grad[None], factor.grad[None]) == (0.0, 0.0)
+
+
+def test_a_run_is_watched_before_it_is_differentiated(cpu64):
+    """In one tape: what is off it leaves nothing in the gradient of the run that follows."""
+    x, start, factor, loss = fields(3)
+    start[None], factor[None], is_watched = 2.0, 1.1, [True]
+    mesh, camera, renderer = dr.shapes.icosphere(0), dr.Camera.orbit(20, 30, 3, 45), dr.Rasterizer(4)
+    run = dr.checkpointed(
+        lambda row, number: (grow(x, factor, row), is_watched and renderer.render(mesh, camera)), x, steps=5
+    )
+    with ti.ad.Tape(loss):
+        release(x, start)
+        ti.ad.no_grad(run)()
+        is_watched.clear()
+        release(x, start)
+        run()
+        add_last(x, loss, 2)
+    assert loss[None] == pytest.approx((2 * 1.1**5) ** 2)
+    assert factor.grad[None] == pytest.approx(10 * 1.1**9 * 4)
+
+
 def test_what_is_wrong_is_named(cpu64):
     plain, good = ti.field(float, 3), ti.field(float, 3, needs_grad=True)
     cases = [
         ((plain, 5), dr.InputError, r"states\[0\]: expected a field of numbers with a gradient"),
         (([good, np.zeros(3)], 5), dr.InputError, r"states\[1\]: .* got ndarray"),
         ((good, 0), dr.InputError, "steps: expected at least 1, got 0"),
+        ((good, 2.0), dr.InputError, "steps: expected an integer, got 2.0"),
+        ((good, "3"), dr.InputError, "steps: expected an integer, got '3'"),
         (([], 5), dr.InputError, "at least one field"),
         (([good, ti.field(float, 4, needs_grad=True)], 5), dr.ShapeError, r"got \[3, 4\]"),
         ((ti.field(float, 1, needs_grad=True), 5), dr.ShapeError, "at least 2"),
