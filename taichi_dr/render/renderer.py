@@ -14,7 +14,7 @@ from taichi_dr.memory import check_count, check_memory
 from taichi_dr.render.background import background_values, is_varied, require_size
 from taichi_dr.render.frame import INDEX, Frame
 from taichi_dr.render.shot import Shot
-from taichi_dr.runtime import check_runtime, recording_tape, runtime_token
+from taichi_dr.runtime import check_runtime, current_tape, recording_tape, runtime_token
 from taichi_dr.tape import is_stand_in, off_tape, tape_operation
 from taichi_dr.types import Array, ArrayLike, Field, Size
 
@@ -152,9 +152,9 @@ class Renderer(ABC):
             GradientError: this renderer has rendered within the open tape before, or it is a step of ``checkpointed``.
         """
         self._check()
+        self._require_first_render()
         tape = recording_tape()
         if tape is not None:
-            self._require_first_render(tape)
             shot.tape = weakref.ref(tape)
         self._operation(shot)
         return shot.frame
@@ -186,8 +186,10 @@ class Renderer(ABC):
         check_runtime(self._token, "renderer")
 
     @final
-    def _require_first_render(self, tape):
-        if is_stand_in(tape):
+    def _require_first_render(self):
+        """Raises GradientError if a gradient of the open tape could not be taken then, on the tape or kept off it."""
+        tape = current_tape()
+        if is_stand_in(recording_tape()):
             raise GradientError(
                 "a step of dr.checkpointed may not render, as its frames would keep gradients from step to step: let it"
                 " write what is to be seen into fields of yours, and render them all at once after the run"

@@ -17,6 +17,7 @@ from taichi_dr.render.mesh.renderer import MeshRenderer
 from taichi_dr.render.mesh.surface.base import Surface
 from taichi_dr.render.renderer import Renderer
 from taichi_dr.render.shot import Shot
+from taichi_dr.tape import off_tape
 
 RADIUS, SOFTNESS, SIZE = 3.0, 4.0, (8, 9)
 
@@ -193,7 +194,10 @@ def test_a_second_render_within_a_tape_is_refused(cpu64):
         renderer.render(disc)
         with pytest.raises(dr.GradientError, match="rendered within this tape before"):
             renderer.render(disc)
+        with pytest.raises(dr.GradientError, match="rendered within this tape before"):
+            off_tape(renderer.render)(disc)  # where the mistake is, and not when the tape closes
     with ti.ad.Tape(loss):
+        off_tape(renderer.render)(disc)
         renderer.render(disc)
 
 

@@ -29,7 +29,6 @@ from taichi_dr.render.rays.shot import RayShot
 from taichi_dr.render.rays.sky import Sky
 from taichi_dr.render.rays.things import Things
 from taichi_dr.render.renderer import Renderer
-from taichi_dr.runtime import recording_tape
 from taichi_dr.scene.camera import Camera
 from taichi_dr.scene.light import Lights
 from taichi_dr.scene.mesh import Mesh
@@ -214,7 +213,7 @@ class RayTracer(Renderer):
         elements = _elements(scene, camera.views)
         _require_countable(self._size, self._samples)
         self._check()
-        self._require_first_render(recording_tape())
+        self._require_first_render()
         frame = self._frame(camera.views)
         _, height, width = frame.shape
         packed = CameraInput(camera, width, height, self._buffers)

@@ -6,7 +6,7 @@ from taichi_dr.errors import GradientError, ShapeError
 from taichi_dr.fields.variable import of_field
 from taichi_dr.kernels.base.buffers import Buffers
 from taichi_dr.losses.inputs import check_field, full_shape, is_variable
-from taichi_dr.runtime import recording_tape
+from taichi_dr.runtime import current_tape, recording_tape
 
 MOST_PLACES = 64  # what is written to is the same from step to step, unless somebody makes new fields without end
 
@@ -29,7 +29,7 @@ class Places:
         self._held[id(out)] = place
         if len(self._held) > MOST_PLACES:
             del self._held[next(iter(self._held))]
-        place.meet(recording_tape())
+        place.meet(current_tape(), recording_tape())
         return place
 
 
@@ -40,14 +40,14 @@ class Place:
         self.out, self.buffers = out, Buffers()
         self._variables, self._tape = {}, None
 
-    def meet(self, tape):
-        """Refuses to be written to twice within a tape."""
+    def meet(self, tape, recording):
+        """Refuses to be written to again within a tape that has recorded it, whether this time is ``recording``."""
         if tape is not None and self._tape is not None and self._tape() is tape:
             raise GradientError(
                 "out has been written to within this tape before, and its gradient has no room for both: expected a"
                 " field of its own for every image"
             )
-        self._tape = None if tape is None else weakref.ref(tape)
+        self._tape = None if recording is None else weakref.ref(recording)
 
     def variable(self, name, value, shape=None):
         """The ``Variable`` of a field of ``shape``, in which None is any length; variables are what they are.
