@@ -6,6 +6,7 @@ from taichi.lang import impl
 from taichi.lang.enums import AutodiffMode, SNodeGradType
 
 from taichi_dr.errors import GradientError, InputError
+from taichi_dr.tape import without_tape
 
 AGREEMENT = 0.05
 """Of forward mode with a difference, along one direction ..."""
@@ -36,7 +37,7 @@ class ForwardMode:
         ti.ad.clear_all_gradients(SNodeGradType.DUAL)
         for dual, seed in zip(duals, seeds.values(), strict=True):
             _write(dual, seed)
-        with _Forward():
+        with without_tape(), _Forward():
             shown = self._program()
         shown = shown if isinstance(shown, list | tuple) else [shown]
         for index, field in enumerate(shown):

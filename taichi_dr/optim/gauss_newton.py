@@ -89,7 +89,7 @@ class GaussNewton:
     Raises:
         InputError: parameters, noise or a way that cannot be; fewer numbers measured than parameters.
         ShapeError: measurements of another shape than what is shown.
-        GradientError: a tape is open, or what is shown is not finite.
+        GradientError: a tape records, or what is shown is not finite.
     """
 
     def __init__(

@@ -75,7 +75,7 @@ def jacobian(
 
     Raises:
         InputError: another way, no parameters, parameters that are no fields of real numbers or more than 1,000.
-        GradientError: a tape is open, something shown is not finite, or forward mode is wrong.
+        GradientError: a tape records, something shown is not finite, or forward mode is wrong.
 
     >>> import taichi as ti, taichi_dr as dr
     >>> dr.init("cpu", float64=True)

@@ -9,7 +9,7 @@ import taichi as ti
 
 from taichi_dr.errors import GradientError, InputError, ShapeError
 from taichi_dr.fields.variable import Variable
-from taichi_dr.runtime import current_tape, require_init
+from taichi_dr.runtime import recording_tape, require_init
 from taichi_dr.types import Array, ArrayLike, Field
 
 Shown: TypeAlias = Field | Variable | Array
@@ -60,14 +60,17 @@ class Observations:
         """(M,): what the program shows now, in units of the noise.
 
         Raises:
-            GradientError: a tape is open, or it shows something that is not finite.
+            GradientError: a tape records, or it shows something that is not finite.
             ShapeError: it shows something of another shape than at first.
         """
         return _flat(self._run()) * self.weights
 
     def _run(self):
-        if current_tape() is not None:
-            raise GradientError("least squares run the program by themselves: call them outside of any ti.ad.Tape")
+        if recording_tape() is not None:
+            raise GradientError(
+                "least squares run the program by themselves: call them outside of any ti.ad.Tape, or in a function"
+                " under ti.ad.no_grad"
+            )
         self.runs += 1
         shown = self._program()
         parts = [_numpy(part, i) for i, part in enumerate(shown if isinstance(shown, list | tuple) else [shown])]

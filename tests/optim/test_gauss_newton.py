@@ -398,3 +398,33 @@ def test_within_a_tape_it_is_refused(cpu32):
     field, loss = numbers([1.0, 2.0]), ti.field(ti.f32, shape=(), needs_grad=True)
     with pytest.raises(Exception, match=r"outside of any ti\.ad\.Tape"), ti.ad.Tape(loss):
         dr.GaussNewton(line(field, [0, 1, 2]), field)
+
+
+@pytest.mark.parametrize("way", ["differences", "forward"])
+def test_within_a_tape_it_runs_under_no_grad(cpu64, way):
+    """What it finds, ``2 - x``, is an index to the tape; a program may call what has no gradient, too."""
+    p, shown = ti.field(ti.f64, 2, needs_dual=True), ti.field(ti.f64, 3, needs_dual=True)
+    x, loss = (ti.field(ti.f64, (), needs_grad=True) for _ in range(2))
+    renderer, mesh, camera = dr.Rasterizer(4), dr.shapes.icosphere(0), dr.Camera.orbit()
+    look = ti.ad.no_grad(lambda: renderer.render(mesh, camera))
+
+    @ti.kernel
+    def fill(p: ti.template(), shown: ti.template()):
+        for i in shown:
+            shown[i] = p[0] + p[1] * i
+
+    @ti.kernel
+    def scale(x: ti.template(), p: ti.template(), loss: ti.template()):
+        loss[None] += x[None] * x[None] * p[0]
+
+    def program():
+        look()
+        fill(p, shown)
+        return shown
+
+    x[None] = 3.0
+    with ti.ad.Tape(loss):
+        ti.ad.no_grad(lambda: dr.GaussNewton(program, p, [2, 1, 0], way=way).run())()
+        scale(x, p, loss)
+    np.testing.assert_allclose(p.to_numpy(), [2, -1], atol=1e-6)
+    assert x.grad[None] == pytest.approx(2 * 3 * 2, rel=1e-6)
