@@ -38,15 +38,19 @@ def _count_nesting():
                 "a ti.ad.Tape within another one: Taichi has one at a time, and the outer one would record nothing more"
                 " and find gradients of the inner one in its fields: open this one before or after the other"
             )
-        result, runtime = enter(self), impl.get_runtime()
-        self.times_off, runtime.times_off = runtime.times_off, 0
+        self.times_off = self.runtime.times_off
+        try:
+            result, self.runtime.times_off = enter(self), 0
+        except BaseException:  # Ctrl-C among them: it is not to be left open
+            self.runtime.target_tape = None
+            raise
         return result
 
     def leave_as_before(self, *error):
         try:
             return leave(self, *error)
         finally:
-            self.runtime.times_off = self.times_off
+            self.runtime.target_tape, self.runtime.times_off = None, self.times_off
 
     def insert_outermost(self, function, arguments):
         if not _is_nested():

@@ -1,5 +1,7 @@
 """What an open tape records of the package: whole operations, and nothing of what is kept off it."""
 
+import sys
+
 import pytest
 import taichi as ti
 
@@ -183,3 +185,26 @@ def test_a_tape_within_a_tape_is_refused(cpu32, decorator):
             decorator(inner)()
         add(x, y, 4.0)
     assert (y[None], x.grad[None]) == (18.0, 6.0)
+
+
+@pytest.mark.parametrize(("name", "event"), [("__enter__", "return"), ("__exit__", "call")])
+def test_an_interrupt_leaves_no_tape_open(cpu32, name, event):
+    """Ctrl-C while Taichi opens a tape, or closes it: the next one is not within it."""
+    x, y = two_fields()
+
+    def interrupt(frame, happens, _):
+        code = frame.f_code
+        if (happens, code.co_name) == (event, name) and code.co_filename.endswith("_ad.py"):  # Taichi's own
+            sys.setprofile(None)
+            raise KeyboardInterrupt
+
+    def take(factor):
+        with ti.ad.Tape(y):
+            add(x, y, factor)
+
+    take(1.0)
+    sys.setprofile(interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        take(2.0)
+    take(5.0)
+    assert x.grad[None] == 5.0
