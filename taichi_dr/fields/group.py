@@ -15,7 +15,7 @@ from taichi_dr.fields.tree import Layout
 from taichi_dr.fields.variable import Variable
 from taichi_dr.inputs import Inputs
 from taichi_dr.kernels.base.arrays import make_array
-from taichi_dr.runtime import check_runtime, float_dtype, runtime_token
+from taichi_dr.runtime import check_runtime, float_dtype, is_compiling, runtime_token
 from taichi_dr.tape import off_tape
 from taichi_dr.types import Array, ArrayLike, Field
 
@@ -49,6 +49,8 @@ class FieldGroup(Inputs):
     def fields(self) -> dict[str, Field]:
         """All fields by name."""
         self.check()
+        if is_compiling():
+            self._storage.is_compiled_in = True
         if not self._storage.is_shown:
             self._show()
         return self._storage.fields

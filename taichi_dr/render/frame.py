@@ -18,7 +18,7 @@ from taichi_dr.kernels.base import bridge
 from taichi_dr.kernels.base.arrays import make_array
 from taichi_dr.kernels.screen.blit import blit_array, blit_field
 from taichi_dr.render import viewing
-from taichi_dr.runtime import check_runtime, python_scope, runtime_token
+from taichi_dr.runtime import check_runtime, is_compiling, python_scope, runtime_token
 from taichi_dr.tape import off_tape
 from taichi_dr.types import Array, Field, PathLike
 
@@ -57,7 +57,7 @@ class Frame:
         self._token = runtime_token()
         self._produce = produce
         self._arrays, self._first, self._adjoints, self._seeds = {}, {}, {}, {}
-        self._fields, self._variables = {}, {}
+        self._trees, self._fields, self._variables = {}, {}, {}
         self._premultiplied = False
 
     def __getattr__(self, name: str) -> Any:
@@ -86,6 +86,8 @@ class Frame:
                 if name in self._variables:
                     self._variables[name].show((field,), (0,))
                 self._copy(name)
+        if is_compiling():
+            self._trees[name].is_compiled_in = True
         return self._fields[name]
 
     def variable(self, name: str) -> Variable:
@@ -287,7 +289,8 @@ class Frame:
     @off_tape
     def _place(self, name):
         layout = Layout.of(name, self.shape, self._components(name), self.is_index(name))
-        field = pool.lend(self, Tree, ((name, layout),)).show("frame")[name]
+        tree = self._trees[name] = pool.lend(self, Tree, ((name, layout),))
+        field = tree.show("frame")[name]
         if field.grad is not None:
             field.grad.fill(0)  # of its last owner
         return field

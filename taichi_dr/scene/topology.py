@@ -12,7 +12,7 @@ from taichi_dr.fields.pool import pool
 from taichi_dr.fields.tree import Layout, Tree
 from taichi_dr.kernels.base.arrays import array_from
 from taichi_dr.kernels.base.gather import Adjacency
-from taichi_dr.runtime import python_scope, runtime_token
+from taichi_dr.runtime import is_compiling, python_scope, runtime_token
 from taichi_dr.tape import off_tape
 from taichi_dr.types import Array, ArrayLike, Field
 
@@ -57,6 +57,8 @@ class Topology:
         if tree is None or tree.token is not runtime_token():
             with python_scope():
                 tree = self._face_tree = self._tree_of(self.faces)
+        if is_compiling():
+            tree.is_compiled_in = True
         return tree.fields["faces"]
 
     @off_tape
