@@ -167,14 +167,6 @@ class Topology:
         """Whether every edge has exactly two faces, so that the surface encloses a volume."""
         return bool(len(self.edges)) and bool((self.edge_face_counts == 2).all())
 
-    @cached_property
-    def is_oriented(self) -> bool:
-        """Whether faces that share an edge run along it in opposite directions, as far as they are ``twins``."""
-        start = self.faces.ravel()
-        twins = self.twins.ravel()
-        paired = twins >= 0
-        return not bool((start[twins[paired]] == start[paired]).any())
-
     def subdivision(self) -> Subdivision:
         """Each face cut into four at the midpoints of its edges, as a ``Subdivision``."""
         edges, of_corner = _unique_edges(self.faces)

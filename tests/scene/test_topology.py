@@ -171,16 +171,6 @@ def test_twins_of_boundaries_and_of_edges_with_three_faces():
         build_twins([0, 1, 2])
 
 
-def test_neighbours_of_one_winding():
-    assert Topology([[0, 1, 2], [2, 1, 3]], 4).is_oriented
-    assert not Topology([[0, 1, 2], [1, 2, 3]], 4).is_oriented
-    assert Topology([[0, 1, 2], [0, 1, 3], [0, 1, 4]], 5).is_oriented  # three at an edge are no neighbours
-    assert Topology(BOX_FACES, 8).is_oriented
-    strip = np.array([[0, 1, 2], [2, 1, 3], [2, 3, 4], [4, 3, 5]])
-    assert Topology(np.concatenate([strip, [[4, 5, 0], [0, 5, 1]]]), 6).is_oriented  # closed to a ring
-    assert not Topology(np.concatenate([strip, [[4, 5, 1], [1, 5, 0]]]), 6).is_oriented  # ... of Moebius
-
-
 def test_group_by_owner_lists_every_entry_once():
     start, views = group_by_owner([2, 0, 2, 0], 4)
     assert [views[start[b] : start[b + 1]].tolist() for b in range(4)] == [[1, 3], [], [0, 2], []]

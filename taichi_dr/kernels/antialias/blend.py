@@ -103,11 +103,11 @@ class Silhouettes:
         return self.counts, places, shares
 
 
-def antialias(mesh, twins, oriented, picture, silhouettes, screen, near):
+def antialias(mesh, twins, picture, silhouettes, screen, near):
     """Blends the pixels that a visible silhouette edge passes.
 
-    ``mesh``: ``ProjectedMesh``; ``twins`` (F, 3) and ``oriented`` from ``scene.topology``; ``picture``: a ``Picture``,
-    whose image is blended in place; ``silhouettes``: what ``make_silhouettes`` made, for the adjoints; ``screen``:
+    ``mesh``: ``ProjectedMesh``; ``twins`` (F, 3) from ``scene.topology``; ``picture``: a ``Picture``, whose image is
+    blended in place; ``silhouettes``: what ``make_silhouettes`` made, for the adjoints; ``screen``:
     ``Screen``.
 
     Raises:
@@ -116,7 +116,7 @@ def antialias(mesh, twins, oriented, picture, silhouettes, screen, near):
     rows, got = mesh.views * mesh.faces.shape[0], silhouettes.facing.shape[0]
     if got != rows:
         raise ShapeError(f"silhouettes: expected {rows} faces of all views together, got {got}: make_silhouettes anew")
-    find_pieces(mesh, twins, oriented, picture, silhouettes, screen, near)
+    find_pieces(mesh, twins, picture, silhouettes, screen, near)
     arrays = (picture.face_id, picture.image, *silhouettes.pieces(), silhouettes.lists)
     _blend(*arrays, silhouettes.channels, silhouettes.serial)
 
@@ -159,7 +159,7 @@ def _blend(
     channels: ti.template(),
     serial: ti.template(),
 ):
-    picture, pieces = ti.static(Picture(face_id, None, image), Pieces(places, shares, lists, channels))
+    picture, pieces = ti.static(Picture(face_id, image), Pieces(places, shares, lists, channels))
     ti.loop_config(serialize=serial)
     for k in range(counts[counts.shape[0] - 1] * (counts.shape[0] - 1)):
         piece = piece_row(k, counts, places)

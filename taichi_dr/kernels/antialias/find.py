@@ -9,12 +9,12 @@ from taichi_dr.kernels.antialias.gain import area_gained
 from taichi_dr.kernels.antialias.piece import NOTHING, more_vertical, pixel_at
 from taichi_dr.kernels.antialias.sight import sides
 from taichi_dr.kernels.antialias.silhouettes import (
-    FACING,
     Edge,
     Picture,
     Scene,
     faces_camera,
     first_along,
+    is_nearer,
     is_silhouette,
     lines_touched,
 )
@@ -33,24 +33,24 @@ from taichi_dr.kernels.base.launch import grain, on_cpu
 from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.types import IntRows, Ints, Rows
 from taichi_dr.kernels.base.views import view_of
-from taichi_dr.kernels.screen.face_flags import SHOWN
 from taichi_dr.kernels.screen.pixels import Screen
 from taichi_dr.kernels.screen.projected_mesh import ProjectedMesh, clip_point, first_vertex
 
 GPU_OWNERS = 256  # threads that list pieces by pixel, each for its share of the pixels
 
 
-def find_pieces(mesh, twins, oriented, picture, silhouettes, screen, near):
+def find_pieces(mesh, twins, picture, silhouettes, screen, near):
     """Fills the ``pieces`` and ``lists`` of ``silhouettes``; the arguments are those of ``blend.antialias``."""
-    surface, screen_and_near, serial = (*mesh, twins, int(oriented)), (*screen, near), silhouettes.serial
+    screen_and_near, serial = (*screen, near), silhouettes.serial
     for _ in range(2):
         counts, places, shares = silhouettes.pieces()
-        arrays = (*surface, picture.face_flags, silhouettes.facing, counts, places)
-        needed = silhouettes.chunks * _list_pieces(*arrays, *screen_and_near, serial)
+        needed = silhouettes.chunks * _list_pieces(
+            *mesh, twins, silhouettes.facing, counts, places, *screen_and_near, serial
+        )
         if needed <= places.shape[0]:
             break
         silhouettes.pieces(needed)
-    arrays = (*surface, picture.face_id, silhouettes.facing, counts, places, shares)
+    arrays = (*mesh, twins, picture.face_id, silhouettes.facing, counts, places, shares)
     _measure_pieces(*arrays, share_columns(silhouettes.channels), *screen_and_near, serial)
     arrays = (picture.face_id, picture.image, counts, places, shares, silhouettes.lists)
     _look_at_pieces(*mesh, twins, *arrays, silhouettes.channels, *screen, owners(), serial)
@@ -68,8 +68,6 @@ def _list_pieces(
     faces: Rows,
     views: int,
     twins: Rows,
-    oriented: int,
-    face_flags: Ints,
     facing: Ints,
     counts: Ints,
     places: IntRows,
@@ -80,16 +78,11 @@ def _list_pieces(
 ) -> ti.i32:
     """Lists half-edges and lines; returns how many the chunk with most of them has, also where there is less room."""
     mesh, screen = ti.static(ProjectedMesh(clip, faces, views), Screen(width, height))
-    scene = ti.static(Scene(mesh, twins, oriented, None, facing, screen, near))
-    ti.loop_config(serialize=True)
-    for _ in range(1):
-        counts[counts.shape[0] - 1] = 0  # whether a face is shown from behind, until it is the most
+    scene = ti.static(Scene(mesh, twins, None, facing, screen, near))
     ti.loop_config(serialize=serial)
     for i in range(facing.shape[0]):
         view = view_of(i, faces.shape[0])
         facing[i] = faces_camera(mesh, first_vertex(mesh, view), i - view * faces.shape[0])
-        if facing[i] != FACING and face_flags[i] & SHOWN:
-            counts[counts.shape[0] - 1] = 1
 
     ti.loop_config(serialize=serial)
     for task in range((counts.shape[0] - 1) * ti.static(grain())):
@@ -98,18 +91,17 @@ def _list_pieces(
             rows, room = (facing.shape[0] + chunks - 1) // chunks, places.shape[0] // chunks
             count = 0
             for i in range(chunk * rows, ti.min((chunk + 1) * rows, facing.shape[0])):
-                # a surface of one winding leads from a face seen from behind to no others
-                if facing[i] != FACING and oriented and counts[chunks] == 0:
-                    continue
                 for e in range(3):
                     if is_silhouette(i, e, scene):
-                        a, b, _, _ = edge_of(3 * i + e, mesh)
-                        lines = lines_touched(a, b, near, screen)
-                        for line in range(lines[0], lines[1] + 1):
-                            if count < room:
-                                places[chunk * room + count, 0] = 3 * i + e
-                                places[chunk * room + count, 1] = line
-                            count += 1
+                        a, b, third, who = edge_of(3 * i + e, mesh)
+                        edge = ti.static(Edge(who[0], who[1], a, b, third, who[2], who[3]))
+                        if is_nearer(edge, scene):
+                            lines = lines_touched(a, b, near, screen)
+                            for line in range(lines[0], lines[1] + 1):
+                                if count < room:
+                                    places[chunk * room + count, 0] = 3 * i + e
+                                    places[chunk * room + count, 1] = line
+                                count += 1
             counts[chunk] = count
 
     ti.loop_config(serialize=True)
@@ -128,7 +120,6 @@ def _measure_pieces(
     faces: Rows,
     views: int,
     twins: Rows,
-    oriented: int,
     face_id: Ints,
     facing: Ints,
     counts: Ints,
@@ -142,7 +133,7 @@ def _measure_pieces(
 ):
     """Writes the areas that pieces gain in the two pixels of their line; for INNER, whether the centre is inside."""
     mesh, screen = ti.static(ProjectedMesh(clip, faces, views), Screen(width, height))
-    scene = ti.static(Scene(mesh, twins, oriented, Picture(face_id, None, None), facing, screen, near))
+    scene = ti.static(Scene(mesh, twins, Picture(face_id, None), facing, screen, near))
     ti.loop_config(serialize=serial)
     for k in range(counts[counts.shape[0] - 1] * (counts.shape[0] - 1)):
         piece = piece_row(k, counts, places)
@@ -185,8 +176,8 @@ def _look_at_pieces(
 ):
     """Finds what is on both sides of pieces, and lists those that are seen with their pixels."""
     mesh, screen = ti.static(ProjectedMesh(clip, faces, views), Screen(width, height))
-    picture, pieces = ti.static(Picture(face_id, None, image), Pieces(places, shares, lists, channels))
-    scene = ti.static(Scene(mesh, twins, None, picture, None, screen, None))
+    picture, pieces = ti.static(Picture(face_id, image), Pieces(places, shares, lists, channels))
+    scene = ti.static(Scene(mesh, twins, picture, None, screen, None))
     ti.loop_config(serialize=serial)
     for k in range(counts[counts.shape[0] - 1] * (counts.shape[0] - 1)):
         piece = piece_row(k, counts, places)

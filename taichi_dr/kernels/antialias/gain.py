@@ -84,7 +84,8 @@ def _from_centre(p, q):
 def _is_on_surface(edge: ti.template(), middle, at, inside, scene: ti.template()):
     """What the rasterizer made of a centre close to an edge, that lies ``inside`` or not."""
     face = scene.picture.face_id[pixel_at(edge.view, at[0], at[1], scene.screen)]
-    is_on = face == edge.face
+    twin = scene.twins[edge.face, edge.corner]
+    is_on = face == edge.face or (twin >= 0 and face == twin // 3)
     if inside and face >= 0 and not is_on:
         is_on = leads_to(edge, middle, at, face, scene)
     return is_on

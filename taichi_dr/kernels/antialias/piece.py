@@ -20,6 +20,8 @@ camera.
 
 import taichi as ti
 
+from taichi_dr.kernels.screen.projected_mesh import clip_point
+
 NOTHING = -1
 
 
@@ -73,6 +75,21 @@ def edge_line(a, b):
 def side_of_line(line, point):
     """Positive on one side of ``edge_line``, negative on the other, for a point (X, Y, W, ...) before the camera."""
     return line[0] * point[0] + line[1] * point[1] + line[2] * point[2]
+
+
+@ti.func
+def at_point(face, first, point, mesh: ti.template()):
+    """The least barycentric coordinate of a face at a point's place on the screen, and the depth of its plane there."""
+    a, b, c = clip_point(mesh, first, face, 0), clip_point(mesh, first, face, 1), clip_point(mesh, first, face, 2)
+    u, v, w = side_of_line(edge_line(b, c), point), side_of_line(edge_line(c, a), point), 0.0
+    w = side_of_line(edge_line(a, b), point)
+    total = u + v + w
+    least, depth = -1.0, point[3]
+    if total != 0.0:
+        least, depth = min(u, v, w) / total, (u * a[3] + v * b[3] + w * c[3]) / total
+        if total < 0.0:
+            least = max(u, v, w) / total
+    return least, depth
 
 
 @ti.func

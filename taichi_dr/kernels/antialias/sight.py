@@ -11,6 +11,7 @@ import taichi as ti
 
 from taichi_dr.kernels.antialias.piece import (
     NOTHING,
+    at_point,
     center_of,
     edge_line,
     in_pixels,
@@ -18,6 +19,7 @@ from taichi_dr.kernels.antialias.piece import (
     pixel_at,
     side_of_line,
 )
+from taichi_dr.kernels.antialias.silhouettes import Edge
 from taichi_dr.kernels.antialias.walk import leads_to
 from taichi_dr.kernels.screen.projected_mesh import clip_point
 
@@ -43,6 +45,8 @@ def sides(edge: ti.template(), at, inside, scene: ti.template()):
     inner = NOTHING
     if outer >= 0:
         inner = _inner(edge, middle, at, within, outer, scene)
+        if inner < 0:
+            inner = _behind(edge, middle, within, outer, scene)
         if inner < 0:
             outer = NOTHING
     return inner, outer
@@ -91,6 +95,20 @@ def _inwards(line, is_left):
 
 
 @ti.func
+def _behind(edge: ti.template(), middle, within, outer, scene: ti.template()):
+    """The pixel ``within`` if it shows the surface that lies behind an edge's face and ends there too, else NOTHING."""
+    pixel, twin = NOTHING, scene.twins[edge.face, edge.corner]
+    if twin >= 0:
+        face, corner = twin // 3, twin % 3
+        a = clip_point(scene.mesh, edge.first, face, corner)
+        b = clip_point(scene.mesh, edge.first, face, (corner + 1) % 3)
+        other = ti.static(Edge(face, corner, a, b, None, edge.view, edge.first))
+        if _shows_surface(other, middle, within, outer, scene):
+            pixel = pixel_at(edge.view, within[0], within[1], scene.screen)
+    return pixel
+
+
+@ti.func
 def _shows_surface(edge: ti.template(), middle, at, outer, scene: ti.template()):
     """Whether the pixel ``at`` (row, column) shows the surface of an edge, and something else than pixel ``outer``."""
     shows = False
@@ -111,7 +129,7 @@ def _beside_seam(edge: ti.template(), middle, at, outer, scene: ti.template()):
         if pixel >= 0:
             face = scene.picture.face_id[pixel]
             if face >= 0 and face != edge.face:
-                share, depth = _at_point(face, edge.first, middle, scene.mesh)
+                share, depth = at_point(face, edge.first, middle, scene.mesh)
                 if ti.abs(share) < TOUCH and ti.abs(depth - middle[3]) < TOUCH * middle[3]:
                     found = pixel
     return found
@@ -123,27 +141,12 @@ def _is_hidden(edge: ti.template(), middle, outer, scene: ti.template()):
     hidden = False
     face = scene.picture.face_id[outer]
     if face >= 0:
-        share, depth = _at_point(face, edge.first, middle, scene.mesh)
+        share, depth = at_point(face, edge.first, middle, scene.mesh)
         if depth < middle[3] * (1.0 - TOUCH):
             hidden = True
         elif depth < middle[3] * (1.0 + TOUCH) and ti.abs(share) < TOUCH:
             hidden = face < edge.face
     return hidden
-
-
-@ti.func
-def _at_point(face, first, point, mesh: ti.template()):
-    """The least barycentric coordinate of a face at a point's place on the screen, and the depth of its plane there."""
-    a, b, c = clip_point(mesh, first, face, 0), clip_point(mesh, first, face, 1), clip_point(mesh, first, face, 2)
-    u, v, w = side_of_line(edge_line(b, c), point), side_of_line(edge_line(c, a), point), 0.0
-    w = side_of_line(edge_line(a, b), point)
-    total = u + v + w
-    least, depth = -1.0, point[3]
-    if total != 0.0:
-        least, depth = min(u, v, w) / total, (u * a[3] + v * b[3] + w * c[3]) / total
-        if total < 0.0:
-            least = max(u, v, w) / total
-    return least, depth
 
 
 @ti.func

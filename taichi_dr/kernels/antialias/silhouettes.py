@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import taichi as ti
 
 from taichi_dr.kernels.antialias.piece import (
+    at_point,
     center_coordinate,
     edge_line,
     in_pixels,
@@ -40,7 +41,6 @@ class Picture(NamedTuple):
     """What is blended, and what decides where."""
 
     face_id: Any  # (V*H*W,), -1 for the background
-    face_flags: Any  # (V*F,), SHOWN where a pixel shows the face
     image: Any  # (V*H*W, channels)
 
 
@@ -49,7 +49,6 @@ class Scene(NamedTuple):
 
     mesh: Any  # ``ProjectedMesh``
     twins: Any  # (F, 3)
-    oriented: Any  # whether neighbours have one winding
     picture: Any  # ``Picture``
     facing: Any  # (V*F,): ``faces_camera``
     screen: Any  # ``Screen``
@@ -78,10 +77,30 @@ def is_silhouette(i, e, scene: ti.template()):
     face = i - first
     twin = scene.twins[face, e]
     if twin >= 0:
-        silhouette = scene.facing[i] != scene.facing[first + twin // 3]
-        if not scene.oriented and faces[twin // 3, twin % 3] == faces[face, e]:
-            silhouette = not silhouette
+        same_winding = faces[twin // 3, twin % 3] != faces[face, e]
+        silhouette = (scene.facing[i] != scene.facing[first + twin // 3]) == same_winding
     return silhouette
+
+
+@ti.func
+def is_nearer(edge: ti.template(), scene: ti.template()):
+    """Whether an edge's face is before the other one along it, which lies on the same side of it on the screen.
+
+    Told by the plane of the one that is larger there, so that either of them comes to the same end.
+    """
+    nearer = True
+    twin = scene.twins[edge.face, edge.corner]
+    if twin >= 0:
+        other = twin // 3
+        corner = clip_point(scene.mesh, edge.first, other, (twin + 2) % 3)
+        line = edge_line(edge.a, edge.b)
+        own_size, size = ti.abs(side_of_line(line, edge.inner)), ti.abs(side_of_line(line, corner))
+        plane, point = other, edge.inner
+        if own_size > size or (own_size == size and edge.face < other):
+            plane, point = edge.face, corner
+        _, depth = at_point(plane, edge.first, point, scene.mesh)
+        nearer = (depth < point[3]) == (plane == edge.face)
+    return nearer
 
 
 @ti.func

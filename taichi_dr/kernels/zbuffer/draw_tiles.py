@@ -24,7 +24,6 @@ from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.simd import simd
 from taichi_dr.kernels.base.types import IntRows, Ints, Numbers, Rows
 from taichi_dr.kernels.screen.barycentric import positive_parts
-from taichi_dr.kernels.screen.face_flags import LEFT, VAST
 from taichi_dr.kernels.screen.pixels import Screen, pixel_center, pixel_size
 from taichi_dr.kernels.screen.projected_mesh import ProjectedMesh, first_vertex
 from taichi_dr.kernels.screen.tile_bins import TileLists
@@ -33,10 +32,12 @@ from taichi_dr.kernels.zbuffer.face_records import (
     EDGES,
     GREATEST,
     LEAST,
+    LEFT,
     NEARNESS,
     PLANE_SHIFT,
     SIMPLE,
     UNBOUNDED,
+    VAST,
     DepthTest,
     FaceRecords,
     nearness_range,

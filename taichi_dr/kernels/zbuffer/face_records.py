@@ -20,7 +20,6 @@ from taichi_dr.kernels.base.replay import replayed
 from taichi_dr.kernels.base.types import IntRows, Ints, Numbers, Rows
 from taichi_dr.kernels.base.views import first_row, view_of
 from taichi_dr.kernels.camera.planes import ascending, nearness_plane, principal_point, world_determinant
-from taichi_dr.kernels.screen.face_flags import BACK, LEFT, VAST
 from taichi_dr.kernels.screen.pixels import Screen, pixel_center, pixel_size
 from taichi_dr.kernels.screen.projected_mesh import ProjectedMesh, World, first_vertex
 from taichi_dr.kernels.zbuffer.edge_lines import (
@@ -41,6 +40,10 @@ the least and greatest nearness of the face; per edge the value at the box's fir
 """
 SIMPLE_EDGE = 1 << 16  # |A| + |B| of a simple face's edges: at most 256 pixels long
 SIMPLE_VALUE = 1 << 22  # ... and of their value at the box's first pixel; so within a tile they stay below 2^24
+BACK, SHOWN, VAST, LEFT = 1, 2, 4, 8
+"""Flags of a face: its corners run clockwise on the screen; some pixel shows it; its depth is that of its plane; its
+edges are left to ``draw_tiles``, which needs those of few of the faces seen from behind.
+"""
 UNBOUNDED = 1e30
 IN_FRONT = 2e30  # above UNBOUNDED
 PIXEL_LIMIT = 1e8
@@ -60,7 +63,7 @@ class FaceRecords(NamedTuple):
     boxes: Any  # (V*F, 4) i32: pixels [col0, row0, col1, row1] that the face may cover, inclusive; empty if culled
     lines: Any  # (V*F * 16,) i32: per edge A, B, high, low with C = high * 2^24 + low; not written for simple faces
     planes: Any  # (V*F * 16,): see SIMPLE and the columns that follow it
-    flags: Any  # (V*F,) i32: ``face_flags``
+    flags: Any  # (V*F,) i32: BACK, SHOWN, VAST and LEFT
     back_nearness: Any  # (V*F,): greatest nearness of faces seen from behind (UNBOUNDED if a corner cannot be snapped),
     # IN_FRONT for those that face the camera or are not drawn
 

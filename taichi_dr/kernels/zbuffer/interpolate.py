@@ -28,9 +28,9 @@ from taichi_dr.kernels.base.simd import simd
 from taichi_dr.kernels.base.types import IntRows, Ints, Numbers, Rows
 from taichi_dr.kernels.base.views import first_row, view_of
 from taichi_dr.kernels.screen.barycentric import normalize_edges, normalize_edges_adjoint
-from taichi_dr.kernels.screen.face_flags import SHOWN
 from taichi_dr.kernels.screen.pixels import Screen, pixel_center, pixel_size
 from taichi_dr.kernels.screen.projected_mesh import ProjectedMesh, first_vertex
+from taichi_dr.kernels.zbuffer.face_records import SHOWN
 
 CORNERS = 3  # whose numbers are dealt with at once
 CLIP = 4  # corner adjoints start with X, Y, W, depth

@@ -5,10 +5,9 @@ from typing import Any, NamedTuple
 import taichi as ti
 
 from taichi_dr.kernels.screen.barycentric import edge_values, normalize_edges
-from taichi_dr.kernels.screen.face_flags import SHOWN, VAST
 from taichi_dr.kernels.screen.pixels import pixel_center
 from taichi_dr.kernels.screen.projected_mesh import first_vertex
-from taichi_dr.kernels.zbuffer.face_records import plane_depth
+from taichi_dr.kernels.zbuffer.face_records import SHOWN, VAST, plane_depth
 
 
 class Visible(NamedTuple):

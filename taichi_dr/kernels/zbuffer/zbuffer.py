@@ -8,13 +8,13 @@ import taichi as ti
 
 from taichi_dr.kernels.base.launch import cpu_threads, is_serial, is_small_image, on_cpu
 from taichi_dr.kernels.base.types import IntRows, Ints, Numbers, Rows
-from taichi_dr.kernels.screen.face_flags import BACK
 from taichi_dr.kernels.screen.pixels import Screen
 from taichi_dr.kernels.screen.projected_mesh import ProjectedMesh, World
 from taichi_dr.kernels.screen.tile_bins import TileBins
 from taichi_dr.kernels.zbuffer import draw_tiles
 from taichi_dr.kernels.zbuffer.edge_lines import RECORD_SHIFT, edge_at, load_line
 from taichi_dr.kernels.zbuffer.face_records import (
+    BACK,
     EDGES,
     PLANE_SHIFT,
     SIMPLE,

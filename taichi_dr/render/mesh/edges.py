@@ -17,10 +17,8 @@ class EdgeStage:
 
     def forward(self, shot, image):
         """Blends ``image`` (V*H*W, channels), of which a rasterizer's are colour and alpha, in place."""
-        picture = Picture(shot.visible.face_id, shot.face_flags, image)
-        topology, silhouettes = shot.mesh.topology, self._silhouettes(shot)
-        twins = topology.array("twins"), topology.is_oriented
-        antialias(shot.projected, *twins, picture, silhouettes, shot.screen, shot.camera.near)
+        picture, twins = Picture(shot.visible.face_id, image), shot.mesh.topology.array("twins")
+        antialias(shot.projected, twins, picture, self._silhouettes(shot), shot.screen, shot.camera.near)
 
     def image_adjoint(self, shot, adjoint):
         """Turns the adjoint (V*H*W, channels) of the blended image into that of the image before, in place.

@@ -64,7 +64,6 @@ class Rasterizer(MeshRenderer):
         check_shot(shot)
         drawing = (shot.projected, shot.screen, shot.depth_test, shot.visible)
         self._zbuffer.draw(*drawing, world=shot.world, cull_back=self.cull_back)
-        shot.face_flags = self._zbuffer.records.flags
         rgba = self._buffers.get("rgba", (frame.array("face_id").shape[0], 4))
         self._pixels.forward(shot, shot.surface, shot.ground, rgba, coverage=True)
         if self.antialias:

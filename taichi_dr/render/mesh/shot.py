@@ -31,7 +31,6 @@ class MeshShot(Shot):
     clip: Any = None  # (V*N, 4) of kernels.camera.transform
     surface: Surface | None = None  # what is interpolated over the faces
     normals: Surface | None = None  # ... once the output ``normal`` is asked for
-    face_flags: Any = None  # (V*F,) of kernels.screen.face_flags
     clip_adjoint: Any = None  # (V*N, 4), where more than one operation adds to it
 
     ground = property(lambda self: self.background if isinstance(self.background, tuple) else BLACK)

@@ -11,10 +11,9 @@ from oracles import raster as oracle
 from taichi_dr.kernels.base import launch
 from taichi_dr.kernels.base.arrays import array_from, make_array
 from taichi_dr.kernels.base.buffers import Buffers
-from taichi_dr.kernels.screen.face_flags import SHOWN
 from taichi_dr.kernels.screen.pixels import Screen
 from taichi_dr.kernels.screen.projected_mesh import ProjectedMesh
-from taichi_dr.kernels.zbuffer.face_records import DepthTest
+from taichi_dr.kernels.zbuffer.face_records import SHOWN, DepthTest
 from taichi_dr.kernels.zbuffer.resolve import Visible
 from taichi_dr.kernels.zbuffer.zbuffer import ZBuffer
 from taichi_dr.scene.shapes import icosphere

@@ -173,7 +173,6 @@ class Primitives(Renderer):
         zbuffer = self._stages.zbuffer
         drawing = (shot.projected, shot.screen, shot.depth_test, shot.visible)
         zbuffer.draw(*drawing, world=shot.world, cull_back=self._cull_back)
-        shot.face_flags = zbuffer.records.flags
 
     def _produce(self, shot, name):
         shot.normals = VertexNormals(self._buffers, shot.mesh)
