@@ -63,14 +63,16 @@ class Renderer:
         if self._process is None:
             context = multiprocessing.get_context("spawn")
             self._pipe, other = context.Pipe()
-            self._process = context.Process(target=work, args=(other,), daemon=True)
-            self._process.start()
+            process = context.Process(target=work, args=(other,), daemon=True)
+            process.start()
+            self._process = process
             other.close()
         try:
             self._pipe.send((name, number))
             before, asked = self._seconds(), time.monotonic()
             while not self._pipe.poll(1.0):
-                if self._seconds() - before > SECONDS or time.monotonic() - asked > STUCK:
+                waited = time.monotonic() - asked
+                if min(waited, self._seconds() - before) > SECONDS or waited > STUCK:  # all threads' seconds add up
                     break
             else:
                 return self._pipe.recv()
