@@ -24,7 +24,8 @@ import io
 import os
 import sys
 import threading
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack, contextmanager, redirect_stdout
 from typing import Any, Literal
 
 import taichi as ti
@@ -265,6 +266,10 @@ def _check_types(runtime):
         raise BackendError(f"float64 on {name} is not supported (it has no double-precision exp): use cpu or cuda")
 
 
+in_python_scope: list[Callable[[], AbstractContextManager]] = []
+"""What is to be set aside within ``python_scope`` beside Taichi's own state, by those who change how kernels compile."""
+
+
 @contextmanager
 def python_scope():
     """Within the block fields can be made and kernels launched, also while Taichi compiles a kernel."""
@@ -272,7 +277,10 @@ def python_scope():
     compiling = runtime.inside_kernel, runtime.current_kernel, runtime.compiling_callable
     runtime.inside_kernel, runtime.current_kernel, runtime.compiling_callable = False, None, None
     try:
-        yield
+        with ExitStack() as stack:
+            for set_aside in in_python_scope:
+                stack.enter_context(set_aside())
+            yield
     finally:
         runtime.inside_kernel, runtime.current_kernel, runtime.compiling_callable = compiling
 

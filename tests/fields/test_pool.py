@@ -2,6 +2,7 @@
 
 import gc
 import resource
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import taichi as ti
 import taichi_dr as dr
 from taichi_dr.fields import pool as fields_pool
 from taichi_dr.fields.group import FieldGroup
+from taichi_dr.kernels.march.packets import misfit
 
 TETRAHEDRON = np.array([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]], dtype=float)
 FACES = [[0, 1, 2], [0, 2, 3], [0, 3, 1], [1, 3, 2]]
@@ -317,3 +319,36 @@ def test_a_frame_s_field_that_somebody_holds_stays_as_it_is(cpu32):
 
 def trees_of_fields():
     return ti.lang.impl.get_runtime().prog.get_snode_tree_size()
+
+
+def test_packets_that_are_the_first_to_name_a_vector_field_find_its_numbers(cpu32):
+    """Its field is made and filled while a kernel of whole vectors is compiled, with numbers that become packets."""
+    mesh = dr.Mesh([[0.1, 0, 0], [1, 0, 0], [0, 1, 0]], [[0, 1, 2]])
+
+    @ti.func
+    def distance(p):
+        d = 1e9
+        d = ti.min(d, (p - mesh.vertices[0, 0]).norm() - 0.5)
+        return d
+
+    assert misfit(distance) is None
+    np.testing.assert_array_equal(mesh.vertices.to_numpy()[0, 0], np.float32([0.1, 0, 0]))
+    camera = dr.Camera((0.1, 0, 3), (0.1, 0, 0))
+    depth = dr.SphereTracer(distance, size=17, bounds=dr.Box(-1, 1)).render(camera).numpy("depth")
+    assert depth[0, 8, 8] == pytest.approx(2.5, abs=1e-3)
+
+
+def test_a_mesh_that_packets_have_compiled_in_keeps_its_fields(cpu32):
+    scene = SimpleNamespace(mesh=dr.Mesh(np.eye(3) * 0.1, [[0, 1, 2]]))
+
+    @ti.func
+    def distance(p):
+        return (p - scene.mesh.vertices[0, 0]).norm() - 0.5
+
+    tracer, camera = dr.SphereTracer(distance, size=17, bounds=dr.Box(-1, 1)), dr.Camera((0.1, 0, 3), (0.1, 0, 0))
+    before = tracer.render(camera).numpy("depth")
+    scene.mesh = None
+    gc.collect()
+    others = [dr.Mesh(np.eye(3) - 0.4, [[0, 1, 2]]) for _ in range(3)]
+    assert all(other.vertices.shape == (1, 3) for other in others)
+    np.testing.assert_array_equal(tracer.render(camera).numpy("depth"), before)

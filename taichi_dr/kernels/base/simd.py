@@ -18,6 +18,7 @@ Gone when Taichi's code for vectors is complete.
 
 import functools
 import inspect
+from contextlib import contextmanager
 
 import taichi as ti
 from taichi._lib import core
@@ -26,6 +27,7 @@ from taichi.lang.expr import Expr
 from taichi.types.primitive_types import integer_types, real_types
 
 from taichi_dr.kernels.base.launch import on_cpu
+from taichi_dr.runtime import in_python_scope
 
 _NATIVE = {
     getattr(core, f"expr_{name}")
@@ -50,16 +52,28 @@ def simd(kernel):
 
     @functools.wraps(kernel)
     def launch(*arguments):
-        global _whole
         if arguments[place] == 1 or not on_cpu():
             return kernel(*arguments)
-        ti.cfg.real_matrix_scalarize, _whole = False, True
-        try:
+        with _vectors(whole=True):
             return kernel(*arguments)
-        finally:
-            ti.cfg.real_matrix_scalarize, _whole = True, False
 
     return launch
+
+
+@contextmanager
+def _vectors(whole):
+    """Within the block kernels are compiled with whole vectors, or with vectors that are taken apart."""
+    global _whole
+    before = ti.cfg.real_matrix_scalarize, _whole
+    ti.cfg.real_matrix_scalarize, _whole = not whole, whole
+    try:
+        yield
+    finally:
+        ti.cfg.real_matrix_scalarize, _whole = before
+
+
+# A kernel may be the first to name a field, which is then made and filled by other kernels.
+in_python_scope.append(lambda: _vectors(whole=False))
 
 
 def _is_vector(value):
@@ -177,6 +191,7 @@ def _looking_up(original):
         if _whole and _is_vector(value) and _type_of(value) == ti.u1:
             return original(builder, _make_variable(ops.cast(value, ti.i32)), *indices, **keywords) != 0
         if _whole and isinstance(value, matrix.MatrixField):
+            value._get_field_members()  # as Taichi does: fields want to know
             shape = (value.n, value.m)[: value.ndim]
             return _vector(lambda *at: original(builder, value.get_scalar_field(*at), *indices, **keywords), shape)
         return original(builder, value, *indices, **keywords)

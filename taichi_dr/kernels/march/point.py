@@ -12,6 +12,8 @@ from taichi.lang.common_ops import TaichiOperations
 from taichi.lang.exception import TaichiTypeError
 from taichi.lang.expr import Expr
 
+from taichi_dr.runtime import in_python_scope
+
 make_variable, make_matrix = impl.expr_init, matrix.make_matrix
 """Taichi's own, which ``packets`` puts others in the place of."""
 
@@ -38,6 +40,9 @@ def assigning(lanes):
         yield
     finally:
         Assigned.lanes = outer
+
+
+in_python_scope.append(lambda: assigning(0))
 
 
 class Lanes(TaichiOperations):
