@@ -267,7 +267,7 @@ def _check_types(runtime):
 
 
 in_python_scope: list[Callable[[], AbstractContextManager]] = []
-"""What is to be set aside within ``python_scope`` beside Taichi's own state, by those who change how kernels compile."""
+"""What is set aside within ``python_scope`` beside Taichi's own state, by those who change how kernels compile."""
 
 
 @contextmanager
