@@ -8,6 +8,7 @@ import taichi as ti
 
 import taichi_dr as dr
 from taichi_dr.kernels.antialias import blend as antialias
+from taichi_dr.kernels.antialias import find
 from taichi_dr.kernels.base import gather
 from taichi_dr.kernels.camera import pack as camera
 from taichi_dr.kernels.camera import transform as transforms
@@ -29,7 +30,9 @@ HOT = (
     raster_tiles.draw_tiles,
     interpolate._interpolate,
     interpolate._interpolate_adjoint,
-    antialias._antialias,
+    find._list_pieces,
+    find._measure_pieces,
+    find._look_at_pieces,
     antialias._blend,
     antialias._antialias_image_adjoint,
     antialias._antialias_edge_adjoint,
