@@ -28,6 +28,17 @@ def test_what_is_named_exists(page):
     assert not missing, f"{page} names what is not there: {', '.join(missing)}"
 
 
+def test_files_that_any_page_names_exist():
+    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "benchmarks").glob("*.md")]
+    named = {
+        (page.name, file)
+        for page in pages
+        for file in re.findall(r"(?:tests|benchmarks|demos|taichi_dr)/[a-z_0-9/]+\.py", page.read_text(encoding="utf-8"))
+    }
+    assert len(named) > 50
+    assert not [(page, file) for page, file in sorted(named) if not (ROOT / file).exists()]
+
+
 @pytest.mark.parametrize("page", [*PAGES, "docs/FORMULAS.md", "docs/photographs.md", "README.md"])
 def test_links_lead_somewhere(page):
     text = (ROOT / page).read_text(encoding="utf-8")
