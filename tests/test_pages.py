@@ -33,7 +33,9 @@ def test_files_that_any_page_names_exist():
     named = {
         (page.name, file)
         for page in pages
-        for file in re.findall(r"(?:tests|benchmarks|demos|taichi_dr)/[a-z_0-9/]+\.py", page.read_text(encoding="utf-8"))
+        for file in re.findall(
+            r"(?:tests|benchmarks|demos|taichi_dr)/[a-z_0-9/]+\.py", page.read_text(encoding="utf-8")
+        )
     }
     assert len(named) > 50
     assert not [(page, file) for page, file in sorted(named) if not (ROOT / file).exists()]
