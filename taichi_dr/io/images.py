@@ -3,8 +3,10 @@
 import importlib.util
 import io
 import logging
+import threading
 import warnings
 from collections.abc import Iterable
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import imageio.v3 as iio
@@ -28,6 +30,38 @@ BYTES_PER_PIXEL = 24  # of a picture while it is decoded: four bytes as stored, 
 ORIENTATION, QUARTER_TURNS = 0x0112, (5, 6, 7, 8)  # the EXIF tag, and its values that exchange width and height
 
 logging.getLogger("PIL").addHandler(logging.NullHandler())  # it tells the terminal of damage that is an error here
+
+
+class _Silent(threading.local):
+    """Matches all messages of warnings in a thread while that is silent."""
+
+    holds = False
+
+    def match(self, message):
+        return self.holds
+
+
+_SILENT = _Silent()
+_NOTHING = ("ignore", _SILENT, Warning, None, 0)  # one of ``warnings.filters``
+
+
+@contextmanager
+def _silence():
+    """For the length of the block nothing that its thread warns of is told: Pillow does of damaged tags, and of many
+    pixels, in pictures that it can read.
+
+    ``warnings.catch_warnings`` is the process's: it would lose what other threads warn of meanwhile, and put back
+    filters that are no longer theirs.  So a filter stays, which matches in the block alone.
+    """
+    if warnings.filters[:1] != [_NOTHING]:
+        with suppress(ValueError):
+            warnings.filters.remove(_NOTHING)
+        warnings.filters.insert(0, _NOTHING)
+    _SILENT.holds = True
+    try:
+        yield
+    finally:
+        _SILENT.holds = False
 
 
 def srgb_to_linear(values: ArrayLike) -> Array:
@@ -87,8 +121,7 @@ def decode_image(data, name, upright=True):
     if data.startswith(rgbe.MAGIC) or suffix == ".hdr":
         return rgbe.decode_rgbe(data, name)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow warns about damaged tags of pictures that it can read
+        with _silence():
             _check_room(name, data)
             pixels = _stored_pixels(data, upright)
     except FileError:
@@ -153,12 +186,10 @@ def picture_sizes(path):
         FileError: missing, empty, or not a picture.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of pixels that are not read, and of odd tags
-            with Image.open(path) as picture:
-                tags = Image.Image.getexif(picture)  # that of PNG would decode the picture
-                turned = tags.get(ORIENTATION, 1) in QUARTER_TURNS
-                return picture.size, picture.size[::-1] if turned else picture.size
+        with _silence(), Image.open(path) as picture:
+            tags = Image.Image.getexif(picture)  # that of PNG would decode the picture
+            turned = tags.get(ORIENTATION, 1) in QUARTER_TURNS
+            return picture.size, picture.size[::-1] if turned else picture.size
     except Image.DecompressionBombError as error:
         raise FileError(f"{path}: has too many pixels to be read: {error}; make it smaller") from error
     except Exception as error:
@@ -195,8 +226,7 @@ def load_mask(path):
     """
     data = read_bytes(path)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with _silence():
             _check_room(path, data)
             picture = Image.open(io.BytesIO(data))
             pixels = _mask_pixels(picture)

@@ -2,6 +2,7 @@
 
 import gc
 import struct
+import threading
 import warnings
 import zlib
 
@@ -323,6 +324,44 @@ def test_a_gif_that_cannot_be_written_leaves_no_traceback(tmp_path, capfd):
         save_animation(tmp_path / f"{300 * 'a'}.gif", [np.zeros((4, 4, 3))])
     gc.collect()  # imageio's writers report when they are deleted
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("read", [load_image, load_mask, picture_sizes])
+def test_warnings_of_other_threads_are_told_while_a_picture_is_read(tmp_path, monkeypatch, read):
+    save_image(tmp_path / "a.png", np.zeros((4, 4)))
+    inside, goes_on, opened = threading.Event(), threading.Event(), Image.open
+
+    def slow(*given):
+        inside.set()
+        assert goes_on.wait(60)
+        warnings.warn("of a tag", stacklevel=1)
+        return opened(*given)
+
+    monkeypatch.setattr(images.Image, "open", slow)
+    thread = threading.Thread(target=read, args=(tmp_path / "a.png",))
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        thread.start()
+        assert inside.wait(60)
+        warnings.warn("meanwhile", stacklevel=1)
+        goes_on.set()
+        thread.join(60)
+        warnings.warn("afterwards", stacklevel=1)
+    assert [str(one.message) for one in told] == ["meanwhile", "afterwards"]
+
+
+def test_pictures_are_read_without_warnings_whatever_filters_are_set(tmp_path, monkeypatch):
+    save_image(tmp_path / "a.png", np.zeros((4, 4)))
+    opened = Image.open
+    monkeypatch.setattr(images.Image, "open", lambda *given: warnings.warn("a tag", stacklevel=1) or opened(*given))
+    with warnings.catch_warnings():
+        for _ in range(3):
+            warnings.simplefilter("error")
+            assert load_image(tmp_path / "a.png").shape == (4, 4, 3)
+            assert load_mask(tmp_path / "a.png").shape == (4, 4)
+        assert warnings.filters.count(images._NOTHING) == 1
+        with pytest.raises(UserWarning, match="a tag"):
+            images.Image.open(tmp_path / "a.png")
 
 
 def test_the_header_of_an_enormous_picture_is_read_without_a_warning(tmp_path):
