@@ -2,8 +2,9 @@
 
 import os
 import warnings
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -214,6 +215,7 @@ class Pictures:
         self._common = tuple(sides.min(axis=0).tolist())
         self._cut = bool((self._common >= (1 - LARGEST_CUT) * sides).all())
         self._keyed, self._background = background, None if background is None else named_background(background)
+        self._no_background = None  # why none is found, once that is known
         size, scale, largest = wanted
         self.size = target_size(size, scale, self._common)
         if largest is not None and max(self.size) > largest:
@@ -225,18 +227,36 @@ class Pictures:
     def _look_at_borders(self):
         """Finds the background that is keyed, if it is ``auto``; warns where borders are of another colour, if not.
 
+        Pictures that cannot be read are passed over: that is said of them when they are asked for.
+
         Raises:
             DataSetError: ``auto``, and the borders have no one colour.
         """
-        few = np.unique(np.linspace(0, len(self._views) - 1, BORDERS).round().astype(int))
-        decoded = [self._decoded(i) for i in few]
+        if self._no_background is not None:
+            raise DataSetError(self._no_background)
+        few = np.unique(np.linspace(0, len(self._views) - 1, BORDERS).round().astype(int)).tolist()
+        others = (i for i in range(len(self._views)) if i not in few)
+        decoded = [*self._readable(few)] or [*islice(self._readable(others), 1)]
         opaque = [linear_to_srgb(colors) for colors, _, transparent in decoded if not transparent]
         where = f"{self._capture.file}: --background {self._keyed}"
         if opaque and self._background is None:
-            self._background = border_color(opaque, where)
+            self._background = self._border_color(opaque, where)
         elif opaque:
             warn_of_other_borders(opaque, self._background, where)
         self._keyed = None  # whether there is anything opaque or not
+
+    def _readable(self, views):
+        """What ``_decoded`` has of those views whose pictures can be read."""
+        for i in views:
+            with suppress(FileError):
+                yield self._decoded(i)
+
+    def _border_color(self, pictures, where):
+        try:
+            return border_color(pictures, where)
+        except DataSetError as error:
+            self._no_background = str(error)  # the borders are not decoded again for each picture
+            raise
 
     def _both(self):
         return zip(self._views, self._lenses, strict=True)

@@ -119,3 +119,54 @@ def test_a_background_is_looked_for_as_the_first_picture_is_read_and_once(data, 
     assert len(read) == len(NAMES)
     with pytest.raises(InputError, match="no colour"):
         open_posed_images(data, background="nothing")
+
+
+def save_before_white(folder, borders=(250, 250, 250)):
+    """Saves a square before a colour as each of the photographs."""
+    for i, name in enumerate(NAMES):
+        pixels = np.full((HEIGHT, WIDTH, 3), borders[i % len(borders)], np.uint8)
+        pixels[10:30, 20:40] = 60, 20, 200
+        iio.imwrite(folder / name, pixels)
+
+
+@pytest.mark.parametrize("background", ["auto", "white"])
+def test_a_damaged_picture_is_passed_over_as_a_background_is_looked_for(data, monkeypatch, background):
+    save_before_white(data / "images")
+    path = data / "images" / NAMES[4]
+    path.write_bytes(path.read_bytes()[:100])
+    read, decode = [], load.decode_image
+    monkeypatch.setattr(load, "decode_image", lambda *given: read.append(given[1].name) or decode(*given))
+    opened = open_posed_images(data, background=background)
+    for view in range(4):
+        alpha = opened.picture(view)[1]
+        assert alpha[20, 30] == 1
+        assert alpha[2, 2] == 0
+    with pytest.raises(DataSetError, match=r"images/e\.png: not a PNG or JPEG, or damaged"):
+        opened.picture(4)
+    assert len(read) == (10 if background == "auto" else 5)
+    with pytest.raises(DataSetError, match=r"images/e\.png: not a PNG or JPEG, or damaged"):
+        load_posed_images(data, background=background)
+
+
+def test_where_no_border_can_be_read_another_picture_has_the_background(data, monkeypatch):
+    save_before_white(data / "images")
+    monkeypatch.setattr(load, "BORDERS", 2)  # the first and the last
+    for name in (NAMES[0], NAMES[1], NAMES[4]):
+        path = data / "images" / name
+        path.write_bytes(path.read_bytes()[:100])
+    opened = open_posed_images(data, background="auto")
+    for view in (0, 1, 4):
+        with pytest.raises(DataSetError, match=rf"images/{NAMES[view]}: not a PNG"):
+            opened.picture(view)
+    assert opened.picture(3)[1][2, 2] == 0
+
+
+def test_borders_without_one_colour_are_looked_at_once(data, monkeypatch):
+    read, decode = [], load.decode_image
+    save_before_white(data / "images", borders=(250, 120, 10))
+    monkeypatch.setattr(load, "decode_image", lambda *given: read.append(given[1].name) or decode(*given))
+    opened = open_posed_images(data, background="auto")
+    for view in range(5):
+        with pytest.raises(DataSetError, match="have no one colour"):
+            opened.picture(view)
+    assert len(read) == 5
