@@ -3,10 +3,10 @@
 import threading
 import time
 import warnings
+from contextlib import suppress
 
 import numpy as np
 
-from taichi_dr.errors import Error
 from taichi_dr.io.posed_images import averaged_down
 
 KEPT = 256 << 20  # bytes of photographs
@@ -19,7 +19,7 @@ ENDING = 3.0  # s that the end of the thread is waited for
 class Album:
     """Photographs by their numbers: the last ones looked at, and small pictures of all, once they are asked for.
 
-    ``read(view)``: colours (H, W, 3), linear and straight, and alpha (H, W) of one, or an ``Error`` that says what is
+    ``read(view)``: colours (H, W, 3), linear and straight, and alpha (H, W) of one, or an exception that says what is
     wrong with it.  What is asked for is read at once.  But within the album as a context manager a thread reads, also
     the photographs next to the one asked for last; nobody waits: what is not there yet is None, ``arrived`` tells when
     it is.  What cannot be read stays None, is warned of once, and ``note`` says so.
@@ -29,7 +29,7 @@ class Album:
         self._names, self._read = names, read
         self._photographs, self._small, self._faults = {}, {}, {}
         self._current, self._wants_small = None, False
-        self._is_open, self._change = False, threading.Condition()
+        self._is_open, self._has_worker, self._change = False, False, threading.Condition()
         self._news, self._told = False, -np.inf
 
     @staticmethod
@@ -38,9 +38,12 @@ class Album:
         return Album(posed.names, lambda view: (posed.images[view], posed.alpha[view]))
 
     def __enter__(self):
-        self._is_open = True
-        self._thread = threading.Thread(target=self._work, name="photographs", daemon=True)
-        self._thread.start()
+        with self._change:
+            self._is_open = True
+            if not self._has_worker:  # one that the end was not waited for goes on
+                self._has_worker = True
+                self._thread = threading.Thread(target=self._work, name="photographs", daemon=True)
+                self._thread.start()
         return self
 
     def __exit__(self, *error):
@@ -56,7 +59,7 @@ class Album:
             if view in self._photographs:
                 self._photographs[view] = self._photographs.pop(view)  # the last of them
             elif not self._is_open:
-                self._keep(view, *self._read(view))
+                self._keep(view, self._whole(view))
             self._change.notify()
             return self._photographs.get(view)
 
@@ -65,7 +68,7 @@ class Album:
         with self._change:
             self._wants_small = True
             if view not in self._small and not self._is_open:
-                self._keep(view, *self._read(view))
+                self._keep(view, self._whole(view))
             self._change.notify()
             return self._small.get(view)
 
@@ -77,9 +80,13 @@ class Album:
         self._news, self._told = False, now
         return True
 
-    def fault(self, view):
-        """What is wrong with a photograph, an Error; None if that is not known."""
-        return self._faults.get(view)
+    def fault(self, view=None):
+        """What is wrong with a photograph, or with the first that cannot be read and how many others there are; None
+        if that is not known."""
+        if view is not None:
+            return self._faults.get(view)
+        first, *others = [*self._faults.values()] or [None]
+        return f"{first} ({len(others)} more cannot be read)" if others else first
 
     def note(self, view=None):
         """A few words on what is not there of a photograph, or of all small pictures; "" if nothing is."""
@@ -88,19 +95,30 @@ class Album:
             return f"{done} of {count} images read" if self._is_open and self._wants_small and done < count else ""
         if view in self._faults:
             return f"{self._names[view]} cannot be read"
-        return "reading" if self._is_open and view not in self._photographs else ""
+        is_awaited = self._is_open and view == self._current and view not in self._photographs
+        return "reading" if is_awaited else ""
 
     def _work(self):
         while (view := self._next()) is not None:
-            try:
-                picture = self._read(view)
-            except (Error, MemoryError) as error:
-                self._faults[view] = error
-                warnings.warn(str(error), stacklevel=1)
-            else:
-                with self._change:
-                    self._keep(view, *picture)
-            self._news |= self._wants_small or view == self._current
+            fault = self._tried(view)
+            with self._change:
+                if fault:
+                    self._faults[view] = fault
+                self._news |= self._wants_small or view == self._current
+            if fault:
+                with suppress(Exception):  # a filter that makes an error of it would end the thread: the panel has it
+                    warnings.warn(fault, stacklevel=1)
+
+    def _tried(self, view):
+        """What is wrong with a photograph, which is kept if nothing is (""); of the exception the words alone are: it
+        holds the bytes of its file."""
+        try:
+            whole = self._whole(view)
+            with self._change:
+                self._keep(view, whole)
+        except Exception as error:  # whatever it is, the others are to be read
+            return str(error) or type(error).__name__
+        return ""
 
     def _next(self):
         """The view that is to be read next, once there is one; None at the end."""
@@ -109,6 +127,7 @@ class Album:
                 if (view := self._wanted()) is not None:
                     return view
                 self._change.wait()
+            self._has_worker = False
         return None
 
     def _wanted(self):
@@ -122,8 +141,15 @@ class Album:
         """The view that is looked at, and those next to it."""
         return [] if self._current is None else [(self._current + step) % len(self._names) for step in NEAR]
 
-    def _keep(self, view, colors, alpha):
-        whole, near = multiplied(colors, alpha), self._near()
+    def _whole(self, view):
+        """The photograph (H, W, 4), read if it is not there."""
+        whole = self._photographs.get(view)
+        return multiplied(*self._read(view)) if whole is None else whole
+
+    def _keep(self, view, whole):
+        if self._wants_small and view not in self._small:
+            self._small[view] = _small(whole)
+        near = self._near()
         if view in near:
             self._photographs[view] = whole
         kept = sum(each.nbytes for each in self._photographs.values())
@@ -131,8 +157,6 @@ class Album:
             if kept <= KEPT:
                 break
             kept -= self._photographs.pop(old).nbytes
-        if self._wants_small and view not in self._small:
-            self._small[view] = _small(whole)
 
 
 def multiplied(colors, alpha):

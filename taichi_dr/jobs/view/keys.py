@@ -19,7 +19,7 @@ class Keys(Controls):
     def items(self):
         choice = self._choice
         fault = self._content.album.fault(choice.current)
-        items = [Text(str(fault))] if fault else []
+        items = [Text(fault)] if fault else []
         items.append(Choice("renderer", choice.renderer, RENDERERS, self._content.missing))
         if choice.renderer == "soft":
             items += [

@@ -2,6 +2,8 @@
 
 import threading
 import time
+import warnings
+import weakref
 
 import numpy as np
 import pytest
@@ -117,3 +119,125 @@ def test_the_last_photographs_are_kept_and_always_those_beside_the_one_looked_at
         until(lambda: some.photograph(3) is not None and len(read) >= 3, "three photographs")
         time.sleep(0.1)
         assert read == [3, 4, 2]  # none is given up for the one beside it
+
+
+@pytest.mark.filterwarnings("ignore:[ab].jpg")
+def test_nothing_of_a_file_stays_that_cannot_be_read():
+    pixels = []
+
+    def damaged(view):
+        data = np.zeros(8)
+        pixels.append(weakref.ref(data))
+        try:
+            raise ValueError(f"at byte {len(data)}")
+        except ValueError as error:
+            raise DataSetError(f"{NAMES[view]} is damaged") from error
+
+    with Album(NAMES[:2], damaged) as photographs:
+        photographs.photograph(0)
+        until(lambda: photographs.fault(0) and photographs.fault(1), "what is wrong with both")
+        assert [each() for each in pixels] == [None, None]
+    assert photographs.fault(1) == "b.jpg is damaged"
+
+
+@pytest.mark.filterwarnings("ignore:MemoryError", "ignore:.*odd")
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("odd"), ZeroDivisionError("odd")])
+def test_whatever_is_wrong_with_one_the_others_are_read(error):
+    def read(view):
+        if view == 0:
+            raise error
+        return np.zeros((6, 8, 3), np.float32), np.ones((6, 8), np.float32)
+
+    with Album(NAMES, read) as photographs:
+        photographs.photograph(0)
+        until(lambda: len(photographs._photographs) == 2, "those beside it")
+        assert photographs.fault(0) == (str(error) or "MemoryError")
+        assert photographs.note(0) == "a.jpg cannot be read"
+
+
+@pytest.mark.filterwarnings("ignore:no memory")
+def test_what_is_too_large_to_be_kept_is_left_out(monkeypatch):
+    def multiplied(colors, alpha):
+        if colors[0, 0, 0] == 0:
+            raise MemoryError("no memory")
+        return np.zeros((6, 8, 4), np.float32)
+
+    monkeypatch.setattr(album, "multiplied", multiplied)
+    with shelf([], damaged=None) as photographs:
+        photographs.photograph(0)
+        until(lambda: len(photographs._photographs) == 2, "those beside it")
+        assert photographs.fault(0) == "no memory"
+
+
+def test_a_warning_that_is_made_an_error_does_not_end_the_reading():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with shelf([]) as photographs:
+            photographs.photograph(DAMAGED)
+            until(lambda: len(photographs._photographs) == 2, "those beside it")
+            assert "e.jpg" in photographs.fault(DAMAGED)
+            until(photographs.arrived, "what is wrong")
+
+
+def test_what_was_not_asked_for_is_not_said_to_be_read():
+    with shelf([], damaged=None) as photographs:
+        assert photographs.note(3) == ""
+        photographs.photograph(0)
+        assert photographs.note(3) == ""
+
+
+@pytest.mark.filterwarnings("ignore:[a-g].jpg")
+def test_the_first_that_is_damaged_is_named_and_the_others_are_counted():
+    def damaged(view):
+        raise DataSetError(f"{NAMES[view]}: damaged")
+
+    with Album(NAMES[:3], damaged) as photographs:
+        assert photographs.fault() is None
+        photographs.small(0)
+        until(lambda: len(photographs._faults) == 3, "all")
+    assert photographs.fault() == "a.jpg: damaged (2 more cannot be read)"
+    with shelf([]) as photographs:
+        photographs.small(0)
+        until(lambda: photographs.small(6) is not None, "the last")
+    assert photographs.fault() == "e.jpg: not a PNG or JPEG, or damaged"
+
+
+def test_small_pictures_are_made_of_the_photographs_that_are_there():
+    read = []
+    photographs = shelf(read, damaged=None)
+    for view in range(3):
+        photographs.photograph(view)
+    np.testing.assert_allclose(photographs.small(2)[3, 3], [0.6, 0.5, 0.5], atol=1e-6)
+    assert read == [0, 1, 2]
+    read.clear()
+    with shelf(read, damaged=None) as photographs:
+        photographs.photograph(0)
+        until(lambda: len(photographs._photographs) == 3, "three photographs")
+        photographs.small(0)
+        until(lambda: photographs.small(6) is not None, "the small ones")
+    assert sorted(read) == list(range(7))
+
+
+def test_an_album_that_is_opened_again_while_it_reads_has_one_worker(monkeypatch):
+    monkeypatch.setattr(album, "ENDING", 0)
+    read, goes_on = [], threading.Event()
+
+    def slow(view):
+        read.append(view)
+        assert goes_on.wait(60)
+        return np.zeros((6, 8, 3), np.float32), np.ones((6, 8), np.float32)
+
+    photographs = Album(NAMES, slow)
+    with photographs:
+        photographs.photograph(0)
+        until(lambda: read, "the first to be begun")
+    with photographs:
+        assert len([one for one in threading.enumerate() if one.name == "photographs"]) == 1
+        goes_on.set()
+        until(lambda: len(photographs._photographs) == 3, "three photographs")
+        assert read == [0, 1, 6]
+    photographs._thread.join(60)
+    with photographs:
+        photographs.photograph(3)
+        until(lambda: {2, 3, 4} <= photographs._photographs.keys(), "others, by another worker")
+    photographs._thread.join(60)

@@ -170,13 +170,15 @@ def test_a_damaged_image_is_named_in_the_panel_and_the_render_is_shown_alone(cpu
         content.draw(first, SIZE, choice)
     with content.album:
         content.draw(first, SIZE, choice)
-        until(lambda: content.album.fault(0), "what is wrong")
+        until(lambda: content.album.fault(0) and content.album.fault(1), "what is wrong")
     assert keys.status() == "hard, camera 1 of 2, a.png cannot be read"
     assert keys.items()[0] == Text("data/images/a.png: not a PNG or JPEG, or damaged")
     with content.album:
         np.testing.assert_array_equal(content.draw(first, SIZE, choice), box.draw(first, SIZE, choice))
     choice.images = 0
     assert keys.status() == "hard, camera 1 of 2"
+    choice.current = None
+    assert keys.items()[0] == Text("data/images/a.png: not a PNG or JPEG, or damaged (1 more cannot be read)")
 
 
 def test_what_there_is_of_posed_images_is_in_the_middle_of_the_first_view(cpu32):
