@@ -73,7 +73,7 @@ def _guard_tapes():
     def enter_alone(self):
         if not turn.acquire(blocking=False):
             raise _two_threads()
-        self.thread = threading.get_ident()
+        self.thread, self.end_turn = threading.get_ident(), turn.release
         try:
             return enter(self)
         except BaseException:

@@ -8,8 +8,9 @@ tape that is opened within either recorded nothing, and one within another ended
 word: the first records, the second is refused.  Gone when Taichi does all of that.
 """
 
+import sys
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from functools import wraps
 from types import SimpleNamespace
@@ -34,15 +35,19 @@ def _count_nesting():
 
     def enter_alone(self):
         if current_tape() is not None:
-            raise GradientError(
-                "a ti.ad.Tape within another one: Taichi has one at a time, and the outer one would record nothing more"
-                " and find gradients of the inner one in its fields: open this one before or after the other"
-            )
+            if _is_held(self.runtime):
+                raise GradientError(
+                    "a ti.ad.Tape within another one: Taichi has one at a time, and the outer one would record nothing"
+                    " more and find gradients of the inner one in its fields: open this one before or after the other"
+                )
+            with suppress(RuntimeError):  # it has ended already
+                self.runtime.target_tape.end_turn()
         self.times_off = self.runtime.times_off
         try:
             result, self.runtime.times_off = enter(self), 0
         except BaseException:  # Ctrl-C among them: it is not to be left open
-            self.runtime.target_tape = None
+            if self.runtime.target_tape is self:
+                self.runtime.target_tape = None
             raise
         return result
 
@@ -50,7 +55,8 @@ def _count_nesting():
         try:
             return leave(self, *error)
         finally:
-            self.runtime.target_tape, self.runtime.times_off = None, self.times_off
+            if self.runtime.target_tape in (None, self):  # not another thread's, which may have opened one meanwhile
+                self.runtime.target_tape, self.runtime.times_off = None, self.times_off
 
     def insert_outermost(self, function, arguments):
         if not _is_nested():
@@ -60,6 +66,17 @@ def _count_nesting():
     impl.get_runtime().times_off = int(impl.get_runtime().grad_replaced)
     kind.grad_replaced = property(lambda runtime: runtime.times_off > 0, count)
     tape.__enter__, tape.__exit__, tape.insert = enter_alone, leave_as_before, insert_outermost
+
+
+def _is_held(runtime):
+    """Whether somebody but the runtime holds the open tape: a ``with`` does, until an interrupt between two of its
+    instructions leaves the tape open for good.
+    """
+    return sys.getrefcount(runtime.target_tape) > _HELD_BY_ONE
+
+
+_one = SimpleNamespace(target_tape=object())
+_HELD_BY_ONE = sys.getrefcount(_one.target_tape)
 
 
 def _is_nested():
@@ -131,7 +148,7 @@ class _Nobody:
     grad_checker = None  # looked for when Python writes into a field
 
     def __init__(self, tape):
-        self.clear_gradients = tape.clear_gradients
+        self.tape, self.clear_gradients = tape, tape.clear_gradients
 
     def insert(self, function, arguments):
         _require_no_whole_write(function)
@@ -157,6 +174,16 @@ def unnoted(function: Callable[..., object], *arguments: Any) -> None:
     tape = impl.get_runtime().target_tape
     with _in_place_of_the_tape(None if tape is None else _Nobody(tape)):
         function(*arguments)
+
+
+def enclosing_tape() -> object:
+    """The open ``ti.ad.Tape``, also while nothing of it records what is called now, or None.
+
+    Raises:
+        GradientError: another thread has opened it.
+    """
+    tape = current_tape()
+    return tape.tape if isinstance(tape, _Nobody) else tape
 
 
 def is_stand_in(tape: object) -> bool:
@@ -232,7 +259,8 @@ def tape_operation(forward: Callable[..., object], adjoint: Callable[..., object
     Not if ``forward`` raised: Taichi records a call before running it and goes back after an exception as well, and
     what an adjoint of half a call raises would take the exception's place.
 
-    Raises, when called within ``ti.ad.FwdMode``, but for what is under ``ti.ad.no_grad`` there:
+    Raises, when called within ``ti.ad.FwdMode``, but for what is under ``ti.ad.no_grad`` or ``ti.ad.grad_replaced``
+    there, of which Taichi takes no derivative:
         GradientError: it has no forward mode.
     """
 

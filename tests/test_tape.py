@@ -1,6 +1,7 @@
 """What an open tape records of the package: whole operations, and nothing of what is kept off it."""
 
 import sys
+import threading
 
 import pytest
 import taichi as ti
@@ -204,7 +205,60 @@ def test_an_interrupt_leaves_no_tape_open(cpu32, name, event):
 
     take(1.0)
     sys.setprofile(interrupt)
-    with pytest.raises(KeyboardInterrupt):
-        take(2.0)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            take(2.0)
+    finally:
+        sys.setprofile(None)
     take(5.0)
     assert x.grad[None] == 5.0
+
+
+def test_a_tape_that_nobody_will_close_makes_room(cpu32):
+    """As after an interrupt between two instructions of a ``with`` statement."""
+    x, y = two_fields()
+    for factor in (3.0, 5.0):
+        ti.ad.Tape(y).__enter__()
+        with ti.ad.Tape(y):
+            add(x, y, factor)
+        assert x.grad[None] == factor
+    held = ti.ad.Tape(y)
+    held.__enter__()
+    with pytest.raises(GradientError, match="within another one"), ti.ad.Tape(y):
+        pass
+    held.__exit__(None, None, None)
+
+
+def test_a_thread_that_opens_a_tape_as_another_is_closed_keeps_it(cpu32):
+    """The first one's last steps come after its turn."""
+    x, y = two_fields()
+    z = ti.field(ti.f32, (), needs_grad=True)
+    is_released, is_open, found = threading.Event(), threading.Event(), []
+
+    def second():
+        is_released.wait(60)
+        with ti.ad.Tape(z):
+            is_open.set()
+            first.join(60)
+            add(x, z, 7.0)
+        found.append(x.grad[None])
+
+    def take():
+        with ti.ad.Tape(y):
+            add(x, y, 1.0)
+            sys.setprofile(hand_over)
+
+    def hand_over(frame, happens, _):
+        if (happens, frame.f_code.co_name) == ("return", "leave_alone"):
+            sys.setprofile(None)
+            is_released.set()
+            is_open.wait(60)
+
+    with ti.ad.Tape(y):
+        add(x, y, 1.0)  # compiled
+    first, other = threading.Thread(target=take), threading.Thread(target=second)
+    for thread in (first, other):
+        thread.start()
+    for thread in (first, other):
+        thread.join(120)
+    assert found == [7.0]

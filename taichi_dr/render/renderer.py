@@ -14,8 +14,8 @@ from taichi_dr.memory import check_count, check_memory
 from taichi_dr.render.background import background_values, is_varied, require_size
 from taichi_dr.render.frame import INDEX, Frame
 from taichi_dr.render.shot import Shot
-from taichi_dr.runtime import check_runtime, current_tape, recording_tape, runtime_token
-from taichi_dr.tape import is_stand_in, off_tape, tape_operation
+from taichi_dr.runtime import check_runtime, recording_tape, runtime_token
+from taichi_dr.tape import enclosing_tape, is_stand_in, off_tape, tape_operation
 from taichi_dr.types import Array, ArrayLike, Field, Size
 
 
@@ -188,7 +188,7 @@ class Renderer(ABC):
     @final
     def _require_first_render(self):
         """Raises GradientError if a gradient of the open tape could not be taken then, on the tape or kept off it."""
-        tape = current_tape()
+        tape = enclosing_tape()
         if is_stand_in(recording_tape()):
             raise GradientError(
                 "a step of dr.checkpointed may not render, as its frames would keep gradients from step to step: let it"

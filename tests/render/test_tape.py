@@ -149,3 +149,29 @@ def test_a_render_off_the_tape_adds_no_gradient(cpu32, make):
     assert unseen_loss[None] > 0
     assert np.abs(gradients[0]).max() > 1e-5
     np.testing.assert_array_equal(*gradients)
+
+
+def test_a_second_render_within_a_step_is_refused_where_it_is(cpu32):
+    """Under ``ti.ad.no_grad`` a step of a run may render, but not by a renderer whose gradient the tape wants."""
+    mesh, renderer, other = colored_sphere(), RENDERERS["hard"](), RENDERERS["hard"]()
+    state, loss = ti.field(float, 3, needs_grad=True), ti.field(float, (), needs_grad=True)
+    refused = []
+
+    @ti.kernel
+    def halve(row: int):
+        state[row + 1] = 0.5 * state[row]
+
+    def step(row, number):
+        halve(row)
+        ti.ad.no_grad(lambda: other.render(mesh, front()))()
+        if number in refused:
+            return  # on the way back
+        with pytest.raises(dr.GradientError, match="has rendered within this tape before"):
+            ti.ad.no_grad(lambda: renderer.render(mesh, front(azimuth_deg=60)))()
+        refused.append(number)
+
+    run = dr.checkpointed(step, state, steps=2)
+    with ti.ad.Tape(loss):
+        dr.losses.mse(renderer.render(mesh, front()).color, np.zeros((1, SIZE, SIZE, 3)), loss)
+        run()
+    assert refused == [0, 1]

@@ -6,7 +6,8 @@ from taichi_dr.errors import GradientError, ShapeError
 from taichi_dr.fields.variable import of_field
 from taichi_dr.kernels.base.buffers import Buffers
 from taichi_dr.losses.inputs import check_field, full_shape, is_variable
-from taichi_dr.runtime import current_tape, recording_tape
+from taichi_dr.runtime import recording_tape
+from taichi_dr.tape import enclosing_tape
 
 MOST_PLACES = 64  # what is written to is the same from step to step, unless somebody makes new fields without end
 
@@ -29,7 +30,7 @@ class Places:
         self._held[id(out)] = place
         if len(self._held) > MOST_PLACES:
             del self._held[next(iter(self._held))]
-        place.meet(current_tape(), recording_tape())
+        place.meet(enclosing_tape(), recording_tape())
         return place
 
 
