@@ -18,7 +18,7 @@ Gone when Taichi's code for vectors is complete.
 
 import functools
 import inspect
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import taichi as ti
 from taichi._lib import core
@@ -73,7 +73,7 @@ def _vectors(whole):
 
 
 # A kernel may be the first to name a field, which is then made and filled by other kernels.
-in_python_scope.append(lambda: _vectors(whole=False))
+in_python_scope.append(lambda: _vectors(whole=False) if _whole else nullcontext())
 
 
 def _is_vector(value):
