@@ -302,7 +302,7 @@ def test_error_bars_are_the_scatter_of_repeats(cpu32):
 
 @pytest.mark.slow
 def test_the_pose_of_a_camera_from_one_image(cpu32):
-    """Six numbers, of which turns and shifts look much alike: 20 repeats scatter by 0.7 to 1.4 of the error bars."""
+    """Six numbers, of which turns and shifts look much alike: repeats scatter as the covariance says, all and each."""
     camera, renderer = dr.Camera.orbit(35, 20, 2.8, 45), dr.Rasterizer(3 * 64, antialias=True)
     box, lights = dr.shapes.box(), dr.Lights.default()
 
@@ -314,9 +314,12 @@ def test_the_pose_of_a_camera_from_one_image(cpu32):
     found = dr.GaussNewton(program, camera.pose, clean + random.normal(0, 0.03, clean.shape)).estimate()
     assert found.undetermined == ()
     away = found.standard_errors.reshape(camera.pose.to_numpy().shape)
-    off = repeats(program, camera.pose, clean, away, random, 20)
-    ratio = np.sqrt(np.mean(off**2, axis=0)) / found.standard_errors
-    assert ((ratio > 0.7) & (ratio < 1.4)).all(), ratio
+    off = repeats(program, camera.pose, clean, away, random, count := 20)
+    low, high = chi2.ppf([0.001, 0.999], count * 6)
+    assert low < np.einsum("ki,ij,kj->", off, np.linalg.inv(found.covariance), off) < high
+    each = np.sum(off**2, axis=0) / found.standard_errors**2
+    low, high = chi2.ppf([0.0005, 0.9995], count)
+    assert ((low < each) & (each < high)).all()
 
 
 def test_brightness_of_lamp_and_paint_are_one(cpu32):
