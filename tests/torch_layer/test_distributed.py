@@ -27,6 +27,8 @@ TORCHRUN = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
 
 KILLED = """
 import os, signal
+if os.environ["RANK"] == "0":  # torchrun, which looks every 0.1 s, would end it before or after it has said why
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
 from taichi_dr.jobs.reconstruct.radiance.grid import GridReconstruction
 from taichi_dr.__main__ import main
 step = GridReconstruction.step
