@@ -52,6 +52,8 @@ class Sampler(ABC):
     most: int
     """Samples per ray at most, by which callers choose how many rays are a batch."""
 
+    _buffers: Buffers
+
     @abstractmethod
     def sample(self, rays: RayBatch, function: Any) -> Samples:
         """The samples of a batch of rays; they are good until the next call.  ``function``: what is sampled."""
@@ -62,14 +64,16 @@ class Sampler(ABC):
         ``through`` (R,): what is left of each ray's transmittance, which the caller writes between the rounds.
         """
         first, t, lengths, _ = self.sample(rays, function)
-        own, done = Buffers(), 0
-        counts, of_round = (own.get(name, (rays.size + 1,), ti.i32) for name in ("counts", "first"))
+        done = 0
+        counts, of_round = (
+            self._buffers.at_least(f"{name}_of_round", rays.size + 1, ti.i32) for name in ("counts", "first")
+        )
         for most in round_sizes():
             count_next(first, rays.size, done, most, through, tolerance, counts)
             count = pack(counts, of_round, rays.size)
             if not count:
                 return
-            places = [own.at_least(name, count) for name in ("t", "lengths")]
+            places = [self._buffers.at_least(f"{name}_of_round", count) for name in ("t", "lengths")]
             take_next(first, rays.size, done, t, lengths, of_round, *places)
             yield Samples(of_round, places[0], places[1], count)
             done += most
