@@ -10,7 +10,8 @@ import taichi as ti
 import taichi_dr as dr
 from taichi_dr.errors import BackendError, GradientError, InputError, RuntimeStateError
 from taichi_dr.fields.variable import Variable
-from taichi_dr.kernels.base.arrays import Array, array_from, make_array
+from taichi_dr.kernels.base.arrays import array_from, make_array
+from taichi_dr.kernels.base.shelf import MOST_KEPT
 from taichi_dr.runtime import LOG_LEVELS
 
 
@@ -58,18 +59,21 @@ def test_own_init_serves(own_runtime):
 
 
 def test_an_array_is_freed_in_its_own_runtime_or_not_at_all(own_runtime, monkeypatch):
+    size = (MOST_KEPT // 2 + 1,)  # too large to be kept for the next one
     dr.init("cpu")
-    old = make_array((3,))
+    old = make_array(size)
     dr.init("cpu")
-    new = make_array((3,))
-    freed = []
-    monkeypatch.setattr(Array, "_free", lambda array: freed.append(array.shape))
+    new = make_array(size)
+    freed, program = [], type(ti.lang.impl.get_runtime().prog)
+    free = program.delete_ndarray
+    monkeypatch.setattr(program, "delete_ndarray", lambda self, array: freed.append(array) or free(self, array))
+    handles = [old.arr, new.arr]
     del old
     gc.collect()
-    assert freed == []
+    assert not any(array in handles for array in freed)
     del new
     gc.collect()
-    assert freed == [(3,)]
+    assert [array for array in freed if array in handles] == handles[1:]
 
 
 def test_an_array_that_outlives_taichi_says_nothing(own_runtime, monkeypatch):

@@ -22,6 +22,7 @@ from taichi.lang._ndarray import ScalarNdarray
 from taichi.lang.matrix import VectorNdarray
 
 from taichi_dr.kernels.base.launch import on_cpu
+from taichi_dr.kernels.base.shelf import shelf
 from taichi_dr.memory import check_count, check_memory
 from taichi_dr.runtime import check_runtime, float_dtype, require_init
 from taichi_dr.tape import off_tape
@@ -68,13 +69,10 @@ class _Safe:
             self._shared = np.frombuffer(buffer, dtype).reshape((*self.shape, *self.element_shape))
         return self._shared
 
-    def __del__(self, get_runtime=impl.get_runtime):
-        # Bound at import: an array that dies with the interpreter may find ``impl`` emptied before itself.
+    def __del__(self, get_runtime=impl.get_runtime, put=shelf.put):
+        # Bound at import: an array that dies with the interpreter may find modules emptied before itself.
         if get_runtime() is self.runtime and self.runtime.prog is not None:
-            self._free()
-
-    def _free(self):
-        self.runtime.prog.delete_ndarray(self.arr)
+            put(vars(self).copy())
 
 
 class Array(_Safe, ScalarNdarray):
@@ -87,60 +85,80 @@ class VectorArray(_Safe, VectorNdarray):
 
 def place_of(array):
     """(address, size in bytes) of a ``ti.ndarray``, on a CPU."""
-    count = math.prod((*array.shape, *array.element_shape))
-    size = count * np.dtype(ti.lang.util.to_numpy_type(array.dtype)).itemsize
+    size = _size(array.dtype, (*array.shape, *array.element_shape))
     return impl.get_runtime().prog.get_ndarray_data_ptr_as_int(array.arr), size
 
 
+@off_tape
 def new_array(dtype, shape):
     """A ``ti.ndarray`` of zeros.
 
     Raises:
         TooLargeError: more numbers than there is memory for, or than kernels can count.
     """
-    _check_room(shape, dtype)
-    return _owned(ti.ndarray(dtype, shape), Array)
+    array = _blank(dtype, shape)
+    array.fill(0)
+    return array
 
 
+@off_tape
 def new_vectors(lanes, dtype, shape):
     """A ``ti.ndarray`` of zero vectors.
 
     Raises:
         TooLargeError: as ``new_array``.
     """
-    _check_room((*shape, lanes), dtype)
-    return _owned(ti.Vector.ndarray(lanes, dtype, shape), VectorArray)
+    array = _made(VectorArray, dtype, (*shape, lanes), lambda: ti.Vector.ndarray(lanes, dtype, shape))
+    array.fill(0)
+    return array
 
 
-def _check_room(shape, dtype):
-    count = math.prod((shape,) if isinstance(shape, int) else shape)
+def _blank(dtype, shape):
+    """A ``ti.ndarray`` of any numbers."""
+    whole = (shape,) if isinstance(shape, int) else tuple(shape)
+    return _made(Array, dtype, whole, lambda: ti.ndarray(dtype, shape))
+
+
+def _made(kind, dtype, shape, make):
+    """An array of a ``kind`` that has so many numbers: from the shelf, or what ``make()`` gives."""
+    key = kind, dtype, shape
+    left = shelf.take(key)
+    if left is not None:
+        array = kind.__new__(kind)
+        array.__dict__ = left
+        return array
+    _check_room(dtype, shape)
+    array = make()
+    array.__class__, array.runtime, array.key, array.bytes = kind, impl.get_runtime(), key, _size(dtype, shape)
+    return array
+
+
+def _check_room(dtype, shape):
+    count = math.prod(shape)
     if count > FEW:
-        what = f"an array of shape {tuple(shape)}"
+        what = f"an array of shape {shape}"
         if on_cpu():
-            check_memory(what, count * np.dtype(ti.lang.util.to_numpy_type(dtype)).itemsize)
+            check_memory(what, _size(dtype, shape))
         check_count(what, count)
 
 
-def _owned(array, kind):
-    array.__class__ = kind
-    array.runtime = impl.get_runtime()
-    return array
+def _size(dtype, shape):
+    """In bytes."""
+    return math.prod(shape) * np.dtype(ti.lang.util.to_numpy_type(dtype)).itemsize
 
 
 @off_tape
 def make_array(shape, dtype=None):
     """A zeroed ``ti.ndarray`` of scalars; of the run's floating-point type unless ``dtype`` says otherwise."""
     require_init()
-    array = new_array(dtype or float_dtype(), shape)
-    array.fill(0)
-    return array
+    return new_array(dtype or float_dtype(), shape)
 
 
 @off_tape
 def array_from(values, dtype=None):
     """A ``ti.ndarray`` with the numbers of a NumPy array, as the run's floating-point type or as ``dtype``."""
     require_init()
-    array = new_array(dtype or float_dtype(), np.shape(values))
+    array = _blank(dtype or float_dtype(), np.shape(values))
     write_array(array, values)
     return array
 
