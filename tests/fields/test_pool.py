@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import taichi as ti
+from makings import kernel_instances
 
 import taichi_dr as dr
 from taichi_dr.fields import pool as fields_pool
@@ -219,10 +220,6 @@ def test_thousands_of_objects_compile_nothing_and_grow_nothing(cpu32, kind, touc
     assert kernel_instances() == instances
     assert peak_memory_mb() - memory < 3
     np.testing.assert_allclose(use(3), first[3], rtol=1e-5, atol=1e-7)
-
-
-def kernel_instances():
-    return sum(len(kernel.compiled_kernels) for kernel in ti.lang.impl.get_runtime().kernels)
 
 
 def peak_memory_mb():

@@ -5,6 +5,7 @@ import gc
 import numpy as np
 import pytest
 import taichi as ti
+from makings import arrays_made, kernel_instances
 from taichi.lang import impl
 
 import taichi_dr as dr
@@ -62,15 +63,9 @@ def test_steps_make_nothing(cpu32, monkeypatch, loop):
         step()
     gc.collect()
     step()
-    program, arrays = impl.get_runtime().prog, []
-    make = type(program).create_ndarray
-    monkeypatch.setattr(type(program), "create_ndarray", lambda *a, **k: arrays.append(1) or make(*a, **k))
+    program, arrays = impl.get_runtime().prog, arrays_made(monkeypatch)
     trees, kernels = program.get_snode_tree_size(), kernel_instances()
     for _ in range(4):
         step()
     assert (len(arrays), program.get_snode_tree_size() - trees, kernel_instances() - kernels) == (0, 0, 0)
     assert loss[None] > 0
-
-
-def kernel_instances():
-    return sum(len(kernel.compiled_kernels) for kernel in impl.get_runtime().kernels)

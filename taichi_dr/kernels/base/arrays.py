@@ -147,7 +147,6 @@ def _size(dtype, shape):
     return math.prod(shape) * np.dtype(ti.lang.util.to_numpy_type(dtype)).itemsize
 
 
-@off_tape
 def make_array(shape, dtype=None):
     """A zeroed ``ti.ndarray`` of scalars; of the run's floating-point type unless ``dtype`` says otherwise."""
     require_init()

@@ -10,6 +10,7 @@ import pytest
 import taichi as ti
 from hypothesis import given
 from hypothesis import strategies as st
+from makings import arrays_made
 from taichi.lang import impl
 
 import taichi_dr as dr
@@ -48,14 +49,6 @@ def test_the_oldest_make_room():
     assert [shelf.take(key)["arr"] for key in ("small", "small", "middle")] == [3, 1, 2]
 
 
-def made_anew(monkeypatch):
-    """A list that grows whenever Taichi makes an array."""
-    program, made = type(impl.get_runtime().prog), []
-    make = program.create_ndarray
-    monkeypatch.setattr(program, "create_ndarray", lambda *a, **k: made.append(1) or make(*a, **k))
-    return made
-
-
 def was_zero_and_is_five(array):
     was_zero = not array.to_numpy().any()
     array.fill(5)
@@ -72,7 +65,7 @@ def stays_zero(make, made):
 
 
 def test_new_arrays_are_zero(any32, monkeypatch):
-    made = made_anew(monkeypatch)
+    made = arrays_made(monkeypatch)
     assert stays_zero(lambda: make_array((7, 3)), made)
     assert stays_zero(lambda: new_array(ti.i32, 21), made)
     assert stays_zero(lambda: make_array((7, 3), ti.i32), made)
@@ -80,7 +73,7 @@ def test_new_arrays_are_zero(any32, monkeypatch):
 
 
 def test_new_vectors_are_zero(cpu32, monkeypatch):
-    assert stays_zero(lambda: new_vectors(4, ti.f32, (7,)), made_anew(monkeypatch))
+    assert stays_zero(lambda: new_vectors(4, ti.f32, (7,)), arrays_made(monkeypatch))
 
 
 def test_those_in_use_are_left_alone(any32):
@@ -97,7 +90,7 @@ def test_those_in_circles_go_on_too(cpu32, monkeypatch):
     del first, circle
     gc.collect()
     assert seen() is None
-    made = made_anew(monkeypatch)
+    made = arrays_made(monkeypatch)
     assert array_from([4.0, 5.0, 6.0]).to_numpy().tolist() == [4, 5, 6]
     assert not made
 
@@ -172,7 +165,7 @@ def test_those_of_a_former_runtime_are_forgotten(monkeypatch):
     older = make_array((11,))
     make_array((11,))
     dr.init("cpu")
-    made = made_anew(monkeypatch)
+    made = arrays_made(monkeypatch)
     array = make_array((11,))
     assert len(made) == 1
     del older
